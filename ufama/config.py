@@ -14,6 +14,7 @@ DATASETS = ("seed", "seed_iv")
 PROTOCOLS = ("cross_subject", "cross_subject_pooled", "cross_session", "cross_subject_session")
 VARIANTS = ("M1", "M2", "M3", "M4", "M5", "M6")
 RULES = ("oracle", "last", "source_validation")
+TARGET_ACCESS = ("whole", "none", "share20", "share50", "first3", "others")
 
 
 class ConfigError(ValueError):
@@ -209,6 +210,10 @@ class TrainingConfig(Checked):
     validation_subjects: int = 1  # held out of the source for the rule `source_validation`
     window_stride: int = 1  # 24: keep every k-th window of a trial
     precision: Literal["float32", "float64"] = "float32"
+    target_access: Literal["whole", "none", "share20", "share50", "first3", "others"] = "whole"
+    """Which of the target's trials, without labels, adaptation and scaling may see (`ufama.lab.batches.part`)."""
+    criteria: Literal["all", "none"] = "all"
+    """Whether the label-free criteria (`ufama.lab.criteria`) are logged at every evaluation."""
 
     def ranges(self):
         return [
@@ -220,6 +225,14 @@ class TrainingConfig(Checked):
             ("validation_subjects", 0, 1 << 20),
             ("window_stride", 1, 1 << 20),
         ]
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.target_access == "none" and self.scaling.startswith("subject_session"):
+            raise ConfigError(
+                f"TrainingConfig.scaling = {self.scaling!r} reads the target's windows, which target_access = 'none' "
+                "forbids: choose scaling 'source_zscore' or 'none'."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

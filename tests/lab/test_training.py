@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from ufama.config import PAPER, TrainingConfig, preset
+from ufama.config import PAPER, ConfigError, TrainingConfig, preset
 from ufama.data.folds import folds, scaled
 from ufama.lab.batches import epoch_order, part
+from ufama.lab.criteria import CRITERIA
+from ufama.lab.selection import chosen_epochs
 from ufama.lab.training import Trainer, train
 from ufama.methods.ufama import METHOD
 
@@ -75,6 +78,8 @@ def test_permuting_the_targets_labels_changes_nothing_but_the_oracle(small, conf
     for rule in ("last", "source_validation"):
         assert honest.choices[rule].epoch == permuted.choices[rule].epoch
         assert np.array_equal(honest.choices[rule].probabilities, permuted.choices[rule].probabilities)
+    for name in (*CRITERIA, "validation_accuracy"):
+        assert np.array_equal(honest.history[name], permuted.history[name])
     for a, b in zip(one.network.parameters(), other.network.parameters(), strict=True):
         assert torch.equal(a, b)
     assert honest.choices["oracle"].score != permuted.choices["oracle"].score
@@ -137,8 +142,64 @@ def test_history_holds_every_term_and_group(small):
     (result,), _ = trained(small, PAPER, TRAINING, [(0, 0)])
     expected = {"classification", "compactness", "mmd", "consistency", "distillation", "gate_open", "threshold"}
     expected |= {"consistent", "conflicting", "partly_low", "unused", "target_accuracy", "validation_accuracy"}
-    expected |= {"consistent_right", "teacher_right"}
+    expected |= {"consistent_right", "conflicting_right", "teacher_right", "target_trial_accuracy", *CRITERIA}
     expected |= {f"{name}_weight" for name in ("classification", "compactness", "mmd", "consistency", "distillation")}
     assert set(result.history) == expected
     groups = sum(result.history[name] for name in ("consistent", "conflicting", "partly_low", "unused"))
     assert np.allclose(groups, 8)
+
+
+def test_the_history_tells_what_each_rule_chose(small):
+    results, _ = trained(small, PAPER, TRAINING.but(epochs=5, evaluate_every=2), RUNS)
+    history = pd.concat(
+        [pd.DataFrame(run.history).assign(digest=str(i), epoch=range(5)) for i, run in enumerate(results)]
+    )
+    found = chosen_epochs(history).set_index(["digest", "rule"]).epoch
+    for index, run in enumerate(results):
+        assert {rule: found[str(index), rule] for rule in run.choices} == {r: c.epoch for r, c in run.choices.items()}
+        assert set(found[str(index)].index) == {*run.choices, *CRITERIA}
+
+
+def test_without_criteria_none_is_logged(small):
+    (result,), _ = trained(small, PAPER, TRAINING.but(criteria="none"), [(0, 0)])
+    assert not set(CRITERIA) & set(result.history)
+
+
+@pytest.mark.parametrize("access", ["others", "share50", "share20", "first3"])
+def test_adaptation_sees_no_held_out_trial(small, access):
+    fold = folds(small, "cross_subject")[1]
+    own = part(small, fold, TRAINING.but(target_access=access), 4)
+    whole = part(small, fold, TRAINING, 4)
+    assert np.array_equal(own.test, fold.target) and np.array_equal(whole.target, fold.target)
+    assert own.held_out_trials == whole.held_out_trials and len(own.held_out_trials) == 2  # a third of five
+    assert set(own.target) < set(fold.target)
+    assert not set(small.trial[own.target]) & set(own.held_out_trials)
+    seen = {"others": 3, "share50": 2, "share20": 1, "first3": 3}[access]
+    assert len(set(small.trial[own.target])) == seen
+
+
+def test_a_fifth_of_the_trials_is_within_the_half(small):
+    fold = folds(small, "cross_subject")[1]
+    fifth, half = (part(small, fold, TRAINING.but(target_access=f"share{n}"), 4).target for n in (20, 50))
+    assert set(fifth) < set(half)
+
+
+def test_with_nothing_of_the_target_a_run_does_not_depend_on_it(small):
+    training = TRAINING.but(target_access="none", scaling="source_zscore", epoch_length="source")
+    fold = folds(small, "cross_subject")[0]
+    other = replace(small, eeg=small.eeg.copy())
+    other.eeg[fold.target] += 1
+
+    def weights(windows):
+        own = part(windows, fold, training, 0)
+        prepared = scaled(windows, training.scaling, fold, own.target)
+        made = Trainer(METHOD, PAPER.but(**SMALL), training, prepared, [own], [0])
+        train(made, windows.label)
+        return list(made.network.parameters())
+
+    assert all(torch.equal(a, b) for a, b in zip(weights(small), weights(other), strict=True))
+
+
+def test_scaling_that_reads_a_target_nobody_may_see_is_an_error():
+    with pytest.raises(ConfigError, match=r"target_access = 'none' forbids"):
+        TRAINING.but(target_access="none")

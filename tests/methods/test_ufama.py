@@ -122,13 +122,14 @@ def test_terms_are_the_branches_losses(small):
 
 
 def test_the_audit_counts_right_pseudo_labels_by_group():
-    """Six windows, half of the twelve entries kept: windows 0 and 1 by both modalities, 2 by EEG, 3 by eye."""
-    eeg = torch.tensor([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.6, 0.4], [0.6, 0.4]])
-    eye = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.5, 0.5], [0.1, 0.9], [0.6, 0.4], [0.5, 0.5]])
+    """Half of the entries kept: windows 0 and 1 by both modalities, 2 by EEG, 3 by eye, 6 by both and in conflict."""
+    eeg = torch.tensor([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.6, 0.4], [0.6, 0.4], [0.9, 0.1], [0.6, 0.4]])
+    eye = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.5, 0.5], [0.1, 0.9], [0.6, 0.4], [0.5, 0.5], [0.1, 0.9], [0.5, 0.5]])
+    label = torch.tensor([0, 1, 1, 0, 0, 0, 1, 0])
     probabilities = torch.stack([eeg, eye, eeg], dim=1).double()
-    found = METHOD.audit(PAPER, probabilities, torch.tensor([0, 1, 1, 0, 0, 0]))
-    assert found == {"consistent_right": 0.5, "teacher_right": 0.5}
-    nobody = METHOD.audit(PAPER.but(trusted_share=0.0), probabilities, torch.tensor([0, 1, 1, 0, 0, 0]))
+    found = METHOD.audit(PAPER, probabilities, label)
+    assert found == {"consistent_right": 0.5, "conflicting_right": 1.0, "teacher_right": 0.5}
+    nobody = METHOD.audit(PAPER.but(trusted_share=0.0), probabilities, label)
     assert all(value != value for value in nobody.values())  # NaN: there is nothing to be right about
 
 

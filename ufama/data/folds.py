@@ -88,17 +88,20 @@ def _fold(windows: Windows, protocol: str, subject: int | None, session: int | N
     )
 
 
-def scaled(windows: Windows, scaling: str, fold: Fold | None = None) -> Windows:
+def scaled(windows: Windows, scaling: str, fold: Fold | None = None, seen: np.ndarray | None = None) -> Windows:
     """The windows with every feature of both modalities scaled.
 
     subject_session_minmax   to [-1, 1] within each person's session
     subject_session_zscore   to mean 0 and SD 1 within each person's session
     source_zscore            by mean and SD of the fold's source; the only scaling that needs ``fold``
     none                     as they are
+    seen                     rows of the target that its own scaling may read; with ``fold``, for the scalings within
+                             a session. None means all
 
     Scaling within a person's session reads all of the target's windows, though no label: it is unsupervised and
-    transductive, possible only once the whole session is recorded. A feature without range becomes 0.
-    Raises DataError for an unknown scaling and for ``source_zscore`` without a fold.
+    transductive, possible only once the whole session is recorded; ``seen`` is what is recorded so far. A feature
+    without range becomes 0. Raises DataError for an unknown scaling, for ``source_zscore`` without a fold, and when
+    nothing of a target recording was seen.
     """
     if scaling not in SCALINGS:
         raise DataError(f"scaling {scaling!r} is not known: choose one of {', '.join(SCALINGS)}.")
@@ -112,6 +115,8 @@ def scaled(windows: Windows, scaling: str, fold: Fold | None = None) -> Windows:
         places = np.stack([windows.subject, windows.session], axis=1)
         group = np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
         groups = [(rows, rows) for rows in (np.flatnonzero(group == index) for index in range(group.max() + 1))]
+        if seen is not None:
+            groups = [(_fitted(rows, fold, seen), rows) for rows, _ in groups]
     centre_and_spread = _middle_and_half_range if scaling == "subject_session_minmax" else _mean_and_sd
     changed = {}
     for name in ("eeg", "eye"):
@@ -124,6 +129,19 @@ def scaled(windows: Windows, scaling: str, fold: Fold | None = None) -> Windows:
             )
         changed[name] = result
     return replace(windows, **changed)
+
+
+def _fitted(rows: np.ndarray, fold: Fold, seen: np.ndarray) -> np.ndarray:
+    """The rows of one recording that its scaling may be fitted to."""
+    if not np.isin(rows, fold.target).any():
+        return rows
+    known = np.intersect1d(rows, seen)
+    if not len(known):
+        raise DataError(
+            f"fold {fold.name}: nothing of a target recording was seen, so it cannot be scaled by its own windows. "
+            "Choose scaling source_zscore or none."
+        )
+    return known
 
 
 def _middle_and_half_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -31,11 +31,18 @@ class TargetBatch(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """The rows of one run: what it trains on, adapts to, and is validated on. Positions in the windows."""
+    """The rows of one run: what it trains on, adapts to, is tested and validated on. Positions in the windows.
+
+    ``target`` is what adaptation sees of the held-out domain, without labels; ``test`` is all of that domain, and the
+    same rows unless `TrainingConfig.target_access` says otherwise. ``held_out_trials`` are the trial numbers that
+    every access but "whole" leaves out.
+    """
 
     source: np.ndarray
     target: np.ndarray
+    test: np.ndarray
     validation: np.ndarray
+    held_out_trials: tuple[int, ...]
 
     def steps(self, training: TrainingConfig) -> int:
         """Steps of one epoch: the shorter domain's whole batches, or the source's, at most ``steps_per_epoch``."""
@@ -47,7 +54,14 @@ class Part:
 
 
 def part(windows: Windows, fold: Fold, training: TrainingConfig, seed: int) -> Part:
-    """Hold ``validation_subjects`` people, drawn by the run's seed, out of the fold's source.
+    """Hold ``validation_subjects`` people, drawn by the run's seed, out of the fold's source, and leave of the target
+    what `TrainingConfig.target_access` allows:
+
+    whole     everything, the test trials too: transductive, as the paper
+    others    every trial but the held-out third, drawn by seed and fold and equal for every access
+    share50   half of all trials, share20 a fifth of them: drawn from the others, the fifth within the half
+    first3    the three earliest of the others
+    none      nothing: batches of the target are drawn from the source, so that no method sees the target
 
     Raises ValueError when nobody would be left to train on.
     """
@@ -60,7 +74,33 @@ def part(windows: Windows, fold: Fold, training: TrainingConfig, seed: int) -> P
     draw = np.random.default_rng(derived_seed(seed, "validation subjects", fold.name))
     held_out = draw.choice(people, training.validation_subjects, replace=False)
     validates = np.isin(windows.subject[fold.source], held_out)
-    return Part(source=fold.source[~validates], target=fold.target, validation=fold.source[validates])
+    source = fold.source[~validates]
+    held_out_trials, seen = _seen_trials(windows, fold, training.target_access, seed)
+    target = source if training.target_access == "none" else fold.target[np.isin(windows.trial[fold.target], seen)]
+    return Part(
+        source=source,
+        target=target,
+        test=fold.target,
+        validation=fold.source[validates],
+        held_out_trials=held_out_trials,
+    )
+
+
+def _seen_trials(windows: Windows, fold: Fold, access: str, seed: int) -> tuple[tuple[int, ...], list[int]]:
+    """The held-out third of the target's trial numbers, and those that may be seen."""
+    trials = np.unique(windows.trial[fold.target])
+    order = np.random.default_rng(derived_seed(seed, "held-out trials", fold.name)).permutation(trials)
+    third = round(len(trials) / 3)
+    others = order[third:]
+    seen = {
+        "whole": trials,
+        "others": others,
+        "share50": others[: round(0.5 * len(trials))],
+        "share20": others[: max(1, round(0.2 * len(trials)))],
+        "first3": np.sort(others)[:3],
+        "none": others[:0],
+    }[access]
+    return tuple(sorted(order[:third].tolist())), seen.tolist()
 
 
 def epoch_order(rows: int, needed: int, seed: int, *names: object) -> np.ndarray:
@@ -76,6 +116,8 @@ class StackBatches:
     windows   scaled windows, shared by the runs of the stack
     parts     one per run; every run must have the same number of steps per epoch
     seeds     one per run
+
+    ``trial`` is an id for each window's trial, (n,).
     """
 
     def __init__(
@@ -100,6 +142,8 @@ class StackBatches:
         self.eeg = torch.as_tensor(windows.eeg, dtype=dtype, device=device)
         self.eye = torch.as_tensor(windows.eye, dtype=dtype, device=device)
         self.source_label = torch.as_tensor(windows.label, device=device)
+        places = np.stack([windows.subject, windows.session, windows.trial], axis=1)
+        self.trial = np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
         self.parts, self.seeds, self.size, self.device = parts, seeds, training.batch_size, device
 
     def draw_epoch(self, epoch: int) -> None:

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,6 +17,7 @@ import torch
 
 from ufama.config import ConfigError, RunConfig, TrainingConfig, scale
 from ufama.data import open_dataset
+from ufama.data.controls import controlled
 from ufama.data.folds import Fold, folds, scaled
 from ufama.data.windows import Windows
 from ufama.lab.batches import Part, part
@@ -34,11 +35,18 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class DataRequest:
-    """Which recordings: what `ufama.data.open_dataset` needs to open them, in any process."""
+    """Which recordings: what `ufama.data.open_dataset` needs to open them, in any process; and under which control
+    (`ufama.data.controls`), if any."""
 
     dataset: str
     data_root: str | None = None
     require_real: bool = False
+    control: str = ""
+
+    @property
+    def name(self) -> str:
+        """The data set's name; a file's is without its folder."""
+        return Path(self.dataset).name
 
     def open(self) -> Windows:
         return _opened(self)
@@ -46,6 +54,8 @@ class DataRequest:
 
 @lru_cache(maxsize=4)
 def _opened(request: DataRequest) -> Windows:
+    if request.control:
+        return controlled(replace(request, control="").open(), request.control)
     return open_dataset(request.dataset, data_root=request.data_root, require_real=request.require_real)
 
 
@@ -62,6 +72,7 @@ class Experiment:
 
     fold_names   None: all folds of the protocol
     changes      switches of the method's configuration that differ from the preset
+    keep_windows all windows at any scale: for recordings whose neighbouring windows are not nearly equal
     """
 
     data: DataRequest
@@ -74,6 +85,7 @@ class Experiment:
     fold_names: tuple[str, ...] | None = None
     changes: dict = field(default_factory=dict)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    keep_windows: bool = False
 
     def configs(self) -> list[RunConfig]:
         """The runs of the block, in a fixed order. Raises ConfigError for a name that does not exist."""
@@ -85,11 +97,13 @@ class Experiment:
                 raise ConfigError(f"{self.protocol} has no fold {name!r}; it has {', '.join(known)}.")
         runs = []
         for variant in self.variants:
-            config = chosen.preset(self.preset, dataset=self.data.dataset, variant=variant).but(**self.changes)
+            config = chosen.preset(self.preset, dataset=self.data.name, variant=variant).but(**self.changes)
             config, training = size.apply(config, self.training)
+            if self.keep_windows:
+                training = training.but(window_stride=1)
             runs += [
                 RunConfig(
-                    dataset=self.data.dataset,
+                    dataset=self.data.name,
                     protocol=self.protocol,
                     fold=name,
                     seed=seed,
@@ -136,7 +150,7 @@ def stacks(experiments: Iterable[Experiment], stack_size: int) -> list[Stack]:
                 continue
             seen.add(name)
             steps = _part(experiment.data, config)[1].steps(config.training)
-            alone = config.fold if config.training.scaling == "source_zscore" else None
+            alone = (config.fold, config.seed) if _fits_fold(config.training) else None
             key = (experiment.data, config.protocol, config.method, config.method_config, config.training)
             alike[(*key, config.preset, config.variant, config.scale, steps, alone)].append((config, name))
     return [
@@ -144,6 +158,11 @@ def stacks(experiments: Iterable[Experiment], stack_size: int) -> list[Stack]:
         for key, members in alike.items()
         for some in _chunks(members, stack_size)
     ]
+
+
+def _fits_fold(training: TrainingConfig) -> bool:
+    """Whether features are scaled for each run, by what its own source or target shows."""
+    return training.scaling == "source_zscore" or training.target_access != "whole"
 
 
 def _chunks(members: list, size: int) -> Iterator[list]:
@@ -171,8 +190,9 @@ def train_stack(stack: Stack, device: str = "cpu") -> list[RunRecord]:
     chosen = method(first.method)
     windows, prepared = _prepared(stack.data, first.training.window_stride, first.training.scaling)
     found = [_part(stack.data, config) for config in stack.runs]
-    if first.training.scaling == "source_zscore":
-        prepared = scaled(windows, first.training.scaling, found[0][0])
+    if _fits_fold(first.training):
+        fold, own = found[0]
+        prepared = scaled(windows, first.training.scaling, fold, own.target)
     threads = torch.get_num_threads()
     if torch.device(device).type == "cpu":
         torch.set_num_threads(1)
@@ -191,22 +211,37 @@ def train_stack(stack: Stack, device: str = "cpu") -> list[RunRecord]:
     finally:
         torch.set_num_threads(threads)
     return [
-        record_of(config, name, stack.digests, fold, own, result, windows, trainer.batches.steps, device, used)
+        record_of(
+            config,
+            name,
+            stack.digests,
+            stack.data.control,
+            fold,
+            own,
+            result,
+            windows,
+            trainer.batches.steps,
+            device,
+            used,
+        )
         for (fold, own), config, name, result in zip(found, stack.runs, stack.digests, trained, strict=True)
     ]
 
 
-def published_records() -> list[Results]:
-    """The stored results that answer before anything is trained.
+def published_folders() -> dict[Path, frozenset[str]]:
+    """The stored results that answer before anything is trained: each folder with the digests it holds.
 
     ``UFAMA_PUBLISHED=none`` leaves them out: then everything is computed by this machine.
     """
-    if os.environ.get("UFAMA_PUBLISHED") == "none":
-        return []
     folder = published_folder()
-    if folder is None or not folder.is_dir():
-        return []
-    return [_read_published(home) for home in sorted(folder.iterdir()) if (home / "runs.parquet").is_file()]
+    if os.environ.get("UFAMA_PUBLISHED") == "none" or folder is None or not folder.is_dir():
+        return {}
+    return {home: _digests(home) for home in sorted(folder.iterdir()) if (home / "runs.parquet").is_file()}
+
+
+@lru_cache(maxsize=32)
+def _digests(home: Path) -> frozenset[str]:
+    return frozenset(pd.read_parquet(home / "runs.parquet", columns=["digest"]).digest)
 
 
 @lru_cache(maxsize=8)
@@ -230,8 +265,8 @@ def results(
     """
     experiments = list(experiments)
     store = store or RunStore()
-    published = published_records()
-    stored = {name for block in published for name in block.runs.digest}
+    published = published_folders()
+    stored = frozenset().union(*published.values())
     on_gpu = torch.device(device).type == "cuda"
     todo, finished, total = [], 0, 0
     for stack in stacks(experiments, stack_size or (GPU_STACK if on_gpu else CPU_STACK)):
@@ -286,12 +321,12 @@ def _end_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _gathered(digests: list[str], published: list[Results], store: RunStore) -> Results:
+def _gathered(digests: list[str], published: dict[Path, frozenset[str]], store: RunStore) -> Results:
     parts, missing = [], set(digests)
-    for block in published:
-        here = [name for name in block.runs.digest if name in missing]
+    for home, names in published.items():
+        here = [name for name in digests if name in missing and name in names]
         if here:
-            parts.append(block.at(here))
+            parts.append(_read_published(home).at(here))
             missing -= set(here)
     if missing:
         parts.append(Results.of(store.load(name) for name in digests if name in missing))

@@ -1,14 +1,46 @@
 """Which runs each page of the book asks for: the one list that the notebooks and `ufama campaign` share."""
 
-from ufama.config import VARIANTS
+from dataclasses import replace
+
+from ufama.config import TARGET_ACCESS, VARIANTS, TrainingConfig
+from ufama.data.controls import CONTROLS
 from ufama.data.folds import folds
 from ufama.lab.campaign import DataRequest, Experiment
 
 EVERY_FOLD = "paper"
-"""The scale at which the ablation runs on every fold; smaller scales thin the folds out evenly."""
+"""The scale at which comparisons run on every fold; smaller scales thin the folds out evenly."""
 
-ABLATION_FOLDS = 9
-"""Folds of the ablation at smaller scales."""
+COMPARED_FOLDS = 9
+"""Folds of the comparisons at smaller scales."""
+
+LEDGER_FLIPS = {
+    1: {"encoder_norm": "post", "encoder_dropout": 0.1},
+    2: {"encoder_blocks": 1},
+    6: {"fusion_norm": False, "attention_bias": True},
+    8: {"train_heads": False},
+    9: {"compactness_input": "probabilities"},
+    10: {"compactness_similarity": "cosine"},
+    11: {"mmd_estimator": "neighbours"},
+    12: {"mmd_distance_floor": 1e-5},
+    14: {"screening_pool": "batch"},
+    15: {"gate_inclusive": False},
+    16: {"distillation_minimum": 3},
+    19: {"fine_grained_from": 0},
+}
+"""The rows of the ledger in which the presets differ: the switches of preset `paper` that each turns to `released`.
+Row 2 differs for SEED only."""
+
+OPEN_FLIPS = {
+    4: {"eeg_token_axis": "bands"},
+    5: {"branch_feature": "mean"},
+    12: {"mmd_combination": "mean"},
+    13: {"mmd_schedule": "constant"},
+    18: {"consistency_schedule": "constant"},
+    20: {"epoch_length": "source"},
+    23: {"pseudo_label_pass": "evaluation"},
+    25: {"scaling": "subject_session_zscore"},
+}
+"""Rows that the paper leaves open and in which both presets follow the released code: another choice one could make."""
 
 SHOWN_VARIANTS = ("M1", "M3", "M5", "M6")
 """The four models of Fig. 7. The paper does not name them: these are one per stage of alignment, our choice."""
@@ -25,13 +57,19 @@ def results_grid(data: DataRequest, **choices) -> list[Experiment]:
     return [Experiment(data=data, protocol=protocol, **choices) for protocol in ("cross_subject", "cross_session")]
 
 
-def ablation_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
-    """Models 1-6, cross-subject: Table 7. Below the paper's scale on every k-th fold, the shown fold among them."""
+def compared_folds(data: DataRequest, scale: str) -> tuple[str, ...]:
+    """The cross-subject folds that comparisons run on: below the paper's scale every k-th, the shown one among them."""
     names = tuple(fold.name for fold in folds(data.open(), "cross_subject"))
-    if scale != EVERY_FOLD:
-        stride = max(1, len(names) // ABLATION_FOLDS)
-        shown = SHOWN_FOLDS.get(data.dataset, {}).get("cross_subject")
-        names = names[names.index(shown) % stride if shown else 0 :: stride]
+    if scale == EVERY_FOLD:
+        return names
+    stride = max(1, len(names) // COMPARED_FOLDS)
+    shown = SHOWN_FOLDS.get(data.dataset, {}).get("cross_subject")
+    return names[names.index(shown) % stride if shown else 0 :: stride]
+
+
+def ablation_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
+    """Models 1-6, cross-subject: Table 7."""
+    names = compared_folds(data, scale)
     return [
         Experiment(data=data, protocol="cross_subject", scale=scale, variants=VARIANTS, fold_names=names, **choices)
     ]
@@ -52,3 +90,88 @@ def book_grid(data: DataRequest, **choices) -> list[Experiment]:
     """Everything the book's pages ask for on one data set."""
     shown = choices | {"seeds": Experiment(data=data, **choices).seeds[:1]}
     return results_grid(data, **choices) + ablation_grid(data, **choices) + tsne_grid(data, **shown)
+
+
+STABILITY_SEEDS = (0, 1, 2, 3, 4)
+
+
+def stability_grid(data: DataRequest, **choices) -> list[Experiment]:
+    """UF-AMA on every fold with five seeds: Figs. 4 and 5."""
+    return results_grid(data, **choices | {"seeds": STABILITY_SEEDS})
+
+
+def ledger_grid(data: DataRequest, *, scale: str, preset: str = "paper", **choices) -> list[Experiment]:
+    """Preset `paper`, each row of the ledger changed alone, and preset `released`, cross-subject.
+
+    ``preset`` is not used: the page is about both.
+    """
+    common = {"data": data, "scale": scale, "fold_names": compared_folds(data, scale)} | choices
+    grid = [Experiment(**common, preset=name) for name in ("paper", "released")]
+    training = {"epoch_length", "scaling"}
+    for flips in (LEDGER_FLIPS, OPEN_FLIPS):
+        for row, changed in flips.items():
+            if row == 2 and data.dataset != "seed":
+                continue
+            if training & changed.keys():
+                grid.append(Experiment(**common, training=TrainingConfig(**changed)))
+            else:
+                grid.append(Experiment(**common, changes=changed))
+    return grid
+
+
+def protocols_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
+    """The network alone (M1) and UF-AMA (M6) under each protocol, on the same held-out people and sessions."""
+    names = compared_folds(data, scale)
+    return [
+        Experiment(data=data, protocol=protocol, scale=scale, variants=("M1", "M6"), fold_names=some, **choices)
+        for protocol, some in (("cross_subject", names), ("cross_session", None), ("cross_subject_session", names))
+    ]
+
+
+def controls_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
+    """UF-AMA under each control, cross-subject; with relabelled clips under every protocol."""
+    names = compared_folds(data, scale)
+    grid = []
+    for control in CONTROLS:
+        under = replace(data, control=control)
+        grid.append(Experiment(data=under, protocol="cross_subject", scale=scale, fold_names=names, **choices))
+        if control == "clips_relabelled":
+            for protocol, some in (("cross_session", None), ("cross_subject_session", names)):
+                grid.append(Experiment(data=under, protocol=protocol, scale=scale, fold_names=some, **choices))
+    return grid
+
+
+def ladder_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
+    """How much of the target adaptation sees: M2, which uses it for scaling only, and UF-AMA (M6), cross-subject.
+
+    An epoch passes over the source, so that every rung has equally many steps. With nothing of the target, features are
+    scaled by the source, and there is nothing to adapt to.
+    """
+    grid = []
+    for access in TARGET_ACCESS:
+        training = TrainingConfig(
+            epoch_length="source",
+            target_access=access,
+            scaling="source_zscore" if access == "none" else TrainingConfig().scaling,
+        )
+        grid.append(
+            Experiment(
+                data=data,
+                scale=scale,
+                variants=("M2",) if access == "none" else ("M2", "M6"),
+                fold_names=compared_folds(data, scale),
+                training=training,
+                **choices,
+            )
+        )
+    return grid
+
+
+GRIDS = {
+    "book": book_grid,
+    "stability": stability_grid,
+    "ledger": ledger_grid,
+    "protocols": lambda data, **choices: protocols_grid(data, **choices) + controls_grid(data, **choices),
+    "ladder": ladder_grid,
+}
+"""What `ufama campaign` can train: the book's main pages, and each further question of the evaluation chapter."""

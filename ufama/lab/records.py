@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 import ufama
-from ufama.config import RunConfig
+from ufama.config import RunConfig, TrainingConfig, scale
 from ufama.data.folds import Fold
 from ufama.data.windows import Windows
 from ufama.lab.batches import Part
@@ -26,6 +26,7 @@ def record_of(
     config: RunConfig,
     name: str,
     stack: tuple[str, ...],
+    control: str,
     fold: Fold,
     own: Part,
     result: Trained,
@@ -37,6 +38,7 @@ def record_of(
     """The record of one run.
 
     name    its digest; stack: the digests of the runs that trained beside it, its own among them
+    control the control its data is under, or ""
     own     its rows of ``windows``; the labels of its target are joined to the predictions here
     steps   of one epoch
     """
@@ -47,6 +49,8 @@ def record_of(
         "method_version": method(config.method).version,
         "preset": config.preset,
         "variant": config.variant,
+        "changes": changes(config),
+        "control": control,
         "dataset": config.dataset,
         "protocol": config.protocol,
         "fold": config.fold,
@@ -58,7 +62,9 @@ def record_of(
         "data_title": card.title,
         "class_names": list(card.class_names),
         "source_windows": len(own.source),
-        "target_windows": len(own.target),
+        "target_windows": len(own.test),
+        "target_access": config.training.target_access,
+        "held_out_trials": list(own.held_out_trials),
         "validation_windows": len(own.validation),
         "epochs": config.training.epochs,
         "steps": steps,
@@ -74,7 +80,7 @@ def record_of(
         "stack": list(stack),
     }
     history = pd.DataFrame({"epoch": np.arange(config.training.epochs)} | result.history)
-    rows = own.target
+    rows = own.test
     coordinates = {
         column: getattr(windows, column)[rows].astype(np.int32)
         for column in ("subject", "session", "trial", "window", "label")
@@ -102,6 +108,19 @@ def record_of(
         embeddings=pd.concat(embeddings, ignore_index=True).astype(
             {column: np.float32 for column in embeddings[0].columns if column.startswith("z")}
         ),
+    )
+
+
+def changes(config: RunConfig) -> str:
+    """The switches of method and training that differ from the preset at this scale, such as "mmd_kernels=1"."""
+    preset = method(config.method).preset(config.preset, dataset=config.dataset, variant=config.variant)
+    usual = scale(config.scale).apply(preset, TrainingConfig())
+    pairs = zip((config.method_config, config.training), usual, strict=True)
+    return ", ".join(
+        f"{name}={value!r}"
+        for given, plain in pairs
+        for name, value in asdict(given).items()
+        if value != getattr(plain, name)
     )
 
 

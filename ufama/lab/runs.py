@@ -138,13 +138,25 @@ def published_folder() -> Path | None:
     return root / "results" if root else None
 
 
-def publish(results: Results, folder: Path, *, embeddings_of: Iterable[str], provenance: dict) -> None:
+def publish(
+    results: Results,
+    folder: Path,
+    *,
+    embeddings_of: Iterable[str],
+    provenance: dict,
+    fusion_only: bool = False,
+) -> None:
     """Write results as a few small Parquet files with their provenance; whole or not at all.
 
     embeddings_of   digests whose embeddings are kept (the rest are dropped: they are large and no page shows them)
+    fusion_only     keep the fusion branch's predictions alone, to four decimals
     """
     keep = results.embeddings.digest.isin(list(embeddings_of))
     tables = {name: getattr(results, name) for name in ("runs", "history", "predictions")}
+    if fusion_only:
+        kept = [name for name in results.predictions if not name.startswith(("eeg_", "eye_"))]
+        shares = {name: 4 for name in kept if name.startswith("fusion_")}
+        tables["predictions"] = results.predictions[kept].round(shares)
     tables["embeddings"] = results.embeddings[keep]
     aside = folder.with_name(f".{folder.name}-{uuid.uuid4().hex[:8]}")
     aside.mkdir(parents=True)

@@ -1,10 +1,31 @@
-"""Which epoch counts: named rules that watch the same training and keep the predictions of their choice."""
+"""Which epoch counts: named rules that watch the same training. Three keep their choice's predictions; all of them,
+the label-free criteria too, can be applied to a run's history afterwards."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from ufama.config import RULES
+from ufama.lab.criteria import CRITERIA
+
+WATCHED = {
+    "oracle": "target_accuracy",
+    "last": "epoch",
+    "source_validation": "validation_accuracy",
+    **{name: name for name in CRITERIA},
+}
+"""The column of the history that each rule maximises over the evaluated epochs."""
+
+
+def prefers(rule: str, score: float, standing: float) -> bool:
+    """Whether a rule takes an epoch of this score over an earlier one.
+
+    oracle        the first epoch of the highest target accuracy: reads test labels (published convention)
+    any other     the newest epoch of the highest score: last of the epoch number, source_validation of the accuracy
+                  on held-out source subjects, a criterion of itself
+    """
+    return score > standing if rule == "oracle" else score >= standing
 
 
 @dataclass
@@ -17,14 +38,8 @@ class Choice:
     probabilities: np.ndarray | None = field(default=None, repr=False)
 
     def offer(self, epoch: int, score: float, probabilities: np.ndarray) -> None:
-        """Take the epoch if the rule prefers it.
-
-        oracle              the first epoch of the highest target accuracy: reads test labels (published convention)
-        last                the newest epoch
-        source_validation   the newest epoch of the highest accuracy on held-out source subjects
-        """
-        better = score > self.score if self.rule == "oracle" else score >= self.score
-        if better:
+        """Take the epoch if the rule prefers it."""
+        if prefers(self.rule, score, self.score):
             self.score, self.epoch, self.probabilities = score, epoch, probabilities
 
 
@@ -32,3 +47,21 @@ def choices(*, has_oracle: bool, has_validation: bool) -> dict[str, Choice]:
     """A fresh choice for every rule that can be applied."""
     possible = {"oracle": has_oracle, "last": True, "source_validation": has_validation}
     return {rule: Choice(rule) for rule in RULES if possible[rule]}
+
+
+def chosen_epochs(history: pd.DataFrame) -> pd.DataFrame:
+    """The epoch that each rule chooses in each run: digest, rule, epoch.
+
+    history   the runs' epochs as `ufama.lab.runs.Results` holds them; a rule is left out of runs that did not log its
+              column (no held-out people, no criteria)
+    """
+    found = []
+    evaluated = history[history["target_accuracy"].notna()]
+    for digest, own in evaluated.groupby("digest", sort=False):
+        for rule, column in WATCHED.items():
+            scores = own[column].to_numpy(float) if column in own else np.full(len(own), np.nan)
+            if np.isnan(scores).all():
+                continue
+            at = np.flatnonzero(scores == np.nanmax(scores))
+            found.append((digest, rule, int(own["epoch"].iloc[at[0] if rule == "oracle" else at[-1]])))
+    return pd.DataFrame(found, columns=["digest", "rule", "epoch"])

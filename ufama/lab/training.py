@@ -2,9 +2,8 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,10 +13,19 @@ from ufama.config import Checked, TrainingConfig
 from ufama.core.layers import Noise, derived_seed
 from ufama.data.windows import Windows
 from ufama.lab.batches import Part, SourceBatch, StackBatches, TargetBatch
+from ufama.lab.criteria import criteria
+from ufama.lab.scores import accuracy, trial_accuracy
 from ufama.lab.selection import Choice, choices
 from ufama.methods import Method, Step
 
 EMBEDDED = 200  # windows of either domain whose fused features a trained run keeps
+
+
+class Evaluated(NamedTuple):
+    """What a run's network says of n windows."""
+
+    probabilities: np.ndarray  # (n, 3, C) of the branches eeg, eye, fusion
+    fused: np.ndarray  # (n, D) features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,19 +113,15 @@ class Trainer:
                 sums[name] = sums[name] + value.detach()
         return {name: (total / self.batches.steps).cpu().numpy() for name, total in sums.items()}
 
-    def predict(self, rows: list[np.ndarray]) -> list[np.ndarray]:
-        """Probabilities of every run's own ``rows`` without dropout: one (rows, 3, C) array per run."""
-        return self._evaluate(rows, self.method.predict)
-
-    def fused(self, rows: list[np.ndarray]) -> list[np.ndarray]:
-        """Fused features of every run's own ``rows`` without dropout: one (rows, D) array per run."""
-        return self._evaluate(rows, lambda outputs: outputs.fused)
-
     @torch.no_grad()
-    def _evaluate(self, rows: list[np.ndarray], take: Callable[[Any], Tensor]) -> list[np.ndarray]:
-        parts = [take(self.network(*chunk)).cpu().numpy() for chunk in self.batches.chunks(rows)]
-        whole = np.concatenate(parts, axis=1)
-        return [whole[run, : len(own)] for run, own in enumerate(rows)]
+    def evaluate(self, rows: list[np.ndarray]) -> list[Evaluated]:
+        """Every run's own ``rows`` without dropout."""
+        parts = []
+        for chunk in self.batches.chunks(rows):
+            outputs = self.network(*chunk)
+            parts.append((self.method.predict(outputs).cpu().numpy(), outputs.fused.cpu().numpy()))
+        probabilities, fused = (np.concatenate(some, axis=1) for some in zip(*parts, strict=True))
+        return [Evaluated(probabilities[run, : len(own)], fused[run, : len(own)]) for run, own in enumerate(rows)]
 
 
 def train(
@@ -133,41 +137,44 @@ def train(
     """
     training, parts = trainer.training, trainer.batches.parts
     seeds, start = trainer.batches.seeds, time.perf_counter()
-    targets, validations = [p.target for p in parts], [p.validation for p in parts]
+    tests, validations = [p.test for p in parts], [p.validation for p in parts]
+    shown = {
+        "source": [sample(part.source, seed, "shown source") for part, seed in zip(parts, seeds, strict=True)],
+        "target": [sample(part.test, seed, "shown target") for part, seed in zip(parts, seeds, strict=True)],
+    }
     has_validation = all(len(rows) for rows in validations)
     chosen = [choices(has_oracle=oracle_label is not None, has_validation=has_validation) for _ in parts]
     history: dict[str, np.ndarray] = {}
 
-    def log(name: str, epoch: int, run: int | slice, value) -> None:
-        rows = history.setdefault(name, np.full((len(parts), training.epochs), np.nan))
-        rows[run, epoch] = value
+    def log(values: dict[str, float | np.ndarray], epoch: int, run: int | slice) -> None:
+        for name, value in values.items():
+            rows = history.setdefault(name, np.full((len(parts), training.epochs), np.nan))
+            rows[run, epoch] = value
 
     for epoch in range(training.epochs):
-        for name, value in trainer.train_epoch(epoch).items():
-            log(name, epoch, slice(None), value)
+        log(trainer.train_epoch(epoch), epoch, slice(None))
         if (epoch + 1) % training.evaluate_every and epoch + 1 < training.epochs:
             continue
-        predicted = trainer.predict(targets)
-        validated = trainer.predict(validations) if has_validation else [None] * len(parts)
-        for run, (rows, probabilities, checked) in enumerate(zip(targets, predicted, validated, strict=True)):
+        tested = trainer.evaluate(tests)
+        validated = trainer.evaluate(validations) if has_validation else [None] * len(parts)
+        sourced = trainer.evaluate(shown["source"]) if training.criteria == "all" else [None] * len(parts)
+        for run, (rows, test, validation, source) in enumerate(zip(tests, tested, validated, sourced, strict=True)):
             scores = {"last": float(epoch)}
             if oracle_label is not None:
-                scores["oracle"] = accuracy(probabilities, oracle_label[rows])
-                log("target_accuracy", epoch, run, scores["oracle"])
-                known = torch.from_numpy(probabilities), torch.from_numpy(oracle_label[rows])
-                for name, value in trainer.method.audit(trainer.config, *known).items():
-                    log(name, epoch, run, value)
-            if checked is not None:
-                scores["source_validation"] = accuracy(checked, source_label[validations[run]])
-                log("validation_accuracy", epoch, run, scores["source_validation"])
+                log(_known(trainer, test, rows, oracle_label[rows]), epoch, run)
+                scores["oracle"] = history["target_accuracy"][run, epoch]
+            if validation is not None:
+                held_out = source_label[validations[run]]
+                scores["source_validation"] = accuracy(validation.probabilities, held_out)
+                log({"validation_accuracy": scores["source_validation"]}, epoch, run)
+            if source is not None:
+                losses = None if validation is None else _cross_entropy(validation.probabilities, held_out)
+                fused = None if validation is None else validation.fused
+                log(criteria(test.probabilities[:, -1], test.fused, source.fused, fused, losses), epoch, run)
             for rule, choice in chosen[run].items():
-                choice.offer(epoch, scores[rule], probabilities)
+                choice.offer(epoch, scores[rule], test.probabilities)
 
-    shown = {
-        "source": [sample(part.source, seed, "shown source") for part, seed in zip(parts, seeds, strict=True)],
-        "target": [sample(part.target, seed, "shown target") for part, seed in zip(parts, seeds, strict=True)],
-    }
-    features = {domain: trainer.fused(rows) for domain, rows in shown.items()}
+    features = {domain: [some.fused for some in trainer.evaluate(rows)] for domain, rows in shown.items()}
     seconds = (time.perf_counter() - start) / len(parts)
     return [
         Trained(
@@ -181,9 +188,19 @@ def train(
     ]
 
 
-def accuracy(probabilities: np.ndarray, label: np.ndarray) -> float:
-    """Share of windows whose fusion branch is right: (n, 3, C), (n,) -> 0 to 1."""
-    return float((probabilities[:, -1].argmax(-1) == label).mean())
+def _known(trainer: Trainer, test: Evaluated, rows: np.ndarray, label: np.ndarray) -> dict[str, float]:
+    """What is logged of one run's target because its labels are known; training never sees it."""
+    return {
+        "target_accuracy": accuracy(test.probabilities, label),
+        "target_trial_accuracy": trial_accuracy(test.probabilities, label, trainer.batches.trial[rows]),
+        **trainer.method.audit(trainer.config, torch.from_numpy(test.probabilities), torch.from_numpy(label)),
+    }
+
+
+def _cross_entropy(probabilities: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """(n,) of the fusion branch."""
+    right = probabilities[np.arange(len(label)), -1, label].astype(np.float64)
+    return -np.log(np.maximum(right, 1e-12))
 
 
 def sample(rows: np.ndarray, seed: int, name: str) -> np.ndarray:

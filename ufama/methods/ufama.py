@@ -115,12 +115,14 @@ class Ufama:
         return Terms(values, weights, diagnostics, state)
 
     def audit(self, config: UfamaConfig, probabilities: Tensor, label: Tensor) -> dict[str, float]:
-        """How often screening's pseudo-labels are right when a run's whole target is screened."""
+        """How often screening's pseudo-labels are right when a run's whole target is screened; of conflicting
+        windows, how often one of both is."""
         screening = screen(probabilities[None, :, : EYE + 1], config.trusted_share)
         right = (screening.pseudo_label == label[:, None])[0]  # (N, 2)
         taught = torch.cat([right[screening.eeg_teaches[0], EEG], right[screening.eye_teaches[0], EYE]])
         return {
             "consistent_right": right[screening.consistent[0], EEG].double().mean().item(),
+            "conflicting_right": right[screening.conflicting[0]].any(-1).double().mean().item(),
             "teacher_right": taught.double().mean().item(),
         }
 

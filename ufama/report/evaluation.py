@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ufama.lab.scores import majority
+
 if TYPE_CHECKING:
     from ufama.lab.runs import Results
 
@@ -96,12 +98,7 @@ def trial_outcomes(results: "Results", branch: str = "fusion") -> pd.DataFrame:
             f"the windows of one trial have different labels ({', '.join(f'{k} {v}' for k, v in first)}): a trial has "
             "one label. Check the data's trial numbers."
         )
-    votes = np.zeros((len(trials), shares.shape[1]))
-    np.add.at(votes, (group, windows["predicted"].to_numpy()), 1)
-    summed = np.zeros_like(votes)
-    np.add.at(summed, group, np.nan_to_num(shares))
-    leading = votes == votes.max(axis=1, keepdims=True, initial=0)
-    trials["predicted"] = np.where(leading, summed, -np.inf).argmax(axis=1) if len(trials) else 0
+    trials["predicted"] = majority(group, windows["predicted"].to_numpy(), shares)
     return trials.drop(columns="labels").reset_index()[
         ["digest", "rule", "epoch", *TRIAL, "label", "predicted", "windows"]
     ]

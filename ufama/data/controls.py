@@ -1,0 +1,121 @@
+"""Recordings with one thing taken away or replaced, to see what a method recognises.
+
+Every control is a Windows like any other, with its own fingerprint, and its card's notes say what was done.
+"""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+
+from ufama.data.layout import DataError
+from ufama.data.windows import Windows
+
+CONTROLS = {
+    "eye_constant_rows_removed": "Eye features that never change within a trial were removed.",
+    "eeg_noise": "The EEG was replaced by noise of the same mean and SD in every feature.",
+    "eye_noise": "The eye features were replaced by noise of the same mean and SD in every feature.",
+    "eeg_dropped": "The EEG was replaced by zeros.",
+    "eye_dropped": "The eye features were replaced by zeros.",
+    "labels_shuffled": "The labels of each person's trials in a session were shuffled, for each person anew.",
+    "clips_relabelled": "The clips were given random labels, the same for everybody; each emotion's clips got every "
+    "label as evenly as possible.",
+}
+"""What each control does, in the words its data card says."""
+
+
+def controlled(windows: Windows, control: str) -> Windows:
+    """The windows under a control; its random draws are its own and do not change.
+
+    Raises DataError for a control that does not exist, and where there is nothing to remove.
+    """
+    if control not in CONTROLS:
+        raise DataError(f"control {control!r} is not known: choose one of {', '.join(CONTROLS)}.")
+    modality, _, what = control.partition("_")
+    if control == "eye_constant_rows_removed":
+        changed = _without_constant_rows(windows)
+    elif what == "noise":
+        changed = replace(windows, **{modality: _noise(getattr(windows, modality), control)})
+    elif what == "dropped":
+        changed = replace(windows, **{modality: np.zeros_like(getattr(windows, modality))})
+    else:
+        changed = replace(
+            windows, label={"labels_shuffled": _shuffled, "clips_relabelled": _relabelled}[control](windows)
+        )
+    card = replace(
+        changed.card,
+        fingerprint=hashlib.sha256(f"{windows.card.fingerprint} {control}".encode()).hexdigest()[:32],
+        notes=(*changed.card.notes, CONTROLS[control]),
+    )
+    return replace(changed, card=card)
+
+
+def _stream(*names: object) -> np.random.Generator:
+    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
+
+
+def _noise(values: np.ndarray, control: str) -> np.ndarray:
+    white = _stream(control).standard_normal(values.shape)
+    return (values.mean(axis=0) + values.std(axis=0) * white).astype(values.dtype)
+
+
+def _trials(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+    """The first window of each trial of each person, and each window's place among these trials."""
+    places = np.stack([windows.subject, windows.session, windows.trial], axis=1)
+    _, first, trial = np.unique(places, axis=0, return_index=True, return_inverse=True)
+    return first, trial.reshape(-1)
+
+
+def _without_constant_rows(windows: Windows) -> Windows:
+    first, trial = _trials(windows)
+    constant = (windows.eye == windows.eye[first][trial]).all(axis=0)
+    if not constant.any() or constant.all():
+        raise DataError(
+            f"{windows.card.title}: {int(constant.sum())} of {len(constant)} eye features never change within a trial. "
+            "Expected some of them, so there is nothing to compare; leave this control out."
+        )
+    names = tuple(name for name, gone in zip(windows.card.eye_features, constant, strict=True) if not gone)
+    return replace(windows, eye=windows.eye[:, ~constant], card=replace(windows.card, eye_features=names))
+
+
+def _shuffled(windows: Windows) -> np.ndarray:
+    first, trial = _trials(windows)
+    label = windows.label[first].copy()
+    for subject, session in np.unique(np.stack([windows.subject, windows.session], axis=1), axis=0).tolist():
+        own = np.flatnonzero((windows.subject[first] == subject) & (windows.session[first] == session))
+        label[own] = label[_stream("labels_shuffled", subject, session).permutation(own)]
+    return label[trial]
+
+
+def _relabelled(windows: Windows) -> np.ndarray:
+    label = windows.label.copy()
+    for session in np.unique(windows.session).tolist():
+        here = windows.session == session
+        clips, first = np.unique(windows.clip[here], return_index=True)
+        given = relabelling(windows.label[here][first], len(windows.card.class_names), ",".join(map(str, clips)))
+        label[here] = given[np.searchsorted(clips, windows.clip[here])]
+    return label
+
+
+def relabelling(emotions: np.ndarray, classes: int, name: str) -> np.ndarray:
+    """Random labels for clips of the given emotions, (clips,); equal names draw equally.
+
+    The clips of each emotion get every label as evenly as possible, and which label is short of one goes round, so
+    that someone who knows a clip's emotion alone can hardly do better than chance.
+    """
+    draw = _stream("clips_relabelled", name)
+    given = np.empty(len(emotions), np.int64)
+    start = 0
+    for emotion in draw.permutation(classes):
+        own = draw.permutation(np.flatnonzero(emotions == emotion))
+        given[own] = (start + np.arange(len(own))) % classes
+        start += len(own)
+    return given
+
+
+def emotion_ceiling(emotions: np.ndarray, given: np.ndarray) -> float:
+    """The largest share of clips that someone could label rightly who knows each clip's emotion, but not the clip."""
+    pairs = np.zeros((emotions.max() + 1, given.max() + 1))
+    np.add.at(pairs, (emotions, given), 1)
+    return float(pairs.max(axis=1).sum() / pairs.sum())

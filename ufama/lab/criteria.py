@@ -1,0 +1,110 @@
+"""How good a network looks on the target without any of its labels. Of every criterion, higher is better."""
+
+import numpy as np
+
+CRITERIA = ("entropy", "information_maximisation", "bnm", "snd", "dev", "cluster_agreement")
+_TEMPERATURE = 0.05  # of SND, as in its paper
+
+
+def entropy(probabilities: np.ndarray) -> float:
+    """Minus the mean entropy of the predictions (n, C), in nats: confident networks score high."""
+    return -float(_entropies(probabilities).mean())
+
+
+def information_maximisation(probabilities: np.ndarray) -> float:
+    """Entropy of the mean prediction minus the mean entropy, in nats: confident, and about every class.
+
+    Krause, Perona & Gomes 2010, Discriminative clustering by regularized information maximization (NIPS 23).
+    """
+    return float(_entropies(probabilities.mean(axis=0, keepdims=True))[0]) + entropy(probabilities)
+
+
+def bnm(probabilities: np.ndarray) -> float:
+    """Nuclear norm of the predictions (n, C), divided by n: confident and diverse, arXiv:2003.12237."""
+    return float(np.linalg.norm(probabilities.astype(np.float64), "nuc")) / len(probabilities)
+
+
+def snd(probabilities: np.ndarray) -> float:
+    """Soft neighbourhood density: how many neighbours a window's prediction has, arXiv:2108.10860.
+
+    The mean entropy, in nats, of softmax(cosine / 0.05) between a window's prediction and all others'. Predictions
+    (n, C), n of at least 2. A window is not its own neighbour.
+    """
+    unit = probabilities / np.linalg.norm(probabilities, axis=1, keepdims=True)
+    closeness = (unit @ unit.T).astype(np.float64) / _TEMPERATURE
+    np.fill_diagonal(closeness, -np.inf)
+    shares = np.exp(closeness - closeness.max(axis=1, keepdims=True))
+    return float(_entropies(shares / shares.sum(axis=1, keepdims=True)).mean())
+
+
+def dev(source: np.ndarray, target: np.ndarray, validation: np.ndarray, losses: np.ndarray) -> float:
+    """Minus the deep embedded validation risk: the held-out people's loss, weighted as the target is distributed.
+
+    source, target, validation   (n, D) features of training people, the target, and held-out source people
+    losses                       (n_validation,) of the held-out people
+
+    The weights are the odds of "target" by a logistic regression between source and target, and the control variate
+    is You et al.'s: K. You, X. Wang, M. Long, M. Jordan 2019, Towards accurate model selection in deep unsupervised
+    domain adaptation (ICML, PMLR 97).
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    features = np.concatenate([source, target]).astype(np.float64)
+    centre, spread = features.mean(axis=0), features.std(axis=0)
+    features, held_out = (
+        (some[:, spread > 0] - centre[spread > 0]) / spread[spread > 0] for some in (features, validation)
+    )
+    is_target = np.r_[np.zeros(len(source)), np.ones(len(target))]
+    judge = LogisticRegression(solver="newton-cholesky").fit(features, is_target)
+    odds = np.exp(np.clip(judge.decision_function(held_out), -50, 50))
+    return -weighted_risk(len(source) / len(target) * odds, losses)
+
+
+def weighted_risk(weights: np.ndarray, losses: np.ndarray) -> float:
+    """Mean weighted loss with the control variate that has the weights' known mean of 1."""
+    weighted = weights * losses
+    variance = np.var(weights, ddof=1)
+    control = -np.cov(weighted, weights)[0, 1] / variance if variance > 0 else 0.0
+    return float(weighted.mean() + control * weights.mean() - control)
+
+
+def cluster_agreement(features: np.ndarray, probabilities: np.ndarray) -> float:
+    """Adjusted mutual information of predicted classes and as many k-means clusters of the features (n, D).
+
+    Musgrave, Belongie & Lim 2022, arXiv:2208.07360.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    clusters = KMeans(probabilities.shape[1], n_init=4, random_state=0).fit_predict(features.astype(np.float64))
+    return float(adjusted_mutual_info_score(probabilities.argmax(axis=1), clusters))
+
+
+def criteria(
+    probabilities: np.ndarray,
+    target: np.ndarray,
+    source: np.ndarray,
+    validation: np.ndarray | None,
+    validation_losses: np.ndarray | None,
+) -> dict[str, float]:
+    """Every criterion of one run: the fusion branch's predictions of its target (n, C), and the fused features (.., D)
+    of target, training source and held-out source people. Without held-out people there is no ``dev``."""
+    found = {
+        "entropy": entropy(probabilities),
+        "information_maximisation": information_maximisation(probabilities),
+        "bnm": bnm(probabilities),
+        "snd": snd(probabilities),
+    }
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # the problems are tiny, and threads that share a core make them thirty times slower
+        if validation is not None:
+            found["dev"] = dev(source, target, validation, validation_losses)
+        found["cluster_agreement"] = cluster_agreement(target, probabilities)
+    return found
+
+
+def _entropies(probabilities: np.ndarray) -> np.ndarray:
+    """(n,) entropy of each row, in nats; 0 log 0 = 0."""
+    shares = probabilities.astype(np.float64)
+    return -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=1)

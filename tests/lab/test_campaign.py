@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from ufama.config import ConfigError, TrainingConfig
+from ufama.data.folds import folds
 from ufama.lab import campaign
 from ufama.lab.campaign import DataRequest, Experiment, digest, results, stacks
-from ufama.lab.runs import TABLES, RunStore
+from ufama.lab.runs import TABLES, RunStore, publish
 
 TRAINING = TrainingConfig(batch_size=8)
 COLUMNS = ["domain", "protocol", "fold"]
@@ -115,8 +116,47 @@ def test_digests_differ_in_everything_that_matters(experiment):
         first(training=TRAINING.but(batch_size=9)),
         first(fold_names=("session1-subject2",)),
     }
-    assert len(made) == 8
+    noise = replace(experiment, data=replace(experiment.data, control="eye_noise"))
+    made.add(digest(noise.configs()[0], noise.data.open()))
+    assert len(made) == 9
     assert first() == first()
+
+
+def test_a_record_says_what_differs_from_its_preset(experiment):
+    from dataclasses import replace
+
+    training = TRAINING.but(target_access="others", epoch_length="source")
+    noise = replace(experiment.data, control="eeg_noise")
+    asked = replace(
+        experiment, data=noise, changes={"mmd_kernels": 1}, training=training, fold_names=("session2-subject3",)
+    )
+    run = results([asked], workers=1).runs.iloc[0]
+    assert run.changes == "mmd_kernels=1, batch_size=8, epoch_length='source', target_access='others'"
+    assert (run.control, run.target_access) == ("eeg_noise", "others")
+    assert len(run.held_out_trials) == 2
+    assert run.dataset == "small.npz"  # a file's name, without its folder
+
+
+def test_all_windows_can_be_kept_at_any_scale(experiment):
+    from dataclasses import replace
+
+    thinned, kept = (
+        results([replace(experiment, keep_windows=keep, fold_names=("session1-subject1",))], workers=1)
+        for keep in (False, True)
+    )
+    assert kept.runs.target_windows[0] == len(folds(experiment.data.open(), "cross_subject")[0].target)
+    assert thinned.runs.target_windows[0] < kept.runs.target_windows[0]
+
+
+def test_published_results_answer_before_anything_is_trained(experiment, tmp_path, monkeypatch):
+    first = results([experiment], workers=1)
+    publish(first, tmp_path / "published" / "some", embeddings_of=[], provenance={})
+    monkeypatch.delenv("UFAMA_PUBLISHED")
+    monkeypatch.setattr(campaign, "published_folder", lambda: tmp_path / "published")
+    seen = trained_digests(monkeypatch)
+    again = results([experiment], store=RunStore(tmp_path / "empty"), workers=1)
+    assert not seen
+    pd.testing.assert_frame_equal(again.predictions, first.predictions)
 
 
 def test_an_unknown_fold_is_named_with_the_known_ones(experiment):

@@ -126,3 +126,14 @@ def test_published_results_read_back_and_drop_unwanted_embeddings(tmp_path):
     assert read.runs.config.tolist() == [{"width": 4}, {"width": 4}]
     assert read.embeddings.digest.tolist() == ["b"]
     assert [path.name for path in tmp_path.iterdir()] == ["quick"]
+
+
+def test_fusion_alone_can_be_published(tmp_path):
+    results = Results.of([record("a", 0.123456)])
+    predictions = results.predictions.assign(eeg_0=np.float32(0.5), eye_0=np.float32(0.5))
+    results = Results(results.runs, results.history, predictions, results.embeddings)
+    publish(results, tmp_path / "some", embeddings_of=[], provenance={}, fusion_only=True)
+    read = read_published(tmp_path / "some").predictions
+    assert not {"eeg_0", "eye_0"} & set(read)
+    assert read.fusion_0.tolist() == results.predictions.fusion_0.round(4).tolist()
+    assert read.fusion_0[0] == np.float32(0.1235) != results.predictions.fusion_0[0]

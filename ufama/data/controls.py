@@ -67,16 +67,21 @@ def _trials(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     return first, trial.reshape(-1)
 
 
-def _without_constant_rows(windows: Windows) -> Windows:
+def constant_in_trials(windows: Windows) -> np.ndarray:
+    """(eye features,) whether each never changes within a trial; such a feature tells the trials apart."""
     first, trial = _trials(windows)
-    constant = (windows.eye == windows.eye[first][trial]).all(axis=0)
+    return (windows.eye == windows.eye[first][trial]).all(axis=0)
+
+
+def _without_constant_rows(windows: Windows) -> Windows:
+    constant = constant_in_trials(windows)
     if not constant.any() or constant.all():
         raise DataError(
             f"{windows.card.title}: {int(constant.sum())} of {len(constant)} eye features never change within a trial. "
             "Expected some of them, so there is nothing to compare; leave this control out."
         )
     names = tuple(name for name, gone in zip(windows.card.eye_features, constant, strict=True) if not gone)
-    return replace(windows, eye=windows.eye[:, ~constant], card=replace(windows.card, eye_features=names))
+    return replace(windows, eye=windows.eye[:, ~constant], card=replace(windows.card, eye_features=names, constant_eye_features=()))
 
 
 def _shuffled(windows: Windows) -> np.ndarray:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ufama.config import TARGET_ACCESS, VARIANTS, TrainingConfig
-from ufama.data.controls import CONTROLS
+from ufama.data.controls import CONTROLS, constant_in_trials
 from ufama.data.folds import folds
 from ufama.lab.campaign import DataRequest, Experiment
 
@@ -58,13 +58,20 @@ def results_grid(data: DataRequest, **choices) -> list[Experiment]:
 
 
 def compared_folds(data: DataRequest, scale: str) -> tuple[str, ...]:
-    """The cross-subject folds that comparisons run on: below the paper's scale every k-th, the shown one among them."""
-    names = tuple(fold.name for fold in folds(data.open(), "cross_subject"))
+    """The cross-subject folds that comparisons run on: all at the paper's scale, below it every k-th person of a session,
+    other people in every session as far as there are enough, the shown fold among them."""
+    every = folds(data.open(), "cross_subject")
     if scale == EVERY_FOLD:
-        return names
-    stride = max(1, len(names) // COMPARED_FOLDS)
+        return tuple(fold.name for fold in every)
+    stride = max(1, len(every) // COMPARED_FOLDS)
+    sessions = sorted({fold.session for fold in every})
+    place = {}  # of each fold: (its person's place in the session) - (its session's place), which one residue shares
+    for session in sessions:
+        own = [fold for fold in every if fold.session == session]
+        place |= {fold.name: person - sessions.index(session) for person, fold in enumerate(own)}
     shown = SHOWN_FOLDS.get(data.dataset, {}).get("cross_subject")
-    return names[names.index(shown) % stride if shown else 0 :: stride]
+    residue = place[shown] % stride if shown else 0
+    return tuple(name for name, number in place.items() if number % stride == residue)
 
 
 def ablation_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
@@ -129,10 +136,15 @@ def protocols_grid(data: DataRequest, *, scale: str, **choices) -> list[Experime
 
 
 def controls_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
-    """UF-AMA under each control, cross-subject; with relabelled clips under every protocol."""
+    """UF-AMA under each control, cross-subject; with relabelled clips under every protocol.
+
+    The control without constant eye features is left out where there are none.
+    """
     names = compared_folds(data, scale)
     grid = []
     for control in CONTROLS:
+        if control == "eye_constant_rows_removed" and not constant_in_trials(data.open()).any():
+            continue
         under = replace(data, control=control)
         grid.append(Experiment(data=under, protocol="cross_subject", scale=scale, fold_names=names, **choices))
         if control == "clips_relabelled":

@@ -73,9 +73,8 @@ class Results:
             return kept.iloc[np.argsort(order[kept.digest].to_numpy(), kind="stable")].reset_index(drop=True)
 
         # Data sets with more classes or wider features leave empty columns beside the others' values.
-        own = {
-            name: cut(getattr(self, name)).dropna(axis="columns", how="all") for name in ("predictions", "embeddings")
-        }
+        own = {name: cut(getattr(self, name)) for name in ("predictions", "embeddings")}
+        own = {name: table.dropna(axis="columns", how="all") if len(table) else table for name, table in own.items()}
         return Results(runs=cut(self.runs), history=cut(self.history), **own)
 
 

@@ -81,7 +81,9 @@ def _without_constant_rows(windows: Windows) -> Windows:
             "Expected some of them, so there is nothing to compare; leave this control out."
         )
     names = tuple(name for name, gone in zip(windows.card.eye_features, constant, strict=True) if not gone)
-    return replace(windows, eye=windows.eye[:, ~constant], card=replace(windows.card, eye_features=names, constant_eye_features=()))
+    return replace(
+        windows, eye=windows.eye[:, ~constant], card=replace(windows.card, eye_features=names, constant_eye_features=())
+    )
 
 
 def _shuffled(windows: Windows) -> np.ndarray:

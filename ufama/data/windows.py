@@ -11,7 +11,8 @@ import numpy as np
 class DataCard:
     """What a set of windows is: name, origin, layout, licence. Travels with every result made from it.
 
-    ``fingerprint`` identifies the content: equal fingerprints mean equal windows.
+    ``fingerprint`` identifies the content: equal fingerprints mean equal windows. ``constant_eye_features`` are those
+    of ``eye_features`` that never change within a trial: they tell which film clip it is, see `constants_marked`.
     """
 
     name: str
@@ -24,6 +25,7 @@ class DataCard:
     class_names: tuple[str, ...]
     licence: str
     notes: tuple[str, ...] = ()
+    constant_eye_features: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -36,7 +38,7 @@ class DataCard:
 class Windows:
     """n windows of two modalities with aligned labels and coordinates.
 
-    eeg      (n, tokens, features) float32; in SEED the differential entropy of each channel and band, Eq. (1)
+    eeg      (n, tokens, features) float32; in SEED the differential entropy of each channel and band
     eye      (n, features) float32
     label    (n,) int64, 0-based class
     subject, session, trial  (n,) int64, 1-based as in the files
@@ -69,7 +71,8 @@ class Windows:
                     f"{name} has {len(array)} rows but eeg has {len(self.eeg)}: every array needs one row per window."
                 )
         for name in ("eeg", "eye"):
-            bad = ~np.isfinite(getattr(self, name)).reshape(len(self), -1).all(axis=1)
+            values = getattr(self, name)
+            bad = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
             if bad.any():
                 raise ValueError(
                     f"{name} holds values that are not finite in {bad.sum()} windows (first: row {bad.argmax()}). "
@@ -95,6 +98,17 @@ class Windows:
     def every(self, stride: int) -> "Windows":
         """Every ``stride``-th window of each trial, from its first: neighbours of a smoothed trial are nearly equal."""
         return self if stride == 1 else self.select(self.window % stride == 0)
+
+
+def constants_marked(windows: Windows) -> Windows:
+    """The same windows; their card names the eye features that are constant in every trial of several windows."""
+    places = np.stack([windows.subject, windows.session, windows.trial], axis=1)
+    _, first, trial, count = np.unique(places, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    trial = trial.reshape(-1)
+    several = count[trial] > 1
+    constant = (windows.eye == windows.eye[first[trial]])[several].all(axis=0) & several.any()
+    names = tuple(name for name, same in zip(windows.card.eye_features, constant, strict=True) if same)
+    return replace(windows, card=replace(windows.card, constant_eye_features=names))
 
 
 def content_fingerprint(columns: dict[str, np.ndarray], *more: str) -> str:

@@ -58,8 +58,10 @@ def results_grid(data: DataRequest, **choices) -> list[Experiment]:
 
 
 def compared_folds(data: DataRequest, scale: str) -> tuple[str, ...]:
-    """The cross-subject folds that comparisons run on: all at the paper's scale, below it every k-th person of a session,
-    other people in every session as far as there are enough, the shown fold among them."""
+    """The cross-subject folds that comparisons run on, the fold of Fig. 7 among them.
+
+    All at the paper's scale; below it every k-th person of a session, other people in every session while there are any.
+    """
     every = folds(data.open(), "cross_subject")
     if scale == EVERY_FOLD:
         return tuple(fold.name for fold in every)

@@ -35,11 +35,11 @@ def _one_of(*options: str):
 
 
 def _dataset(name: str, value):
-    if value in DATASETS or (isinstance(value, str) and value.endswith(".npz")):
+    if value in DATASETS or (isinstance(value, str) and value.endswith((".npz", ".parquet"))):
         return value
     raise ParameterError(
         f"{name} = {value!r} is not known; choose {' or '.join(map(repr, DATASETS))}, or give the path of a "
-        "two-modality .npz file."
+        "two-modality table, .npz or .parquet."
     )
 
 

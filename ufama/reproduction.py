@@ -8,20 +8,25 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ufama.config import SCALES, ConfigError
 from ufama.lab.campaign import DataRequest, results
-from ufama.lab.grids import book_grid, tsne_grid
+from ufama.lab.grids import GRIDS, tsne_grid
 from ufama.lab.runs import Results, RunStore, publish
 from ufama.workspace import project_root
 
 _BOOK_COMMAND = "from jupyter_book.cli.main import main; main()"  # the builder of this environment, whatever the PATH
 STEPS = ("data", "training", "notebooks", "book")
-NOTEBOOK_FILES = ("datasets", "calibration", "network", "alignment", "screening", "training", "seed_results",
-                  "seed_iv_results", "ablation", "tsne")  # fmt: skip
+NOTEBOOK_FILES = ("datasets", "features", "calibration", "raw_simulation", "own_data", "network", "alignment",
+                  "screening", "training", "ledger_effects", "seed_results", "seed_iv_results", "ablation", "tsne",
+                  "selection", "statistics", "stability", "protocols", "confidence", "audit",
+                  "real_recordings")  # fmt: skip
 """The book's notebooks, in its order."""
+FURTHER_PAGES = ("statistics", "stability", "protocols", "ledger_effects")
+"""Pages that ask for runs of further grids (`ufama.lab.grids.GRIDS`), an hour on two cores."""
 
 
 def _root() -> Path:
@@ -31,8 +36,18 @@ def _root() -> Path:
     return root
 
 
-def reproduce(*, scale: str, datasets: tuple[str, ...], workers: int | None, until: str, console: Console) -> None:
+def reproduce(
+    *,
+    scale: str,
+    datasets: tuple[str, ...],
+    workers: int | None,
+    until: str,
+    everything: bool,
+    console: Console,
+) -> None:
     """All steps up to ``until``. Everything is computed here: the stored results of the project are not read.
+
+    everything  also the runs of the evaluation chapter; without it, that chapter's pages show the stored results
 
     Raises ConfigError for a step or scale that does not exist.
     """
@@ -51,13 +66,20 @@ def reproduce(*, scale: str, datasets: tuple[str, ...], workers: int | None, unt
         said("data", f"{card.title}, fingerprint {card.fingerprint[:12]}")
     if until == "data":
         return
-    found = train_campaign(datasets=datasets, device="cpu", workers=workers, console=console, scale=scale)
+    grids = tuple(GRIDS) if everything else ("book",)
+    found = train_campaign(grids, datasets=datasets, device="cpu", workers=workers, console=console, scale=scale)
     hours = found.runs.wall_seconds.sum() / 3600
     said("training", f"{len(found.runs)} runs at scale {scale}, {hours:.2f} core-hours, in {RunStore().folder}")
     if until == "training":
         return
-    executed = execute_notebooks(_root() / "_build" / "reproduction" / "notebooks", scale=scale, console=console)
-    said("notebooks", f"{len(executed)} executed in {executed[0].parent}")
+    shows_stored = () if everything else FURTHER_PAGES
+    folder = _root() / "_build" / "reproduction" / "notebooks"
+    executed = execute_notebooks(folder, scale=scale, shows_stored=shows_stored, console=console)
+    said("notebooks", f"{len(executed)} executed in {folder}")
+    if shows_stored:
+        console.print(
+            f"  [dim]{', '.join(shows_stored)} show the project's stored runs; --everything trains them too[/dim]"
+        )
     if until == "notebooks":
         return
     page = build_book(_root() / "_build" / "reproduction")
@@ -77,10 +99,27 @@ def progress_bar(console: Console) -> Progress:
 
 
 def train_campaign(
-    *, datasets: tuple[str, ...], device: str, workers: int | None, console: Console, **choices
+    grids: tuple[str, ...],
+    *,
+    datasets: tuple[str, ...],
+    device: str,
+    workers: int | None,
+    console: Console,
+    **choices,
 ) -> Results:
-    """The runs of the book's pages for each data set, trained where they are missing. ``choices``: see `book_grid`."""
-    grid = [block for dataset in datasets for block in book_grid(DataRequest(dataset=dataset), **choices)]
+    """The runs of the named grids for each data set, trained where they are missing.
+
+    ``choices`` are fields of `ufama.lab.campaign.Experiment`. Raises ConfigError for a grid that does not exist.
+    """
+    for name in grids:
+        if name not in GRIDS:
+            raise ConfigError(f"grid {name!r} is not known; choose from {', '.join(GRIDS)}.")
+    grid = [
+        block
+        for name in grids
+        for dataset in datasets
+        for block in GRIDS[name](DataRequest(dataset=dataset), **choices)
+    ]
     with progress_bar(console) as bar:
         task = bar.add_task("training", total=None)
         found = results(
@@ -93,15 +132,13 @@ def train_campaign(
     return found
 
 
-def publish_campaign(found: Results, folder: Path) -> None:
-    """Write a campaign's results where the book's pages read them, with how they were made."""
-    shown = []
-    for (dataset, preset, scale), runs in found.runs.groupby(["dataset", "preset", "scale"]):
-        seed = int(runs.seed.min())
-        grid = tsne_grid(DataRequest(dataset=dataset), preset=preset, scale=scale, seeds=(seed,))
-        for block in grid:
-            picked = runs.protocol.eq(block.protocol) & runs.fold.isin(block.fold_names) & runs.seed.eq(seed)
-            shown += runs.digest[picked & runs.variant.isin(block.variants)].tolist()
+def publish_campaign(found: Results, folder: Path, *, whole: bool) -> None:
+    """Write a campaign's results where the book's pages read them, with how they were made.
+
+    whole   also the predictions of the single modalities and the embeddings of Fig. 7; without, the fusion branch's
+            predictions to four decimals, for pages that need no more
+    """
+    shown = _shown_runs(found.runs) if whole else []
     runs = found.runs
     provenance = {
         "runs": len(runs),
@@ -109,17 +146,31 @@ def publish_campaign(found: Results, folder: Path) -> None:
         "simulated": bool(runs.simulated.all()),
         "scale": sorted(runs.scale.unique().tolist()),
         "preset": sorted(runs.preset.unique().tolist()),
+        "kept": "all branches and the embeddings of Fig. 7" if whole else "the fusion branch, to four decimals",
         "seeds": sorted(runs.seed.unique().tolist()),
         "device": sorted(runs.device.unique().tolist()),
         "commit": sorted(runs.commit.fillna("unknown").unique().tolist()),
         "torch": sorted(runs.torch.unique().tolist()),
         "core_hours": round(float((runs.wall_seconds * runs.threads).sum()) / 3600, 3),
     }
-    publish(found, folder, embeddings_of=shown, provenance=provenance)
+    publish(found, folder, embeddings_of=shown, provenance=provenance, fusion_only=not whole)
 
 
-def execute_notebooks(folder: Path, *, scale: str, console: Console) -> list[Path]:
+def _shown_runs(runs: pd.DataFrame) -> list[str]:
+    """The digests of the runs that Fig. 7 shows."""
+    shown = []
+    for (dataset, preset, scale), own in runs[runs.control.eq("")].groupby(["dataset", "preset", "scale"]):
+        seed = int(own.seed.min())
+        for block in tsne_grid(DataRequest(dataset=dataset), preset=preset, scale=scale, seeds=(seed,)):
+            picked = own.protocol.eq(block.protocol) & own.fold.isin(block.fold_names) & own.seed.eq(seed)
+            shown += own.digest[picked & own.variant.isin(block.variants)].tolist()
+    return shown
+
+
+def execute_notebooks(folder: Path, *, scale: str, shows_stored: tuple[str, ...], console: Console) -> list[Path]:
     """Execute every notebook of the book into ``folder`` with papermill, as many at once as there are cores.
+
+    shows_stored   notebooks that show the project's stored results at the scale those have
 
     Raises RuntimeError with the end of papermill's output when one fails.
     """
@@ -130,9 +181,14 @@ def execute_notebooks(folder: Path, *, scale: str, console: Console) -> list[Pat
         output = folder / f"{name}.ipynb"
         command = [sys.executable, "-m", "papermill", str(source / f"{name}.ipynb"), str(output)]
         command += ["--no-progress-bar", "--cwd", str(source)]
-        if "scale = " in (source / f"{name}.py").read_text():
+        environment = dict(os.environ)
+        if name in shows_stored:
+            environment.pop("UFAMA_PUBLISHED", None)
+        elif "scale = " in (source / f"{name}.py").read_text():
             command += ["-p", "scale", scale]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, env=environment
+        )
         if done.returncode:
             raise RuntimeError(f"notebook {name} failed; the end of what it said:\n{done.stderr[-3000:]}")
         console.print(f"  [dim]executed {name}[/dim]")

@@ -70,7 +70,7 @@ def test_people_with_eye_movement_keep_their_own_numbers():
 
 @pytest.mark.parametrize("facts", LAYOUTS.values(), ids=LAYOUTS)
 def test_dates_of_a_person_ascend_with_the_session(facts):
-    assert set(facts.dates) == set(facts.subjects)
+    assert set(facts.dates) == {*facts.subjects, *facts.eeg_only} == set(range(1, 16))
     assert all(len(dates) == 3 and list(dates) == sorted(dates) for dates in facts.dates.values())
 
 

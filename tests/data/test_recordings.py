@@ -372,7 +372,7 @@ def test_windows_are_kept_until_a_file_changes(as_real, tmp_path, monkeypatch):
     first = read_recordings("seed", root, subjects=[1], cache=cache)
     (stored,) = cache.iterdir()
     with monkeypatch.context() as patched:
-        patched.setattr("ufama.data.recordings._READ", {})  # reading again would fail
+        patched.setattr("ufama.data.recordings.read_features", None)  # reading again would fail
         again = read_recordings("seed", root, subjects=[1], cache=cache)
     assert again.card == first.card
     for name in ARRAYS:

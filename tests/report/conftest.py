@@ -1,5 +1,6 @@
 """Made-up results with unequal class counts: what the report room receives, without a training."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ SESSIONS = (1, 2, 3)
 VARIANTS = ("M1", "M2", "M3", "M4", "M5", "M6")
 RULES = {"oracle": 7, "last": 11, "source_validation": 4}
 EPOCHS = 12
+CRITERIA = ("entropy", "information_maximisation", "bnm", "snd", "dev", "cluster_agreement")
+HELD_OUT_TRIALS = [2, 5]
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,20 @@ def _history(rng, step):
     })  # fmt: skip
 
 
-def make_results(datasets=("seed", "seed_iv"), variants=("M6",), seeds=(0, 1), simulated=True) -> MadeUpResults:
-    rng = np.random.default_rng(20)
+def _criteria(rng, history):
+    """Columns of the evaluation chapter: criteria that follow the target accuracy more and more loosely."""
+    target = history["target_accuracy"]
+    loose = {name: target + 0.05 * place * rng.normal(size=EPOCHS) for place, name in enumerate(CRITERIA)}
+    return history.assign(
+        target_trial_accuracy=np.round(target * 7) / 7, conflicting_right=0.4 + 0.02 * history["epoch"], **loose
+    )
+
+
+def make_results(
+    datasets=("seed", "seed_iv"), variants=("M6",), seeds=(0, 1), simulated=True, blocks=({},)
+) -> MadeUpResults:
+    """``blocks``: every run once per block, with the block's columns, such as ``{"control": "eye_noise"}``."""
+    rng, own_rng = np.random.default_rng(20), np.random.default_rng(21)
     runs, history, predictions = [], [], []
     for dataset in datasets:
         for variant in variants:
@@ -109,8 +124,8 @@ def make_results(datasets=("seed", "seed_iv"), variants=("M6",), seeds=(0, 1), s
             protocols = ("cross_subject", "cross_session") if variant == "M6" else ("cross_subject",)
             for protocol in protocols:
                 for fold, subject, session, subjects, sessions in _folds(dataset, protocol):
-                    for seed in seeds:
-                        digest = f"{dataset}-{variant}-{protocol}-{fold}-{seed}"
+                    for seed, block in itertools.product(seeds, blocks):
+                        digest = "-".join(map(str, [dataset, variant, protocol, fold, seed, *block.values()]))
                         runs.append({
                             "digest": digest, "method": "ufama", "preset": "paper", "variant": variant,
                             "dataset": dataset, "protocol": protocol, "fold": fold, "subject": subject,
@@ -118,8 +133,10 @@ def make_results(datasets=("seed", "seed_iv"), variants=("M6",), seeds=(0, 1), s
                             "data_title": f"simulated {TITLES[dataset]}" if simulated else TITLES[dataset],
                             "class_names": CLASSES[dataset], "device": "cpu", "threads": 1, "torch": "2.13.0",
                             "commit": "c0ffee", "wall_seconds": 3.5, "epochs": EPOCHS, "steps": EPOCHS * 26,
-                        })  # fmt: skip
-                        history.append(_history(rng, step).assign(digest=digest))
+                            "changes": "", "control": "", "target_access": "whole",
+                            "held_out_trials": HELD_OUT_TRIALS,
+                        } | block)  # fmt: skip
+                        history.append(_criteria(own_rng, _history(rng, step)).assign(digest=digest))
                         for rule, epoch in RULES.items():
                             skill = 1.0 + 0.2 * step + (0.4 if rule == "oracle" else 0)
                             table = _predictions(rng, dataset, skill, subjects, sessions)

@@ -5,7 +5,7 @@ Facts come from the official pages of the BCMI laboratory and from public reader
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,16 @@ BAND_EDGES = {
 """The five EEG bands in file order, with their edges in Hz. A band's feature is its differential entropy."""
 
 BANDS = tuple(BAND_EDGES)
+
+FEATURE_TOKENS = {"de": 62, "psd": 62, "dasm": 27, "rasm": 27, "asm": 54, "dcau": 23}
+"""Rows of each kind of released EEG feature: electrodes, or pairs of electrodes (dasm, rasm: left and right; asm: both
+of them; dcau: front and back). Every row has the five bands."""
+
+SEED_FEATURES = tuple(f"{kind}_{smoothing}" for kind in FEATURE_TOKENS for smoothing in ("movingAve", "LDS"))
+"""The 12 features of each trial in SEED's .mat files, in file order."""
+
+SEED_IV_FEATURES = SEED_FEATURES[:4]
+"""The 4 features of each trial in SEED-IV's .mat files, in file order."""
 
 WINDOW_SECONDS = 4.0
 
@@ -120,7 +130,8 @@ SEED_EYE_FEATURES = tuple(f"eye_{column:02d}" for column in range(33))
 class Layout:
     """One recorded set. Tuples over sessions start at session 1, tuples over trials at trial 1.
 
-    clip_seconds is None where the sources give window counts only; window_counts are floor(seconds / 4).
+    subjects are the people with both modalities, eeg_only those with EEG alone. clip_seconds is None where the sources
+    give window counts only; window_counts are floor(seconds / window_seconds).
     """
 
     name: str
@@ -134,6 +145,8 @@ class Layout:
     eye_features: tuple[str, ...]
     licence: str
     dates: dict[int, tuple[str, ...]]
+    eeg_only: tuple[int, ...] = ()
+    window_seconds: float = WINDOW_SECONDS
 
     @property
     def sessions(self) -> tuple[int, ...]:
@@ -166,7 +179,27 @@ class Layout:
 
     def stem(self, subject: int, session: int) -> str:
         """File name without ending: SEED ``<subject>_<session>``, SEED-IV ``<subject>_<date>``."""
-        return f"{subject}_{session}" if self.name == "seed" else f"{subject}_{self.dates[subject][session - 1]}"
+        return f"{subject}_{session}" if self.name == "seed" else self.dated_stem(subject, session)
+
+    def dated_stem(self, subject: int, session: int) -> str:
+        """``<subject>_<date>``: the names in SEED-IV, and of SEED's .mat files."""
+        return f"{subject}_{self.dates[subject][session - 1]}"
+
+    def at(self, window_seconds: float) -> "Layout":
+        """The same set cut into windows of another length. Raises DataError where the clips' durations are unknown."""
+        if window_seconds == self.window_seconds:
+            return self
+        if None in self.clip_seconds:
+            raise DataError(
+                f"{self.title} has no windows of {window_seconds:g} s: expected {self.window_seconds:g} s, because the "
+                "durations of its clips are not published for every session."
+            )
+        counts = tuple(tuple(int(length // window_seconds) for length in seconds) for seconds in self.clip_seconds)
+        return replace(self, window_seconds=window_seconds, window_counts=counts)
+
+    def with_eeg_only_people(self) -> "Layout":
+        """The same set with those people, too, who have no eye movement."""
+        return replace(self, subjects=tuple(sorted((*self.subjects, *self.eeg_only))), eeg_only=())
 
 
 _SEED_SECONDS = (235, 233, 206, 238, 185, 195, 237, 216, 265, 237, 235, 233, 235, 238, 206)
@@ -196,6 +229,8 @@ SEED = Layout(
         3: ("20140603", "20140611", "20140629"),
         4: ("20140621", "20140702", "20140705"),
         5: ("20140411", "20140418", "20140506"),
+        6: ("20130712", "20131016", "20131113"),
+        7: ("20131027", "20131030", "20131106"),
         8: ("20140511", "20140514", "20140521"),
         9: ("20140620", "20140627", "20140704"),
         10: ("20131130", "20131204", "20131211"),
@@ -203,7 +238,9 @@ SEED = Layout(
         12: ("20131127", "20131201", "20131207"),
         13: ("20140527", "20140603", "20140610"),
         14: ("20140601", "20140615", "20140627"),
+        15: ("20130709", "20131016", "20131105"),
     },
+    eeg_only=(6, 7, 15),
 )
 """SEED as used with eye movement: the 12 people who have it, under their own numbers (6, 7 and 15 are EEG only)."""
 

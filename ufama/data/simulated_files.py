@@ -13,28 +13,16 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from ufama.data.layout import (
-    BANDS,
-    SEED_TRAINING_TRIALS,
-    DataError,
-    checked_subjects,
-    layout,
-)
+from ufama.data.finding import EEG_FOLDERS, EegFolder
+from ufama.data.layout import BANDS, SEED_TRAINING_TRIALS, DataError, Layout, checked_subjects, layout
 from ufama.data.recordings import MARKER, Progress
-from ufama.data.simulator import (
-    SETTINGS,
-    VERSION,
-    SimulatorSettings,
-    World,
-    bad_modalities,
-    fingerprint,
-    one_thread,
-    rounded,
-)
+from ufama.data.simulated_features import by_window_length, feature_kinds, power
+from ufama.data.simulator import SETTINGS, VERSION, SimulatorSettings, World, bad_modalities, fingerprint, one_thread
 
 
 def write_simulated(
@@ -43,17 +31,27 @@ def write_simulated(
     settings: SimulatorSettings = SETTINGS,
     *,
     subjects: Sequence[int] | None = None,
+    also: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Path:
     """Write a simulated set, whole or of some ``subjects``, into ``folder`` in the layout of the release; return it.
+
+    also  further folders of EEG features, by their names in the release (`ufama.data.finding.EEG_FOLDERS`). Some of
+          them hold people without eye movement, too, who can then be among the ``subjects``
 
     The set is built in a hidden folder beside it and renamed when whole, so ``folder`` is never half a set, also when
     several processes write at once. A simulated set that is there already is kept if it is this one, else replaced;
     anything else in the way raises DataError.
     """
     folder = Path(folder)
-    chosen = checked_subjects(layout(dataset), subjects)
-    identity = {"fingerprint": fingerprint(dataset, settings), "subjects": list(chosen)}
+    extra = _extra_folders(dataset, also)
+    facts = layout(dataset)
+    widest = facts.with_eeg_only_people() if any(wanted.everybody for wanted in extra) else facts
+    everybody = checked_subjects(widest, subjects)
+    chosen = [subject for subject in everybody if subject in facts.subjects]
+    identity = {"fingerprint": fingerprint(dataset, settings), "subjects": list(everybody if subjects else chosen)}
+    if extra:
+        identity["also"] = [wanted.name for wanted in extra]
     if _holds(folder, identity):
         return folder
     _refuse_to_overwrite(folder)
@@ -61,7 +59,7 @@ def write_simulated(
     _sweep(folder)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.building-", dir=folder.parent))
     try:
-        digests = _write_files(World(dataset, settings), building, chosen, progress)
+        digests = _write_files(World(dataset, settings), building, chosen, everybody, extra, progress)
         (building / MARKER).write_text(json.dumps(_description(dataset, settings, digests) | identity, indent=1) + "\n")
         building.chmod(0o755)
         _move_into_place(building, folder, identity)
@@ -70,11 +68,24 @@ def write_simulated(
     return folder
 
 
+def _extra_folders(dataset: str, also: Sequence[str]) -> list[EegFolder]:
+    _, *further = EEG_FOLDERS[layout(dataset).name]
+    unknown = sorted(set(also) - {folder.name for folder in further})
+    if unknown:
+        raise DataError(
+            f"also = {', '.join(unknown)} cannot be written: choose from "
+            f"{', '.join(folder.name for folder in further) or 'nothing, the set is whole without'}."
+        )
+    return [folder for folder in further if folder.name in also]
+
+
 def _holds(folder: Path, identity: dict) -> bool:
-    """Whether the simulated set of this identity lies in ``folder``."""
+    """Whether the simulated set of this identity lies in ``folder``, perhaps with more folders."""
     try:
-        return json.loads((folder / MARKER).read_text()).items() >= identity.items()
-    except (OSError, ValueError, AttributeError):
+        found = json.loads((folder / MARKER).read_text())
+        also = set(found.get("also", ())) >= set(identity.get("also", ()))
+        return also and found.items() >= {name: value for name, value in identity.items() if name != "also"}.items()
+    except (OSError, ValueError, AttributeError, TypeError):
         return False
 
 
@@ -113,19 +124,36 @@ def _move_into_place(building: Path, folder: Path, identity: dict) -> None:
     raise DataError(f"{folder} could not be replaced: another process keeps writing there. Stop it and try again.")
 
 
-def _write_files(world: World, root: Path, subjects: Sequence[int], progress: Progress | None) -> dict[str, str]:
+def _write_files(
+    world: World,
+    root: Path,
+    subjects: Sequence[int],
+    everybody: Sequence[int],
+    extra: Sequence[EegFolder],
+    progress: Progress | None,
+) -> dict[str, str]:
     """Every file of the chosen people; returns the sha256 of each under its path from ``root``."""
     write = {"seed": _write_seed, "seed_iv": _write_seed_iv}[world.facts.name]
-    pairs = [(subject, session) for session in world.facts.sessions for subject in subjects]
+    steps = [(write, subject, session) for session in world.facts.sessions for subject in subjects]
+    for folder in extra:
+        steps += [
+            (partial(_write_eeg_folder, folder), subject, session)
+            for session in world.facts.sessions
+            for subject in (everybody if folder.everybody else subjects)
+        ]
     digests = {}
-    for done, (subject, session) in enumerate(pairs, start=1):
+    for done, (write, subject, session) in enumerate(steps, start=1):
         with one_thread():
             paths = list(write(world, root, subject, session))
         for path in paths:
             digests[path.relative_to(root).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
         if progress:
-            progress(done, len(pairs), f"writing simulated {world.facts.title}")
+            progress(done, len(steps), f"writing simulated {world.facts.title}")
     return digests
+
+
+_MULTIMODAL = Path("SEED_Multimodal") / "Chinese"
+_DE_FOLDER = _MULTIMODAL / "02-EEG-DE-feature"
 
 
 def _description(dataset: str, settings: SimulatorSettings, digests: dict[str, str]) -> dict:
@@ -143,12 +171,21 @@ def _description(dataset: str, settings: SimulatorSettings, digests: dict[str, s
 
 
 def _write_seed(world: World, root: Path, subject: int, session: int) -> Iterator[Path]:
-    eeg, eye = world.eeg(subject, session), world.eye(subject, session)
-    labels = world.facts.table(session)["label"].astype(np.float64)
+    eye = world.eye(subject, session)
+    yield _write_bands(root / _DE_FOLDER / "eeg_used_4s", world.facts, subject, session, world.eeg(subject, session))
     split = world.facts.bounds(session)[SEED_TRAINING_TRIALS].start
-    release = root / "SEED_Multimodal" / "Chinese"
-    path = release / "02-EEG-DE-feature" / "eeg_used_4s" / f"{world.facts.stem(subject, session)}.npz"
+    path = root / _MULTIMODAL / "04-Eye-tracking-feature" / "eye_tracking_feature" / world.facts.stem(subject, session)
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps({"train_data_eye": eye[:split], "test_data_eye": eye[split:]}, protocol=4))
+    yield path
+
+
+def _write_bands(folder: Path, facts: Layout, subject: int, session: int, eeg: np.ndarray) -> Path:
+    """An archive of SEED's multimodal release, of windows as long as the layout's."""
+    path = folder / f"{facts.stem(subject, session)}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    labels = facts.table(session)["label"].astype(np.float64)
+    split = facts.bounds(session)[SEED_TRAINING_TRIALS].start
     bands = {
         part: pickle.dumps({band: eeg[rows, :, place].copy() for place, band in enumerate(BANDS)}, protocol=4)
         for part, rows in (("train", slice(split)), ("test", slice(split, None)))
@@ -164,11 +201,36 @@ def _write_seed(world: World, root: Path, subject: int, session: int) -> Iterato
             content = io.BytesIO()
             np.save(content, values, allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue(), zipfile.ZIP_DEFLATED, 1)
-    yield path
-    path = release / "04-Eye-tracking-feature" / "eye_tracking_feature" / world.facts.stem(subject, session)
+    return path
+
+
+def _write_eeg_folder(folder: EegFolder, world: World, root: Path, subject: int, session: int) -> Iterator[Path]:
+    """One of SEED's further folders of EEG features; beside the .mat files also the labels and a word of what it is."""
+    facts = world.facts.at(folder.window_seconds)
+    if not folder.everybody:
+        eeg = by_window_length(world.eeg(subject, session), world.facts, session, folder.window_seconds)
+        yield _write_bands(root / _DE_FOLDER / folder.name, facts, subject, session, eeg)
+        return
+    kinds = feature_kinds(world, subject, session, folder.window_seconds)
+    path = root / "SEED_EEG" / folder.name / f"{facts.dated_stem(subject, session)}.mat"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(pickle.dumps({"train_data_eye": eye[:split], "test_data_eye": eye[split:]}, protocol=4))
+    variables = {
+        f"{name}{trial}": values[rows].transpose(1, 0, 2)
+        for trial, rows in zip(facts.trials, facts.bounds(session), strict=True)
+        for name, values in kinds.items()
+    }
+    _write_mat(path, variables)
     yield path
+    label, note = path.with_name("label.mat"), path.with_name("readme.txt")
+    if not label.is_file():
+        _write_mat(label, {"label": np.array([facts.labels[session - 1]], np.float64) - 1})
+        note.write_text(f"Simulated: {folder.name} in the layout of SEED. Nobody was recorded.\n")
+        yield label
+        yield note
+
+
+_MAT_TEXT = b"MATLAB 5.0 MAT-file, simulated by ufama".ljust(116)
+"""In place of SciPy's, which says when the file was written: equal sets are equal bytes."""
 
 
 def _write_mat(path: Path, variables: dict[str, np.ndarray]) -> None:
@@ -180,7 +242,7 @@ def _write_mat(path: Path, variables: dict[str, np.ndarray]) -> None:
     savemat(plain, variables, format="5", do_compression=False, oned_as="row")
     content = plain.getbuffer()
     with path.open("wb") as file:
-        file.write(content[:128])  # the header; from here on, elements of (type, bytes to follow) and those bytes
+        file.write(_MAT_TEXT + content[len(_MAT_TEXT) : 128])  # from here on, elements of (type, length) and content
         start = 128
         while start < len(content):
             end = start + 8 + struct.unpack_from("<II", content, start)[1]
@@ -198,8 +260,7 @@ def _write_seed_iv(world: World, root: Path, subject: int, session: int) -> Iter
         for kind, values in kinds.items():
             eeg_variables[f"de_{kind}{trial}"] = values
         for kind, values in kinds.items():
-            power, exponent = np.frexp(2.0**values / 100)  # the released DE is log2(100 * power)
-            eeg_variables[f"psd_{kind}{trial}"] = np.ldexp(rounded(power, 2.0**-11), exponent)
+            eeg_variables[f"psd_{kind}{trial}"] = power(values)
         eye_variables[f"eye_{trial}"] = eye[rows].T
     for kind, variables in (("eeg_feature_smooth", eeg_variables), ("eye_feature_smooth", eye_variables)):
         path = root / kind / str(session) / f"{world.facts.stem(subject, session)}.mat"

@@ -38,7 +38,7 @@ from ufama.data.layout import (
     layout,
 )
 from ufama.data.recordings import simulated_card, subset_fingerprint
-from ufama.data.windows import Windows
+from ufama.data.windows import Windows, constants_marked
 
 VERSION = 1
 """Counted up whenever equal settings would no longer give equal recordings."""
@@ -358,4 +358,4 @@ def simulate(dataset: str, settings: SimulatorSettings = SETTINGS, *, subjects: 
                 rows.append(table | columns)
     columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     content = subset_fingerprint(fingerprint(dataset, settings), facts, chosen)
-    return Windows(**columns, card=simulated_card(facts, content))
+    return constants_marked(Windows(**columns, card=simulated_card(facts, content)))

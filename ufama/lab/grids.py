@@ -60,7 +60,7 @@ def results_grid(data: DataRequest, **choices) -> list[Experiment]:
 def compared_folds(data: DataRequest, scale: str) -> tuple[str, ...]:
     """The cross-subject folds that comparisons run on, the fold of Fig. 7 among them.
 
-    All at the paper's scale; below it every k-th person of a session, other people in every session while there are any.
+    All at the paper's scale; below it every k-th person of a session, in every session others while there are any.
     """
     every = folds(data.open(), "cross_subject")
     if scale == EVERY_FOLD:

@@ -1,0 +1,137 @@
+# %% [markdown]
+# # How sure one can be with 15 trials
+#
+# *Cost: under a minute on one core when the runs are stored. The coverage study is stored with the project; it takes
+# about ten minutes on one core.*
+#
+# Neighbouring windows of a trial are nearly equal, so a trial is right or wrong as a whole. SEED has 15 trials per
+# session and 12 people with both modalities: 540 outcomes, not 30 312 windows; and the 540 are of 12 people, who
+# differ. Any statement about *people* rests on twelve numbers.
+
+# %% tags=["parameters"]
+dataset = "seed"  # "seed" or "seed_iv"
+data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
+require_real = False  # True: refuse to work on simulated recordings
+preset = "paper"  # "paper" or "released": which side of the ledger
+scale = "quick"  # "quick" or "paper"
+seeds = [0]
+device = "cpu"
+
+# %% tags=["hide-input"]
+from ufama import notebook
+
+page = notebook.open_page(
+    "certainty",
+    globals(),
+    accepts=("dataset", "data_root", "require_real", "preset", "scale", "seeds", "device"),
+)
+
+# %%
+from ufama.lab.grids import results_grid
+from ufama.report import certainty, measured
+from ufama.report.evaluation import select
+
+results = page.results(results_grid(page.data, **page.choices))
+across = select(results, protocol="cross_subject")
+page.show(measured.provenance(across))
+
+# %% [markdown]
+# ## One accuracy, three intervals
+#
+# The *naive* interval takes every window for an independent draw. The interval for *new people* is a hierarchical
+# bootstrap: people are drawn anew, within them their sessions, and each draw's error is divided by its own standard
+# error over people (bootstrap-t, {cite:t}`Davison1997`). It speaks of other people, on other days, who watch these same
+# clips. Clips are shared by all people, so they are not drawn anew person by person; the last interval draws people and
+# clips, crossed ({cite:t}`Cameron2011`), and speaks of other clips, too.
+#
+# Both standard deviations are named: divided by n (population) and by n − 1 (sample). Neither is an interval.
+
+# %%
+intervals = certainty.intervals_table(across)
+page.show(intervals)
+
+# %% mystnb={"figure": {"name": "fig-intervals", "caption": "Accuracy under each selection rule over windows and trials, with the naive 95 % interval and the one over people, on the data set of this page's parameter."}, "image": {"alt": "Accuracy in percent as dots with two horizontal bars each, one row per selection rule and counted unit; over windows the naive interval is short and the one over people several times as long."}}
+certainty.interval_bars(intervals, page.windows.card.title)
+
+# %% [markdown]
+# None of these intervals knows that the folds share most of their training people, or that a method was chosen because
+# it did well on these recordings.
+#
+# ## Does the interval hold the truth?
+#
+# That can be counted where the truth is known. The experiments below have the size of the real sets and whole-trial
+# errors: what person, session and clip add to the log-odds of a trial is drawn, the clips are the same for all people,
+# and the true accuracy follows by quadrature. The first truth has the mean and the spreads, over people and within
+# them, of the paper's Tables 4 and 5; the others move one thing each.
+
+# %%
+from ufama.report import coverage
+
+study = coverage.stored_study()
+certainty.coverage_sentence(study)
+
+# %% mystnb={"figure": {"name": "fig-coverage", "caption": "Simulated experiments: how often each kind of 95 % interval holds the truth. The band reaches from 93 to 97 %."}, "image": {"alt": "Dot plots of the share of simulated experiments whose 95 % interval holds the truth, one row per kind of interval and one panel per design; a band marks 93 to 97 percent. The naive intervals lie far to the left of the band, the bootstrap-t intervals within it."}}
+certainty.coverage_dots(study)
+
+# %%
+page.show(certainty.coverage_table(study, "seed"))
+
+# %%
+page.show(certainty.coverage_table(study, "seed_iv"))
+
+# %% [markdown]
+# Drawing people alone and reading off percentiles is too narrow with a dozen people. Drawing every level and reading
+# off percentiles counts the trials' chance twice, and is mostly too wide. Dividing each draw by its own standard error
+# mends both. Whether trials are drawn, too, matters little then; the default leaves them whole, a choice made in
+# earlier experiments with other random numbers, which this study repeats. An interval for these clips is no interval for new
+# ones: it holds *their* truth less often. The crossed interval is nearer to it, and falls short where people or clips
+# differ much, because a t interval does not follow the skewness of accuracies near 100 %.
+#
+# ## Is one model better than another?
+#
+# Models 1 to 6 of the ablation, paired over people. Sessions and seeds of a person are averaged first. The tests by
+# sign flips and by Wilcoxon's signed ranks try every pattern of signs, so their smallest p depends on the number of
+# people alone; the caption names it. Holm's correction counts the five comparisons.
+
+# %%
+from ufama.lab.grids import ablation_grid
+
+ablation = page.results(ablation_grid(page.data, **page.choices))
+page.show(certainty.paired_tests_table(ablation, rule="last"))
+
+# %%
+page.show(certainty.effect_sizes_table(ablation, rule="last"))
+
+# %% [markdown]
+# Below the paper's scale the ablation runs on a few people's folds. Read those rows as an example of the table, not as
+# evidence for or against a part of the method.
+#
+# ## What could have been found?
+#
+# The smallest mean difference that a paired t test over the people of each set finds in four of five experiments. It
+# is proportional to the standard deviation, over people, of the paired differences, which the paper does not print.
+# Two models that err at the published rates, each trial for itself, would have the first row's standard deviation;
+# models that fail on the same trials have a smaller one. The published gain of the whole method over the network
+# alone is found that reliably only if it is at most the last row's.
+
+# %%
+from dataclasses import replace
+
+compared = {page.data.dataset: ablation}
+if page.data.data_root is None:
+    other = replace(page, data=replace(page.data, dataset="seed_iv" if page.data.dataset == "seed" else "seed"))
+    compared[other.data.dataset] = other.results(ablation_grid(other.data, **other.choices))
+page.show(certainty.detectable_table(compared, rule="last"))
+
+# %% mystnb={"figure": {"name": "fig-detectable", "caption": "The smallest difference that a paired t test over people finds with power 0.8, against the standard deviation of the differences; dashed: the published gain of Model 6 over Model 1."}, "image": {"alt": "Two rising straight lines, one per design: the smallest detectable difference in points against the standard deviation over people of the paired differences. Dashed horizontal lines mark the published gains of Model 6 over Model 1, dots the standard deviations that independent trials alone would give; each dot lies above the dashed line of its colour."}}
+certainty.detectable_lines()
+
+# %% [markdown]
+# ## Where the variance lies
+#
+# Analysis of variance with random effects. With several seeds it tells people, sessions within a person, the shift
+# that a seed gives all folds alike, and what another seed changes within one fold; with one seed the last three are
+# one.
+
+# %%
+page.show(certainty.variance_table(across, rule="last"))

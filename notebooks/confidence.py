@@ -1,0 +1,84 @@
+# %% [markdown]
+# # Is confidence earned?
+#
+# *Section 2.4 of the paper rests on it. Cost: seconds when the runs are stored.*
+#
+# Screening trusts the windows of which a modality's head is most sure, and the gate opens at a confidence of 0.9. Both
+# make sense only if the sure ones are right more often. The paper does not show whether they are. With labels it can be
+# counted, afterwards: nothing on this page enters a training.
+
+# %% tags=["parameters"]
+dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
+data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
+require_real = False  # True: refuse to work on simulated recordings
+preset = "paper"  # "paper" or "released": which side of the ledger
+scale = "quick"  # "quick" or "paper"
+seeds = [0]
+device = "cpu"
+
+# %% tags=["hide-input"]
+from ufama import notebook
+
+page = notebook.open_page(
+    "confidence",
+    globals(),
+    accepts=("dataset", "data_root", "require_real", "preset", "scale", "seeds", "device"),
+)
+
+# %%
+from dataclasses import replace
+
+from ufama.lab.grids import results_grid
+from ufama.report import measured, reliability
+from ufama.report.evaluation import select
+
+results = select(page.results(results_grid(page.data, **page.choices)), protocol="cross_subject")
+page.show(measured.provenance(results))
+
+# %% [markdown]
+# ## The branches
+#
+# Confidence is the largest of a window's class probabilities. The windows are sorted by it and cut into ten bins of equal
+# size; in each, mean confidence is set against the share that is right. On the dashed line both are equal; below it the
+# branch is too sure. The *calibration error* is the mean distance from that line {cite:p}`Guo2017`; it is never zero for
+# finitely many windows. The *Brier score* {cite:p}`Brier1950` is the squared distance between probabilities and truth: it
+# rewards being right as well as knowing when.
+
+# %% mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability of the three branches on the target, cross-subject, last epoch; ten bins of equally many windows. Bars: middle 95 % when whole subject-sessions are resampled."}, "image": {"alt": "Reliability diagrams, one panel per branch (EEG, eye, fusion): the share of right windows in percent against their mean confidence in percent in ten bins, bars for 95 % intervals, and a dashed diagonal on which both agree; points below the diagonal are too confident."}}
+scores, curve = reliability.branch_scores(reliability.confidences(results, rule="last"))
+reliability.reliability_diagram(curve, scores, title=page.windows.card.title)
+
+# %%
+page.show(reliability.reliability_table(scores, results.runs, rule="last"))
+
+# %% [markdown]
+# ## The pseudo-labels
+#
+# At the end of an epoch the whole target is screened with the network of that moment. *Consistent* windows teach the
+# fusion head the label on which both modalities agree. Where one modality is kept, it is the teacher of the other. Of
+# *conflicting* windows both modalities are sure of different labels; screening drops them. Were it to keep them and pick
+# the better of both labels each time, it would be right as often as the last row says.
+
+# %% mystnb={"figure": {"name": "fig-pseudo-labels", "caption": "Above, how often the label of each screening group was right, over the evaluated epochs: mean over runs, shaded the middle 80 % of runs. Below, in how many runs the group held any window."}, "image": {"alt": "Line plots against the training epoch: above, the percentage of right pseudo-labels among consistent windows, windows with one modality kept, and conflicting windows, with bands for the middle 80 % of runs; below, the percentage of runs in which the group holds any window."}}
+reliability.pseudo_labels_over_epochs(results.history, results.runs)
+
+# %%
+page.show(reliability.pseudo_labels(results.history, results.runs))
+
+# %% [markdown]
+# ## The other set
+#
+# The same for SEED-IV. With `-p dataset seed_iv` it stands above instead.
+
+# %% mystnb={"figure": {"name": "fig-reliability-other", "caption": "Reliability of the three branches on SEED-IV, cross-subject, last epoch; ten bins of equally many windows, bars as above."}, "image": {"alt": "Reliability diagrams for SEED-IV, one panel per branch: the share of right windows in percent against their mean confidence in percent in ten bins, bars for 95 % intervals, and a dashed diagonal on which both agree."}}
+both_sets = page.data.dataset == "seed" and page.data.data_root is None
+if both_sets:
+    other = replace(page, data=replace(page.data, dataset="seed_iv"))
+    others = select(other.results(results_grid(other.data, **other.choices)), protocol="cross_subject")
+    other_scores, other_curve = reliability.branch_scores(reliability.confidences(others, rule="last"))
+    display(reliability.reliability_diagram(other_curve, other_scores, title=other.windows.card.title))
+
+# %%
+if both_sets:
+    display(other.show(reliability.reliability_table(other_scores, others.runs, rule="last")))
+    display(other.show(reliability.pseudo_labels(others.history, others.runs)))

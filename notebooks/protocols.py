@@ -1,0 +1,137 @@
+# %% [markdown]
+# # The emotion or the film?
+#
+# *Ledger row 22. Cost: about half a minute when the runs are stored; at scale `quick` some minutes on two cores.*
+#
+# In SEED everybody watches the same fifteen clips in the same order, three times. A network that tells the clips apart
+# tells the emotions apart, because every clip has one. Accuracy alone cannot say which of both it did: a bright clip moves
+# every pupil, a loud one wakes everybody, and neither is an emotion. This page collects what can be said, with controls
+# that take one explanation away at a time. On the simulated sets the truth is known, so one can see what a control is
+# able to show.
+
+# %% tags=["parameters"]
+dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
+data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
+require_real = False  # True: refuse to work on simulated recordings
+preset = "paper"  # "paper" or "released": which side of the ledger
+scale = "quick"  # "quick" or "paper"
+seeds = [0]
+device = "cpu"
+
+# %% tags=["hide-input"]
+from ufama import notebook
+
+page = notebook.open_page(
+    "protocols",
+    globals(),
+    accepts=("dataset", "data_root", "require_real", "preset", "scale", "seeds", "device"),
+)
+
+# %%
+from dataclasses import replace
+
+from ufama.lab.grids import controls_grid, ladder_grid, protocols_grid
+from ufama.report import controls, ladder, measured, stimuli
+from ufama.report.evaluation import select
+
+both_sets = page.data.dataset == "seed" and page.data.data_root is None
+other = replace(page, data=replace(page.data, dataset="seed_iv"))
+pages = [page, other] if both_sets else [page]
+trained = [one.results(protocols_grid(one.data, **one.choices) + controls_grid(one.data, **one.choices)) for one in pages]
+page.show(measured.provenance(trained[0]))
+
+# %% [markdown]
+# ## Protocols side by side
+#
+# Whom and what has the source seen? *cross-subject*: other people, the same clips. *cross-session*: the same people, in
+# SEED with the same clips, in SEED-IV with others. *Unseen person in an unseen session*: other people, and in SEED-IV other
+# clips; only there does a high accuracy speak for the emotion. The column *position in the session* reads no signal at
+# all: it guesses the label that this position had in the source.
+
+# %%
+for one, results in zip(pages, trained):
+    display(one.show(controls.protocols_table(select(results, control=""), one.windows)))
+
+# %% [markdown]
+# ## Controls
+#
+# - *constant eye rows removed*: some eye features have one value for a whole trial, which names the trial.
+# - *dropped* (zeros) and *replaced by noise*: how much of the accuracy does one modality carry alone?
+# - *labels shuffled*: every person's trials get their labels in another order. Nothing can be learned; what is above
+#   chance here is a mistake in the code or luck.
+# - *clips relabelled*: see below.
+
+# %% mystnb={"figure": {"name": "fig-controls", "caption": "UF-AMA on recordings with something taken away, cross-subject, rule: source validation; mean and 95 % interval. The set is that of this page's parameter."}, "image": {"alt": "Dot plot of accuracy in percent, one row per control, blue dots over windows and orange squares over trials with bars for 95 % intervals; a dashed vertical line marks chance."}}
+def cross_subject_controls(results):
+    return select(results, protocol="cross_subject", variant="M6")
+
+
+controls.controls_figure(cross_subject_controls(trained[0]), rule="source_validation")
+
+# %%
+for one, results in zip(pages, trained):
+    display(one.show(controls.controls_table(cross_subject_controls(results))))
+
+# %% [markdown]
+# ## Clips with random labels
+#
+# Here the clips get labels at random, the same for all people, and each emotion's clips get every label as evenly as
+# possible. Someone who recognises emotions perfectly, and nothing else, stays near chance: the table's caption says how
+# far knowing the emotion can carry. What is reached beyond that is the clip. Where the test clips were never in the
+# source, there is nothing to recognise.
+
+# %%
+for one, results in zip(pages, trained):
+    display(one.show(controls.relabelled_table(select(results, control="clips_relabelled"), one.windows)))
+
+# %% [markdown]
+# ## Is the clip in the signals?
+#
+# A support vector machine is asked which of the clips *of one emotion* an unseen person was watching, so that the emotion
+# is of no help.
+
+# %%
+for one in pages:
+    display(one.show(stimuli.clip_decoding_table(stimuli.clip_decoding(one.windows), one.windows)))
+
+# %% [markdown]
+# ## With known truth
+#
+# In the simulator the clip's own trace is a number,
+# {attr}`~ufama.data.simulator.ModalitySettings.clip`: a pattern that all people share while they watch a clip, apart from
+# what they feel. Turned to zero, everything that is recognised is the emotion. Turned up, a classifier that has seen the
+# clips gains, and in an unseen session with other clips it does not, or even loses: it has learned the clips. This is
+# SEED-IV's layout, whose sessions have their own clips.
+
+# %%
+strength = stimuli.clip_strength("seed_iv")
+pages[-1].show(stimuli.clip_strength_table(strength, "simulated SEED-IV", people=8))
+
+# %% mystnb={"figure": {"name": "fig-clip-strength", "caption": "A plain classifier on simulated SEED-IV (eight people, every sixteenth window) while the clips' own trace is turned up. Solid: clips that the source has seen. Dotted: an unseen person in an unseen session, with other clips. Nothing is trained but a support vector machine; no selection rule."}, "image": {"alt": "Line plot of trials right in percent against the strength of the clip's trace: the emotion and random labels of the clips, each on clips that the source has seen and in an unseen session; a dashed line marks chance."}}
+stimuli.clip_strength_figure(strength, title="simulated SEED-IV", classes=4)
+
+# %% [markdown]
+# What the real clips' trace is, nobody has set. The same controls measure it on your copy:
+#
+# ```
+# UFAMA_SEED=/data/SEED UFAMA_SEED_IV=/data/SEED_IV papermill notebooks/protocols.ipynb out.ipynb -p require_real true
+# ```
+#
+# On real recordings, read the rows *clips relabelled* and *unseen person in an unseen session* first. And mind that clips
+# of one emotion differ in how strongly they move people: part of what tells them apart may be a shade of the emotion. A
+# set with many clips per emotion, each seen by some people only, would decide it; these two sets cannot.
+#
+# ## How much of the target is seen
+#
+# UF-AMA adapts to the very trials that it is tested on, without their labels: it is transductive. So is the scaling of
+# every recording by its own values. Here a third of the target's trials is put aside, the same for each row, and the
+# method sees more and more of the rest. M2 uses the target for the scaling only; M6 adapts to it as well. In the first row
+# even the scaling is the source's. Every rung takes equally many training steps.
+
+# %% mystnb={"figure": {"name": "fig-ladder", "caption": "Accuracy on the held-out third of the target's trials against what was seen of the target, rule: source validation; mean and 95 % interval. Cross-subject, the set of this page's parameter."}, "image": {"alt": "Dot plot of accuracy over windows of held-out trials in percent, one row for each amount of the unlabelled target that was seen; blue dots are the model that uses it for scaling only, orange squares complete UF-AMA, with bars for 95 % intervals."}}
+rungs = [one.results(ladder_grid(one.data, **one.choices)) for one in pages]
+ladder.ladder_figure(rungs[0], rule="source_validation")
+
+# %%
+for one, results in zip(pages, rungs):
+    display(one.show(ladder.ladder_table(results)))

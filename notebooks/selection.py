@@ -1,0 +1,124 @@
+# %% [markdown]
+# # Which epoch counts
+#
+# *Ledger row 21. Cost: seconds when the runs are stored; at scale `quick` some minutes on two cores.*
+#
+# A training passes through many epochs, and one of them is reported. Whoever picks the one with the best accuracy on the
+# target has used the target's labels, which nobody has where the method is needed. This page applies nine rules to the
+# same trainings. One is that *oracle*, the published convention. Two need no target at all: the *last* epoch, and the
+# best one on a *source* person who was held out. Six look at the target without its labels.
+#
+# ## The label-free criteria
+#
+# Of every criterion here, higher is better. {math}`P` holds the fusion branch's probabilities, one row {math}`p_i` for
+# each of {math}`n` target windows; {math}`H` is the entropy in nats.
+#
+# | criterion | what it measures | source |
+# | --- | --- | --- |
+# | entropy | {math}`-\frac1n \sum_i H(p_i)`: is the network sure? | |
+# | information maximisation | {math}`H(\frac1n \sum_i p_i) - \frac1n \sum_i H(p_i)`: sure, and of every class now and then? | {cite:t}`Krause2010` |
+# | BNM | {math}`\lVert P \rVert_* / n`, the nuclear norm: sure and diverse | {cite:t}`Cui2020` |
+# | SND | mean entropy of a window's similarities to all others, softened at 0.05: do predictions form dense neighbourhoods? | {cite:t}`Saito2021` |
+# | DEV | minus the loss on the held-out source person, weighted by how much a window looks like the target | {cite:t}`You2019` |
+# | cluster agreement | adjusted mutual information of the predicted classes with as many k-means clusters of the fused features | {cite:t}`Musgrave2022` |
+#
+# The first three reward confidence, which this method's own loss pushes up; they were made for methods that do not train
+# on their own predictions. Code: {mod}`ufama.lab.criteria`; the rules: {func}`~ufama.lab.selection.chosen_epochs`.
+
+# %% tags=["parameters"]
+dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
+data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
+require_real = False  # True: refuse to work on simulated recordings
+preset = "paper"  # "paper" or "released": which side of the ledger
+scale = "quick"  # "quick" or "paper"
+seeds = [0]
+device = "cpu"
+
+# %% tags=["hide-input"]
+from ufama import notebook
+
+page = notebook.open_page(
+    "selection",
+    globals(),
+    accepts=("dataset", "data_root", "require_real", "preset", "scale", "seeds", "device"),
+)
+
+# %%
+from ufama.lab.grids import ablation_grid, results_grid
+from ufama.report import measured, selection
+
+results = page.results(results_grid(page.data, **page.choices))
+models = page.results(ablation_grid(page.data, **page.choices))
+page.show(measured.provenance(results))
+
+# %% [markdown]
+# ## One training, seen by all rules
+
+# %% mystnb={"figure": {"name": "fig-rules-see", "caption": "One cross-subject run of UF-AMA on the data set of this page's parameter, the first of its folds: accuracy on the target, and what the rules without target labels can see. A large marker is the epoch that the rule of that curve chooses."}, "image": {"alt": "Small line plots over the training epochs of one run: the target accuracy over windows, the accuracy on held-out source people, and six label-free criteria; a large marker on each curve is the epoch its rule chooses, and a dotted vertical line the oracle's."}}
+selection.what_rules_see(results.history, results.runs.iloc[0])
+
+# %% [markdown]
+# ## Accuracy under every rule
+#
+# The last columns are what a rule loses to the oracle on the same runs. Over windows it cannot be negative. Over trials
+# it can, because the oracle looks at windows.
+
+# %%
+page.show(selection.rules_table(results))
+
+# %% [markdown]
+# ## By model
+#
+# The ablation's six models on the same folds. If a rule lost equally much for each of them, selecting with the oracle
+# would at least leave their order alone.
+
+# %%
+page.show(selection.gaps_by_model(models))
+
+# %% mystnb={"figure": {"name": "fig-gaps", "caption": "What each rule loses to the oracle, for the ablation's six models on the same folds: mean and 95 % interval."}, "image": {"alt": "Dot plot of percentage points that each selection rule loses to the oracle, one row per rule, one marker per model of the ablation, with bars for 95 % intervals; the line at zero is the oracle."}}
+selection.gaps(models)
+
+# %% [markdown]
+# ## Do the criteria follow the accuracy?
+#
+# A criterion is of use if its curve goes up where the target accuracy does. For each run this is one rank correlation
+# over its evaluated epochs; few epochs make it noisy, so only many runs together say something. Both also rise because a
+# network learns at all: the row *the epoch's number* is what a criterion has to beat, since it costs nothing.
+
+# %%
+page.show(selection.correlations_table(models))
+
+# %% mystnb={"figure": {"name": "fig-correlations", "caption": "Rank correlation of each criterion with the target accuracy over the evaluated epochs of a run: quartiles over all runs of the ablation, one dot per run."}, "image": {"alt": "Horizontal box plots, one per criterion, of the rank correlation between the criterion and the target accuracy over the epochs of a run, from minus one to one; dots are single runs and a line marks zero."}}
+selection.correlations(models)
+
+# %% [markdown]
+# ## What the oracle's lead is made of
+#
+# The oracle reports the highest of several readings. Part of its lead over the last epoch is real: trainings that get
+# worse towards the end should stop earlier, all of them. The rest is chosen run by run, from the same labels that the
+# accuracy is then computed with. If the readings were a common curve plus independent noise, that rest would be the noise
+# SD times the expected maximum of as many normal values (1.42 for eight, 2.97 for four hundred), although nothing was
+# learned about any epoch. Neighbouring epochs are not independent, so the comparison is an orientation, not a test.
+
+# %%
+page.show(selection.oracle_parts_table(results))
+
+# %% mystnb={"figure": {"name": "fig-best-of-k", "caption": "What the oracle would report had it looked at fewer of its evaluated epochs: the expected maximum of k, mean over runs. The same networks, the same accuracies, only more looks."}, "image": {"alt": "Line plot of accuracy over windows in percent against the number of epochs that the oracle looks at, one line per protocol; it rises steeply at first and flattens, and a dashed line marks the last epoch's accuracy."}}
+selection.best_of_k_curve(results.history, results.runs)
+
+# %% [markdown]
+# ## The other set
+#
+# The same tables for SEED-IV. With `-p dataset seed_iv` they stand above instead.
+
+# %%
+from dataclasses import replace
+
+if page.data.dataset == "seed" and page.data.data_root is None:
+    other = replace(page, data=replace(page.data, dataset="seed_iv"))
+    others = other.results(results_grid(other.data, **other.choices))
+    display(other.show(selection.rules_table(others)))
+    other_models = other.results(ablation_grid(other.data, **other.choices))
+    display(other.show(selection.gaps_by_model(other_models)))
+    display(other.show(selection.correlations_table(other_models)))
+    display(other.show(selection.oracle_parts_table(others)))

@@ -1,0 +1,445 @@
+"""The EEG pipeline: known variances, exact blocks, smoothers against slow twins."""
+
+import re
+
+import numpy as np
+import pytest
+
+from ufama.config import ConfigError
+from ufama.data.eeg import (
+    NOT_ON_THE_SCALP,
+    EegSettings,
+    band_power,
+    channel_rows,
+    differential_entropy,
+    preprocessed,
+    read_raw,
+    session_features,
+    smoothed,
+    trial_features,
+)
+from ufama.data.layout import BAND_EDGES, CHANNELS, DataError
+
+PAPER = EegSettings()
+UNSMOOTHED = EegSettings(smoothing="none")
+MIDDLES = {"delta": 2.5, "theta": 6.0, "alpha": 10.75, "beta": 22.0, "gamma": 40.25}
+AMPLITUDES = {"delta": 31.0, "theta": 17.0, "alpha": 23.0, "beta": 7.0, "gamma": 3.5}
+KNOWN = np.array([0.5 * np.log(2 * np.pi * np.e * amplitude**2 / 2) for amplitude in AMPLITUDES.values()])
+
+
+def oscillations(rate, seconds, channels=2):
+    """One sine of known variance in the middle of each band, channel k k + 1 times as large."""
+    time = np.arange(round(rate * seconds)) / rate
+    one = sum(AMPLITUDES[band] * np.sin(2 * np.pi * MIDDLES[band] * time + place) for place, band in enumerate(MIDDLES))
+    return one * np.arange(1, channels + 1)[:, None]
+
+
+def noise(channels, samples, seed=0):
+    return 10 * np.random.default_rng(seed).normal(size=(channels, samples))
+
+
+def as_raw(signal, rate, names=None):
+    import mne
+
+    names = names or [f"E{k}" for k in range(len(signal))]
+    return mne.io.RawArray(signal * 1e-6, mne.create_info(names, rate, "eeg"), verbose="error")
+
+
+# differential entropy --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("window_seconds", [4.0, 2.0, 1.0])
+@pytest.mark.parametrize("rate", [200.0, 500.0])
+def test_known_variances_give_the_formula(rate, window_seconds):
+    found = differential_entropy(oscillations(rate, 13), rate, PAPER.but(window_seconds=window_seconds))
+    assert found.shape == (13 // window_seconds, 2, 5)
+    tolerance = 1e-3 if window_seconds == 4 else 0.01  # a sine beside its bin leaks past a neighbouring band's edge
+    np.testing.assert_allclose(found[:, 0], np.broadcast_to(KNOWN, found[:, 0].shape), rtol=tolerance)
+
+
+@pytest.mark.parametrize("rate", [1000.0, 500.0, 200.0])
+def test_from_raw_voltage_the_entropy_is_within_one_percent(rate):
+    signal = oscillations(rate, 60) + 40.0 + 15 * np.sin(2 * np.pi * 90 * np.arange(round(60 * rate)) / rate)
+    (found,) = session_features(as_raw(signal, rate), [(8.0, 52.0)], UNSMOOTHED)
+    assert found.shape == (11, 2, 5)
+    np.testing.assert_allclose(found[:, 0], np.broadcast_to(KNOWN, found[:, 0].shape), rtol=0.01)
+    np.testing.assert_allclose(found[:, 1] - found[:, 0], np.log(2), atol=1e-9)
+
+
+def test_white_noise_has_its_share_of_the_variance_in_each_band():
+    found = band_power(differential_entropy(noise(40, 200 * 400), 200.0, PAPER), PAPER).mean(axis=(0, 1))
+    expected = [100 * (high - low) / 100 for low, high in BAND_EDGES.values()]
+    np.testing.assert_allclose(found, expected, rtol=0.02)  # 4000 windows: standard error below 0.6 %
+
+
+def test_the_variance_is_that_of_a_band_passed_signal():
+    import mne
+
+    signal = np.cumsum(noise(6, 200 * 80), axis=1)
+    signal -= signal.mean(axis=1, keepdims=True)
+    found = band_power(differential_entropy(signal, 200.0, PAPER), PAPER)[2:-2].mean(axis=0)
+    for place, band in enumerate(BAND_EDGES):
+        low, high = BAND_EDGES[band]
+        passed = mne.filter.filter_data(
+            signal, 200.0, low, high, l_trans_bandwidth=0.25, h_trans_bandwidth=0.25, verbose=False
+        )
+        variance = passed[:, 1600:-1600].var(axis=1)
+        np.testing.assert_allclose(found[:, place], variance, rtol=0.3, err_msg=band)  # 64 s of one process
+        assert abs(np.log(found[:, place] / variance).mean()) < 0.1, band
+
+
+def test_a_shorter_taper_keeps_the_variance_and_scatters_less():
+    signal = noise(40, 800 * 30)
+    hann, short = (differential_entropy(signal, 200.0, PAPER.but(tapered_share=share)) for share in (1.0, 0.2))
+    scatter = hann.std(axis=(0, 1)) / short.std(axis=(0, 1))
+    np.testing.assert_allclose(scatter, np.sqrt(1.944 / 1.116), rtol=0.07)  # sum w^4 over (sum w^2)^2 of each taper
+    np.testing.assert_allclose(
+        band_power(hann, PAPER).mean(axis=(0, 1)), band_power(short, PAPER).mean(axis=(0, 1)), 0.03
+    )
+    known = differential_entropy(oscillations(200.0, 8), 200.0, PAPER.but(tapered_share=0.2))
+    np.testing.assert_allclose(known[:, 0], np.broadcast_to(KNOWN, known[:, 0].shape), rtol=0.01)
+
+
+@pytest.mark.parametrize("rate", [200.0, 128.0])
+def test_the_definitions_differ_by_a_factor_and_a_constant_per_band(rate):
+    signal = noise(3, 4000)
+    half, log2 = (
+        differential_entropy(signal, rate, PAPER.but(definition=name)) for name in ("half_log_variance", "log2_power")
+    )
+    difference = half - 0.5 * np.log(2) * log2
+    np.testing.assert_allclose(difference, np.broadcast_to(difference[0, 0], difference.shape), atol=1e-9)
+    assert np.ptp(difference[0, 0]) > 0.1
+
+
+def test_log2_power_by_a_double_loop():
+    settings = PAPER.but(definition="log2_power", window_seconds=0.5)
+    signal = noise(2, 64 * 2)
+    found = differential_entropy(signal, 128.0, settings)
+    assert found.shape == (2, 2, 5)
+    for window in range(2):
+        for channel in range(2):
+            piece = signal[channel, 64 * window : 64 * (window + 1)]
+            tapered = [(x - piece.mean()) * np.sin(np.pi * n / 64) ** 2 for n, x in enumerate(piece)]
+            for band, (low, high) in enumerate(BAND_EDGES.values()):
+                powers = [
+                    abs(sum(x * np.exp(-2j * np.pi * k * n / 64) for n, x in enumerate(tapered))) ** 2
+                    for k in range(33)
+                    if low <= 2 * k < high
+                ]
+                assert found[window, channel, band] == pytest.approx(np.log2(100 * sum(powers) / len(powers)))
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(200.0, 4.0), (200.0, 1.0), (250.0, 2.0)])
+def test_the_first_256_samples_by_a_slow_twin(rate, seconds):
+    settings = PAPER.but(definition="log2_power", log2_bins="first_256_samples", window_seconds=seconds)
+    length = int(rate * seconds)
+    signal = noise(2, 2 * length + 7) + 50
+    found = differential_entropy(signal, rate, settings)
+    for window in range(2):
+        tapered = signal[1, window * length : (window + 1) * length] * np.hanning(length + 2)[1:-1]
+        entered = np.zeros(256)
+        entered[: min(256, length)] = tapered[:256]
+        power = np.abs(np.fft.fft(entered)) ** 2
+        for band, (low, high) in enumerate(BAND_EDGES.values()):
+            start, end = int(np.floor(low / rate * 256)), int(np.floor(high / rate * 256))
+            assert found[window, 1, band] == pytest.approx(np.log2(100 * power[start - 1 : end].mean()))
+
+
+def test_a_constant_offset_reaches_every_band_of_the_first_256_samples_and_none_of_the_whole_window():
+    signal = noise(1, 800)
+    for bins in ("first_256_samples", "whole_window"):
+        settings = PAPER.but(definition="log2_power", log2_bins=bins)
+        change = differential_entropy(signal + 200, 200.0, settings) - differential_entropy(signal, 200.0, settings)
+        if bins == "whole_window":
+            np.testing.assert_allclose(change, 0, atol=1e-9)
+        else:  # cutting the taper off in the middle spreads the offset over the spectrum
+            assert change.min() > 1
+
+
+@pytest.mark.parametrize("definition", ["half_log_variance", "log2_power"])
+def test_band_power_undoes_the_logarithm(definition):
+    settings = PAPER.but(definition=definition)
+    once = differential_entropy(noise(2, 1600), 200.0, settings)
+    twice = differential_entropy(3 * noise(2, 1600), 200.0, settings)
+    np.testing.assert_allclose(band_power(twice, settings) / band_power(once, settings), 9)
+
+
+def test_windows_do_not_overlap_and_the_rest_is_dropped():
+    signal = noise(3, 2 * 800 + 799)
+    found = differential_entropy(signal, 200.0, PAPER)
+    assert len(found) == 2
+    np.testing.assert_allclose(differential_entropy(signal[:, 800:1600], 200.0, PAPER)[0], found[1], rtol=1e-12)
+
+
+# smoothing -------------------------------------------------------------------------------------------
+
+
+def slow_lds(series, step, observed, start):
+    """The scalar filter and smoother, written out with a prediction step of its own."""
+    n, mean0 = len(series), sum(series) / len(series)
+    predicted, predicted_var, kept, kept_var = [], [], [], []
+    for t in range(n):
+        predicted.append(mean0 if t == 0 else kept[t - 1])
+        predicted_var.append(start if t == 0 else kept_var[t - 1] + step)
+        gain = predicted_var[t] / (predicted_var[t] + observed)
+        kept.append(predicted[t] + gain * (series[t] - predicted[t]))
+        kept_var.append(predicted_var[t] - gain * predicted_var[t])
+    out = list(kept)
+    for t in reversed(range(n - 1)):
+        out[t] = kept[t] + kept_var[t] / predicted_var[t + 1] * (out[t + 1] - predicted[t + 1])
+    return out
+
+
+LDS = PAPER.but(lds_step_variance=0.03, lds_noise_variance=0.7, lds_start_variance=0.4)
+
+
+@pytest.mark.parametrize("windows", [1, 2, 11])
+def test_lds_equals_its_slow_twin(windows):
+    values = np.random.default_rng(3).normal(size=(windows, 4, 5)) + np.arange(5)
+    found = smoothed(values, LDS)
+    for channel in range(4):
+        for band in range(5):
+            expected = slow_lds(values[:, channel, band].tolist(), 0.03, 0.7, 0.4)
+            np.testing.assert_allclose(found[:, channel, band], expected, rtol=1e-12)
+
+
+def test_lds_is_the_posterior_mean_of_the_gaussian_model():
+    windows = 9
+    values = np.random.default_rng(4).normal(size=(windows, 3))
+    places = np.arange(windows)
+    covariance = 0.4 + 0.03 * np.minimum(places[:, None], places[None, :])
+    weights = covariance @ np.linalg.inv(covariance + 0.7 * np.eye(windows))
+    mean = values.mean(axis=0)
+    np.testing.assert_allclose(smoothed(values, LDS), mean + weights @ (values - mean), rtol=1e-10)
+
+
+def test_moving_average_by_hand():
+    values = np.array([[3.0], [5.0], [10.0], [0.0]])
+    settings = PAPER.but(smoothing="moving_average", moving_average_windows=3)
+    np.testing.assert_allclose(smoothed(values, settings), [[4.0], [6.0], [5.0], [5.0]])
+    np.testing.assert_allclose(smoothed(values, settings.but(moving_average_windows=1)), values)
+    np.testing.assert_allclose(smoothed(values, settings.but(moving_average_windows=9)), np.full((4, 1), 4.5))
+
+
+@pytest.mark.parametrize("smoothing", ["lds", "moving_average", "none"])
+def test_smoothers_keep_a_constant_and_follow_a_change_of_unit(smoothing):
+    settings = PAPER.but(smoothing=smoothing)
+    values = np.random.default_rng(5).normal(size=(17, 2, 5))
+    np.testing.assert_allclose(smoothed(np.full((6, 2), 7.5), settings), 7.5)
+    np.testing.assert_allclose(smoothed(3 * values - 8, settings), 3 * smoothed(values, settings) - 8, rtol=1e-10)
+
+
+def test_unsmoothed_features_are_a_copy():
+    values = np.ones((3, 2))
+    smoothed(values, UNSMOOTHED)[0] = 5
+    assert (values == 1).all()
+
+
+# preprocessing, in blocks ----------------------------------------------------------------------------
+
+
+def test_a_band_pass_keeps_its_band_and_stops_what_lies_outside():
+    time = np.arange(1000 * 40) / 1000
+    signal = np.stack([np.sin(2 * np.pi * f * time) for f in (0.2, 3.0, 40.0, 72.0, 97.0, 199.0, 310.0)])
+    rms = preprocessed(signal, 1000.0, PAPER)[:, 1600:-1600].std(axis=1) * np.sqrt(2)
+    np.testing.assert_allclose(rms[[1, 2, 3]], 1, atol=0.01)
+    assert rms[[4, 5, 6]].max() < 0.01
+    assert rms[0] < 0.1  # within the 1 Hz over which the lower edge rises
+
+
+def test_a_notch_removes_the_mains_and_little_else():
+    time = np.arange(200 * 40) / 200
+    signal = np.stack([np.sin(2 * np.pi * f * time) for f in (50.0, 45.0, 55.0)])
+    rms = preprocessed(signal, 200.0, PAPER.but(notch=50.0))[:, 1600:-1600].std(axis=1) * np.sqrt(2)
+    assert rms[0] < 0.01
+    np.testing.assert_allclose(rms[1:], 1, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("rate", "changes"),
+    [
+        (1000.0, {}),
+        (500.0, {"notch": 50.0}),
+        (200.0, {"window_seconds": 1.0}),
+        (128.0, {"high": 60.0}),
+        (1000.0, {"low": None, "high": None}),
+    ],
+)
+def test_blocks_give_what_the_whole_signal_gives(rate, changes):
+    settings = UNSMOOTHED.but(**changes)
+    signal = noise(3, int(rate * 41) + 3)
+    spans = [(0.0, 9.5), (9.985, 30.0), (31.0, 41.0)]
+    found = session_features(as_raw(signal, rate), spans, settings, block_seconds=5.0)
+    whole = preprocessed(signal, rate, settings)
+    for (start, end), features in zip(spans, found, strict=True):
+        cut = whole[:, round(start * 200) : round(end * 200)]
+        np.testing.assert_allclose(features, differential_entropy(cut, 200.0, settings), rtol=1e-9)
+
+
+def test_blocks_of_any_length_agree_and_trials_are_smoothed_by_themselves():
+    raw = as_raw(noise(2, 200 * 60), 200.0)
+    first = session_features(raw, [(1.0, 30.0), (30.0, 59.0)], PAPER, block_seconds=4.0)
+    second = session_features(raw, [(1.0, 30.0), (30.0, 59.0)], PAPER, block_seconds=1000.0)
+    plain = session_features(raw, [(1.0, 30.0), (30.0, 59.0)], UNSMOOTHED)
+    for a, b, c in zip(first, second, plain, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9)
+        np.testing.assert_allclose(a, smoothed(c, PAPER), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("end", "cut"), [("last", slice(0, -1)), ("first", slice(1, None))])
+def test_the_extra_sample_of_a_released_trial_is_dropped_at_the_named_end(end, cut):
+    settings = UNSMOOTHED.but(extra_sample=end, low=None, high=None)
+    signal = noise(2, 200 * 9 + 1)
+    expected = differential_entropy(signal[:, cut], 200.0, settings)
+    np.testing.assert_array_equal(trial_features(signal, 200.0, settings), expected)
+    assert len(expected) == 2
+
+
+# reading, channels -----------------------------------------------------------------------------------
+
+
+def test_channels_are_found_by_name_in_the_asked_order():
+    names = ["EEG Fp1", "EEG T3", "ECG ECG", "Cz-Ref", "M1", "VEO"]
+    assert channel_rows(names, ["CZ", "FP1", "T7"]) == [3, 0, 1]
+    assert channel_rows(names) == [0, 1, 2, 3]
+
+
+def test_the_recorded_cap_of_seed_gives_the_62():
+    recorded = [*CHANNELS[:32], "M1", *CHANNELS[32:42], "M2", *CHANNELS[42:], "VEO", "HEO"]
+    rows = channel_rows(recorded, CHANNELS)
+    assert [recorded[row] for row in rows] == list(CHANNELS)
+    assert rows == channel_rows(recorded)
+    assert not {recorded[row] for row in rows} & set(NOT_ON_THE_SCALP)
+
+
+def test_a_missing_channel_is_named():
+    with pytest.raises(DataError, match=r"channels OZ, CB2 are missing.*Fp1, Cz"):
+        channel_rows(["Fp1", "Cz"], ["FP1", "OZ", "CB2"])
+    with pytest.raises(DataError, match="more than once"):
+        channel_rows(["T3", "T7"], ["T7"])
+
+
+def test_features_follow_the_asked_channels():
+    signal = noise(3, 200 * 12) * np.array([[1], [5], [25]])
+    (found,) = session_features(as_raw(signal, 200.0, ["T3", "M1", "Oz"]), [(0, 12)], UNSMOOTHED, channels=["OZ", "T7"])
+    np.testing.assert_allclose((found[:, 0] - found[:, 1]).mean(), np.log(25), atol=0.2)
+
+
+def write_edf(path, signal, rate, names):
+    """A plain EDF of one-second records, 0.1 microvolts a step."""
+    count, seconds = len(signal), signal.shape[1] // rate
+    fields = [
+        ("0", 8), ("X X X X", 80), ("X X X X", 80), ("01.01.20", 8), ("00.00.00", 8), (str(256 * (count + 1)), 8),
+        ("", 44), (str(seconds), 8), ("1", 8), (str(count), 4),
+    ]  # fmt: skip
+    per_channel = [
+        (names, 16), ([""] * count, 80), (["uV"] * count, 8), (["-3276.8"] * count, 8), (["3276.7"] * count, 8),
+        (["-32768"] * count, 8), (["32767"] * count, 8), ([""] * count, 80), ([str(rate)] * count, 8),
+        ([""] * count, 32),
+    ]  # fmt: skip
+    head = "".join(text.ljust(width) for text, width in fields)
+    head += "".join(text.ljust(width) for texts, width in per_channel for text in texts)
+    records = np.round(signal * 10).astype("<i2").reshape(count, seconds, rate).transpose(1, 0, 2)
+    path.write_bytes(head.encode() + records.tobytes())
+
+
+def write_cnt(path, signal, rate, names):
+    """A Neuroscan file of 32-bit samples, 0.1 microvolts a step, with an empty table of events."""
+    count, samples = signal.shape
+    head = bytearray(900 + 75 * count)
+    head[225:247] = b"01/01/20".ljust(10, b"\0") + b"00:00:00".ljust(12, b"\0")
+    for place, kind, value in ((370, "<u2", count), (376, "<u2", rate), (864, "<i4", samples)):
+        head[place : place + np.dtype(kind).itemsize] = np.array(value, kind).tobytes()
+    head[886:890] = np.array(len(head) + 4 * count * samples, "<i4").tobytes()
+    for place, name in enumerate(names):
+        at = 900 + 75 * place
+        head[at : at + 10] = name.encode().ljust(10, b"\0")
+        head[at + 19 : at + 27] = np.array([place + 1, place**2 + 2], "<f4").tobytes()  # where it sits
+        head[at + 59 : at + 63] = np.array(20.48, "<f4").tobytes()
+        head[at + 71 : at + 75] = np.array(1.0, "<f4").tobytes()
+    content = np.round(signal * 10).astype("<i4").T.tobytes()
+    events = b"\x01" + np.array([0, 0], "<i4").tobytes()
+    path.write_bytes(bytes(head) + content + events)
+
+
+@pytest.mark.parametrize("ending", [".fif", ".edf", ".cnt"])
+def test_every_format_gives_the_same_features(tmp_path, ending):
+    signal = np.round(noise(3, 250 * 20), 1)
+    names, path = ["FP1", "T7", "OZ"], tmp_path / f"some_eeg{ending}"
+    if ending == ".fif":
+        as_raw(signal, 250.0, names).save(path, fmt="double", verbose="error")
+    else:
+        {".edf": write_edf, ".cnt": write_cnt}[ending](path, signal, 250, names)
+    (found,) = session_features(read_raw(path), [(2.0, 18.5)], UNSMOOTHED, channels=names)
+    (expected,) = session_features(as_raw(signal, 250.0, names), [(2.0, 18.5)], UNSMOOTHED)
+    assert found.shape == (4, 3, 5)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_an_unknown_ending_a_missing_and_a_damaged_file_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"film\.avi.*Expected \.cnt, \.edf, \.fif"):
+        read_raw(tmp_path / "film.avi")
+    with pytest.raises(DataError, match=r"no\.edf is missing"):
+        read_raw(tmp_path / "no.edf")
+    for ending in (".cnt", ".edf", ".fif"):
+        path = tmp_path / f"damaged_eeg{ending}"
+        path.write_bytes(bytes(range(256)) * 9)
+        with pytest.raises(DataError, match=re.escape(path.name)):
+            session_features(read_raw(path), [(0.0, 1.0)], PAPER)
+
+
+def test_a_recording_cut_short_is_an_error_not_fewer_windows(tmp_path):
+    path = tmp_path / "cut.cnt"
+    write_cnt(path, noise(2, 250 * 40), 250, ["A", "B"])
+    path.write_bytes(path.read_bytes()[: 900 + 150 + 250 * 20 * 8])
+    with pytest.raises(DataError, match=r"cut\.cnt"):
+        session_features(read_raw(path), [(25.0, 39.0)], PAPER)
+
+
+# what is refused -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: differential_entropy(np.ones((2, 3, 4)), 200.0, PAPER), "expected numbers as"),
+        (lambda: differential_entropy(noise(2, 700), 200.0, PAPER), "holds no window of 4 s"),
+        (lambda: differential_entropy(noise(2, 900), 200.03, PAPER), "expected a whole number"),
+        (lambda: differential_entropy(np.zeros((1, 800)), 200.0, PAPER), "first: window 0, channel row 0, delta"),
+        (lambda: differential_entropy(noise(1, 800), 200.0, PAPER.but(window_seconds=0.2)), "too coarse for delta"),
+        (lambda: differential_entropy(np.full((1, 800), np.nan), 200.0, PAPER), "NaN or infinite in 1 channels"),
+        (lambda: preprocessed(noise(1, 300), 200.0, PAPER), "shorter than its filter"),
+        (lambda: preprocessed(noise(1, 3000), 128.0, PAPER), "no content up to high = 75"),
+        (lambda: preprocessed(noise(1, 3000), 200.0123, PAPER), "simple fraction"),
+        (lambda: session_features(as_raw(noise(1, 2000), 200.0), [(4, 11)], PAPER), "lasts 10 s"),
+        (lambda: session_features(as_raw(noise(1, 2000), 200.0), [(4, 6)], PAPER), "4 s to 6 s: .*no window"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_words(call, message):
+    with pytest.raises(DataError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"low": 80.0}, "expected low < high"),
+        ({"high": 99.0}, "needs room below half"),
+        ({"moving_average_windows": 4}, "expected an odd number"),
+        ({"log2_bins": "first_256_samples"}, "has a meaning for definition = 'log2_power'"),
+        ({"log2_bins": "first_256_samples", "definition": "log2_power", "tapered_share": 0.5}, "has a meaning"),
+        ({"smoothing": "kalman"}, "'lds', 'moving_average', 'none'"),
+        ({"lds_step_variance": 0.0}, "expected a number from"),
+    ],
+)
+def test_settings_without_a_meaning_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        EegSettings(**changes)
+
+
+def test_a_flat_channel_can_be_given_a_smallest_power():
+    signal = noise(2, 1600)
+    signal[1] = 0
+    found = differential_entropy(signal, 200.0, PAPER.but(smallest_power=1e-6))
+    np.testing.assert_allclose(found[:, 1], 0.5 * np.log(2 * np.pi * np.e * 1e-6))
+    np.testing.assert_allclose(found[:, :1], differential_entropy(signal[:1], 200.0, PAPER), rtol=1e-12)

@@ -1,0 +1,524 @@
+"""Every released folder of features is read to the same windows; what was chosen is said; what is wrong is named."""
+
+import json
+import os
+import pickle
+import re
+import shutil
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+import ufama.data
+from ufama.data import open_dataset, simulate, write_simulated
+from ufama.data.finding import EEG_FOLDERS
+from ufama.data.layout import BANDS, CHANNELS, EVENT_FEATURES, FEATURE_TOKENS, SEED, SEED_FEATURES, DataError
+from ufama.data.recordings import MARKER, read_recordings
+from ufama.data.simulator import SETTINGS, World, fingerprint
+from ufama.data.windows import DataCard, constants_marked
+
+ARRAYS = ("eeg", "eye", "label", "subject", "session", "trial", "clip", "window")
+MAT = "SEED_EEG/ExtractedFeatures_4s"
+SECONDS = "SEED_Multimodal/Chinese/02-EEG-DE-feature/eeg_used_1s"
+EYE = "SEED_Multimodal/Chinese/04-Eye-tracking-feature/eye_tracking_feature"
+SESSIONS = ("10_20131130", "10_20131204", "10_20131211")
+
+
+@pytest.fixture(scope="session")
+def every_layout(tmp_path_factory):
+    """SEED's simulated person 10, who has eye movement, and 6, who has none, in 4-s windows; 10 also in 1-s windows."""
+    root = tmp_path_factory.mktemp("sets") / "seed"
+    return write_simulated("seed", root, subjects=[6, 10], also=["ExtractedFeatures_4s", "eeg_used_1s"])
+
+
+@pytest.fixture(scope="session")
+def old_copy(tmp_path_factory):
+    """Person 10 with the 1-s .mat files, as older copies name their folder."""
+    return write_simulated("seed", tmp_path_factory.mktemp("sets") / "old", subjects=[10], also=["ExtractedFeatures"])
+
+
+@pytest.fixture
+def licensed(tmp_path, every_layout):
+    """A copy without the marker; files are links, so replace them, never write into them."""
+    root = tmp_path / "copy"
+    shutil.copytree(every_layout, root, copy_function=os.link)
+    (root / MARKER).unlink()
+    return root
+
+
+def replaced(path, content):
+    path.unlink()
+    path.write_bytes(content)
+
+
+def with_mat(path, change):
+    from scipy.io import loadmat, savemat
+
+    content = {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
+    content = change(content) or content
+    path.unlink()
+    savemat(path, content, do_compression=False)
+
+
+def mapped(pattern, change):
+    return lambda content: {
+        name: change(value) if re.fullmatch(pattern, name) else value for name, value in content.items()
+    }
+
+
+def by_second(values, windows):
+    """Slow twin of the simulated 1-s features: one trial, electrode and band at a time."""
+    rows = []
+    for session in SEED.sessions:
+        for trial, seconds in enumerate(SEED.clip_seconds[session - 1], start=1):
+            four = values[(windows.session == session) & (windows.trial == trial)].reshape(seconds // 4, -1)
+            middles, times = 4 * np.arange(len(four)) + 2, np.arange(seconds) + 0.5
+            rows.append(np.stack([np.interp(times, middles, column) for column in four.T], axis=1))
+    return np.round(np.concatenate(rows) * 1024) / 1024
+
+
+# the same windows from every layout ------------------------------------------------------------------
+
+
+def test_the_4_s_mat_files_hold_the_same_windows_as_the_archives(every_layout):
+    read = read_recordings("seed", every_layout, eeg="ExtractedFeatures_4s", subjects=[10])
+    expected = simulate("seed", subjects=[10])
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(read, name), getattr(expected, name), err_msg=name)
+    assert read.card.window_seconds == 4
+    assert read.card.notes[0].startswith("The EEG was read from ExtractedFeatures_4s, feature de_LDS;")
+
+
+@pytest.mark.parametrize("eeg", ["eeg_used_1s", "ExtractedFeatures"])
+def test_1_s_windows_have_the_eye_features_of_their_four_seconds(eeg, every_layout, old_copy):
+    root = {"eeg_used_1s": every_layout, "ExtractedFeatures": old_copy}[eeg]
+    read = read_recordings("seed", root, eeg=eeg, eye="repeated", subjects=[10])
+    four = simulate("seed", subjects=[10])
+    assert len(read) == 3 * 3394
+    assert read.card.window_seconds == 1
+    np.testing.assert_array_equal(read.eeg.reshape(len(read), -1), by_second(four.eeg.astype(float), four))
+    rows = {
+        key: place
+        for place, key in enumerate(zip(four.session.tolist(), four.trial.tolist(), four.window.tolist(), strict=True))
+    }
+    for place in range(0, len(read), 7):
+        session, trial, window = (int(getattr(read, name)[place]) for name in ("session", "trial", "window"))
+        last = SEED.window_counts[session - 1][trial - 1] - 1
+        four_place = rows[session, trial, min(window // 4, last)]
+        np.testing.assert_array_equal(read.eye[place], four.eye[four_place])
+        assert (read.label[place], read.clip[place]) == (four.label[four_place], four.clip[four_place])
+    assert "each of their rows was repeated" in read.card.notes[1]
+
+
+def test_without_a_named_folder_repeated_eye_features_go_with_the_first_1_s_folder(every_layout, old_copy):
+    for root, name in ((every_layout, "eeg_used_1s"), (old_copy, "ExtractedFeatures")):
+        card = read_recordings("seed", root, eye="repeated", subjects=[10]).card
+        assert card.notes[0].startswith(f"The EEG was read from {name}, ")
+
+
+@pytest.mark.parametrize("feature", SEED_FEATURES)
+def test_every_feature_is_read_with_its_own_rows(feature, every_layout):
+    read = read_recordings("seed", every_layout, eeg="ExtractedFeatures_4s", feature=feature, subjects=[10])
+    kind, smoothing = feature.split("_")
+    assert read.eeg.shape == (3 * 842, FEATURE_TOKENS[kind], 5)
+    assert len(set(read.card.eeg_tokens)) == FEATURE_TOKENS[kind]
+    entropy = read_recordings(
+        "seed", every_layout, eeg="ExtractedFeatures_4s", feature=f"de_{smoothing}", subjects=[10]
+    )
+    fp1, fp2, ft7, tp7 = (entropy.eeg[:, CHANNELS.index(name)] for name in ("FP1", "FP2", "FT7", "TP7"))
+    if kind == "psd":
+        np.testing.assert_allclose(np.log2(100 * read.eeg), entropy.eeg, atol=1e-3)
+    elif kind in ("dasm", "asm"):
+        np.testing.assert_allclose(read.eeg[:, 0], fp1 - fp2, atol=1e-6)
+    elif kind == "rasm":
+        np.testing.assert_allclose(read.eeg[:, 0], fp1 / fp2, atol=1e-5)
+    elif kind == "dcau":
+        np.testing.assert_allclose(read.eeg[:, 14], ft7 - tp7, atol=1e-6)
+
+
+def test_variables_lie_in_the_file_where_readers_that_count_expect_them(every_layout):
+    from scipy.io import loadmat
+
+    content = loadmat(every_layout / MAT / f"{SESSIONS[0]}.mat", verify_compressed_data_integrity=False)
+    names = [name for name in content if not name.startswith("__")]
+    assert len(names) == 180
+    assert names[12 * 3 : 12 * 4] == [f"{feature}4" for feature in SEED_FEATURES]
+    assert content["de_LDS4"].shape == (62, 59, 5) and content["dcau_LDS15"].shape == (23, 51, 5)
+    label = loadmat(every_layout / MAT / "label.mat")["label"]
+    assert label.shape == (1, 15) and label[0].tolist() == [1, 0, -1, -1, 0, 1, -1, 0, 1, 1, 0, -1, 0, 1, -1]
+
+
+@pytest.mark.parametrize("feature", ["de_movingAve", "psd_LDS", "psd_movingAve"])
+def test_seed_iv_features_are_read_by_name(feature, seed_iv_folder):
+    read = read_recordings("seed_iv", seed_iv_folder, feature=feature, subjects=[2])
+    usual = read_recordings("seed_iv", seed_iv_folder, subjects=[2])
+    assert read.card.notes == (f"The EEG was read from eeg_feature_smooth, feature {feature}.",)
+    assert read.card.fingerprint != usual.card.fingerprint
+    np.testing.assert_array_equal(read.eye, usual.eye)
+    if feature == "psd_LDS":
+        np.testing.assert_allclose(np.log2(100 * read.eeg), usual.eeg, atol=1e-3)
+    else:
+        assert not np.array_equal(read.eeg, usual.eeg)
+
+
+# people, sessions, axes ------------------------------------------------------------------------------
+
+
+def test_people_without_eye_movement_are_read_where_the_eyes_are_not_asked_for(every_layout):
+    read = read_recordings("seed", every_layout, eeg="ExtractedFeatures_4s", eye="none", subjects=[10, 6])
+    assert sorted(set(read.subject)) == [6, 10]
+    assert (read.eye.shape, read.card.eye_features) == ((len(read), 0), ())
+    expected = np.concatenate([World("seed", SETTINGS).eeg(6, session) for session in (1, 2, 3)])
+    np.testing.assert_array_equal(read.eeg[read.subject == 6], expected)
+    assert "The EEG was read alone: there are no eye features." in read.card.notes
+    with pytest.raises(DataError, match=r'subject 6 of SEED has EEG alone.*eye="none" and eeg= one of Extracted'):
+        read_recordings("seed", every_layout, subjects=[6])
+
+
+def test_a_session_is_the_rank_of_its_date_whatever_the_date_and_the_listing(licensed):
+    first = read_recordings("seed", licensed, eeg="ExtractedFeatures_4s", subjects=[10])
+    for name, date in zip(SESSIONS, ("20990101", "21000101", "20980101"), strict=True):
+        (licensed / MAT / f"{name}.mat").rename(licensed / MAT / f"10_{date}.mat")
+    moved = read_recordings("seed", licensed, eeg="ExtractedFeatures_4s", subjects=[10])
+    for session, before in ((1, 3), (2, 1), (3, 2)):
+        np.testing.assert_array_equal(moved.eeg[moved.session == session], first.eeg[first.session == before])
+
+
+def test_trials_are_told_apart_by_their_numbers_not_by_their_place_in_the_file(licensed):
+    first = read_recordings("seed", licensed, eeg="ExtractedFeatures_4s", subjects=[10])
+    with_mat(licensed / MAT / f"{SESSIONS[0]}.mat", lambda content: dict(sorted(content.items())))
+    again = read_recordings("seed", licensed, eeg="ExtractedFeatures_4s", subjects=[10])
+    np.testing.assert_array_equal(again.eeg, first.eeg)
+
+
+@pytest.mark.parametrize("axes", [(0, 2, 1), (1, 0, 2), (2, 1, 0)])
+def test_axes_of_seed_are_told_apart_by_their_lengths_and_the_card_says_so(axes, licensed):
+    first = read_recordings("seed", licensed, eeg="ExtractedFeatures_4s", subjects=[10])
+    with_mat(licensed / MAT / f"{SESSIONS[1]}.mat", mapped(r"de_LDS\d+", lambda values: values.transpose(axes)))
+    again = read_recordings("seed", licensed, eeg="ExtractedFeatures_4s", subjects=[10])
+    np.testing.assert_array_equal(again.eeg, first.eeg)
+    names = ", ".join(("rows", "windows", "bands")[axis] for axis in axes)
+    assert again.card.notes[1:] == (
+        f"10_20131204.mat has its axes in the order {names}: they were put right by their lengths.",
+    )
+
+
+# which folder ----------------------------------------------------------------------------------------
+
+
+def test_a_card_says_what_was_read_where_there_was_a_choice(every_layout, seed_folder):
+    usual = read_recordings("seed", every_layout, subjects=[10])
+    assert usual.card.notes == (
+        "The EEG was read from eeg_used_4s, feature de; the release also holds ExtractedFeatures_4s, eeg_used_1s.",
+    )
+    assert read_recordings("seed", seed_folder, subjects=[10]).card == simulate("seed", subjects=[10]).card
+
+
+def test_what_is_there_is_read_and_said_when_the_usual_folder_is_not(licensed):
+    shutil.rmtree(licensed / SECONDS.replace("1s", "4s"))
+    read = read_recordings("seed", licensed, subjects=[10])
+    assert read.card.notes[0].startswith("The EEG was read from ExtractedFeatures_4s, feature de_LDS;")
+    shutil.rmtree(licensed / MAT)
+    with pytest.raises(DataError, match=r"no folder named eeg_used_4s or ExtractedFeatures_4s.*It holds eeg_used_1s"):
+        read_recordings("seed", licensed, subjects=[10])
+
+
+@pytest.mark.parametrize("start", [".", "SEED_EEG", MAT])
+def test_both_modalities_are_found_from_any_folder_of_the_release(start, licensed):
+    assert len(read_recordings("seed", licensed / start, eeg="ExtractedFeatures_4s", subjects=[10])) == 3 * 842
+
+
+def test_folders_of_any_name_may_lie_above_and_a_folder_in_its_own_name(licensed, tmp_path):
+    top = tmp_path / "download" / "SEED"
+    top.mkdir(parents=True)
+    shutil.move(licensed / EYE, top / "eye" / "eye_tracking_feature")
+    shutil.move(licensed / MAT, top / "ExtractedFeatures_4s" / "ExtractedFeatures_4s")
+    assert len(read_recordings("seed", top.parent, subjects=[10])) == 3 * 842
+
+
+def test_the_labels_beside_the_mat_files_are_checked_and_their_absence_is_noted(licensed):
+    (licensed / MAT / "._10_20131130.mat").write_text("what a file manager leaves")
+    (licensed / MAT / ".DS_Store").write_text("and this")
+    (licensed / MAT / "label.mat").unlink()
+    read = read_recordings("seed", licensed, eeg="ExtractedFeatures_4s", subjects=[10])
+    assert (
+        read.card.notes[1]
+        == "There is no label.mat beside the EEG features: the labels are those of the documentation."
+    )
+    assert np.array_equal(read.label[:842], SEED.table(1)["label"])
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"eeg": "ExtractedFeatures_2s"}, r"not a folder of SEED: choose one of eeg_used_4s, "),
+        ({"eye": "blinks"}, r"eye = 'blinks' is not known: choose one of 'paired', 'repeated', 'none'"),
+        ({"eeg": "eeg_used_1s"}, r'windows of 1 s, but .* 4 s only. Choose eye="repeated"'),
+        ({"eeg": "eeg_used_4s", "eye": "repeated"}, r'eye="repeated" is for EEG in windows of 1 s'),
+        ({"feature": "de_LDS"}, r"'de_LDS' is not in eeg_used_4s, which holds de. Read it with eeg= one of Extracted"),
+        ({"eeg": "ExtractedFeatures_4s", "feature": "alpha"}, r"'alpha' is not in ExtractedFeatures_4s.*Choose one"),
+        ({"eeg": "ExtractedFeatures_1s"}, r"windows of 1 s, but"),
+        ({"eeg": "ExtractedFeatures_1s", "eye": "none"}, r"no folder named ExtractedFeatures_1s.*It holds eeg_used_4s"),
+    ],
+)
+def test_a_choice_that_does_not_exist_or_fit_is_answered_with_those_that_do(choice, message, every_layout):
+    with pytest.raises(DataError, match=message):
+        read_recordings("seed", every_layout, subjects=[10], **choice)
+
+
+def test_seed_iv_has_no_1_s_windows():
+    with pytest.raises(DataError, match="no EEG in windows of 1 s"):
+        open_dataset("seed_iv", data_root=".", eye="repeated")
+
+
+def test_a_simulated_set_with_another_folder_lies_beside_the_usual_one(every_layout, tmp_path, monkeypatch):
+    monkeypatch.delenv("UFAMA_SEED", raising=False)
+    asked = []
+
+    def written(dataset, folder, *, also=(), progress=None):
+        asked.append((folder, also))
+        return every_layout
+
+    monkeypatch.setattr(ufama.data, "write_simulated", written)
+    open_dataset("seed", workspace=tmp_path, subjects=[10])
+    open_dataset("seed", workspace=tmp_path, subjects=[10], eye="repeated")
+    open_dataset("seed", workspace=tmp_path, subjects=[10], eeg="ExtractedFeatures_4s")
+    simulated = tmp_path / "simulated"
+    assert asked == [
+        (simulated / "seed", ()),
+        (simulated / "seed-eeg_used_1s", ("eeg_used_1s",)),
+        (simulated / "seed-ExtractedFeatures_4s", ("ExtractedFeatures_4s",)),
+    ]
+    with pytest.raises(DataError, match="eeg, feature and eye have no meaning"):
+        open_dataset("table.npz", feature="de_LDS")
+
+
+# what is wrong ---------------------------------------------------------------------------------------
+
+FILE = f"{MAT}/{SESSIONS[0]}.mat"
+DAMAGES = {
+    "cut short": (
+        FILE,
+        lambda path: replaced(path, path.read_bytes()[:90_000]),
+        r"is damaged or cut short|has no trial",
+    ),
+    "not a .mat": (FILE, lambda path: replaced(path, b"<html>404</html>" * 20), r"is damaged or cut short"),
+    "empty": (FILE, lambda path: replaced(path, b""), r"is damaged or cut short"),
+    "a session missing": (
+        FILE,
+        os.unlink,
+        r"holds 10_20131204.mat, 10_20131211.mat of subject 10: expected 3 files, .*10_20131130.mat",
+    ),
+    "a session too many": (
+        FILE,
+        lambda path: shutil.copy(path, path.with_name("10_20140101.mat")),
+        r"10_20140101.mat of subject 10: expected 3 files",
+    ),
+    "a trial missing": (
+        FILE,
+        lambda path: with_mat(path, lambda content: {n: v for n, v in content.items() if n != "de_LDS7"}),
+        r"10_20131130.mat has no trial 7: expected de_LDS1 to de_LDS15",
+    ),
+    "a window too few": (
+        FILE,
+        lambda path: with_mat(path, mapped("de_LDS3", lambda values: values[:, 1:])),
+        r"trial 3 has 50 windows. Expected 51, one per 4 s of the clips",
+    ),
+    "an electrode too few": (
+        FILE,
+        lambda path: with_mat(path, mapped("de_LDS3", lambda values: values[1:])),
+        r"de_LDS3 has shape \(61, 51, 5\). Expected \(62, windows, 5\)",
+    ),
+    "one axis too few": (
+        FILE,
+        lambda path: with_mat(path, mapped("de_LDS3", lambda values: values[..., 0])),
+        r"de_LDS3 has shape \(62, 51\). Expected \(62, windows, 5\)",
+    ),
+    "text for numbers": (
+        FILE,
+        lambda path: with_mat(path, mapped("de_LDS3", lambda values: "none")),
+        r"de_LDS3 holds .*Expected an array of numbers",
+    ),
+    "not finite": (
+        FILE,
+        lambda path: with_mat(path, mapped("de_LDS3", lambda values: np.where(np.arange(5) == 2, np.nan, values))),
+        r"10_20131130.mat holds 3162 values that are NaN or infinite \(trial 3: 3162\)",
+    ),
+    "other labels": (
+        f"{MAT}/label.mat",
+        lambda path: with_mat(path, mapped("label", lambda values: 0.0 - values)),
+        r"label.mat holds -1, 0, 1, .*Expected the variable label with 1, 0, -1, ",
+    ),
+    "no labels": (
+        f"{MAT}/label.mat",
+        lambda path: with_mat(path, lambda content: {"labels": content["label"]}),
+        r"label.mat holds no label. Expected the variable label with",
+    ),
+    "labels cut short": (
+        f"{MAT}/label.mat",
+        lambda path: replaced(path, path.read_bytes()[:150]),
+        r"label.mat is damaged or cut short",
+    ),
+    "eyes of another length": (
+        f"{EYE}/10_1",
+        lambda path: replaced(
+            path,
+            pickle.dumps({n: v[1:] if n == "test_data_eye" else v for n, v in pickle.loads(path.read_bytes()).items()}),
+        ),
+        r"10_1: the group of trials 10 to 15 has 342 windows, but its EEG in 10_20131130.mat has 343",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_folder_of_mat_files_is_one_clear_error(damage, licensed):
+    place, break_it, message = DAMAGES[damage]
+    break_it(licensed / place)
+    with pytest.raises(DataError, match=message) as raised:
+        read_recordings("seed", licensed, eeg="ExtractedFeatures_4s", subjects=[10])
+    assert str(raised.value).startswith(str(licensed))
+    assert re.search(r"(Copy|copy|Save|Put|Read|Rename|Remove|Choose)\b", str(raised.value))
+
+
+def test_damage_in_the_1_s_archives_is_one_clear_error(licensed):
+    path = licensed / SECONDS / "10_2.npz"
+    with np.load(path) as archive:
+        members = {name: archive[name] for name in archive.files}
+    bands = {band: values[:-1] for band, values in pickle.loads(members["test_data"].item()).items()}
+    path.unlink()
+    np.savez(path, **(members | {"test_data": pickle.dumps(bands)}))
+    with pytest.raises(DataError, match=r"trials 10 to 15 has 1383 windows. Expected 1384, one per 1 s of the clips"):
+        read_recordings("seed", licensed, eeg="eeg_used_1s", eye="repeated", subjects=[10])
+
+
+def test_files_named_by_people_are_answered_with_the_number_that_their_dates_tell(licensed):
+    for name in SESSIONS:
+        (licensed / MAT / f"{name}.mat").rename(licensed / MAT / f"anybody{name[2:]}.mat")
+    with pytest.raises(
+        DataError, match=r"anybody_20131130.mat is named as in the oldest copies.*Rename anybody_\* to 10_"
+    ):
+        read_recordings("seed", licensed, eeg="ExtractedFeatures_4s", subjects=[10])
+
+
+def test_another_folder_than_those_released_cannot_be_written(tmp_path):
+    with pytest.raises(DataError, match="also = eeg_used_2s cannot be written: choose from ExtractedFeatures_4s"):
+        write_simulated("seed", tmp_path / "s", also=["eeg_used_2s"])
+    with pytest.raises(DataError, match="choose from nothing, the set is whole without"):
+        write_simulated("seed_iv", tmp_path / "s", also=["eeg_raw_data"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_set_with_more_folders_is_kept_where_fewer_are_asked_for(every_layout):
+    before = (every_layout / MARKER).stat().st_mtime_ns
+    write_simulated("seed", every_layout, subjects=[6, 10], also=["ExtractedFeatures_4s"])
+    assert (every_layout / MARKER).stat().st_mtime_ns == before
+
+
+def test_a_changed_file_in_any_folder_of_a_simulated_set_is_refused(every_layout, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(every_layout, root, copy_function=os.link)
+    with_mat(root / MAT / "label.mat", lambda content: None)
+    with pytest.raises(DataError, match=r"label.mat is not the file that was simulated"):
+        read_recordings("seed", root, eeg="ExtractedFeatures_4s", subjects=[10])
+
+
+# cache and card --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("choice", "changed"),
+    [
+        ({"eeg": "ExtractedFeatures_4s"}, f"{MAT}/{SESSIONS[2]}.mat"),
+        ({"eeg": "ExtractedFeatures_4s"}, f"{MAT}/label.mat"),
+        ({"eeg": "ExtractedFeatures_4s"}, f"{EYE}/10_2"),
+        ({"eeg": "ExtractedFeatures_4s", "eye": "none"}, f"{MAT}/{SESSIONS[0]}.mat"),
+        ({"eeg": "eeg_used_1s", "eye": "repeated"}, f"{SECONDS}/10_3.npz"),
+        ({"eeg": "eeg_used_1s", "eye": "repeated"}, f"{EYE}/10_3"),
+    ],
+)
+def test_windows_of_every_layout_are_kept_until_one_of_their_files_changes(
+    choice, changed, licensed, tmp_path, monkeypatch
+):
+    reads = []
+    read_features = ufama.data.recordings.read_features
+
+    def counted(*arguments):
+        reads.append(arguments)
+        return read_features(*arguments)
+
+    def read():
+        return read_recordings("seed", licensed, subjects=[10], cache=tmp_path / "cache", **choice)
+
+    monkeypatch.setattr(ufama.data.recordings, "read_features", counted)
+    first, again = read(), read()
+    assert len(reads) == 3
+    assert first.card == again.card
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+    replaced(licensed / changed, (licensed / changed).read_bytes())
+    read()
+    assert len(reads) == 6
+
+
+def test_each_choice_is_kept_for_itself(licensed, tmp_path):
+    choices = [{}, {"eeg": "ExtractedFeatures_4s"}, {"eeg": "ExtractedFeatures_4s", "feature": "psd_LDS"}]
+    choices += [{"eeg": "ExtractedFeatures_4s", "eye": "none"}, {"eye": "repeated"}]
+    first = [read_recordings("seed", licensed, subjects=[10], cache=tmp_path / "c", **choice) for choice in choices]
+    assert len(list((tmp_path / "c").iterdir())) == len(choices)
+    for choice, windows in zip(choices, first, strict=True):
+        again = read_recordings("seed", licensed, subjects=[10], cache=tmp_path / "c", **choice)
+        assert again.card == windows.card
+        np.testing.assert_array_equal(again.eeg, windows.eeg)
+
+
+def test_fingerprints_of_the_usual_sets_stay_and_every_other_reading_has_its_own(every_layout, seed_folder):
+    assert fingerprint("seed") == "82b813f4ebb18273451ddd10c89ef52c"
+    assert fingerprint("seed_iv") == "5ad9abfc6bae8a901614b69e993ffec8"
+    assert read_recordings("seed", seed_folder).card.fingerprint == fingerprint("seed")
+    alone = read_recordings("seed", seed_folder, subjects=[10]).card.fingerprint
+    cards = [
+        read_recordings("seed", every_layout, subjects=[10], **choice).card.fingerprint
+        for choice in (
+            {},
+            {"eeg": "ExtractedFeatures_4s"},
+            {"eeg": "ExtractedFeatures_4s", "feature": "psd_LDS"},
+            {"eye": "repeated"},
+            {"eye": "none"},
+        )
+    ]
+    assert cards[0] == alone
+    assert len(set(cards)) == len(cards)
+
+
+def test_the_card_names_the_eye_features_that_tell_the_clip(every_layout, seed_iv_folder):
+    assert read_recordings("seed_iv", seed_iv_folder, subjects=[2]).card.constant_eye_features == EVENT_FEATURES
+    for choice in ({}, {"eye": "repeated"}):
+        card = read_recordings("seed", every_layout, subjects=[10], **choice).card
+        assert card.constant_eye_features == tuple(f"eye_{column}" for column in range(24, 33))
+
+
+def test_a_feature_is_constant_only_if_it_is_so_in_every_trial(small):
+    eye = np.random.default_rng(0).normal(size=small.eye.shape).astype(np.float32)
+    places = np.stack([small.subject, small.session, small.trial], axis=1)
+    group = np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
+    eye[:, 0] = eye[:, 1] = 10 * group  # differs from trial to trial, not within one
+    eye[np.flatnonzero(group == group[-1])[-1], 1] += 1  # but here
+    card = small.card
+    changed = type(small)(**{name: getattr(small, name) for name in ARRAYS} | {"eye": eye}, card=card)
+    assert constants_marked(changed).card.constant_eye_features == card.eye_features[:1]
+    one_window_each = changed.select(np.unique(group, return_index=True)[1])
+    assert constants_marked(one_window_each).card.constant_eye_features == ()
+
+
+def test_a_card_stored_before_constant_features_were_marked_is_still_a_card():
+    stored = json.loads(json.dumps(asdict(simulate("seed", subjects=[10]).card)))
+    del stored["constant_eye_features"]
+    assert DataCard(**stored).constant_eye_features == ()
+
+
+def test_the_stated_default_is_the_first_folder_of_each_set():
+    assert [folders[0].name for folders in EEG_FOLDERS.values()] == ["eeg_used_4s", "eeg_feature_smooth"]
+    for folders in EEG_FOLDERS.values():
+        assert all(folder.feature in folder.features for folder in folders)
+    assert BANDS == ("delta", "theta", "alpha", "beta", "gamma")

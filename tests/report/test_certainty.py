@@ -1,0 +1,98 @@
+"""Tables and figures of how sure one can be, by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ufama.report import certainty
+from ufama.report.comparisons import paired_test
+from ufama.report.coverage import INTERVALS, TRUTHS
+from ufama.report.evaluation import accuracy_per_recording, select
+from ufama.report.statistics import hierarchical_bootstrap, naive_interval, outcome_table
+
+
+@pytest.fixture(scope="module")
+def study() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "dataset": dataset, "people": people, "sessions": 3, "trials": trials, "truth": truth.title,
+            "interval": interval, "coverage": rng.random(), "coverage_se": 0.01, "width": rng.random(),
+            "experiments": 1000, "draws": 500,
+        }
+        for dataset, people, trials in (("seed", 12, 15), ("seed_iv", 15, 24))
+        for truth in TRUTHS
+        for interval in INTERVALS
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_intervals_are_those_of_the_outcomes(make):
+    results = select(make(datasets=("seed",)), protocol="cross_subject")
+    table = certainty.intervals_table(results)
+    row = table.frame[(table.frame["rule"] == "last epoch") & table.frame["unit"].str.startswith("every window")].iloc[
+        0
+    ]
+    outcomes = outcome_table(results, rule="last", unit="windows")
+    people, naive = hierarchical_bootstrap(outcomes), naive_interval(outcomes)
+    assert row["people_low"] == pytest.approx(100 * people.ci_low)
+    assert row["naive_high"] == pytest.approx(100 * naive.ci_high)
+    assert np.isnan(row["new_low"])
+    assert "5 people in 15 sessions and 105 trials" in table.caption
+    assert "simulated SEED" in table.caption
+    assert "n = 30 runs (15 folds × 2 seeds)" in table.caption
+    assert certainty.interval_bars(table, "simulated SEED").alt_text
+
+
+def test_tests_are_paired_over_people_in_the_models_order(ablation):
+    table = certainty.paired_tests_table(ablation, rule="last", unit="windows")
+    scores = accuracy_per_recording(ablation).query("rule == 'last'")
+    expected = paired_test(
+        scores[scores["variant"] == "M1"], scores[scores["variant"] == "M4"], value="accuracy_windows"
+    )
+    row = table.frame.iloc[2]
+    assert row["model"].startswith("M4")
+    assert row["mean_difference"] == pytest.approx(100 * expected.mean_difference)
+    assert row["p_wilcoxon"] == expected.p_wilcoxon
+    assert row["p_t_holm"] >= row["p_t"]
+    assert "Paired over n = 5 people" in table.caption
+    assert "can give is 0.062" in table.caption
+    sizes = certainty.effect_sizes_table(ablation, rule="last", unit="windows").frame
+    assert sizes.loc[2, "dz"] == pytest.approx(expected.dz)
+
+
+def test_published_gains_and_chance_by_hand():
+    before, after = certainty.published_gain("seed")
+    assert 100 * (after - before) == pytest.approx(2.68)
+    assert certainty.chance_sd("seed") == pytest.approx(np.sqrt((before * (1 - before) + after * (1 - after)) / 45))
+
+
+def test_the_gain_is_just_found_at_the_largest_sd(ablation):
+    table = certainty.detectable_table({"seed": ablation}, rule="last")
+    last = table.frame.iloc[-1]
+    assert last["difference"] == pytest.approx(last["gain"])
+    assert last["of_all"] == pytest.approx(0.0268 * 540)
+    assert table.frame["source"].str.contains("5 people").any()
+    with pytest.raises(ValueError, match="give seed or seed_iv"):
+        certainty.detectable_table({"mine": ablation}, rule="last")
+    assert "dashed" in certainty.detectable_lines().alt_text
+
+
+def test_coverage_table_keeps_every_interval_and_truth(study):
+    table = certainty.coverage_table(study, "seed_iv")
+    own = study[(study["dataset"] == "seed_iv") & (study["truth"] == TRUTHS[2].title)].set_index("interval")
+    assert table.frame["truth2"].to_numpy() == pytest.approx(100 * own["coverage"].to_numpy())
+    assert "15 people × 3 sessions × 24 trials" in table.caption
+    assert "n = 1000 experiments" in table.caption
+    assert "simulated" in table.caption
+    figure = certainty.coverage_dots(study)
+    assert [axes.get_title() for axes in figure.axes] == ["SEED: 12 × 3 × 15", "SEED-IV: 15 × 3 × 24"]
+
+
+def test_variance_splits_seeds_only_where_there_are_several(make):
+    results = make(datasets=("seed",))
+    several = certainty.variance_table(results, rule="last").frame
+    assert len(several) == 4
+    assert several["share"].sum() == pytest.approx(100)
+    one = certainty.variance_table(select(results, seed=0), rule="last").frame
+    assert one["component"].tolist() == ["people", "the rest: sessions within a person, seed, chance"]

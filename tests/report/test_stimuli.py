@@ -1,0 +1,115 @@
+"""What position and clip give away: by hand on small sets, and on simulated ones whose truth is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ufama.data.simulator import SETTINGS, simulate
+from ufama.data.windows import DataCard, Windows
+from ufama.report import stimuli
+
+LABELS = {1: (0, 1, 2, 0, 1, 2), 2: (1, 1, 0, 2, 2, 0)}
+
+
+def small(labels=LABELS, people=(1, 2, 3), new_clips=True):
+    """Trials of 2 + trial windows; each session with its own clips, unless ``new_clips`` is False."""
+    rows = [
+        (p, s, t, label, t + 100 * s * new_clips, w)
+        for p in people
+        for s, own in labels.items()
+        for t, label in enumerate(own, start=1)
+        for w in range(2 + t)
+    ]
+    subject, session, trial, label, clip, window = np.array(rows).T
+    draw = np.random.default_rng(0)
+    card = DataCard(
+        name="seed", simulated=True, fingerprint="f00d", window_seconds=4.0, eeg_tokens=("A", "B"),
+        eeg_features=("delta",), eye_features=("x",), class_names=("a", "b", "c"), licence="MIT",
+    )  # fmt: skip
+    return Windows(
+        eeg=draw.normal(size=(len(rows), 2, 1)), eye=draw.normal(size=(len(rows), 1)), label=label, subject=subject,
+        session=session, trial=trial, clip=clip, window=window, card=card,
+    )  # fmt: skip
+
+
+def test_position_tells_everything_within_a_session():
+    found = stimuli.order_only(small(), "cross_subject")
+    assert len(found) == 6
+    assert (found[["accuracy_windows", "accuracy_trials"]] == 1).all(axis=None)
+
+
+def test_position_across_sessions_by_hand():
+    found = stimuli.order_only(small(), "cross_session").set_index("fold")
+    # of six trials, only the second has the same label in both sessions; it has 4 of 3 + 4 + ... + 8 = 33 windows
+    assert found["accuracy_trials"].tolist() == pytest.approx([1 / 6, 1 / 6])
+    assert found["accuracy_windows"].tolist() == pytest.approx([4 / 33, 4 / 33])
+
+
+def test_equally_frequent_labels_are_guessed_equally_often():
+    labels = {1: (0, 0), 2: (1, 0), 3: (1, 2)}
+    found = stimuli.order_only(small(labels), "cross_session").set_index("fold")
+    # session 3 from 1 and 2: its first trial is 0 or 1 with equal chance, its second is 0 there and 2 here
+    assert found.loc["session3", "accuracy_trials"] == pytest.approx((0.5 + 0) / 2)
+
+
+def test_positions_that_the_source_lacks_are_guessed_among_all_classes():
+    found = stimuli.order_only(small({1: (0,), 2: (0, 1, 1)}), "cross_session").set_index("fold")
+    assert found.loc["session2", "accuracy_trials"] == pytest.approx((1 + 1 / 3 + 1 / 3) / 3)
+
+
+def test_the_signals_are_not_read():
+    windows = small()
+    noise = replace(windows, eeg=windows.eeg[::-1].copy(), eye=windows.eye * 0)
+    assert stimuli.order_only(windows, "cross_session").equals(stimuli.order_only(noise, "cross_session"))
+
+
+@pytest.mark.parametrize(("new_clips", "seen"), [(True, [1, 0, 0]), (False, [1, 1, 1])])
+def test_protocol_facts(new_clips, seen):
+    protocols = ["cross_subject", "cross_session", "cross_subject_session"]
+    facts = stimuli.protocol_facts(small(new_clips=new_clips), protocols)
+    assert facts["clips_seen"].tolist() == seen
+    assert facts["people_seen"].tolist() == [0, 1, 0]
+    assert facts["folds"].tolist() == [6, 2, 6]
+    assert facts["chance"].tolist() == pytest.approx([1 / 3] * 3)
+
+
+def with_clips(factor):
+    knobs = {name: getattr(SETTINGS, name) for name in ("eeg", "eye")}
+    settings = SETTINGS.but(**{name: knob.but(clip=knob.clip * factor) for name, knob in knobs.items()})
+    return simulate("seed", settings, subjects=(1, 2, 3, 4, 5))
+
+
+def test_clips_are_told_where_they_leave_a_trace_and_not_where_they_do_not():
+    none, strong = (stimuli.clip_decoding(with_clips(factor), stride=24) for factor in (0, 8))
+    assert set(none["modality"]) == {"eeg", "eye", "both"}
+    assert len(none) == 3 * 3 * 5
+    assert none["chance"].to_numpy() == pytest.approx(0.2)  # five clips of each emotion
+    assert (none["trials"] == 15).all()
+    # 675 trials that are told by chance: a fifth, give or take four standard errors; trials of one clip are not alike
+    assert none["accuracy_trials"].mean() == pytest.approx(0.2, abs=0.065)
+    assert strong.groupby("modality")["accuracy_trials"].mean().min() > 0.6
+
+
+def test_table_of_told_clips_says_what_it_is():
+    windows = with_clips(1)
+    table = stimuli.clip_decoding_table(
+        stimuli.clip_decoding(windows, modalities=("eye",), stride=24), windows, stride=24
+    )
+    for words in ("simulated SEED", "every 24th window", "No selection rule", "over 5 people"):
+        assert words in table.caption
+    assert table.frame.loc[0, ["people", "trials", "chance_percent"]].tolist() == [5, 225, pytest.approx(20)]
+
+
+def test_relabelled_ceiling_lies_between_chance_and_one():
+    assert stimuli.relabelling_ceiling(simulate("seed", subjects=(1,))) == pytest.approx(0.4)  # 2 of each emotion's 5
+
+
+def test_clip_strength_by_the_simulators_truth():
+    measured = stimuli.clip_strength("seed_iv", factors=(0, 8), subjects=(1, 2, 3, 4), stride=24).set_index("factor")
+    assert measured.loc[8, "relabelled_seen_clips"] > measured.loc[0, "relabelled_seen_clips"] + 0.2
+    assert measured.loc[8, "relabelled_unseen"] < 0.4  # new clips: a strong trace of other clips is of no use
+    assert measured.loc[8, "clip"] > measured.loc[0, "clip"] + 0.3
+    table = stimuli.clip_strength_table(measured.reset_index(), "simulated SEED-IV", people=4, stride=24)
+    assert "simulated SEED-IV, 4 people" in table.caption
+    assert stimuli.clip_strength_figure(measured.reset_index(), title="simulated SEED-IV", classes=4).alt_text

@@ -1,0 +1,222 @@
+"""MATLAB level-5 files (saved with -v6 or -v7), one variable at a time and without trust.
+
+``scipy.io.loadmat`` allocates what a header declares, and follows cells in cells as deep as they go: a damaged or
+hostile file can take all memory or end the process. Here every declared size is compared with the bytes that are
+there, and with `LARGEST_VARIABLE`, before anything is built. Numbers and cells of numbers are all that is read; that
+is all that SEED and SEED-IV hold. The format: MathWorks, "MAT-File Format" (level 5).
+"""
+
+import math
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ufama.data.layout import DataError
+
+LARGEST_VARIABLE = 2**28
+"""Bytes; a variable that declares more is refused. The longest raw trial of both sets has 26 million."""
+
+_DEEPEST_CELL = 4
+_HEADER_BYTES = 128
+_LARGEST_ARRAY_HEADER = 4096  # flags, sizes and name; MATLAB's names end after 63 characters
+_COMPRESSED, _MATRIX = 15, 14
+_STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+_NUMBERS = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
+_OTHER_KINDS = {1: "cells", 2: "a structure", 3: "an object", 4: "text", 5: "a sparse matrix", 16: "a function"}
+
+
+class MatlabError(DataError):
+    """A .mat that cannot be read; ``newer`` says that it is a healthy file of MATLAB 7.3."""
+
+    def __init__(self, message: str, *, newer: bool = False):
+        super().__init__(message)
+        self.newer = newer
+
+
+class _BrokenError(Exception):
+    """Sizes that contradict each other or the file."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable: its name, what it holds ("numbers", "cells", "text", ...) and its shape; the values on demand."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    _path: Path
+    _dtype: str
+    _order: str
+    _values: Callable[[], memoryview]
+    _depth: int = 0
+
+    def array(self) -> np.ndarray:
+        """The numbers, in the type they were saved from. Raises MatlabError where there are none or they are cut."""
+        if self.kind != "numbers":
+            raise MatlabError(
+                f"{self._path}: {self.name} holds {self.kind}. Expected an array of numbers; copy the file again."
+            )
+        try:
+            stored, content, _ = _element(self._values(), 0, self._order)
+            if stored not in _STORED:
+                raise _BrokenError(f"stored as type {stored}")
+            values = np.frombuffer(content, np.dtype(_STORED[stored]).newbyteorder(self._order))
+            if len(values) != math.prod(self.shape):
+                raise _BrokenError(f"{len(values)} values for {self.shape}")
+        except (_BrokenError, zlib.error, struct.error, ValueError) as error:
+            raise _damaged(self._path, f"{self.name}: {error}") from None
+        with np.errstate(all="ignore"):
+            return values.astype(self._dtype).reshape(self.shape, order="F")
+
+    def cells(self) -> list["Variable"]:
+        """The variables in a cell array, in MATLAB's order. Raises MatlabError for anything else."""
+        if self.kind != "cells":
+            raise MatlabError(f"{self._path}: {self.name} holds {self.kind}. Expected cells; copy the file again.")
+        try:
+            if self._depth >= _DEEPEST_CELL:
+                raise _BrokenError("cells in cells")
+            content, place, found = self._values(), 0, []
+            while place < len(content):
+                kind, inner, place = _element(content, place, self._order)
+                if kind != _MATRIX:
+                    raise _BrokenError(f"type {kind} in a cell")
+                found.append(_variable(self._path, inner, self._order, depth=self._depth + 1))
+            if len(found) != math.prod(self.shape):
+                raise _BrokenError(f"{len(found)} cells for {self.shape}")
+        except (_BrokenError, zlib.error, struct.error, ValueError) as error:
+            raise _damaged(self._path, f"{self.name}: {error}") from None
+        return found
+
+
+def mat_variables(path: str | Path) -> Iterator[Variable]:
+    """The variables of a level-5 .mat in file order; only what is asked of them is read.
+
+    Raises MatlabError for a damaged file (on reaching the damage) and for one of MATLAB 7.3, OSError for one that
+    cannot be opened.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        order = _byte_order(path, file.read(_HEADER_BYTES))
+        place = _HEADER_BYTES
+        while place < size:
+            file.seek(place)
+            tag = file.read(8)
+            if len(tag) < 8:
+                raise _damaged(path, "it ends early")
+            kind, length = struct.unpack(f"{order}II", tag)
+            if length > size - place - 8:
+                raise _damaged(path, "it ends early")
+            try:
+                if kind == _COMPRESSED:
+                    variable = _compressed(path, place + 8, length, order)
+                elif kind == _MATRIX and length <= LARGEST_VARIABLE:
+                    variable = _variable(path, memoryview(file.read(length)), order)
+                else:
+                    raise _BrokenError(f"an element of type {kind} and {length} bytes")
+            except (_BrokenError, zlib.error, struct.error, ValueError) as error:
+                raise _damaged(path, str(error)) from None
+            yield variable
+            place += 8 + length
+
+
+def _damaged(path: Path, what: str) -> MatlabError:
+    return MatlabError(
+        f"{path} is damaged or cut short ({what}). Expected a whole level-5 .mat; copy the file again from the release."
+    )
+
+
+def _byte_order(path: Path, header: bytes) -> str:
+    if header.startswith((b"MATLAB 7.3", b"\x89HDF")):
+        raise MatlabError(
+            f"{path} is a MATLAB 7.3 (HDF5) file: expected level 5 as released. Save it again with -v7.", newer=True
+        )
+    orders = {b"IM": "<", b"MI": ">"}
+    if len(header) < _HEADER_BYTES or header[126:] not in orders:
+        raise _damaged(path, "not the beginning of a .mat" if header else "an empty file")
+    return orders[header[126:]]
+
+
+def _element(content: memoryview, place: int, order: str) -> tuple[int, memoryview, int]:
+    """Type and content of the element at ``place``, and where the next one begins."""
+    if place + 8 > len(content):
+        raise _BrokenError("it ends early")
+    kind, length = struct.unpack_from(f"{order}II", content, place)
+    if kind >> 16:  # up to four bytes, inside the tag itself
+        kind, length = kind & 0xFFFF, kind >> 16
+        if length > 4:
+            raise _BrokenError(f"a small element of {length} bytes")
+        return kind, content[place + 4 : place + 4 + length], place + 8
+    if length > len(content) - place - 8:
+        raise _BrokenError("it ends early")
+    padding = -length % 8 if kind != _COMPRESSED else 0
+    return kind, content[place + 8 : place + 8 + length], place + 8 + length + padding
+
+
+def _array_header(content: memoryview, order: str) -> tuple[str, int, tuple[int, ...], int, bool]:
+    """Name, class, shape, where the values begin, and whether they are complex."""
+    _, flags, place = _element(content, 0, order)
+    if len(flags) != 8:
+        raise _BrokenError("array flags")
+    word = struct.unpack(f"{order}I", flags[:4])[0]
+    _, sizes, place = _element(content, place, order)
+    if len(sizes) % 4 or not 8 <= len(sizes) <= 128:
+        raise _BrokenError("array sizes")
+    shape = struct.unpack(f"{order}{len(sizes) // 4}i", sizes)
+    if min(shape) < 0 or math.prod(shape) > LARGEST_VARIABLE:
+        raise _BrokenError(f"a size of {shape}")
+    _, name, place = _element(content, place, order)
+    return bytes(name).decode("ascii", "replace"), word & 0xFF, shape, place, bool(word & 0x800)
+
+
+def _variable(path: Path, content: memoryview, order: str, *, depth: int = 0) -> Variable:
+    if not len(content):  # an empty cell
+        return Variable(
+            "", "numbers", (0, 0), path, "f8", order, lambda: memoryview(struct.pack(f"{order}II", 9, 0)), depth
+        )
+    name, number, shape, place, complex_values = _array_header(content, order)
+    return Variable(
+        name,
+        _kind(number, complex_values),
+        shape,
+        path,
+        _NUMBERS.get(number, ""),
+        order,
+        lambda: content[place:],
+        depth,
+    )
+
+
+def _kind(number: int, complex_values: bool) -> str:
+    if number in _NUMBERS:
+        return "complex numbers" if complex_values else "numbers"
+    return _OTHER_KINDS.get(number, f"something of class {number}")
+
+
+def _compressed(path: Path, start: int, length: int, order: str) -> Variable:
+    """Expands the header only; the values on demand. The trailing checksum is not looked at: released files fail it."""
+
+    def expanded(most: int) -> memoryview:
+        with path.open("rb") as file:
+            file.seek(start + 2)  # behind zlib's own header: raw deflate has no checksum
+            return memoryview(zlib.decompressobj(-15).decompress(file.read(max(0, length - 2)), most))
+
+    beginning = expanded(8 + _LARGEST_ARRAY_HEADER)
+    if len(beginning) < 8:
+        raise _BrokenError("it ends early")
+    kind, size = struct.unpack_from(f"{order}II", beginning)
+    if kind != _MATRIX or size > LARGEST_VARIABLE:
+        raise _BrokenError(f"a compressed element of type {kind} and {size} bytes")
+    name, number, shape, place, complex_values = _array_header(beginning[8:], order)
+
+    def values() -> memoryview:
+        content = expanded(8 + size)
+        if len(content) < 8 + size:
+            raise _BrokenError("it ends early")
+        return content[8 + place :]
+
+    return Variable(name, _kind(number, complex_values), shape, path, _NUMBERS.get(number, ""), order, values)

@@ -1,0 +1,310 @@
+"""The raw simulator on a page: a trace, patterns on the scalp, anchors, and what each knob moves.
+
+`python -m ufama.report.raw_simulation` measures the two tables anew and stores them in results/raw_simulation; about
+ten minutes on one core.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ufama.data.calibration import SEED_ANCHORS
+from ufama.data.layout import BANDS, CHANNELS, ELECTRODE_POSITIONS, layout
+from ufama.data.raw_calibration import BAD_SHARE
+from ufama.data.raw_simulator import RAW_SETTINGS, VERSION, RawSettings, RawWorld
+from ufama.data.raw_sources import RATE
+from ufama.data.simulator import _EEG_RESPONSE
+from ufama.data.windows import Windows
+from ufama.report import style
+from ufama.report.measured import SCALING_TITLES
+from ufama.report.style import figure, headline
+from ufama.report.table import Column, Table
+from ufama.report.tables import PROTOCOL_TITLES
+from ufama.workspace import project_root
+
+SECONDS = 16.0
+"""Of every clip, in both stored tables."""
+
+CALIBRATION_PEOPLE = {"seed": (1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14), "seed_iv": tuple(range(1, 11))}
+"""In the stored calibration, with all three sessions."""
+
+KNOB_PEOPLE, KNOB_SESSIONS = (1, 2, 3, 4, 5, 8, 9, 10), (1, 2)
+"""In the stored table of knobs, on SEED."""
+
+EXPECTED = {
+    ("person_shift", 0.0): ("smaller gap", {"gap": -1}),
+    ("person_shift", 2.0): ("larger gap", {"gap": 1}),
+    ("session_shift", 0.0): ("across sessions up", {"eeg_cross_session": 1}),
+    ("session_shift", 3.0): ("across sessions down", {"eeg_cross_session": -1}),
+    ("bad_modality_share", 0.0): ("where bad up", {"eeg_where_bad": 1, "eye_where_bad": 1}),
+    ("bad_modality_share", 0.5): ("where bad down", {"eeg_where_bad": -1, "eye_where_bad": -1}),
+    ("clip", 0.0): ("clips not recognised", {"clip_eeg": -1, "clip_eye": -1}),
+    ("clip", 2.0): ("clips recognised", {"clip_eeg": 1, "clip_eye": 1}),
+    ("eeg_emotion", 0.0): ("EEG down", {"eeg_normalised": -1}),
+    ("eye_emotion", 0.0): ("eyes down", {"eye_normalised": -1}),
+    ("individual", 0.0): ("EEG and eyes up", {"eeg_normalised": 1, "eye_normalised": 1}),
+    ("trial_noise", 0.8): ("EEG and eyes down", {"eeg_normalised": -1, "eye_normalised": -1}),
+    ("artefacts", 3.0): ("EEG down", {"eeg_normalised": -1}),
+}
+"""What a turn should move, said before it was measured, and the columns that must rise (1) or fall (-1) against the
+settings as they are."""
+
+
+def outcomes(measured: pd.DataFrame) -> list[str]:
+    """Of each row, whether it moved as expected: "yes", "no", "in part", or nothing where nothing was expected."""
+    as_set = measured.iloc[0]
+    words = []
+    for _, row in measured.iterrows():
+        _, moves = EXPECTED.get((row.knob, row.value), ("", {}))
+        moved = [np.sign(row[column] - as_set[column]) == sign for column, sign in moves.items()]
+        words.append("" if not moved else "yes" if all(moved) else "in part" if any(moved) else "no")
+    return words
+
+
+# figures ---------------------------------------------------------------------------------------------
+
+
+@figure
+def traces(
+    world: RawWorld, subject: int = 1, session: int = 1, trial: int = 1, seconds: tuple[float, float] = (0.0, 12.0)
+) -> Figure:
+    """Voltages at five electrodes, the pupil and the gaze of one simulated person in one clip; blinks in grey.
+
+    Alt: Stacked traces over twelve seconds. Five EEG electrodes from the forehead to the back of the head; tall bumps
+    at the forehead fall together with gaps in the pupil trace below, which are blinks, and the electrodes at the back
+    show regular alpha waves. The pupil drifts slowly. The gaze moves in steps between flat stretches.
+    """
+    shown = ("FPZ", "T7", "CZ", "PZ", "OZ")
+    eeg = world.eeg(subject, session, trial, seconds[1])
+    streams, events = world.eye(subject, session, trial, seconds[1])
+    times = np.arange(eeg.shape[1]) / RATE
+    made, (top, middle, bottom) = plt.subplots(3, 1, figsize=(style.WIDTH, 6.0), sharex=True, height_ratios=(3, 1, 1))
+    step = 60.0
+    for place, channel in enumerate(shown):
+        top.plot(times, eeg[CHANNELS.index(channel)] - place * step, color=style.BLUE, linewidth=0.7)
+    top.set(yticks=[-place * step for place in range(len(shown))], yticklabels=shown, xlim=seconds)
+    top.set_title(f"EEG, {step:g} µV between lines", loc="left")
+    for name, column, colour in (("X", 0, style.ORANGE), ("Y", 1, style.VERMILION)):
+        middle.plot(streams.time, streams.pupil[:, column], color=colour, linewidth=1.2)
+        middle.annotate(name, (seconds[1], streams.pupil[-1, column]), color=colour, xytext=(4, 0),
+                        textcoords="offset points", va="center", annotation_clip=False)  # fmt: skip
+    middle.set_title("pupil diameter, px", loc="left")
+    for column, colour in ((0, style.GREEN), (1, style.PURPLE)):
+        bottom.plot(streams.time, streams.gaze[:, column], color=colour, linewidth=1.2)
+    bottom.set_title("gaze x (green) and y (pink), px from the middle", loc="left")
+    bottom.set_xlabel("seconds of the clip")
+    for axes in (top, middle, bottom):
+        for start, duration in zip(events.blink_start, events.blink_duration / 1000, strict=True):
+            axes.axvspan(start, start + duration, color=style.PALE, linewidth=0, zorder=0)
+    headline(made, f"Simulated {world.facts.title}, subject {subject}, clip {trial}")
+    return made
+
+
+@figure
+def patterns(windows: Windows) -> Figure:
+    """What each emotion does to the power at each electrode, in the bands that its sources are in.
+
+    For every person's session the mean of an emotion's windows, less the mean over the emotions; then the mean over
+    people and sessions.
+
+    Alt: Heads seen from above, one per emotion and band that its sources are in, with a dot per electrode coloured by
+    the difference of its power from the mean of all emotions. The electrodes of the named region stand out, and their
+    neighbours follow, because the head blurs what is below them.
+    """
+    facts = layout(windows.card.name)
+    pairs = [(name, region, band) for name in facts.class_names for region, band in _EEG_RESPONSE[name]]
+    differences = _contrasts(windows)
+    across = 3
+    down = -(-len(pairs) // across)
+    made, axes = plt.subplots(down, across, figsize=(style.WIDTH, 2.45 * down), squeeze=False)
+    shown = [differences[facts.class_names.index(name), :, BANDS.index(band)] for name, _, band in pairs]
+    limit = float(np.abs(shown).max())
+    for place, (values, (name, region, band)) in enumerate(zip(shown, pairs, strict=True)):
+        panel = axes.flat[place]
+        dots = panel.scatter(*ELECTRODE_POSITIONS.T, c=values, cmap="PuOr_r", vmin=-limit, vmax=limit, s=34,
+                             edgecolors=style.GREY, linewidths=0.4)  # fmt: skip
+        panel.set_title(f"{name}, {band}\n({region})", fontsize=11)
+    for panel in axes.flat:
+        panel.set(aspect="equal", xticks=[], yticks=[], xlim=(-1.3, 1.3), ylim=(-1.3, 1.2))
+        panel.axis("off")
+    made.colorbar(dots, ax=axes, location="bottom", shrink=0.6, aspect=30, label="log2 power, difference from the mean")
+    people = len(np.unique(windows.subject))
+    headline(made, f"{windows.card.title} from raw voltages (n = {people} people)")
+    return made
+
+
+def _contrasts(windows: Windows) -> np.ndarray:
+    """(classes, 62, 5) mean of an emotion less the mean of all, over subject-sessions."""
+    found = []
+    for subject, session in sorted(set(zip(windows.subject.tolist(), windows.session.tolist(), strict=True))):
+        rows = (windows.subject == subject) & (windows.session == session)
+        means = [windows.eeg[rows & (windows.label == k)].mean(axis=0) for k in range(len(windows.card.class_names))]
+        found.append(np.array(means) - np.mean(means, axis=0))
+    return np.mean(found, axis=0)
+
+
+# tables ----------------------------------------------------------------------------------------------
+
+
+def anchors(measured: pd.DataFrame, provenance: dict) -> Table:
+    """Plain classifiers on features of simulated raw recordings, beside the published anchor where one exists."""
+    anchored = (
+        measured.dataset.eq("simulated SEED") & measured.protocol.eq("cross_subject") & measured.modality.eq("eeg")
+    )
+    frame = pd.DataFrame(
+        {
+            "data": measured.dataset,
+            "protocol": measured.protocol.map(PROTOCOL_TITLES),
+            "features": measured.modality.map({"eeg": "EEG", "eye": "eye", "both": "both"}),
+            "scaling": measured.scaling.map(SCALING_TITLES),
+            "anchor": [
+                "{:.0f}–{:.0f}".format(*(100 * bound for bound in SEED_ANCHORS[scaling])) if has_one else None
+                for scaling, has_one in zip(measured.scaling, anchored, strict=True)
+            ],
+            "accuracy_percent": 100 * measured.accuracy_mean,
+            "sd_percent": 100 * measured.accuracy_sd_over_folds,
+            "trials_percent": 100 * measured.trial_accuracy_mean,
+            "folds": measured.folds,
+        }
+    )
+    columns = (
+        Column("data", "data", "key"),
+        Column("protocol", "protocol", "key"),
+        Column("features", "features", "key"),
+        Column("scaling", "scaling", "key"),
+        Column("anchor", "anchor, windows", "published", "published"),
+        Column("accuracy_percent", "windows", "measured", "measured", 1),
+        Column("sd_percent", "SD (n)", "measured", "measured", 1),
+        Column("trials_percent", "trials", "measured", "measured", 1),
+        Column("folds", "folds", "measured", "measured"),
+    )
+    caption = (
+        "Accuracy of a support vector machine, in percent, on features made from simulated raw recordings. Measured on "
+        f"the first {provenance['seconds']:g} s of every clip: LDS-smoothed log2 power and eye statistics. No "
+        "selection rule; one seed of the simulator. SD (n) is the population SD over folds. Anchors are published "
+        "accuracies of shallow classifiers on the real SEED, with whole clips."
+    )
+    return Table("raw_anchors", frame, columns, caption, provenance)
+
+
+def knobs(measured: pd.DataFrame, provenance: dict) -> Table:
+    """What each turn of a knob moved, beside what it should move."""
+    shares = [name for name in measured.columns if name not in ("knob", "value", "folds")]
+    turns = zip(measured.knob, measured.value, strict=True)
+    words = {"expected": [EXPECTED.get(turn, ("", {}))[0] for turn in turns], "moved": outcomes(measured)}
+    frame = measured[["knob", "value"]].assign(**words, **{name: 100 * measured[name] for name in shares})
+    frame["value"] = [None if np.isnan(value) else f"{value:g}" for value in measured.value]
+    titles = {
+        "eeg_plain": ("EEG", "plain"),
+        "eeg_normalised": ("EEG", "normalised"),
+        "gap": ("EEG", "gap"),
+        "eeg_cross_session": ("EEG", "across sessions"),
+        "eye_normalised": ("eyes", "normalised"),
+        "eeg_where_bad": ("where bad", "EEG"),
+        "eye_where_bad": ("where bad", "eyes"),
+        "clip_eeg": ("clip recognised", "EEG"),
+        "clip_eye": ("clip recognised", "eyes"),
+    }
+    frame = frame[["knob", "value", "expected", "moved", *titles]]
+    columns = (
+        Column("knob", "knob", "key"),
+        Column("value", "turned to", "key"),
+        Column("expected", "should move", "key"),
+        Column("moved", "did it", "measured"),
+        *(Column(name, title, "measured", group, 1) for name, (group, title) in titles.items()),
+    )
+    caption = (
+        "One knob of the raw simulator turned at a time: accuracy of a support vector machine in percent. Measured on "
+        f"simulated SEED, {provenance['people']} people, sessions {' and '.join(map(str, provenance['sessions']))}, "
+        f"first {provenance['seconds']:g} s of every clip, n = {provenance['folds']} folds across subjects; one seed. "
+        "Plain: scaled by the source's statistics; normalised: every subject-session by its own; gap: their "
+        "difference. Where bad: over the subject-sessions that are bad when half of all are, n = "
+        f"{provenance['bad']['eeg']} for EEG and {provenance['bad']['eye']} for eyes. Clip: named among the five of "
+        "its emotion, chance 20 %. Chance of the rest is 33 %."
+    )
+    return Table("raw_knobs", frame, columns, caption, provenance)
+
+
+def settings(chosen: RawSettings = RAW_SETTINGS) -> Table:
+    """The knobs of the raw simulator and their values."""
+    frame = pd.DataFrame([(name, f"{value:g}") for name, value in asdict(chosen).items()], columns=["knob", "value"])
+    columns = (Column("knob", "knob", "key"), Column("value", "value", "measured"))
+    return Table("raw_settings", frame, columns, "The raw simulator's settings.", {})
+
+
+# stored numbers --------------------------------------------------------------------------------------
+
+
+def _folder() -> Path:
+    return project_root() / "results" / "raw_simulation"
+
+
+def store(name: str, measured: pd.DataFrame, provenance: dict) -> Path:
+    """Write a measured frame as results/raw_simulation/``name``.csv, how it was made beside it."""
+    _folder().mkdir(parents=True, exist_ok=True)
+    path = _folder() / f"{name}.csv"
+    measured.round(4).to_csv(path, index=False)
+    path.with_suffix(".json").write_text(json.dumps(provenance, indent=1) + "\n")
+    return path
+
+
+def stored(name: str) -> tuple[pd.DataFrame, dict]:
+    """A stored frame and its provenance."""
+    path = _folder() / f"{name}.csv"
+    return pd.read_csv(path), json.loads(path.with_suffix(".json").read_text())
+
+
+def provenance(**how) -> dict:
+    """What made the numbers: settings, versions, and ``how``."""
+    import mne
+    import sklearn
+
+    versions = {"mne": mne.__version__, "numpy": np.__version__, "scikit-learn": sklearn.__version__}
+    return {
+        "what": "simulated raw recordings, features made by ufama.data.eeg and ufama.data.eye, support vector machine",
+        "command": "python -m ufama.report.raw_simulation",
+        "simulated": True,
+        "raw_simulator_version": VERSION,
+        "settings": asdict(RAW_SETTINGS),
+        "versions": versions,
+        **how,
+    }
+
+
+def measure_anchors(dataset: str) -> pd.DataFrame:
+    """`svm_anchors` of one simulated raw set, at the size of the stored calibration."""
+    from ufama.data.calibration import svm_anchors
+    from ufama.data.raw_features import raw_windows
+    from ufama.data.simulator import one_thread
+
+    windows = raw_windows(dataset, subjects=CALIBRATION_PEOPLE[dataset], seconds=SECONDS)
+    with one_thread():
+        return svm_anchors(windows, stride=1)
+
+
+def store_anchors(measured: Sequence[pd.DataFrame]) -> Path:
+    """Store the calibration of both sets."""
+    people = {dataset: len(chosen) for dataset, chosen in CALIBRATION_PEOPLE.items()}
+    return store("calibration", pd.concat(measured), provenance(seconds=SECONDS, people=people, sessions=[1, 2, 3]))
+
+
+def store_knobs(measured: pd.DataFrame) -> Path:
+    """Store what turning the knobs moved."""
+    how = {"people": len(KNOB_PEOPLE), "sessions": list(KNOB_SESSIONS), "folds": int(measured.folds.iloc[0])}
+    world = RawWorld("seed", RAW_SETTINGS.but(bad_modality_share=BAD_SHARE))
+    found = [world.bad_modality(subject, session) for subject in KNOB_PEOPLE for session in KNOB_SESSIONS]
+    how["bad"] = {modality: found.count(modality) for modality in ("eeg", "eye")}
+    return store("knobs", measured, provenance(seconds=SECONDS, **how))
+
+
+if __name__ == "__main__":
+    from ufama.data.raw_calibration import knob_effects
+
+    store_anchors([measure_anchors(dataset) for dataset in CALIBRATION_PEOPLE])
+    store_knobs(knob_effects(subjects=KNOB_PEOPLE, sessions=KNOB_SESSIONS, seconds=SECONDS))

@@ -1,0 +1,263 @@
+"""Tables and a figure of tables of one's own and of the openly licensed recordings: baseline, source-only, UF-AMA."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ufama.adaptation import ADAPTED, SOURCE_ONLY
+from ufama.config import RULES
+from ufama.data.baseline import balanced_accuracy
+from ufama.data.windows import DataCard, Windows
+from ufama.report.evaluation import trial_outcomes, window_outcomes
+from ufama.report.style import BLUE, GREY, ORANGE, WIDTH, figure, headline
+from ufama.report.table import Column, Table
+from ufama.report.tables import PROTOCOL_TITLES, RULE_MEANINGS, RULE_TITLES
+
+if TYPE_CHECKING:
+    from ufama.lab.runs import Results
+
+MODEL_TITLES = {SOURCE_ONLY: "source only", ADAPTED: "UF-AMA"}
+FEATURE_TITLES = {"a": "modality a", "b": "modality b", "both": "both"}
+SVM_SCALING_TITLES = {
+    "source_zscore": "source's mean and SD",
+    "subject_session_zscore": "each person's session by itself",
+    "subject_zscore": "each person, sessions together",
+}
+BALANCED_MEANING = "Balanced accuracy: the mean over classes of the share of their windows that is right"
+
+
+def _origin(cards: list[DataCard] | list[dict]) -> str:
+    """'real EEGMAT recordings', or 'simulated NAME': what stands behind "Measured on"."""
+    cards = [card if isinstance(card, dict) else vars(card) for card in cards]
+    titles = dict.fromkeys(
+        f"simulated {card['name']}" if card["simulated"] else f"real {card['name']} recordings" for card in cards
+    )
+    return " and ".join(titles)
+
+
+def svm(windows: Windows, rows: pd.DataFrame) -> Table:
+    """What `ufama.data.baseline.svm_rows` gave for ``windows``, ready to be shown or stored."""
+    import sklearn
+
+    card = windows.card
+    frame = rows.assign(
+        protocol=rows.protocol.map(PROTOCOL_TITLES),
+        features=rows.features.map(FEATURE_TITLES),
+        scaling=rows.scaling.map(SVM_SCALING_TITLES),
+        **{f"{name}_percent": 100 * rows[name] for name in _SHARES},
+    )
+    provenance = {
+        "origin": _origin([card]),
+        "simulated": card.simulated,
+        "fingerprint": card.fingerprint,
+        "licence": card.licence,
+        "notes": list(card.notes),
+        "scikit_learn": sklearn.__version__,
+    }
+    return _svm_table(frame, provenance["origin"], provenance)
+
+
+_SHARES = ("balanced_mean", "balanced_sd_population", "balanced_sd_sample", "accuracy_mean", "trials_mean")
+
+
+def stored_svm(*files: Path) -> Table:
+    """The tables that `svm` made and `ufama.report.table.to_csv` wrote, one below the other."""
+    frame = pd.concat([pd.read_csv(file) for file in files], ignore_index=True)
+    origins = [json.loads(Path(file).with_suffix(".json").read_text())["origin"] for file in files]
+    return _svm_table(frame, " and ".join(dict.fromkeys(origins)), {"stored": [Path(file).name for file in files]})
+
+
+def _svm_table(frame: pd.DataFrame, origin: str, provenance: dict) -> Table:
+    group = "balanced accuracy"
+    columns = (
+        Column("data", "data", "key"),
+        Column("protocol", "protocol", "key", if_varied=True),
+        Column("features", "features", "key"),
+        Column("scaling", "scaled by", "key", if_varied=True),
+        Column("labels", "labels", "key", if_varied=True),
+        Column("balanced_mean_percent", "mean", "measured", group, 1),
+        Column("balanced_sd_population_percent", "SD (n)", "measured", group, 1),
+        Column("balanced_sd_sample_percent", "SD (n−1)", "measured", group, 1),
+        Column("accuracy_mean_percent", "windows right", "measured", "", 1),
+        Column("trials_mean_percent", "trials right", "measured", "", 1),
+        Column("folds", "n (folds)", "measured"),
+    )
+    caption = (
+        f"A support vector machine (radial basis, C = 1, classes weighted), percent. Measured on {origin}. "
+        f"{BALANCED_MEANING}; SD (n) divides by n, SD (n−1) by n − 1, over folds. A trial is right when most of its "
+        "windows are. Permuted: each person's labels shuffled, seed 0. No epoch is chosen, so no selection rule."
+    )
+    return Table("svm", frame[[column.name for column in columns]], columns, caption, provenance)
+
+
+def run_scores(results: "Results") -> pd.DataFrame:
+    """One row per run and rule: data, protocol, variant, fold, seed, balanced (windows, 0 to 1), accuracy (windows)
+    and trials (share of trials whose majority is right)."""
+    windows = window_outcomes(results)
+    trials = trial_outcomes(results)
+    scores = pd.DataFrame(
+        {
+            "digest": digest,
+            "rule": rule,
+            "balanced": balanced_accuracy(own.label.to_numpy(), own.predicted.to_numpy()),
+            "accuracy": (own.label == own.predicted).mean(),
+        }
+        for (digest, rule), own in windows.groupby(["digest", "rule"], sort=False)
+    )
+    by_trial = (trials.label == trials.predicted).groupby([trials.digest, trials.rule]).mean().rename("trials")
+    runs = results.runs[["digest", "data_title", "protocol", "variant", "fold", "seed"]]
+    return runs.merge(scores, on="digest").merge(by_trial.reset_index(), on=["digest", "rule"])
+
+
+def _per_fold(scores: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds: one row per data, protocol, variant, rule and fold."""
+    keys = ["data_title", "protocol", "variant", "rule", "fold"]
+    return scores.groupby(keys, sort=False)[["balanced", "accuracy", "trials"]].mean().reset_index()
+
+
+def adapted(results: "Results") -> Table:
+    """Source-only and UF-AMA under every stored rule: over folds, of the mean over seeds; and how much seeds differ."""
+    scores = run_scores(results)
+    folds = _per_fold(scores)
+    rows = []
+    for (data, protocol, variant, rule), own in folds.groupby(
+        ["data_title", "protocol", "variant", "rule"], sort=False
+    ):
+        same = scores[
+            scores.data_title.eq(data)
+            & scores.protocol.eq(protocol)
+            & scores.variant.eq(variant)
+            & scores.rule.eq(rule)
+        ]
+        of_seeds = same.groupby("seed").balanced.mean()
+        rows.append(
+            {
+                "data": data,
+                "protocol": PROTOCOL_TITLES[protocol],
+                "model": MODEL_TITLES.get(variant, variant),
+                "rule": RULE_TITLES.get(rule, rule),
+                "balanced_mean_percent": 100 * own.balanced.mean(),
+                "balanced_sd_population_percent": 100 * own.balanced.std(ddof=0),
+                "balanced_sd_sample_percent": 100 * own.balanced.std(ddof=1),
+                "balanced_sd_seeds_percent": 100 * of_seeds.std(ddof=1),
+                "accuracy_mean_percent": 100 * own.accuracy.mean(),
+                "trials_mean_percent": 100 * own.trials.mean(),
+                "folds": len(own),
+                "seeds": len(of_seeds),
+                "place": RULES.index(rule) if rule in RULES else len(RULES),
+            }
+        )
+    frame = pd.DataFrame(rows).sort_values(["data", "protocol", "place"], kind="stable").reset_index(drop=True)
+    several = frame.seeds.max() > 1
+    group = "balanced accuracy"
+    columns = (
+        Column("data", "data", "key", if_varied=True),
+        Column("protocol", "protocol", "key", if_varied=True),
+        Column("rule", "rule", "key"),
+        Column("model", "model", "key"),
+        Column("balanced_mean_percent", "mean", "measured", group, 1),
+        Column("balanced_sd_population_percent", "SD (n)", "measured", group, 1),
+        Column("balanced_sd_sample_percent", "SD (n−1)", "measured", group, 1),
+        Column("balanced_sd_seeds_percent", "SD over seeds", "measured", group, 1, if_varied=True),
+        Column("accuracy_mean_percent", "windows right", "measured", "", 1),
+        Column("trials_mean_percent", "trials right", "measured", "", 1),
+        Column("folds", "n (folds)", "measured"),
+        Column("seeds", "seeds", "measured", if_varied=True),
+    )
+    caption = (
+        f"Source only (the network and its classification loss, M1) and UF-AMA (M6), percent. {_said(results)} "
+        f"{BALANCED_MEANING}. A fold counts with its mean over seeds; SD (n) divides by n, SD (n−1) by n − 1, over "
+        f"folds{'; SD over seeds (n−1) is of the mean over folds' if several else ''}. A trial is right when most of "
+        "its windows are."
+    )
+    provenance = {"runs": sorted(results.runs.digest), "commit": sorted(set(results.runs.commit.fillna("unknown")))}
+    return Table("adapted", frame[[column.name for column in columns]], columns, caption, provenance)
+
+
+def gain(results: "Results") -> Table:
+    """UF-AMA minus source-only, paired by fold (mean over seeds), under every stored rule."""
+    folds = _per_fold(run_scores(results))
+    paired = folds.pivot_table(index=["data_title", "protocol", "rule", "fold"], columns="variant", values="balanced")
+    change = (100 * (paired[ADAPTED] - paired[SOURCE_ONLY])).rename("change").reset_index()
+    frame = (
+        change.groupby(["data_title", "protocol", "rule"], sort=False)
+        .change.agg(
+            mean_points=lambda values: round(values.mean(), 1) + 0.0,  # no "-0.0"
+            sd_points=lambda values: values.std(ddof=1),
+            up=lambda values: int((values > 1e-9).sum()),
+            same=lambda values: int((values.abs() <= 1e-9).sum()),
+            down=lambda values: int((values < -1e-9).sum()),
+            folds="size",
+        )
+        .reset_index()
+    )
+    frame["place"] = frame.rule.map({rule: place for place, rule in enumerate(RULES)})
+    frame = frame.sort_values(["data_title", "protocol", "place"], kind="stable").assign(
+        protocol=lambda table: table.protocol.map(PROTOCOL_TITLES), rule=lambda table: table.rule.map(RULE_TITLES)
+    )
+    columns = (
+        Column("data_title", "data", "key", if_varied=True),
+        Column("protocol", "protocol", "key", if_varied=True),
+        Column("rule", "rule", "key"),
+        Column("mean_points", "mean", "measured", "change", 1),
+        Column("sd_points", "SD (n−1)", "measured", "change", 1),
+        Column("up", "up", "measured", "folds"),
+        Column("same", "same", "measured", "folds"),
+        Column("down", "down", "measured", "folds"),
+        Column("folds", "n", "measured", "folds"),
+    )
+    caption = (
+        f"UF-AMA minus source only, percentage points of balanced accuracy over windows. {_said(results)} Paired by "
+        "fold, each with its mean over seeds; SD (n−1) is over folds."
+    )
+    provenance = {"runs": sorted(results.runs.digest)}
+    return Table("gain", frame[[c.name for c in columns]].reset_index(drop=True), columns, caption, provenance)
+
+
+def _said(results: "Results") -> str:
+    runs = results.runs
+    rules = [rule for rule in RULES if (results.predictions["rule"] == rule).any()]
+    counted = [
+        f"{len(own)} runs per model ({own.fold.nunique()} folds × {own.seed.nunique()} "
+        f"{'seed' if own.seed.nunique() == 1 else 'seeds'})"
+        for _, group in runs.groupby(["data_title", "protocol"], sort=False)
+        for own in [group[group.variant == group.variant.iloc[0]]]
+    ]
+    return (
+        f"Measured on {_origin(list(runs.data_card))}, scale {', '.join(sorted(set(runs.scale)))}, preset "
+        f"{', '.join(sorted(set(runs.preset)))}; n = {' and '.join(counted)}; seeds "
+        f"{', '.join(map(str, sorted(set(runs.seed))))}. Rules: {'; '.join(RULE_MEANINGS[rule] for rule in rules)}."
+    )
+
+
+@figure
+def people(results: "Results", *, rule: str = "last") -> Figure:
+    """Each fold's balanced accuracy with source-only and with UF-AMA, means over seeds, sorted by source-only.
+
+    Alt: Dot plot with one column per held-out person, sorted by the accuracy of the network trained on the source
+    alone: a large orange dot for source only and a small blue square for UF-AMA, joined by a line; a dashed line
+    marks chance.
+    """
+    folds = _per_fold(run_scores(results))
+    chosen = folds[folds.rule == rule]
+    pairs = 100 * chosen.pivot_table(index="fold", columns="variant", values="balanced", sort=False)
+    pairs = pairs.sort_values([SOURCE_ONLY, ADAPTED], kind="stable")
+    place = np.arange(len(pairs))
+    made, axes = plt.subplots(figsize=(WIDTH, 3.6))
+    axes.vlines(place, pairs.min(axis=1), pairs.max(axis=1), color=GREY, linewidth=1)
+    axes.plot(place, pairs[SOURCE_ONLY], "o", color=ORANGE, markersize=9, label="source only")
+    axes.plot(place, pairs[ADAPTED], "s", color=BLUE, markersize=4, label="UF-AMA")
+    chance = 100 / len(results.runs.class_names.iloc[0])
+    axes.axhline(chance, color=GREY, linestyle="--", linewidth=1)
+    axes.annotate("chance", (len(pairs) - 1, chance), ha="right", va="top", color=GREY)
+    axes.set(xlabel=f"{len(pairs)} folds, sorted by source only", ylabel="balanced accuracy (%)", xticks=[])
+    axes.grid(axis="x", visible=False)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    runs = results.runs
+    headline(made, f"{_origin(list(runs.data_card))}: rule {RULE_TITLES[rule]}")
+    return made

@@ -30,9 +30,9 @@ page = notebook.open_page("audit", globals(), accepts=("dataset",))
 # that null (Poisson-binomial), over distinct values.
 
 # %%
-from ufama.report import audit_tables
+from ufama.report.audit import tables
 
-audit_tables.window_counts()
+tables.window_counts()
 
 # %% [markdown]
 # Counting the perfect ones, all 36 UF-AMA values of Table 4 are $k/842$; of Table 5, 15 of 15 are $k/851$ (session 1),
@@ -45,9 +45,9 @@ audit_tables.window_counts()
 # No list of candidates is needed. The next figure asks every $n$ from 200 to 3600.
 
 # %% mystnb={"figure": {"name": "fig-audit-windows", "caption": "Published numbers, transcribed from the paper: how many of UF-AMA's accuracies below 100.00 in Tables 4 and 5 are k/n to two decimals, for every n from 200 to 3600 (dots), beside the number expected by chance (line). SEED: 17 values of three sessions; SEED-IV: 13 values per session."}, "image": {"alt": "Four panels, one for SEED and one for each session of SEED-IV, with the number of accuracies that are k/n against the candidate window count n from 200 to 3600. Grey dots scatter around an orange line of the chance expectation that rises with n; single vermilion dots at 842, 851, 832 and 822 reach all accuracies or all but one."}}
-from ufama.report import audit_figures
+from ufama.report.audit import figures
 
-audit_figures.matches_by_windows()
+figures.matches_by_windows()
 
 # %% [markdown]
 # 842 is the smallest $n$ that fits all 17 values of SEED, and only its multiples fit them as well. In SEED-IV the same
@@ -61,7 +61,7 @@ audit_figures.matches_by_windows()
 # each count.
 
 # %%
-audit_tables.trial_sums(page.data.dataset)
+tables.trial_sums(page.data.dataset)
 
 # %% [markdown]
 # With many trials nearly every large count is a sum of some of them, so a decomposition alone is no evidence. The last
@@ -69,7 +69,7 @@ audit_tables.trial_sums(page.data.dataset)
 # 272 it is four in five.
 
 # %% mystnb={"figure": {"name": "fig-audit-trials", "caption": "Published numbers, transcribed from the paper: the wrong windows behind UF-AMA's distinct accuracies below 100.00 (triangles; 4× means printed four times) against all counts that are sums of whole trials (strokes). Above, SEED: 17 values of three sessions, which share their 15 trials. Below, the first session of SEED-IV: 13 values, 24 shorter trials."}, "image": {"alt": "Two panels, SEED and the first session of SEED-IV. The horizontal axis counts wrong windows, the vertical axis the fewest whole trials that sum to them. Grey strokes mark every count that is such a sum: in SEED they form separate clusters, in SEED-IV they soon fill the axis. Vermilion triangles point at the published accuracies; all of SEED's point at a stroke."}}
-audit_figures.whole_trial_sums()
+figures.whole_trial_sums()
 
 # %% [markdown]
 # Whether so many decompositions are more than chance depends on what chance may do. The null here keeps every count
@@ -77,7 +77,7 @@ audit_figures.whole_trial_sums()
 # choice matters.
 
 # %%
-audit_tables.trial_tests()
+tables.trial_tests()
 
 # %% [markdown]
 # In SEED all 11 distinct values are whole trials where three to six would be by chance. Taken with the fewest trials,
@@ -90,7 +90,7 @@ audit_tables.trial_tests()
 # ## What the headline averages, and two kinds of standard deviation
 
 # %%
-audit_tables.spreads()
+tables.spreads()
 
 # %% [markdown]
 # - **The headline.** UF-AMA's cross-subject entries, 94.53 ± 7.11 in Table 3 and 92.73 ± 7.27 in Table 6, are the mean
@@ -109,10 +109,10 @@ audit_tables.spreads()
 # The last look is at the two other methods of Tables 4 and 5: LAFDA-Net's accuracy divided by CFDA-CSF's.
 
 # %%
-audit_tables.ratios(page.data.dataset)
+tables.ratios(page.data.dataset)
 
 # %%
-audit_tables.proportional()
+tables.proportional()
 
 # %% [markdown]
 # In five of the six sessions most of LAFDA-Net's values are CFDA-CSF's value for the same subject times one constant,
@@ -124,7 +124,7 @@ audit_tables.proportional()
 # ## What follows for reading the results
 
 # %%
-audit_tables.consequences()
+tables.consequences()
 
 # %% [markdown]
 # - One trial of SEED moves a fold by 5.5 to 7.8 points. A fold at 93.11 has one wrong trial of 58 windows, and one at
@@ -151,5 +151,5 @@ audit_tables.consequences()
 # they find it; both are tested. These are the statements on the paper's table of this page's data set:
 
 # %%
-for finding in audit_tables.paper_audit(page.data.dataset).findings:
+for finding in tables.paper_audit(page.data.dataset).findings:
     print("-", finding.text)

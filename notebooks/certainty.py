@@ -81,11 +81,11 @@ page.show(certainty.coverage_table(study, "seed_iv"))
 
 # %% [markdown]
 # Drawing people alone and reading off percentiles is too narrow with a dozen people. Drawing every level and reading
-# off percentiles counts the trials' chance twice, and is mostly too wide. Dividing each draw by its own standard error
-# mends both. Whether trials are drawn, too, matters little then; the default leaves them whole, a choice made in
-# earlier experiments with other random numbers, which this study repeats. An interval for these clips is no interval for new
-# ones: it holds *their* truth less often. The crossed interval is nearer to it, and falls short where people or clips
-# differ much, because a t interval does not follow the skewness of accuracies near 100 %.
+# off percentiles counts the trials' chance twice, and is mostly too wide. Dividing each draw by its own standard
+# error mends both. Whether trials are drawn, too, matters little then; the default leaves them whole, a choice made
+# in earlier experiments with other random numbers, which this study repeats. An interval for these clips is no
+# interval for new ones: it holds *their* truth less often. The crossed interval is nearer to it, and falls short
+# where people or clips differ much, because a t interval does not follow the skewness of accuracies near 100 %.
 #
 # ## Is one model better than another?
 #
@@ -103,8 +103,8 @@ page.show(certainty.paired_tests_table(ablation, rule="last"))
 page.show(certainty.effect_sizes_table(ablation, rule="last"))
 
 # %% [markdown]
-# Below the paper's scale the ablation runs on a few people's folds. Read those rows as an example of the table, not as
-# evidence for or against a part of the method.
+# Below the paper's scale each model runs on nine folds with one seed. Read those rows as an example of the table: an
+# interval that holds 0 says neither that a part helps nor that it does not.
 #
 # ## What could have been found?
 #
@@ -112,7 +112,8 @@ page.show(certainty.effect_sizes_table(ablation, rule="last"))
 # is proportional to the standard deviation, over people, of the paired differences, which the paper does not print.
 # Two models that err at the published rates, each trial for itself, would have the first row's standard deviation;
 # models that fail on the same trials have a smaller one. The published gain of the whole method over the network
-# alone is found that reliably only if it is at most the last row's.
+# alone is found that reliably only if it is at most the last row's. A standard deviation measured on one session per
+# person is larger than one of the means of three.
 
 # %%
 from dataclasses import replace

@@ -20,14 +20,14 @@ dataset = page.data.dataset
 # ## Resampling and band-pass
 #
 # One simulated person watches one clip. To the voltage of the raw simulator
-# ({func}`~ufama.data.feature_choices.as_recorded`) are added what an amplifier adds: an offset that sways, the mains,
+# ({func}`~ufama.data.raw.feature_choices.as_recorded`) are added what an amplifier adds: an offset that sways, the mains,
 # white noise.
 
 # %% mystnb={"figure": {"name": "fig-trace", "caption": "Ten simulated seconds at the forehead (FPZ), the top of the head (CZ) and the back (OZ). Blinks stay in: nothing in section 2.1 removes them."}, "image": {"alt": "Three rows of voltage against time. A pale line, the recorded voltage, is blurred by mains hum and sways by some sixty microvolts; the dark line, after resampling and band-pass, stays around zero and keeps the blinks at the forehead and the rhythm at the back of the head."}}
 from ufama.data.eeg import EegSettings, band_power, differential_entropy, preprocessed, smoothed
-from ufama.data.feature_choices import as_recorded
+from ufama.data.raw.feature_choices import as_recorded
 from ufama.data.layout import CHANNELS
-from ufama.data.raw_simulator import RawWorld
+from ufama.data.raw.simulator import RawWorld
 from ufama.report import signals
 
 settings = EegSettings(smoothing="none")
@@ -106,7 +106,7 @@ signals.smoothing(
 # A support vector machine with default settings, on features made from simulated voltage in each of these ways.
 
 # %%
-from ufama.data.feature_choices import svm_choices, unsmoothed_windows
+from ufama.data.raw.feature_choices import svm_choices, unsmoothed_windows
 
 people, seconds = (1, 2, 3, 4, 5, 8, 9, 10), 40.0
 windows = unsmoothed_windows(dataset, people, seconds)

@@ -17,7 +17,7 @@ ScaleName = Annotated[
     str, typer.Option(help="quick: minutes on two cores; paper: the paper's own size; smoke: a test.")
 ]
 PresetName = Annotated[str, typer.Option(help="paper or released: which side of the ledger.")]
-Datasets = Annotated[str, typer.Option(help="seed, seed_iv or paths of two-modality .npz files, by commas.")]
+Datasets = Annotated[str, typer.Option(help="seed, seed_iv or paths of two-modality tables, by commas.")]
 Device = Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:0 ...")]
 Workers = Annotated[int | None, typer.Option(help="Processes; by default one per core on a CPU, one on a GPU.")]
 
@@ -112,8 +112,8 @@ def audit(
     Which accuracies are k/n, which errors are whole trials, which standard deviation is printed, which rows are
     proportional; each beside what chance would give.
     """
-    from ufama.report.audit import TableError
-    from ufama.report.audit_report import audit_table, counts_from, read_accuracies
+    from ufama.report.audit.granularity import TableError
+    from ufama.report.audit.report import audit_table, counts_from, read_accuracies
 
     try:
         report = audit_table(
@@ -227,7 +227,7 @@ def simulate(
     seconds: Annotated[float | None, typer.Option(help="With --raw: only the first so many of every clip.")] = None,
 ) -> None:
     """Write a simulated set in the layout of the real one: features, or raw recordings."""
-    from ufama.data.raw_simulated_files import write_raw_simulated
+    from ufama.data.raw.simulated_files import write_raw_simulated
     from ufama.data.simulated_files import write_simulated
     from ufama.reproduction import progress_bar
 
@@ -300,7 +300,7 @@ def features(
 ) -> None:
     """Make differential entropy from the raw EEG of SEED or SEED-IV: 200 Hz, 1-75 Hz, windows, smoothing."""
     from ufama.data.eeg import EegSettings
-    from ufama.data.raw_files import write_features
+    from ufama.data.raw.eeg_files import write_features
     from ufama.reproduction import progress_bar
 
     settings = EegSettings(window_seconds=window_seconds, definition=definition, smoothing=smoothing)

@@ -22,10 +22,10 @@ _BOOK_COMMAND = "from jupyter_book.cli.main import main; main()"  # the builder 
 STEPS = ("data", "training", "notebooks", "book")
 NOTEBOOK_FILES = ("datasets", "features", "calibration", "raw_simulation", "own_data", "network", "alignment",
                   "screening", "training", "ledger_effects", "seed_results", "seed_iv_results", "ablation", "tsne",
-                  "selection", "statistics", "stability", "protocols", "confidence", "audit",
+                  "selection", "certainty", "stability", "protocols", "confidence", "audit",
                   "real_recordings")  # fmt: skip
 """The book's notebooks, in its order."""
-FURTHER_PAGES = ("statistics", "stability", "protocols", "ledger_effects")
+FURTHER_PAGES = ("certainty", "stability", "protocols", "ledger_effects")
 """Pages that ask for runs of further grids (`ufama.lab.grids.GRIDS`), an hour on two cores."""
 
 

@@ -25,10 +25,10 @@ from pathlib import Path
 import numpy as np
 
 from ufama.data.doctor import examine
-from ufama.data.inspection import inspected
+from ufama.data.doctor.inspection import inspected
+from ufama.data.doctor.releases import RELEASES
 from ufama.data.layout import BANDS, DataError
 from ufama.data.recordings import MARKER, read_recordings
-from ufama.data.releases import RELEASES
 from ufama.data.simulated_files import write_simulated
 from ufama.data.two_modality import read_two_modality
 
@@ -523,7 +523,7 @@ def _read_set(dataset: str, subject: int, place: str) -> Callable[[Path], object
 
 
 def _read_raw(root: Path) -> object:
-    from ufama.data.raw_files import find_raw, raw_trials
+    from ufama.data.raw.eeg_files import find_raw, raw_trials
 
     release = next(one for one in RELEASES if one.folders[0] == "eeg_raw_data")
     inspected(root / RAW, RAW, release, 2, 1)

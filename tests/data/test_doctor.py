@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from ufama.cli import app
 from ufama.data.doctor import examine
-from ufama.data.examination import CODES, SEVERITIES, Finding
+from ufama.data.doctor.examination import CODES, SEVERITIES, Finding
 from ufama.data.layout import BANDS, SEED, SEED_IV, DataError
 from ufama.data.recordings import MARKER, read_recordings
 from ufama.report.doctor import show

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ufama.data.eeg import EegSettings, smoothed, trial_features
-from ufama.data.feature_choices import (
+from ufama.data.raw.feature_choices import (
     DEFINITIONS,
     SCALINGS,
     as_recorded,
@@ -12,7 +12,7 @@ from ufama.data.feature_choices import (
     svm_choices,
     unsmoothed_windows,
 )
-from ufama.data.raw_simulator import RawWorld
+from ufama.data.raw.simulator import RawWorld
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,15 @@ import pytest
 from typer.testing import CliRunner
 
 from ufama.cli import app
-from ufama.data import raw_eye, raw_sources
 from ufama.data.eeg import EegSettings, smoothed, trial_features
-from ufama.data.eye_files import read_eye_raw
 from ufama.data.layout import BANDS, CHANNELS, SEED, SEED_IV, DataError
 from ufama.data.matlab import mat_variables
-from ufama.data.raw_calibration import clip_recognition
-from ufama.data.raw_features import raw_windows
-from ufama.data.raw_simulated_files import write_raw_simulated
-from ufama.data.raw_simulator import RAW_SETTINGS, RawWorld
+from ufama.data.raw import gaze, head
+from ufama.data.raw.calibration import clip_recognition
+from ufama.data.raw.eye_files import read_eye_raw
+from ufama.data.raw.simulated_files import write_raw_simulated
+from ufama.data.raw.simulator import RAW_SETTINGS, RawWorld
+from ufama.data.raw.windows import raw_windows
 from ufama.data.recordings import MARKER
 
 QUIET = RAW_SETTINGS.but(
@@ -34,7 +34,7 @@ def contrasts(windows):
 
 
 def test_electrodes_lie_where_their_names_say():
-    places = dict(zip(CHANNELS, raw_sources.electrode_directions(), strict=True))
+    places = dict(zip(CHANNELS, head.electrode_directions(), strict=True))
     assert all(np.linalg.norm(place) == pytest.approx(1) for place in places.values())
     assert places["T7"][0] < -0.9 < 0.9 < places["T8"][0]
     assert places["FPZ"][1] > 0.9 and places["OZ"][1] < -0.9 and places["CZ"][2] > 0.9
@@ -45,27 +45,27 @@ def test_electrodes_lie_where_their_names_say():
 
 
 def test_a_source_is_strongest_at_its_electrode_until_the_cap_turns():
-    upright = raw_sources.leadfield(np.zeros(3))
+    upright = head.leadfield(np.zeros(3))
     np.testing.assert_array_equal(upright.argmax(axis=0), np.arange(62))
     np.testing.assert_allclose((upright**2).sum() / 62, 1)
-    turned = raw_sources.leadfield(np.array([0.0, 0.0, 25.0]))  # to the left
+    turned = head.leadfield(np.array([0.0, 0.0, 25.0]))  # to the left
     right_of_middle = CHANNELS.index("C2")
     assert turned[:, CHANNELS.index("CZ")].argmax() != right_of_middle  # the axis itself stays
     assert CHANNELS[turned[:, CHANNELS.index("FPZ")].argmax()] == "FP2"  # the cap's FP2 came to the middle
 
 
 def test_a_rotation_keeps_lengths_and_angles():
-    points = raw_sources.electrode_directions()[:5]
-    turned = raw_sources.turned(points, np.array([0.0, 0.0, 90.0]))
+    points = head.electrode_directions()[:5]
+    turned = head.turned(points, np.array([0.0, 0.0, 90.0]))
     np.testing.assert_allclose(turned, np.c_[-points[:, 1], points[:, 0], points[:, 2]], atol=1e-12)
-    np.testing.assert_array_equal(raw_sources.turned(points, np.zeros(3)), points)
+    np.testing.assert_array_equal(head.turned(points, np.zeros(3)), points)
 
 
 def test_variance_is_the_integral_of_the_spectrum():
     frequencies = np.arange(1, 75, 0.01)
-    power = raw_sources.spectrum(frequencies, 10.0)
-    background = power[CHANNELS.index("CZ")].sum() * 0.01 - raw_sources._ALPHA_UV["elsewhere"] ** 2
-    assert background == pytest.approx(raw_sources._BACKGROUND_UV**2, rel=0.01)
+    power = head.spectrum(frequencies, 10.0)
+    background = power[CHANNELS.index("CZ")].sum() * 0.01 - head._ALPHA_UV["elsewhere"] ** 2
+    assert background == pytest.approx(head._BACKGROUND_UV**2, rel=0.01)
     # an alpha of other height under parietal and occipital electrodes, and nothing else
     assert np.all(np.diff(power[0][frequencies > 20]) < 0)
 
@@ -169,7 +169,7 @@ def test_the_pupil_follows_the_clips_light_alike_for_everybody():
         for subject in (1, 2, 3):
             streams, _ = world.eye(subject, 1, 1)
             seen = ~streams.lost
-            light = raw_eye.brightness(clip_seen, streams.time - 0.7)
+            light = gaze.brightness(clip_seen, streams.time - 0.7)
             found.append(np.corrcoef(streams.pupil[seen, 0], light[seen])[0, 1])
         return np.array(found)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ufama.report.audit import (
+from ufama.report.audit.granularity import (
     NEAREST,
     ROUNDINGS,
     TableError,
@@ -24,8 +24,8 @@ from ufama.report.audit import (
     trial_test,
     whole_trials,
 )
-from ufama.report.audit_report import audit_table, counts_from
-from ufama.report.audit_rows import followers, headline, kind_of_sd, proportional_rows
+from ufama.report.audit.report import audit_table, counts_from
+from ufama.report.audit.rows import followers, headline, kind_of_sd, proportional_rows
 
 SEED_TRIALS = (58, 58, 51, 59, 46, 48, 59, 54, 66, 59, 58, 58, 58, 59, 51)
 SESSION_TRIALS = ((42, 23, 49, 32, 22, 40, 38), (55, 25, 34, 36, 53, 27, 34), (42, 32, 23, 45, 48, 26, 64))

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from ufama.cli import app
 from ufama.data.layout import layout
-from ufama.report import audit_figures, audit_tables, paper
-from ufama.report.audit import TableError, granularity, smallest_fit
-from ufama.report.audit_rows import followers, kind_of_sd
+from ufama.report import paper
+from ufama.report.audit import figures, tables
+from ufama.report.audit.granularity import TableError, granularity, smallest_fit
+from ufama.report.audit.rows import followers, kind_of_sd
 
 FOLDER = Path(paper.__file__).parent / "published"
 PAGE = (Path(__file__).parents[2] / "notebooks" / "audit.py").read_text(encoding="utf-8")
@@ -22,7 +23,7 @@ PROSE = " ".join(PAGE.replace("\n#", " ").split())
 
 
 def ours(dataset, session=None):
-    table = audit_tables.accuracies(dataset).query("method == 'UF-AMA'")
+    table = tables.accuracies(dataset).query("method == 'UF-AMA'")
     return table if session is None else table[table["session"] == session]
 
 
@@ -46,14 +47,14 @@ def test_the_values_of_table_5_are_shares_of_their_sessions_windows(session, n, 
 
 
 def test_the_table_of_window_counts_says_so():
-    frame = audit_tables.window_counts().frame.set_index(["set", "method", "session"])
+    frame = tables.window_counts().frame.set_index(["set", "method", "session"])
     seed, seed_iv = frame.loc[("SEED", "UF-AMA", "all")], frame.loc[("SEED-IV", "UF-AMA", "all")]
     assert (seed.below, seed.four_fit, seed.one_fit) == (17, 17, 8)
     assert (seed_iv.below, seed_iv.four_fit, seed_iv.one_fit) == (39, 38, 9)
     assert (round(seed.four_chance, 1), round(seed_iv.four_chance, 1)) == (1.4, 3.3)
     assert (frame["one_p"].astype(float) > 0.1).all()
-    assert "SEED-IV: 71.61." in audit_tables.window_counts().caption
-    for _, values in audit_tables.accuracies("seed").query("method != 'UF-AMA'").groupby("method")["accuracy_percent"]:
+    assert "SEED-IV: 71.61." in tables.window_counts().caption
+    for _, values in tables.accuracies("seed").query("method != 'UF-AMA'").groupby("method")["accuracy_percent"]:
         assert smallest_fit(values).windows is None
 
 
@@ -61,7 +62,7 @@ def test_the_table_of_window_counts_says_so():
 
 
 def test_every_error_of_table_4_is_whole_trials_30_of_540():
-    frame = audit_tables.trial_sums("seed").frame.set_index("value")
+    frame = tables.trial_sums("seed").frame.set_index("value")
     assert frame["fewest"].notna().all() and (frame["fewest"] * frame["times"]).sum() == 30
     facts = {93.11: (58, 1), 92.16: (66, 1), 88.24: (99, 2), 86.10: (117, 2), 67.70: (272, 5)}
     for value, (wrong, fewest) in facts.items():
@@ -70,12 +71,12 @@ def test_every_error_of_table_4_is_whole_trials_30_of_540():
 
 
 def test_the_trial_tests_are_those_of_the_page():
-    frame = audit_tables.trial_tests().frame.set_index(["set", "near"])
+    frame = tables.trial_tests().frame.set_index(["set", "near"])
     seed, seed_iv = frame.loc[("SEED", "half a mean trial")], frame.loc[("SEED-IV", "half a mean trial")]
     assert (seed.distinct, seed.whole, seed.p_value) == (11, 11, "3e-7")
     assert (seed_iv.distinct, seed_iv.whole, round(seed_iv.expected)) == (33, 31, 26)
     assert (frame.loc["SEED", "expected"].round() >= 3).all() and (frame.loc["SEED", "expected"].round() <= 6).all()
-    unreached = audit_tables.trial_sums("seed_iv").frame.query("fewest.isna()")
+    unreached = tables.trial_sums("seed_iv").frame.query("fewest.isna()")
     assert [tuple(row) for row in unreached[["value", "wrong"]].fillna(-1).to_numpy()] == [
         (96.94, 26),
         (99.88, 1),
@@ -87,7 +88,7 @@ def test_the_trial_tests_are_those_of_the_page():
 
 
 def test_the_printed_sds_are_of_the_kinds_that_the_page_names():
-    frame = audit_tables.spreads().frame
+    frame = tables.spreads().frame
     kind = frame.set_index(["set", "method", "session"])["kinds"]
     population, sample, neither = "population SD of the values", "sample SD of the values", "none of the kinds asked"
     for place, found in kind.items():
@@ -107,13 +108,13 @@ def test_the_printed_sds_are_of_the_kinds_that_the_page_names():
 
 def test_the_spreads_of_session_means_in_the_prose():
     def session_sd(dataset, method):
-        table = audit_tables.accuracies(dataset).query("method == @method")
+        table = tables.accuracies(dataset).query("method == @method")
         return table.groupby("session")["accuracy_percent"].mean().std(ddof=0)
 
     found = [round(session_sd(d, "UF-AMA"), 2) for d in ("seed", "seed_iv")]
     assert f"UF-AMA's would be {found[0]:.2f} and {found[1]:.2f}" in PROSE
     assert f"(its own session means have {session_sd('seed', 'LAFDA-Net'):.2f}" in PROSE
-    values = audit_tables.accuracies("seed").query("method == 'CFDA-CSF'")
+    values = tables.accuracies("seed").query("method == 'CFDA-CSF'")
     sessions = values["session"].tolist()
     assert kind_of_sd(values["accuracy_percent"], 90.04, 3.04, sessions=sessions).fits == (
         "population SD of session means",
@@ -121,7 +122,7 @@ def test_the_spreads_of_session_means_in_the_prose():
 
 
 def test_the_proportional_rows_are_those_of_the_discussion(request):
-    frame = audit_tables.proportional().frame
+    frame = tables.proportional().frame
     text = (Path(request.config.rootpath) / "book" / "discussion.md").read_text(encoding="utf-8")
     claims = re.findall(r"\| (SEED|SEED-IV) (\d) \| (\d\.\d+) \| (\d+) of (\d+) \|", text)
     shown = frame.dropna(subset="named")
@@ -136,7 +137,7 @@ def test_the_proportional_rows_are_those_of_the_discussion(request):
 
 
 def test_the_ratios_are_the_accuracies_divided():
-    table = audit_tables.ratios("seed")
+    table = tables.ratios("seed")
     assert table.frame.iloc[0].tolist() == pytest.approx([1, 83.23 / 81.00, 79.45 / 77.20, 1.1743], abs=1e-4)
     assert followers([81.00], [83.23], 1.0275, tolerance=0.01).all()
 
@@ -145,7 +146,7 @@ def test_the_ratios_are_the_accuracies_divided():
 
 
 def test_the_ablations_gain_in_trials():
-    frame = audit_tables.consequences().frame.set_index("set")
+    frame = tables.consequences().frame.set_index("set")
     assert frame["trials"].tolist() == [12 * 3 * 15, 15 * 3 * 24] == [540, 1080]
     assert frame["gain"].round(2).tolist() == [2.68, 1.44]
     assert frame["gain_trials"].round(1).tolist() == [14.5, 15.6]
@@ -154,8 +155,8 @@ def test_the_ablations_gain_in_trials():
 
 
 @pytest.mark.parametrize("make", [
-    audit_tables.window_counts, audit_tables.trial_tests, audit_tables.spreads, audit_tables.proportional,
-    audit_tables.consequences, lambda: audit_tables.trial_sums("seed_iv"), lambda: audit_tables.ratios("seed_iv"),
+    tables.window_counts, tables.trial_tests, tables.spreads, tables.proportional,
+    tables.consequences, lambda: tables.trial_sums("seed_iv"), lambda: tables.ratios("seed_iv"),
 ])  # fmt: skip
 def test_every_table_says_that_its_numbers_are_published(make):
     table = make()
@@ -166,10 +167,10 @@ def test_every_table_says_that_its_numbers_are_published(make):
 
 def test_another_data_set_has_no_published_table():
     with pytest.raises(TableError, match="tables of 'seed' and 'seed_iv', not of 'mine"):
-        audit_tables.trial_sums("mine.npz")
+        tables.trial_sums("mine.npz")
 
 
-@pytest.mark.parametrize("draw", [audit_figures.matches_by_windows, audit_figures.whole_trial_sums])
+@pytest.mark.parametrize("draw", [figures.matches_by_windows, figures.whole_trial_sums])
 def test_figures_are_drawn(draw, tmp_path):
     made = draw()
     made.savefig(tmp_path / "figure.png", dpi=60)
@@ -208,13 +209,13 @@ def test_the_command_audits_table_4(tmp_path):
 
 
 def test_the_command_takes_counts_per_session_and_printed_means(tmp_path):
-    audit_tables.printed_means("seed_iv").to_csv(tmp_path / "means.csv", index=False)
+    tables.printed_means("seed_iv").to_csv(tmp_path / "means.csv", index=False)
     lists = [part for counts in layout("seed_iv").window_counts for part in ("--trials", ",".join(map(str, counts)))]
     done = run(FOLDER / "table5_seed_iv_per_subject.csv", "--windows", "851,832,822", *lists, "--printed",
                tmp_path / "means.csv", "--json", tmp_path / "report.json")  # fmt: skip
     assert done.exit_code == 0
     told = [found["text"] for found in json.loads((tmp_path / "report.json").read_text())["findings"]]
-    assert told == [found.text for found in audit_tables.paper_audit("seed_iv").findings]
+    assert told == [found.text for found in tables.paper_audit("seed_iv").findings]
     assert any(text == "LAFDA-Net: the printed mean is 89.85, the values' 89.45." for text in told)
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from ufama.data.calibration import SEED_ANCHORS
 from ufama.data.layout import BANDS, CHANNELS
-from ufama.data.raw_calibration import TURNS
-from ufama.data.raw_simulator import RAW_SETTINGS, VERSION, RawWorld
+from ufama.data.raw.calibration import TURNS
+from ufama.data.raw.simulator import RAW_SETTINGS, VERSION, RawWorld
 from ufama.data.simulator import simulate
 from ufama.report import raw_simulation
 

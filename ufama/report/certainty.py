@@ -19,7 +19,7 @@ from ufama.report.comparisons import (
     paired_differences,
 )
 from ufama.report.coverage import DEFAULT, INTERVALS, NAIVE
-from ufama.report.evaluation import UNITS, accuracy_per_recording, select
+from ufama.report.evaluation import RECORDING, UNITS, accuracy_per_recording, select
 from ufama.report.paper import ARXIV_ID, published
 from ufama.report.statistics import (
     crossed_interval,
@@ -302,12 +302,13 @@ def detectable_table(measured: dict[str, "Results"], *, rule: str, power: float 
             raise ValueError(f"no published ablation on {dataset!r} to compare with: give {' or '.join(DESIGNS)}.")
         design = DESIGNS[dataset]
         scores = _scores(select(results, protocol="cross_subject"), rule)
+        recordings = len(scores[RECORDING].drop_duplicates())
         seen = paired_differences(scores[scores["variant"] == "M1"], scores[scores["variant"] == "M6"])
         before, after = published_gain(dataset)
         needed = (after - before) / detectable_difference(1.0, design, power=power).dz
         for title, sd in (
             ("each trial errs for itself, at the published rates", chance_sd(dataset)),
-            (f"M6 − M1 in these runs, {len(seen)} people", spread(seen).sd_sample),
+            (f"M6 − M1 in these runs: {len(seen)} people, {recordings} sessions in all", spread(seen).sd_sample),
             ("the largest with which the published gain is found", needed),
         ):
             found = detectable_difference(sd, design, power=power)

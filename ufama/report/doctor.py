@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ufama.data.examination import SEVERITIES, Examination, ExaminedSet, Finding
+from ufama.data.doctor.examination import SEVERITIES, Examination, ExaminedSet, Finding
 
 MARKS = {"good": "+", "warning": "!", "error": "x", "missing": "."}
 _COLOURS = {"good": "green", "warning": "yellow", "error": "red", "missing": "dim", "note": "cyan"}

@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 
 from ufama.data.calibration import SEED_ANCHORS
 from ufama.data.layout import BANDS, CHANNELS, ELECTRODE_POSITIONS, layout
-from ufama.data.raw_calibration import BAD_SHARE
-from ufama.data.raw_simulator import RAW_SETTINGS, VERSION, RawSettings, RawWorld
-from ufama.data.raw_sources import RATE
+from ufama.data.raw.calibration import BAD_SHARE
+from ufama.data.raw.head import RATE
+from ufama.data.raw.simulator import RAW_SETTINGS, VERSION, RawSettings, RawWorld
 from ufama.data.simulator import _EEG_RESPONSE
 from ufama.data.windows import Windows
 from ufama.report import style
@@ -280,7 +280,7 @@ def provenance(**how) -> dict:
 def measure_anchors(dataset: str) -> pd.DataFrame:
     """`svm_anchors` of one simulated raw set, at the size of the stored calibration."""
     from ufama.data.calibration import svm_anchors
-    from ufama.data.raw_features import raw_windows
+    from ufama.data.raw.windows import raw_windows
     from ufama.data.simulator import one_thread
 
     windows = raw_windows(dataset, subjects=CALIBRATION_PEOPLE[dataset], seconds=SECONDS)
@@ -304,7 +304,7 @@ def store_knobs(measured: pd.DataFrame) -> Path:
 
 
 if __name__ == "__main__":
-    from ufama.data.raw_calibration import knob_effects
+    from ufama.data.raw.calibration import knob_effects
 
     store_anchors([measure_anchors(dataset) for dataset in CALIBRATION_PEOPLE])
     store_knobs(knob_effects(subjects=KNOB_PEOPLE, sessions=KNOB_SESSIONS, seconds=SECONDS))

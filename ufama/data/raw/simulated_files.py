@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from ufama.data.eye import EyeEvents, EyeStreams, eye_features
-from ufama.data.eye_files import EYE_RAW_VARIABLES, EYE_RAW_WIDTHS
 from ufama.data.layout import SEED_TRAINING_TRIALS, WINDOW_SECONDS, DataError, checked_subjects, layout
-from ufama.data.raw_eye import PIXELS_PER_DEGREE
-from ufama.data.raw_features import checked_sessions, raw_fingerprint
-from ufama.data.raw_simulator import RAW_SETTINGS, VERSION, RawSettings, RawWorld
+from ufama.data.raw.eye_files import EYE_RAW_VARIABLES, EYE_RAW_WIDTHS
+from ufama.data.raw.gaze import PIXELS_PER_DEGREE
+from ufama.data.raw.simulator import RAW_SETTINGS, VERSION, RawSettings, RawWorld
+from ufama.data.raw.windows import checked_sessions, raw_fingerprint
 from ufama.data.recordings import MARKER, Progress
 from ufama.data.simulated_files import _holds, _move_into_place, _refuse_to_overwrite, _sweep, _write_mat
 from ufama.data.simulator import _EEG_RESPONSE, _REGIONS

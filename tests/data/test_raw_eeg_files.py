@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from ufama.data import raw_files
 from ufama.data.eeg import EegSettings, band_power, smoothed, trial_features
 from ufama.data.layout import BANDS, CHANNELS, SEED, SEED_IV, DataError
-from ufama.data.raw_files import SEED_CLIP_STARTS, RawRecording, find_raw, raw_trials, recording_entropy, write_features
+from ufama.data.raw import eeg_files
+from ufama.data.raw.eeg_files import (
+    SEED_CLIP_STARTS,
+    RawRecording,
+    find_raw,
+    raw_trials,
+    recording_entropy,
+    write_features,
+)
 from ufama.data.recordings import MARKER
 
 SETTINGS = EegSettings(definition="log2_power")
@@ -205,8 +212,8 @@ def test_a_cnt_is_cut_at_the_documented_times_and_its_channels_picked(tmp_path, 
     names = ["M1", *reversed(CHANNELS), "HEO"]
     whole = np.tile(BASE[:1], (64, 33))[:, : 200 * 65] * np.linspace(1, 5, 64)[:, None]
     raw = mne.io.RawArray(whole * 1e-6, mne.create_info(names, 200.0, "eeg"), verbose="error")
-    monkeypatch.setattr(raw_files, "read_raw", lambda path: raw)
-    monkeypatch.setattr(raw_files, "SEED_CLIP_STARTS", range(0, 60, 4))
+    monkeypatch.setattr(eeg_files, "read_raw", lambda path: raw)
+    monkeypatch.setattr(eeg_files, "SEED_CLIP_STARTS", range(0, 60, 4))
     found = recording_entropy(replace(recording, facts=short), SETTINGS)
     assert [values.shape for values in found] == [(2, 62, 5)] * 15
     np.testing.assert_allclose(found[0][1], found[1][0], rtol=1e-9)  # these clips overlap by one window
@@ -214,7 +221,7 @@ def test_a_cnt_is_cut_at_the_documented_times_and_its_channels_picked(tmp_path, 
 
 
 def test_a_time_txt_that_says_otherwise_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(raw_files, "read_raw", lambda path: pytest.fail("must not be read"))
+    monkeypatch.setattr(eeg_files, "read_raw", lambda path: pytest.fail("must not be read"))
     path = tmp_path / "1_1.cnt"
     path.touch()
     (tmp_path / "time.txt").write_text("start: " + " ".join(str(1000 * s) for s in SEED_CLIP_STARTS if s != 784))
@@ -276,15 +283,15 @@ def test_features_of_simulated_recordings_say_so_and_name_every_file(seed, tmp_p
     assert marker["made_from"] == "f" * 32 != marker["fingerprint"]
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*") if path.suffix != ".json"}
     assert set(marker["files"]) == files
-    assert json.loads((tmp_path / raw_files.PROVENANCE).read_text())["simulated"] is True
+    assert json.loads((tmp_path / eeg_files.PROVENANCE).read_text())["simulated"] is True
 
 
 def test_features_of_real_recordings_have_no_marker(seed, tmp_path, monkeypatch):
-    monkeypatch.setattr(raw_files, "MARKER", "another.json")
-    monkeypatch.setattr(raw_files, "recording_entropy", lambda *_: [np.ones((2, 62, 5))] * 15)
+    monkeypatch.setattr(eeg_files, "MARKER", "another.json")
+    monkeypatch.setattr(eeg_files, "recording_entropy", lambda *_: [np.ones((2, 62, 5))] * 15)
     write_features("seed", seed, tmp_path, SETTINGS, subjects=[6], sessions=[1])
     assert not (tmp_path / MARKER).exists()
-    content = json.loads((tmp_path / raw_files.PROVENANCE).read_text())
+    content = json.loads((tmp_path / eeg_files.PROVENANCE).read_text())
     assert content["simulated"] is False
     assert EegSettings(**content["settings"]) == SETTINGS
 
@@ -309,7 +316,7 @@ def test_a_failure_leaves_no_half_written_file(tmp_path):
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        raw_files._written(tmp_path / "a.mat", fails)
+        eeg_files._written(tmp_path / "a.mat", fails)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,8 +5,8 @@ the *sources* in the head, as base-two logarithms of the power of each of 62 sou
 
     person + session + emotion + clip + trial noise + drift
 
-and what a head model, blinks, muscles and electrodes make of it is the recording (`ufama.data.raw_sources`). What moves
-the eyes are six factors of an eye that watches a clip with its own light and layout (`ufama.data.raw_eye`). Which
+and what a head model, blinks, muscles and electrodes make of it is the recording (`ufama.data.raw.head`). What moves
+the eyes are six factors of an eye that watches a clip with its own light and layout (`ufama.data.raw.gaze`). Which
 emotion moves which region and which factor is stated, with its sources, in `ufama.data.simulator`. A blink is one event
 in both modalities. Everything follows the emotion and the clip through `ufama.data.eeg` and `ufama.data.eye` only.
 
@@ -21,10 +21,10 @@ from functools import lru_cache
 import numpy as np
 
 from ufama.config import Checked
-from ufama.data import raw_eye, raw_sources
 from ufama.data.eye import EyeEvents, EyeStreams
 from ufama.data.layout import CHANNELS, WINDOW_SECONDS, DataError, checked_subjects, layout
-from ufama.data.raw_sources import RATE
+from ufama.data.raw import gaze, head
+from ufama.data.raw.head import RATE
 from ufama.data.simulator import _EEG_RESPONSE, _EYE_FACTORS, _EYE_RESPONSE, one_thread, rounded
 
 VERSION = 1
@@ -102,7 +102,7 @@ class RawWorld:
 
     def __init__(self, dataset: str, settings: RawSettings = RAW_SETTINGS):
         self.facts, self.settings = layout(dataset), settings
-        self._patterns = [raw_sources.region_pattern(_EEG_RESPONSE[name]) for name in self.facts.class_names]
+        self._patterns = [head.region_pattern(_EEG_RESPONSE[name]) for name in self.facts.class_names]
         self._eye_patterns = np.array([_EYE_RESPONSE[name] for name in self.facts.class_names])
         self._bad = self._draw_bad()
 
@@ -191,7 +191,7 @@ class RawWorld:
         bad = self.bad_modality(subject, session) == "eeg"
 
         def drawn(*name) -> np.ndarray:
-            return raw_sources.smooth_pattern(self._stream(*name))
+            return head.smooth_pattern(self._stream(*name))
 
         at_rest = knobs.person_shift * drawn("person", subject)
         at_rest = at_rest + knobs.session_shift * _SESSION_PART * drawn("day", subject, session)
@@ -229,9 +229,9 @@ class RawWorld:
         used = np.flatnonzero((frequencies >= _LOWEST[self.facts.name]) & (frequencies <= _HIGHEST))
         frequencies = frequencies[used]
         knobs, bad = self.settings, self.bad_modality(subject, session) == "eeg"
-        field = raw_sources.leadfield(self.cap_degrees(subject, session))
-        at_rest = np.sqrt(raw_sources.spectrum(frequencies, self.alpha_frequency(subject)))
-        bands = raw_sources.band_of(frequencies)
+        field = head.leadfield(self.cap_degrees(subject, session))
+        at_rest = np.sqrt(head.spectrum(frequencies, self.alpha_frequency(subject)))
+        bands = head.band_of(frequencies)
         levels, course = self._source_levels(subject, session)[trial - 1], self._course(subject, session, trial)
         muscles = self._muscle_strength(subject) * knobs.artefacts * (_BAD_MUSCLE if bad else 1.0)
         muscle_density = np.sqrt((frequencies >= _MUSCLE_FROM) / (_HIGHEST - _MUSCLE_FROM))
@@ -248,7 +248,7 @@ class RawWorld:
             bursts = muscles * np.exp(_MUSCLE_BURSTS * stream.standard_normal(len(muscles)))
             tension = np.outer(bursts, muscle_density)[..., None] * stream.standard_normal((len(muscles), *places[1:]))
             scalp = field @ sources.reshape(len(sources), -1)
-            scalp += raw_sources.muscle_maps() @ tension.reshape(len(tension), -1)
+            scalp += head.muscle_maps() @ tension.reshape(len(tension), -1)
             scalp += sensor * stream.standard_normal(scalp.shape, np.float32)
             whole = np.zeros((len(CHANNELS), hop + 1), complex)
             whole[:, used] = to_series * scalp.view(complex)
@@ -258,14 +258,14 @@ class RawWorld:
     def _course(self, subject: int, session: int, trial: int):
         """A function of seconds: (62 sources, 5 bands) log2 power that changes slowly, and with the clip's light."""
         stream = self._stream("drift", subject, session, trial)
-        first, second = (self.settings.drift * raw_sources.smooth_pattern(stream) for _ in range(2))
+        first, second = (self.settings.drift * head.smooth_pattern(stream) for _ in range(2))
         period = _DRIFT_SECONDS * np.exp(0.4 * stream.standard_normal())
         clip = self._clip(session, trial)
-        seen = raw_sources.region_pattern({("parietal occipital", "alpha"): self.settings.clip * _LIGHT_IN_ALPHA})
+        seen = head.region_pattern({("parietal occipital", "alpha"): self.settings.clip * _LIGHT_IN_ALPHA})
 
         def at(seconds: float) -> np.ndarray:
             turn = 2 * np.pi * seconds / period
-            light = raw_eye.brightness(clip, np.array([seconds]))[0]
+            light = gaze.brightness(clip, np.array([seconds]))[0]
             return first * np.cos(turn) + second * np.sin(turn) + seen * light
 
         return at
@@ -285,7 +285,7 @@ class RawWorld:
             rows = np.arange(int(np.ceil(start * RATE)), int((start + _BLINK_STRETCH * duration) * RATE) + 1)
             rows = rows[rows < len(course)]
             course[rows] += np.sin(np.pi * (rows / RATE - start) / (_BLINK_STRETCH * duration)) ** 2
-        return self.settings.artefacts * height * np.outer(raw_sources.blink_map(), course)
+        return self.settings.artefacts * height * np.outer(head.blink_map(), course)
 
     # eyes --------------------------------------------------------------------------------------------
 
@@ -308,13 +308,13 @@ class RawWorld:
             + (_BAD_NOISE if bad else 1.0) * knobs.trial_noise * noise
         )
 
-    def _clip(self, session: int, trial: int) -> raw_eye.Clip:
+    def _clip(self, session: int, trial: int) -> gaze.Clip:
         stream = self._stream("film", self.facts.clip(session, trial))
-        return raw_eye.draw_clip(stream, self.seconds(session, trial))
+        return gaze.draw_clip(stream, self.seconds(session, trial))
 
     @lru_cache(maxsize=32)  # noqa: B019  asked for twice in a row: blinks are in the EEG too
     def _watched(self, subject: int, session: int, trial: int, until: float) -> tuple[EyeStreams, EyeEvents]:
-        return raw_eye.watch(
+        return gaze.watch(
             self._stream("eyes", subject, session, trial),
             self._clip(session, trial),
             self._eye_levels(subject, session)[trial - 1],

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ufama.data.examination import Finding
+from ufama.data.doctor.examination import Finding
+from ufama.data.doctor.releases import Release
 from ufama.data.files import numeric
 from ufama.data.layout import CHANNELS, EVENT_FEATURES, SEED_TRAINING_TRIALS, Layout
-from ufama.data.releases import Release
 
 LOG2_SCALE, HALF_LOG_SCALE = (8.0, 40.0), (-20.0, 8.0)
 """Where the median of a file's differential entropy lies. The releases store log2(100 * power), about 11 to 28; half

@@ -1,7 +1,7 @@
 """`ufama data doctor`: what is in a folder of recordings, what is wrong with it, what that means and what to do.
 
 It reads every file once, one at a time, writes nothing, executes nothing and never stops at the first problem. What it
-can find is listed in `ufama.data.examination`.
+can find is listed in `ufama.data.doctor.examination`.
 """
 
 import json
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ufama.data.content_checks import Inspection, check_windows, listed
-from ufama.data.examination import Examination, ExaminedSet, Finding, FoundLayout, FoundRecording
-from ufama.data.folder_tree import FEATURE_FOLDERS, Tree, release_folder, sorted_files, top_folder
-from ufama.data.inspection import inspected, label_vector_findings
+from ufama.data.doctor.content_checks import Inspection, check_windows, listed
+from ufama.data.doctor.examination import Examination, ExaminedSet, Finding, FoundLayout, FoundRecording
+from ufama.data.doctor.folder_tree import FEATURE_FOLDERS, Tree, release_folder, sorted_files, top_folder
+from ufama.data.doctor.inspection import inspected, label_vector_findings
+from ufama.data.doctor.releases import RELEASES, Release
 from ufama.data.layout import LAYOUTS, DataError, Layout, layout
 from ufama.data.recordings import MARKER, Progress
-from ufama.data.releases import RELEASES, Release
 
 VARIABLES = {"seed": "UFAMA_SEED", "seed_iv": "UFAMA_SEED_IV"}
 TABLE_ENDINGS = (".npz", ".parquet")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ufama.report.audit import CLOSE, TableError
+from ufama.report.audit.granularity import CLOSE, TableError
 
 # --- means and standard deviations -----------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ufama.data.content_checks import (
+from ufama.data.doctor.content_checks import (
     MICROVOLT_SPREAD,
     Inspection,
     check_eeg_features,
@@ -20,7 +20,8 @@ from ufama.data.content_checks import (
     shaped,
     trial_groups,
 )
-from ufama.data.examination import Finding
+from ufama.data.doctor.examination import Finding
+from ufama.data.doctor.releases import EYE_EVENT_KINDS, Release
 from ufama.data.files import CodeInPickleError, npz_members, unpickled
 from ufama.data.layout import (
     BANDS,
@@ -30,7 +31,6 @@ from ufama.data.layout import (
     Layout,
 )
 from ufama.data.matlab import MatlabError, Variable, mat_variables
-from ufama.data.releases import EYE_EVENT_KINDS, Release
 
 SAMPLES_PER_SECOND = 200
 EYE_EVENT_WIDTHS = dict(zip(EYE_EVENT_KINDS, (1, 28, 1, 4, 2), strict=True))

@@ -1,7 +1,7 @@
 """What the choices of section 2.1 do to a plain classifier: definition, smoothing and normalisation, on simulated
 voltages.
 
-The voltages are those of `ufama.data.raw_simulator`, the classifier is that of `ufama.data.raw_calibration`.
+The voltages are those of `ufama.data.raw.simulator`, the classifier is that of `ufama.data.raw.calibration`.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from ufama.data.eeg import EegSettings, smoothed, trial_features
-from ufama.data.raw_calibration import fold_accuracies
-from ufama.data.raw_features import raw_fingerprint
-from ufama.data.raw_simulator import RAW_SETTINGS, RawWorld
-from ufama.data.raw_sources import RATE
+from ufama.data.raw.calibration import fold_accuracies
+from ufama.data.raw.head import RATE
+from ufama.data.raw.simulator import RAW_SETTINGS, RawWorld
+from ufama.data.raw.windows import raw_fingerprint
 from ufama.data.recordings import simulated_card
 from ufama.data.simulator import one_thread
 from ufama.data.windows import Windows

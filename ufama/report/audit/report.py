@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ufama.report.audit import (
+from ufama.report.audit.findings import ALL, Finding, findings
+from ufama.report.audit.granularity import (
     NEAREST,
     SEARCHED,
     TableError,
@@ -19,8 +20,7 @@ from ufama.report.audit import (
     trial_errors,
     trial_test,
 )
-from ufama.report.audit_findings import ALL, Finding, findings
-from ufama.report.audit_rows import headline, kind_of_sd, proportional_rows
+from ufama.report.audit.rows import headline, kind_of_sd, proportional_rows
 
 ACCURACY_NAMES = ("accuracy", "accuracy_percent")
 PRINTED_NAMES = {"mean": ("mean", "mean_percent", "reported_mean"), "sd": ("sd", "sd_percent", "reported_sd")}

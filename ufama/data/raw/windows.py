@@ -10,8 +10,8 @@ import numpy as np
 
 from ufama.data.eye import eye_features
 from ufama.data.layout import WINDOW_SECONDS, DataError, checked_subjects, layout
-from ufama.data.raw_simulator import RAW_SETTINGS, VERSION, RawSettings, RawWorld
-from ufama.data.raw_sources import RATE
+from ufama.data.raw.head import RATE
+from ufama.data.raw.simulator import RAW_SETTINGS, VERSION, RawSettings, RawWorld
 from ufama.data.recordings import Progress, simulated_card
 from ufama.data.simulator import one_thread
 from ufama.data.windows import Windows, constants_marked

@@ -8,8 +8,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ufama.data.layout import layout
 from ufama.report import paper, style
-from ufama.report.audit import SEARCHED, fewest_trials, matches_over
-from ufama.report.audit_tables import accuracies, trial_parts
+from ufama.report.audit.granularity import SEARCHED, fewest_trials, matches_over
+from ufama.report.audit.tables import accuracies, trial_parts
 from ufama.report.style import figure, headline
 
 MOST_SHOWN = 6

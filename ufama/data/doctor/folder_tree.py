@@ -5,10 +5,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ufama.data.content_checks import listed
-from ufama.data.examination import Finding
+from ufama.data.doctor.content_checks import listed
+from ufama.data.doctor.examination import Finding
+from ufama.data.doctor.releases import ARCHIVE, BESIDE, INNER_FOLDERS, RELEASES, SYSTEM_FILE, Release
 from ufama.data.layout import LAYOUTS
-from ufama.data.releases import ARCHIVE, BESIDE, INNER_FOLDERS, RELEASES, SYSTEM_FILE, Release
 
 FEATURE_FOLDERS = {
     "seed": ("eeg_used_4s", "eye_tracking_feature"),

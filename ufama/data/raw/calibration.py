@@ -1,7 +1,7 @@
 """What each knob of the raw simulator does to plain classifiers: one knob turned at a time, everything measured.
 
 Anchors are those of `ufama.data.calibration`; every number here is a support vector machine's (radial basis, C = 1,
-scikit-learn's defaults) on features that `ufama.data.raw_features` extracts from simulated voltages and gaze.
+scikit-learn's defaults) on features that `ufama.data.raw.windows` extracts from simulated voltages and gaze.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ import numpy as np
 
 from ufama.data.folds import folds, scaled
 from ufama.data.layout import DataError
-from ufama.data.raw_features import raw_windows
-from ufama.data.raw_simulator import RAW_SETTINGS, RawSettings, RawWorld
+from ufama.data.raw.simulator import RAW_SETTINGS, RawSettings, RawWorld
+from ufama.data.raw.windows import raw_windows
 from ufama.data.recordings import Progress
 from ufama.data.simulator import one_thread
 from ufama.data.windows import Windows

@@ -7,10 +7,10 @@ import pandas as pd
 
 from ufama.data.layout import layout
 from ufama.report import paper
-from ufama.report.audit import TableError, TrialTest, granularity, trial_errors, trial_test
-from ufama.report.audit_findings import ALL
-from ufama.report.audit_report import AuditReport, audit_table
-from ufama.report.audit_rows import followers, headline, proportional_rows
+from ufama.report.audit.findings import ALL
+from ufama.report.audit.granularity import TableError, TrialTest, granularity, trial_errors, trial_test
+from ufama.report.audit.report import AuditReport, audit_table
+from ufama.report.audit.rows import followers, headline, proportional_rows
 from ufama.report.table import Column, Table
 
 COPIES = ("CFDA-CSF", "LAFDA-Net")

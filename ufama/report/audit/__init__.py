@@ -1,0 +1,1 @@
+"""Arithmetic on published tables: what their printed digits say."""

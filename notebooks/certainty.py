@@ -70,7 +70,7 @@ from ufama.report import coverage
 study = coverage.stored_study()
 certainty.coverage_sentence(study)
 
-# %% mystnb={"figure": {"name": "fig-coverage", "caption": "Simulated experiments: how often each kind of 95 % interval holds the truth. The band reaches from 93 to 97 %."}, "image": {"alt": "Dot plots of the share of simulated experiments whose 95 % interval holds the truth, one row per kind of interval and one panel per design; a band marks 93 to 97 percent. The naive intervals lie far to the left of the band, the bootstrap-t intervals within it."}}
+# %% mystnb={"figure": {"name": "fig-coverage", "caption": "Simulated experiments: how often each kind of 95 % interval holds the truth. The band reaches from 93 to 97 %."}, "image": {"alt": "Dot plots of the share of simulated experiments whose 95 % interval holds the truth, one row per kind of interval and one panel per design; a band marks 93 to 97 percent. The naive intervals lie far to the left of the band, those by bootstrap-t over people and sessions within it for these clips, and to its left for new clips."}}
 certainty.coverage_dots(study)
 
 # %%

@@ -179,7 +179,7 @@ def coverage_dots(study: pd.DataFrame) -> Figure:
 
     Alt: Dot plots of the share of simulated experiments whose 95 % interval holds the truth, one row per kind of
     interval and one panel per design; a band marks 93 to 97 %. The naive intervals lie far to the left of the band,
-    the bootstrap-t intervals within it.
+    those by bootstrap-t over people and sessions within it for these clips, and to its left for new clips.
     """
     datasets = list(dict.fromkeys(study["dataset"]))
     made, panels = plt.subplots(1, len(datasets), figsize=(style.WIDTH, 6.2), sharey=True, squeeze=False)

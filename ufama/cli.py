@@ -76,7 +76,7 @@ def campaign(
         seeds=tuple(int(seed) for seed in seeds.split(",")),
     )
     if publish:
-        publish_campaign(found, publish, whole="book" in grids)
+        publish_campaign(found, publish, datasets=tuple(datasets.split(",")), whole="book" in grids)
         console.print(f"Published {len(found.runs)} runs in {publish}.")
 
 

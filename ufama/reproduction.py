@@ -132,13 +132,14 @@ def train_campaign(
     return found
 
 
-def publish_campaign(found: Results, folder: Path, *, whole: bool) -> None:
+def publish_campaign(found: Results, folder: Path, *, datasets: tuple[str, ...], whole: bool) -> None:
     """Write a campaign's results where the book's pages read them, with how they were made.
 
+    datasets   what the campaign was asked for
     whole   also the predictions of the single modalities and the embeddings of Fig. 7; without, the fusion branch's
             predictions to four decimals, for pages that need no more
     """
-    shown = _shown_runs(found.runs) if whole else []
+    shown = [name for dataset in datasets for name in _shown_runs(found.runs, dataset)] if whole else []
     runs = found.runs
     provenance = {
         "runs": len(runs),
@@ -156,12 +157,13 @@ def publish_campaign(found: Results, folder: Path, *, whole: bool) -> None:
     publish(found, folder, embeddings_of=shown, provenance=provenance, fusion_only=not whole)
 
 
-def _shown_runs(runs: pd.DataFrame) -> list[str]:
-    """The digests of the runs that Fig. 7 shows."""
-    shown = []
-    for (dataset, preset, scale), own in runs[runs.control.eq("")].groupby(["dataset", "preset", "scale"]):
+def _shown_runs(runs: pd.DataFrame, dataset: str) -> list[str]:
+    """The digests of the runs of a data set that Fig. 7 shows."""
+    data, shown = DataRequest(dataset=dataset), []
+    ours = runs[runs.control.eq("") & runs.dataset.eq(data.name)]
+    for (preset, scale), own in ours.groupby(["preset", "scale"]):
         seed = int(own.seed.min())
-        for block in tsne_grid(DataRequest(dataset=dataset), preset=preset, scale=scale, seeds=(seed,)):
+        for block in tsne_grid(data, preset=preset, scale=scale, seeds=(seed,)):
             picked = own.protocol.eq(block.protocol) & own.fold.isin(block.fold_names) & own.seed.eq(seed)
             shown += own.digest[picked & own.variant.isin(block.variants)].tolist()
     return shown

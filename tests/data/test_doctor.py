@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from ufama.cli import app
 from ufama.data.doctor import examine
 from ufama.data.doctor.examination import CODES, SEVERITIES, Finding
+from ufama.data.doctor.releases import RELEASES
+from ufama.data.finding import EEG_FOLDERS, EYE_FOLDERS
 from ufama.data.layout import BANDS, SEED, SEED_IV, DataError
 from ufama.data.recordings import MARKER, read_recordings
 from ufama.report.doctor import show
@@ -572,3 +574,9 @@ def test_long_lines_to_copy_are_never_broken(seed_folder):
     assert f"-p dataset seed -p data_root {seed_folder}\n" in out.getvalue()
     assert "Simulated SEED is ready, with all 12 people." in out.getvalue().replace("\n", " ")
     assert BANDS[0] not in out.getvalue()
+
+
+@pytest.mark.parametrize("facts", [SEED, SEED_IV], ids=["seed", "seed_iv"])
+def test_the_doctor_knows_every_folder_that_is_read(facts):
+    known = {name for release in RELEASES for name in release.folders if release.facts.name == facts.name}
+    assert {folder.name for folder in EEG_FOLDERS[facts.name]} | {EYE_FOLDERS[facts.name]} <= known

@@ -14,7 +14,7 @@ from ufama.config import ConfigError, TrainingConfig
 from ufama.data.folds import folds
 from ufama.lab import campaign
 from ufama.lab.campaign import DataRequest, Experiment, digest, results, stacks
-from ufama.lab.runs import TABLES, RunStore, publish
+from ufama.lab.runs import TABLES, RunStore, publish, read_published
 
 TRAINING = TrainingConfig(batch_size=8)
 COLUMNS = ["domain", "protocol", "fold"]
@@ -215,3 +215,9 @@ def test_reproduce_killed_at_any_moment_ends_with_the_same_records(long_table, t
     for name in digests:
         for table in TABLES:
             pd.testing.assert_frame_equal(getattr(whole.load(name), table), getattr(killed.load(name), table))
+    line = [sys.executable, "-m", "ufama.cli", "campaign", "--datasets", str(long_table), "--scale", "smoke"]
+    line += ["--publish", str(tmp_path / "published")]
+    subprocess.run(line, env=environment | {"UFAMA_PUBLISHED": "none"}, check=True, capture_output=True)
+    published = read_published(tmp_path / "published")
+    assert sorted(published.runs.digest) == digests
+    assert set(published.embeddings.digest) <= set(digests) and len(published.embeddings)

@@ -6,8 +6,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-data_app = typer.Typer(no_args_is_help=True, help="Recordings: examine them, write simulated ones.")
+HELP = (
+    "Emotion recognition from EEG and eye movement across people and days: recordings, training, evaluation, the book."
+)
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
+data_app = typer.Typer(no_args_is_help=True, help="Recordings: examine them, make features, convert and simulate.")
 app.add_typer(data_app, name="data")
 
 console = Console(highlight=False, soft_wrap=True)

@@ -4,8 +4,8 @@
 # *Figs. 4 and 5, ledger row 27. Cost: seconds when the runs are stored; at scale `quick` about half an hour on two cores.*
 #
 # The paper trains with several seeds and draws its box plots at the best one; the released code fixes one seed per
-# experiment. Here every fold runs with the same five seeds, all of them are shown, and the last part asks what the best
-# of them is worth.
+# experiment. Here every fold runs with the same seeds, five at the paper's scale and three below. All of them are shown,
+# and the last part asks what the best of them is worth.
 
 # %% tags=["parameters"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
@@ -46,10 +46,10 @@ f"every box: rule {RULE}, {cross_subject.seed.nunique()} seeds, {cross_subject.s
 # Within a box: a person's sessions and the seeds. Where the dots of one colour lie as far apart as those of different
 # colours, the session matters as much as the seed.
 
-# %% mystnb={"figure": {"name": "fig-boxes-subject", "caption": "Cross-subject accuracy by person, in the layout of the paper's Fig. 4: box over a person's sessions and five seeds, one dot per run, colour = seed. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent, one box per subject over its sessions and seeds; boxes span the quartiles, the line is the median, and each dot is one run, coloured by seed."}}
+# %% mystnb={"figure": {"name": "fig-boxes-subject", "caption": "Cross-subject accuracy by person, in the layout of the paper's Fig. 4: box over a person's sessions and the seeds, one dot per run, colour = seed. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent, one box per subject over its sessions and seeds; boxes span the quartiles, the line is the median, and each dot is one run, coloured by seed."}}
 stability.seed_boxes(cross_subject, by="subject", rule=RULE)
 
-# %% mystnb={"figure": {"name": "fig-boxes-subject-session", "caption": "Cross-session accuracy by person, in the layout of the paper's Fig. 5: box over the held-out sessions and five seeds, one dot per recording and seed. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent, one box per subject over the held-out sessions and seeds; boxes span the quartiles, the line is the median, and each dot is one recording under one seed, coloured by seed."}}
+# %% mystnb={"figure": {"name": "fig-boxes-subject-session", "caption": "Cross-session accuracy by person, in the layout of the paper's Fig. 5: box over the held-out sessions and the seeds, one dot per recording and seed. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent, one box per subject over the held-out sessions and seeds; boxes span the quartiles, the line is the median, and each dot is one recording under one seed, coloured by seed."}}
 stability.seed_boxes(cross_session, by="subject", rule=RULE)
 
 # %% [markdown]
@@ -74,8 +74,8 @@ page.show(stability.variance_table(cross_subject, results.runs, rule=RULE))
 # %% [markdown]
 # ## The best seed
 #
-# Of five seeds one is best, whatever they mean. Were a seed's accuracies dealt to the seeds at random within every fold,
-# one of the five would lead by the amount in the column *by luck*. A measured lead inside that range is no property of
+# Of several seeds one is best, whatever they mean. Were a seed's accuracies dealt to the seeds at random within every fold,
+# one of them would lead by the amount in the column *by luck*. A measured lead inside that range is no property of
 # the seed. Another seed for every fold, the best one each time, is worth more still, and as little.
 
 # %%
@@ -83,7 +83,7 @@ page.show(
     stability.best_seed_table(accuracy(results), results.runs, rules=("oracle", "last", "source_validation"))
 )
 
-# %% mystnb={"figure": {"name": "fig-seeds", "caption": "Mean accuracy over all folds for each of five seeds, the best one marked. The bar is where the best would lie (95 %) if the seeds meant nothing. Rule: source validation."}, "image": {"alt": "Dot plot, one row per protocol: each dot is one seed's mean accuracy over all folds in percent, a diamond the best seed, a vertical line the mean of all seeds; a bar shows where the best seed would lie by luck alone."}}
+# %% mystnb={"figure": {"name": "fig-seeds", "caption": "Mean accuracy over all folds for each seed, the best one marked. The bar is where the best would lie (95 %) if the seeds meant nothing. Rule: source validation."}, "image": {"alt": "Dot plot, one row per protocol: each dot is one seed's mean accuracy over all folds in percent, a diamond the best seed, a vertical line the mean of all seeds; a bar shows where the best seed would lie by luck alone."}}
 stability.seed_means(accuracy(results), results.runs, rule=RULE)
 
 # %% [markdown]
@@ -91,7 +91,7 @@ stability.seed_means(accuracy(results), results.runs, rule=RULE)
 #
 # The same for SEED-IV. With `-p dataset seed_iv` it stands above instead.
 
-# %% mystnb={"figure": {"name": "fig-boxes-other", "caption": "SEED-IV, cross-subject accuracy by person: box over a person's sessions and five seeds. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent on SEED-IV, one box per subject over its sessions and seeds; each dot is one run, coloured by seed."}}
+# %% mystnb={"figure": {"name": "fig-boxes-other", "caption": "SEED-IV, cross-subject accuracy by person: box over a person's sessions and the seeds. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent on SEED-IV, one box per subject over its sessions and seeds; each dot is one run, coloured by seed."}}
 both_sets = page.data.dataset == "seed" and page.data.data_root is None
 if both_sets:
     other = replace(page, data=replace(page.data, dataset="seed_iv"))
@@ -100,7 +100,7 @@ if both_sets:
     other_people = other_recordings[other_recordings.protocol == "cross_subject"]
     display(stability.seed_boxes(other_people, by="subject", rule=RULE))
 
-# %% mystnb={"figure": {"name": "fig-boxes-other-session", "caption": "SEED-IV, cross-session accuracy by person: box over the held-out sessions and five seeds. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent on SEED-IV, one box per subject over the held-out sessions and seeds; each dot is one recording under one seed, coloured by seed."}}
+# %% mystnb={"figure": {"name": "fig-boxes-other-session", "caption": "SEED-IV, cross-session accuracy by person: box over the held-out sessions and the seeds. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent on SEED-IV, one box per subject over the held-out sessions and seeds; each dot is one recording under one seed, coloured by seed."}}
 if both_sets:
     other_sessions = other_recordings[other_recordings.protocol == "cross_session"]
     display(stability.seed_boxes(other_sessions, by="subject", rule=RULE))

@@ -25,7 +25,7 @@ NOTEBOOK_FILES = ("datasets", "features", "calibration", "raw_simulation", "own_
                   "selection", "certainty", "stability", "protocols", "confidence", "audit",
                   "real_recordings")  # fmt: skip
 """The book's notebooks, in its order."""
-FURTHER_PAGES = ("certainty", "stability", "protocols", "ledger_effects")
+FURTHER_PAGES = ("stability", "protocols", "ledger_effects")
 """Pages that ask for runs of further grids (`ufama.lab.grids.GRIDS`), an hour on two cores."""
 
 

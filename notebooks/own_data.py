@@ -6,10 +6,10 @@
 # Nothing in the method asks for emotions, EEG or eyes. It asks for windows of two modalities from several people, and
 # for labels of the people it learns from. This page builds such a table from made-up numbers, writes it to a file,
 # and takes the file through everything that the book does with SEED. To follow it with yours, write the file and skip
-# to the third step.
+# to *Open it*.
 
 # %% tags=["parameters"]
-dataset = "example.npz"  # path of your own table; this name: the made-up one of the first step
+dataset = "example.npz"  # path of your own table; this name: the made-up one of this page
 scale = "quick"  # "quick" or "paper"
 seeds = [0]
 device = "cpu"
@@ -23,7 +23,7 @@ is_example = dataset == "example.npz"
 file = workspace() / "own_data" / dataset if is_example else dataset
 
 # %% [markdown]
-# ## 1. Arrays
+# ## Arrays
 #
 # One row per window. The first modality may be a sequence of tokens with features (channels with bands, joints with
 # angles, or a single token with all features); the second is a plain vector. `subject`, `session` and `trial` say
@@ -49,7 +49,7 @@ modality_b = pattern_b[label] + offset_b[subject, session] + 1.5 * draw.normal(s
 modality_a.shape, modality_b.shape
 
 # %% [markdown]
-# ## 2. A file
+# ## A file
 #
 # {func}`~ufama.data.two_modality.two_modality_windows` checks the arrays and names what is wrong with them;
 # {func}`~ufama.data.two_modality.write_two_modality` writes an `.npz` or a Parquet table by the ending. The names, the
@@ -86,7 +86,7 @@ if is_example:
 # modality and `b/FEATURE` for the second (such as `a/left/slow` and `b/rate`); what is optional above is in the
 # table's `attrs` of pandas.
 #
-# ## 3. Open it
+# ## Open it
 
 # %%
 from ufama.data import open_dataset
@@ -102,7 +102,7 @@ for protocol in ("cross_subject", "cross_subject_pooled", "cross_session"):
     print(protocol, len(made), "folds, such as", made[0].name, "with", len(made[0].target), "windows to predict")
 
 # %% [markdown]
-# ## 4. What a plain classifier reaches
+# ## What a plain classifier reaches
 #
 # The most important number of the page. A support vector machine sees the same windows under the same folds: with the
 # source's scaling alone, then with each person's session scaled by itself. The step between the two is what removing
@@ -116,7 +116,7 @@ from ufama.report import real_recordings
 real_recordings.svm(windows, svm_rows(windows, protocol="cross_subject_pooled"))
 
 # %% [markdown]
-# ## 5. Adapt
+# ## Adapt
 #
 # The same network twice, with the same seeds and batches: trained on the source's labels alone, and with all of UF-AMA,
 # which also sees the target's windows but never their labels. {func}`~ufama.adaptation.adaptation` chooses the batch

@@ -142,7 +142,8 @@ ODD_VALUES = (
 
 def odd(values, draw: np.random.Generator):
     values = np.asarray(values)
-    return ODD_VALUES[draw.integers(len(ODD_VALUES))](values if values.ndim else np.arange(12.0).reshape(4, 3))
+    is_numbers = values.ndim and values.dtype.kind in "biuf"
+    return ODD_VALUES[draw.integers(len(ODD_VALUES))](values if is_numbers else np.arange(12.0).reshape(4, 3))
 
 
 # .mat ------------------------------------------------------------------------------------------------

@@ -128,11 +128,4 @@ page.show(certainty.detectable_table(compared, rule="last"))
 certainty.detectable_lines()
 
 # %% [markdown]
-# ## Where the variance lies
-#
-# Analysis of variance with random effects. With several seeds it tells people, sessions within a person, the shift
-# that a seed gives all folds alike, and what another seed changes within one fold; with one seed the last three are
-# one.
-
-# %%
-page.show(certainty.variance_table(across, rule="last"))
+# How much of the variance lies between people, sessions and seeds is on the page {doc}`stability`.

@@ -70,12 +70,13 @@ drawings.fusion_block()
 import pandas as pd
 import torch
 
-from ufama.methods import method
+from ufama.methods import Task, method
 
 ufama = method("ufama")
 config = ufama.preset(page.preset, dataset=page.data.dataset, variant="M6")
 windows = page.windows
-network = ufama.build(config, windows.card, seeds=[0, 1])
+task = Task(windows.card, source_domains=1, target_windows=32)
+network = ufama.build(config, task, seeds=[0, 1])
 
 eeg = torch.as_tensor(windows.eeg[:32]).expand(2, -1, -1, -1)  # (R, N, tokens, features)
 eye = torch.as_tensor(windows.eye[:32]).expand(2, -1, -1)  # (R, N, features)
@@ -99,7 +100,7 @@ pd.DataFrame({"part": [*parts, "all"], "parameters of one run": [*parts.values()
 # included, and is tested in double precision.
 
 # %%
-alone = ufama.build(config, windows.card, seeds=[1])
+alone = ufama.build(config, task, seeds=[1])
 with torch.no_grad():
     single = alone(eeg[1:], eye[1:])
 f"largest difference between run 1 in the stack and alone is below 1e-5: {bool((single.fused[0] - outputs.fused[1]).abs().max() < 1e-5)}"

@@ -8,7 +8,7 @@ from ufama.config import PROTOCOLS, ConfigError, TrainingConfig
 from ufama.data.folds import folds
 from ufama.data.two_modality import ENDINGS
 from ufama.lab.campaign import DataRequest, Experiment
-from ufama.lab.runs import TABLES, Results, publish, read_published
+from ufama.lab.runs import TABLES, Results, how_made, publish, read_published
 
 SOURCE_ONLY, ADAPTED = "M1", "M6"
 """The network trained on the source's labels alone, and all of UF-AMA: the same network, batches and seeds."""
@@ -71,7 +71,6 @@ def publish_adaptation(found: Results, folder: Path) -> Results:
             }
         )
     runs = found.runs
-    told = {name: sorted(runs[name].astype(str).unique().tolist()) for name in ("protocol", "scale", "preset")}
     provenance = {
         "runs": len(runs),
         "data": [
@@ -79,12 +78,8 @@ def publish_adaptation(found: Results, folder: Path) -> Results:
             for card in {card["fingerprint"]: card for card in runs.data_card}.values()
         ],
         "simulated": bool(runs.simulated.any()),
-        **told,
-        "seeds": sorted(runs.seed.unique().tolist()),
-        "device": sorted(runs.device.unique().tolist()),
-        "commit": sorted(runs.commit.fillna("unknown").unique().tolist()),
-        "torch": sorted(runs.torch.unique().tolist()),
-        "core_hours": round(float((runs.wall_seconds * runs.threads).sum()) / 3600, 3),
+        "protocol": sorted(runs.protocol.unique().tolist()),
+        **how_made(runs),
     }
     publish(found, folder, embeddings_of=[], provenance=provenance)
     return found

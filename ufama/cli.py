@@ -23,6 +23,10 @@ ScaleName = Annotated[
 PresetName = Annotated[str, typer.Option(help="paper or released: which side of the ledger.")]
 Datasets = Annotated[str, typer.Option(help="seed, seed_iv or paths of two-modality tables, by commas.")]
 Device = Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:0 ...")]
+ProtocolName = Annotated[
+    str, typer.Option(help="cross_subject, cross_subject_pooled, cross_session or cross_subject_session.")
+]
+OwnTable = Annotated[Path, typer.Argument(help="A two-modality table of your own, .npz or .parquet.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; by default one per core on a CPU, one on a GPU.")]
 
 
@@ -136,10 +140,8 @@ def audit(
 
 @app.command()
 def adapt(
-    file: Annotated[Path, typer.Argument(help="A two-modality table of your own, .npz or .parquet.")],
-    protocol: Annotated[
-        str, typer.Option(help="cross_subject, cross_subject_pooled, cross_session or cross_subject_session.")
-    ] = "cross_subject",
+    file: OwnTable,
+    protocol: ProtocolName = "cross_subject",
     seeds: Seeds = "0",
     scale: ScaleName = "quick",
     thin: Annotated[
@@ -155,24 +157,15 @@ def adapt(
     Finished runs are kept: start it again after an interruption and it goes on where it was.
     """
     from ufama.adaptation import adaptation, publish_adaptation
-    from ufama.lab.campaign import results
     from ufama.notebook import PARAMETERS
     from ufama.report import real_recordings
     from ufama.report.table import to_csv
-    from ufama.reproduction import progress_bar
+    from ufama.reproduction import trained
 
     block = adaptation(
         file, protocol=protocol, seeds=PARAMETERS["seeds"]("seeds", seeds), scale=scale, keep_windows=not thin
     )
-    with progress_bar(console) as bar:
-        task = bar.add_task("training", total=None)
-        found = results(
-            [block],
-            device=device,
-            workers=workers,
-            progress=lambda finished, total: bar.update(task, completed=finished, total=total),
-        )
-        bar.update(task, completed=len(found.runs), total=len(found.runs))
+    found = trained([block], device=device, workers=workers, console=console)
     for table in (real_recordings.adapted(found), real_recordings.gain(found)):
         console.print(f"{table}\n")
     if out:
@@ -184,10 +177,8 @@ def adapt(
 
 @app.command()
 def svm(
-    file: Annotated[Path, typer.Argument(help="A two-modality table of your own, .npz or .parquet.")],
-    protocol: Annotated[
-        str, typer.Option(help="cross_subject, cross_subject_pooled, cross_session or cross_subject_session.")
-    ] = "cross_subject",
+    file: OwnTable,
+    protocol: ProtocolName = "cross_subject",
     scalings: Annotated[
         str, typer.Option(help="By commas: source_zscore, subject_session_zscore, subject_zscore.")
     ] = "source_zscore,subject_session_zscore",

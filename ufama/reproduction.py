@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ufama.config import SCALES, ConfigError
-from ufama.lab.campaign import DataRequest, results
+from ufama.lab.campaign import DataRequest, Experiment, results
 from ufama.lab.grids import GRIDS, tsne_grid
-from ufama.lab.runs import Results, RunStore, publish
+from ufama.lab.runs import Results, RunStore, how_made, publish
 from ufama.workspace import project_root
 
 _BOOK_COMMAND = "from jupyter_book.cli.main import main; main()"  # the builder of this environment, whatever the PATH
@@ -120,6 +120,11 @@ def train_campaign(
         for dataset in datasets
         for block in GRIDS[name](DataRequest(dataset=dataset), **choices)
     ]
+    return trained(grid, device=device, workers=workers, console=console)
+
+
+def trained(grid: list[Experiment], *, device: str, workers: int | None, console: Console) -> Results:
+    """The grid's results, with a bar while missing runs are trained."""
     with progress_bar(console) as bar:
         task = bar.add_task("training", total=None)
         found = results(
@@ -145,14 +150,8 @@ def publish_campaign(found: Results, folder: Path, *, datasets: tuple[str, ...],
         "runs": len(runs),
         "data": sorted(runs.data_title.unique().tolist()),
         "simulated": bool(runs.simulated.all()),
-        "scale": sorted(runs.scale.unique().tolist()),
-        "preset": sorted(runs.preset.unique().tolist()),
         "kept": "all branches and the embeddings of Fig. 7" if whole else "the fusion branch, to four decimals",
-        "seeds": sorted(runs.seed.unique().tolist()),
-        "device": sorted(runs.device.unique().tolist()),
-        "commit": sorted(runs.commit.fillna("unknown").unique().tolist()),
-        "torch": sorted(runs.torch.unique().tolist()),
-        "core_hours": round(float((runs.wall_seconds * runs.threads).sum()) / 3600, 3),
+        **how_made(runs),
     }
     publish(found, folder, embeddings_of=shown, provenance=provenance, fusion_only=not whole)
 

@@ -101,7 +101,19 @@ def test_terms_are_the_branches_losses(small):
             }
         )
         epoch = torch.tensor(20.0, dtype=torch.float64)
-        terms = METHOD.terms(made.config, Step(s, source.label, t, target.row, epoch, None), {})
+        step = Step(
+            network=made.network,
+            noise=None,
+            source=s,
+            source_label=source.label,
+            source_domain=source.domain,
+            target=t,
+            target_row=target.row,
+            epoch=epoch,
+            progress=epoch / 40,
+            evaluate_target=None,
+        )
+        terms = METHOD.terms(made.config, step, {})
         cross = [losses.cross_entropy(z, source.label).mean() for z in (s.eeg_logits, s.eye_logits, s.fusion_logits)]
         assert terms.losses["classification"].item() == pytest.approx(
             (cross[0] / 4 + cross[1] / 4 + cross[2] / 2).item()

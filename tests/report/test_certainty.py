@@ -87,12 +87,3 @@ def test_coverage_table_keeps_every_interval_and_truth(study):
     assert "simulated" in table.caption
     figure = certainty.coverage_dots(study)
     assert [axes.get_title() for axes in figure.axes] == ["SEED: 12 × 3 × 15", "SEED-IV: 15 × 3 × 24"]
-
-
-def test_variance_splits_seeds_only_where_there_are_several(make):
-    results = make(datasets=("seed",))
-    several = certainty.variance_table(results, rule="last").frame
-    assert len(several) == 4
-    assert several["share"].sum() == pytest.approx(100)
-    one = certainty.variance_table(select(results, seed=0), rule="last").frame
-    assert one["component"].tolist() == ["people", "the rest: sessions within a person, seed, chance"]

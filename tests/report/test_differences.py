@@ -6,11 +6,11 @@ import pytest
 from scipy import stats
 
 from ufama.report.captions import counted, measured_on, rule_meanings
+from ufama.report.comparisons import sign_flip_p
 from ufama.report.differences import (
     against_baseline,
     interval,
     interval_meaning,
-    sign_flip_p,
     summed_up,
     unit_means,
 )
@@ -86,8 +86,14 @@ def test_interval_covers_the_truth_as_often_as_it_says():
 def test_sign_flips_by_hand():
     assert sign_flip_p(np.array([1.0, 2, 3, 4, 5])) == pytest.approx(2 / 32)  # all signs alike, either way
     assert sign_flip_p(np.zeros(6)) == 1
-    assert np.isnan(sign_flip_p(np.ones(4)))
     assert sign_flip_p(np.arange(1, 7)) == sign_flip_p(-np.arange(1, 7))
+
+
+@pytest.mark.parametrize(("people", "p"), [(4, np.nan), (5, 2 / 32)])
+def test_four_people_have_no_p(people, p):
+    made = table([("a", k, f"f{k}", 0, 0.5, 0.5) for k in range(people)])
+    pairs = made.assign(windows=0.1, trials=0.1)
+    assert summed_up(pairs, ["what"])["windows_p"][0] == pytest.approx(p, nan_ok=True)
 
 
 def test_captions_say_simulated_scale_and_counts(results):

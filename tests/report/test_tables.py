@@ -91,7 +91,7 @@ def test_simulated_and_real_runs_do_not_meet_in_one_table(make):
         name: pd.concat([getattr(part, name) for part in renamed], ignore_index=True)
         for name in ("runs", "history", "predictions")
     })  # fmt: skip
-    with pytest.raises(ValueError, match="one table shows one data_title; these results hold simulated SEED, SEED"):
+    with pytest.raises(ValueError, match="one data_title at a time, and the runs hold simulated SEED, SEED"):
         table4(mixed)
 
 

@@ -52,12 +52,19 @@ class Noise:
 
     def keep(self, layer: int, shape: torch.Size, rate: float) -> Tensor:
         """(R, ...) boolean mask of ``shape``, each element kept with probability 1 - ``rate``."""
+        return self._draw(layer, shape) >= round(rate * 2**32) - 2**31
+
+    def uniform(self, layer: int, shape: torch.Size) -> Tensor:
+        """(R, ...) float32 draws of ``shape``, uniform in (0, 1), of one named use (``layer``)."""
+        return (self._draw(layer, shape).to(torch.float32) + 2.0**31 + 0.5) / (2.0**32 + 512)
+
+    def _draw(self, layer: int, shape: torch.Size) -> Tensor:
+        """(R, ...) int32 of ``shape``, uniform over its whole range."""
         step = _mixed(_low_word(self.step * 0x9E3779B9))
         key = _mixed(_mixed(_low_word(self.seeds) ^ step) ^ _low_word(self.seeds >> 32))
         key = _mixed(key + layer * 0x2545F491)
         element = torch.arange(math.prod(shape[1:]), dtype=torch.int32, device=self.seeds.device)
-        draw = _mixed(_mixed(element)[None] + key[:, None])
-        return (draw >= round(rate * 2**32) - 2**31).view(shape)
+        return _mixed(_mixed(element)[None] + key[:, None]).view(shape)
 
 
 class StackedDropout(nn.Module):
@@ -101,6 +108,54 @@ class StackedLayerNorm(nn.Module):
         return torch.addcmul(self.shift.view(shape), functional.layer_norm(x, (width,)), self.gain.view(shape))
 
 
+class StackedBatchNorm(nn.Module):
+    """Batch normalisation of every run's windows by themselves: (R, N, D) -> same.
+
+    With noise (training) the batch's mean and biased variance, which also move the running ones by ``momentum``;
+    without (evaluation) the running ones.
+    """
+
+    def __init__(self, runs: int, width: int, momentum: float = 0.1, eps: float = 1e-5):
+        super().__init__()
+        self.gain = nn.Parameter(torch.empty(runs, width))
+        self.shift = nn.Parameter(torch.empty(runs, width))
+        self.register_buffer("running_mean", torch.zeros(runs, width))
+        self.register_buffer("running_variance", torch.ones(runs, width))
+        self.momentum, self.eps = momentum, eps
+
+    def forward(self, x: Tensor, noise: Noise | None) -> Tensor:
+        if noise is None:
+            mean, variance = self.running_mean, self.running_variance
+        else:
+            variance, mean = torch.var_mean(x, dim=1, correction=0)
+            windows = x.shape[1]
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, self.momentum)
+                self.running_variance.lerp_(variance * (windows / max(windows - 1, 1)), self.momentum)
+        normed = (x - mean[:, None]) * torch.rsqrt(variance + self.eps)[:, None]
+        return torch.addcmul(self.shift[:, None], normed, self.gain[:, None])
+
+
+class ReversedGradient(torch.autograd.Function):
+    """The identity whose gradient is multiplied by -strength: adversarial training in one step (DANN,
+    arXiv:1505.07818). Call `reversed_gradient`."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, strength: Tensor) -> Tensor:
+        ctx.save_for_backward(strength)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        (strength,) = ctx.saved_tensors
+        return -strength * gradient, None
+
+
+def reversed_gradient(x: Tensor, strength: Tensor) -> Tensor:
+    """``x`` as it is; on the way back its gradient times -``strength``, a () tensor."""
+    return ReversedGradient.apply(x, strength)
+
+
 class StackedAttention(nn.Module):
     """Multi-head attention softmax(Q K' / sqrt(d)) V, heads concatenated and projected, Eq. (2).
 
@@ -135,7 +190,7 @@ def initialise(network: nn.Module, seeds: list[int]) -> None:
     depend on its companions or on the order of the layers.
     """
     for name, module in network.named_modules():
-        if isinstance(module, StackedLayerNorm):
+        if isinstance(module, (StackedLayerNorm, StackedBatchNorm)):
             nn.init.ones_(module.gain)
             nn.init.zeros_(module.shift)
         elif isinstance(module, StackedLinear):

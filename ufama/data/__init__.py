@@ -7,7 +7,7 @@ from pathlib import Path
 from ufama import workspace as places
 from ufama.data.finding import EEG_FOLDERS, EegFolder, eeg_candidates
 from ufama.data.folds import Fold, folds, scaled
-from ufama.data.layout import LAYOUTS, DataError, Layout, layout
+from ufama.data.layout import LAYOUTS, ROOT_VARIABLES, DataError, Layout, layout
 from ufama.data.recordings import Progress, read_recordings
 from ufama.data.simulated_files import write_simulated
 from ufama.data.simulator import SETTINGS, SimulatorSettings, simulate
@@ -34,9 +34,6 @@ __all__ = [
     "write_simulated",
     "write_two_modality",
 ]
-
-ROOT_VARIABLES = {"seed": "UFAMA_SEED", "seed_iv": "UFAMA_SEED_IV"}
-"""Environment variables that name the folder of a licensed copy."""
 
 
 def open_dataset(

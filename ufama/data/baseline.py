@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ufama.data.folds import folds, scaled
+from ufama.data.calibration import SVM_SCALINGS, right_by_trial, svm_predictions
 from ufama.data.layout import DataError
 from ufama.data.windows import Windows
 
-FEATURES = ("a", "b", "both")
-SVM_SCALINGS = ("source_zscore", "subject_session_zscore", "subject_zscore")
-"""As in `ufama.data.folds.scaled`; subject_zscore: by mean and SD of all of a person's windows."""
+FEATURES = {"a": "eeg", "b": "eye", "both": "both"}
+"""A table's modalities, and the places they take."""
 
 
 def balanced_accuracy(label: np.ndarray, predicted: np.ndarray) -> float:
@@ -69,33 +68,14 @@ def svm_rows(
 
 
 def _scores(windows: Windows, protocol: str, features: str, scaling: str) -> list[tuple[float, float, float]]:
-    from sklearn.svm import SVC
-
-    common = None if scaling == "source_zscore" else _rescaled(windows, scaling)
     scores = []
-    for fold in folds(windows, protocol):
-        ready = scaled(windows, scaling, fold) if common is None else common
-        parts = {"a": [ready.eeg.reshape(len(ready), -1)], "b": [ready.eye]}
-        values = np.concatenate(parts["a"] + parts["b"] if features == "both" else parts[features], axis=1)
-        machine = SVC(C=1.0, class_weight="balanced").fit(values[fold.source], windows.label[fold.source])
-        label, predicted = windows.label[fold.target], machine.predict(values[fold.target])
-        trials = _trials(windows.select(fold.target), label == predicted)
-        scores.append((balanced_accuracy(label, predicted), float((label == predicted).mean()), trials))
+    for fold, _, predicted in svm_predictions(
+        windows, protocol, scaling, [FEATURES[features]], class_weight="balanced"
+    ):
+        label = windows.label[fold.target]
+        trials = right_by_trial(windows.select(fold.target), label == predicted) > 0.5
+        scores.append((balanced_accuracy(label, predicted), float((label == predicted).mean()), float(trials.mean())))
     return scores
-
-
-def _rescaled(windows: Windows, scaling: str) -> Windows:
-    if scaling != "subject_zscore":
-        return scaled(windows, scaling)
-    together = scaled(replace(windows, session=np.ones_like(windows.session)), "subject_session_zscore")
-    return replace(together, session=windows.session)
-
-
-def _trials(windows: Windows, right: np.ndarray) -> float:
-    """Share of trials most of whose windows are right."""
-    places = np.stack([windows.subject, windows.session, windows.trial], axis=1)
-    trial = np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
-    return float((np.bincount(trial, right) / np.bincount(trial) > 0.5).mean())
 
 
 def _permuted(windows: Windows) -> Windows:

@@ -5,15 +5,18 @@ The anchors are published accuracies on the real sets, of support vector machine
 eyes alone say less than the EEG and both together a little more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from ufama.data.folds import folds, scaled
+from ufama.data.folds import Fold, folds, scaled
 from ufama.data.layout import DataError
 from ufama.data.windows import Windows
 
 MODALITIES = ("eeg", "eye", "both")
+SVM_SCALINGS = ("source_zscore", "subject_session_zscore", "subject_zscore")
+"""As in `ufama.data.folds.scaled`; subject_zscore: by mean and SD of all of a person's windows."""
 
 SEED_ANCHORS = {"source_zscore": (0.45, 0.65), "subject_session_zscore": (0.75, 0.88)}
 """Where shallow classifiers on SEED's DE lie for an unseen person: without, and with scaling per person and session."""
@@ -39,7 +42,6 @@ def svm_anchors(
     folds, stride                           how many folds, and which windows
     """
     import pandas as pd
-    from sklearn.svm import SVC
 
     for modality in modalities:
         if modality not in MODALITIES:
@@ -47,18 +49,11 @@ def svm_anchors(
     thinned = windows.every(stride)
     rows = []
     for protocol in protocols:
-        splits = folds(thinned, protocol)
         for scaling in scalings:
-            fits_source = scaling == "source_zscore"
-            common = None if fits_source else scaled(thinned, scaling)
             measured = {modality: [] for modality in modalities}
-            for fold in splits:
-                ready = scaled(thinned, scaling, fold) if fits_source else common
-                for modality in modalities:
-                    features = _features(ready, modality)
-                    machine = SVC().fit(features[fold.source], thinned.label[fold.source])
-                    right = machine.predict(features[fold.target]) == thinned.label[fold.target]
-                    measured[modality].append((right.mean(), _by_trial(thinned.select(fold.target), right)))
+            for fold, modality, predicted in svm_predictions(thinned, protocol, scaling, modalities):
+                right = predicted == thinned.label[fold.target]
+                measured[modality].append((right.mean(), right_by_trial(thinned.select(fold.target), right)))
             for modality, results in measured.items():
                 accuracies = np.array([accuracy for accuracy, _ in results])
                 by_trial = np.concatenate([shares for _, shares in results])
@@ -79,13 +74,35 @@ def svm_anchors(
     return pd.DataFrame(rows)
 
 
-def _features(windows: Windows, modality: str) -> np.ndarray:
-    parts = {"eeg": [windows.eeg.reshape(len(windows), -1)], "eye": [windows.eye]}
-    return np.concatenate(parts["eeg"] + parts["eye"] if modality == "both" else parts[modality], axis=1)
+def svm_predictions(
+    windows: Windows,
+    protocol: str,
+    scaling: str,
+    modalities: Sequence[str],
+    *,
+    class_weight: str | None = None,
+) -> Iterator[tuple[Fold, str, np.ndarray]]:
+    """(fold, modality, predicted classes of its target) of a support vector machine (radial basis, scikit-learn's
+    defaults) trained on each fold's source; ``scaling`` is one of `SVM_SCALINGS` or of `ufama.data.folds.SCALINGS`."""
+    from sklearn.svm import SVC
+
+    common = None if scaling == "source_zscore" else _rescaled(windows, scaling)
+    for fold in folds(windows, protocol):
+        ready = scaled(windows, scaling, fold) if common is None else common
+        for modality in modalities:
+            features = ready.features(modality)
+            machine = SVC(class_weight=class_weight).fit(features[fold.source], windows.label[fold.source])
+            yield fold, modality, machine.predict(features[fold.target])
 
 
-def _by_trial(windows: Windows, right: np.ndarray) -> np.ndarray:
+def _rescaled(windows: Windows, scaling: str) -> Windows:
+    if scaling != "subject_zscore":
+        return scaled(windows, scaling)
+    together = scaled(replace(windows, session=np.ones_like(windows.session)), "subject_session_zscore")
+    return replace(together, session=windows.session)
+
+
+def right_by_trial(windows: Windows, right: np.ndarray) -> np.ndarray:
     """Share of right windows of each trial of each person."""
-    places = np.stack([windows.subject, windows.session, windows.trial], axis=1)
-    trial = np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
+    trial = windows.trial_ids()
     return np.bincount(trial, right) / np.bincount(trial)

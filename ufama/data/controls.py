@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ufama.data.layout import DataError
-from ufama.data.windows import Windows
+from ufama.data.windows import Windows, constant_in_trials
 
 CONTROLS = {
     "eye_constant_rows_removed": "Eye features that never change within a trial were removed.",
@@ -62,15 +62,8 @@ def _noise(values: np.ndarray, control: str) -> np.ndarray:
 
 def _trials(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     """The first window of each trial of each person, and each window's place among these trials."""
-    places = np.stack([windows.subject, windows.session, windows.trial], axis=1)
-    _, first, trial = np.unique(places, axis=0, return_index=True, return_inverse=True)
-    return first, trial.reshape(-1)
-
-
-def constant_in_trials(windows: Windows) -> np.ndarray:
-    """(eye features,) whether each never changes within a trial; such a feature tells the trials apart."""
-    first, trial = _trials(windows)
-    return (windows.eye == windows.eye[first][trial]).all(axis=0)
+    trial = windows.trial_ids()
+    return np.unique(trial, return_index=True)[1], trial
 
 
 def _without_constant_rows(windows: Windows) -> Windows:

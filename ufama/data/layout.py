@@ -284,6 +284,9 @@ SEED_IV = Layout(
 
 LAYOUTS = {"seed": SEED, "seed_iv": SEED_IV}
 
+ROOT_VARIABLES = {"seed": "UFAMA_SEED", "seed_iv": "UFAMA_SEED_IV"}
+"""Environment variables that name the folder of a licensed copy."""
+
 
 def layout(dataset: str) -> Layout:
     """The named layout. Raises DataError for a name that is not one."""

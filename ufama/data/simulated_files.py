@@ -2,13 +2,8 @@
 
 import hashlib
 import io
-import json
-import os
 import pickle
-import shutil
 import struct
-import tempfile
-import time
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -20,9 +15,10 @@ import numpy as np
 
 from ufama.data.finding import EEG_FOLDERS, EegFolder
 from ufama.data.layout import BANDS, SEED_TRAINING_TRIALS, DataError, Layout, checked_subjects, layout
-from ufama.data.recordings import MARKER, Progress
+from ufama.data.recordings import Progress
 from ufama.data.simulated_features import by_window_length, feature_kinds, power
 from ufama.data.simulator import SETTINGS, VERSION, SimulatorSettings, World, bad_modalities, fingerprint, one_thread
+from ufama.data.whole_folder import written_whole
 
 
 def write_simulated(
@@ -52,20 +48,12 @@ def write_simulated(
     identity = {"fingerprint": fingerprint(dataset, settings), "subjects": list(everybody if subjects else chosen)}
     if extra:
         identity["also"] = [wanted.name for wanted in extra]
-    if _holds(folder, identity):
-        return folder
-    _refuse_to_overwrite(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.building-", dir=folder.parent))
-    try:
+
+    def fill(building: Path) -> dict:
         digests = _write_files(World(dataset, settings), building, chosen, everybody, extra, progress)
-        (building / MARKER).write_text(json.dumps(_description(dataset, settings, digests) | identity, indent=1) + "\n")
-        building.chmod(0o755)
-        _move_into_place(building, folder, identity)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return folder
+        return _description(dataset, settings, digests) | identity
+
+    return written_whole(folder, identity, fill)
 
 
 def _extra_folders(dataset: str, also: Sequence[str]) -> list[EegFolder]:
@@ -77,51 +65,6 @@ def _extra_folders(dataset: str, also: Sequence[str]) -> list[EegFolder]:
             f"{', '.join(folder.name for folder in further) or 'nothing, the set is whole without'}."
         )
     return [folder for folder in further if folder.name in also]
-
-
-def _holds(folder: Path, identity: dict) -> bool:
-    """Whether the simulated set of this identity lies in ``folder``, perhaps with more folders."""
-    try:
-        found = json.loads((folder / MARKER).read_text())
-        also = set(found.get("also", ())) >= set(identity.get("also", ()))
-        return also and found.items() >= {name: value for name, value in identity.items() if name != "also"}.items()
-    except (OSError, ValueError, AttributeError, TypeError):
-        return False
-
-
-def _refuse_to_overwrite(folder: Path) -> None:
-    if folder.exists() and not (folder / MARKER).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(
-            f"{folder} is in the way: expected an empty place or an earlier simulated set with its {MARKER}. "
-            "Nothing was overwritten; choose another folder."
-        )
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed writer left beside ``folder`` more than an hour ago."""
-    for left in folder.parent.glob(f".{folder.name}.*-*"):
-        if left.is_dir() and time.time() - left.stat().st_mtime > 3600:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _move_into_place(building: Path, folder: Path, identity: dict) -> None:
-    """Rename; if another process was faster with the same set, keep its set; an outdated set is moved out first."""
-    for _ in range(10):
-        try:
-            os.rename(building, folder)
-            return
-        except OSError:
-            if _holds(folder, identity):
-                return
-            _refuse_to_overwrite(folder)
-        outdated = Path(tempfile.mkdtemp(prefix=f".{folder.name}.outdated-", dir=folder.parent))
-        try:
-            os.rename(folder, outdated / "set")
-        except FileNotFoundError:  # another process moved it out
-            pass
-        finally:
-            shutil.rmtree(outdated, ignore_errors=True)
-    raise DataError(f"{folder} could not be replaced: another process keeps writing there. Stop it and try again.")
 
 
 def _write_files(
@@ -219,11 +162,11 @@ def _write_eeg_folder(folder: EegFolder, world: World, root: Path, subject: int,
         for trial, rows in zip(facts.trials, facts.bounds(session), strict=True)
         for name, values in kinds.items()
     }
-    _write_mat(path, variables)
+    write_mat(path, variables)
     yield path
     label, note = path.with_name("label.mat"), path.with_name("readme.txt")
     if not label.is_file():
-        _write_mat(label, {"label": np.array([facts.labels[session - 1]], np.float64) - 1})
+        write_mat(label, {"label": np.array([facts.labels[session - 1]], np.float64) - 1})
         note.write_text(f"Simulated: {folder.name} in the layout of SEED. Nobody was recorded.\n")
         yield label
         yield note
@@ -233,7 +176,7 @@ _MAT_TEXT = b"MATLAB 5.0 MAT-file, simulated by ufama".ljust(116)
 """In place of SciPy's, which says when the file was written: equal sets are equal bytes."""
 
 
-def _write_mat(path: Path, variables: dict[str, np.ndarray]) -> None:
+def write_mat(path: Path, variables: dict[str, np.ndarray]) -> None:
     """A level-5 .mat with compressed variables: SciPy's bytes, compressed here at zlib level 1, which takes a fifth of
     the time of SciPy's fixed level 6 for a file a tenth larger."""
     from scipy.io import savemat
@@ -265,5 +208,5 @@ def _write_seed_iv(world: World, root: Path, subject: int, session: int) -> Iter
     for kind, variables in (("eeg_feature_smooth", eeg_variables), ("eye_feature_smooth", eye_variables)):
         path = root / kind / str(session) / f"{world.facts.stem(subject, session)}.mat"
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_mat(path, variables)
+        write_mat(path, variables)
         yield path

@@ -109,13 +109,13 @@ _SCALP_LENGTH = 0.4  # of the smooth random patterns, in head radii
 _BAND_CORRELATION = 0.5
 _STEP = 2.0**-10  # values are rounded to steps that float32 holds exactly, alike on every machine
 
-_REGIONS = {
+REGIONS = {
     "lateral temporal": ("FT7", "T7", "TP7", "FT8", "T8", "TP8"),
     "prefrontal": ("FP1", "FPZ", "FP2", "AF3", "AF4"),
     "parietal occipital": ("P3", "PZ", "P4", "PO3", "POZ", "PO4", "O1", "OZ", "O2"),
 }
 
-_EEG_RESPONSE = {
+EEG_RESPONSE = {
     "negative": {("parietal occipital", "delta"): 1.0, ("prefrontal", "gamma"): 1.0},
     "neutral": {("parietal occipital", "alpha"): 1.0},
     "positive": {("lateral temporal", "beta"): 1.0, ("lateral temporal", "gamma"): 1.0},
@@ -134,8 +134,8 @@ _EEG_TOPOGRAPHY = {
     ("lateral temporal", "gamma"): 1.0,
 }
 
-_EYE_FACTORS = ("pupil", "unrest", "dispersion", "fixation", "saccade", "blink")
-_EYE_RESPONSE = {
+EYE_FACTORS = ("pupil", "unrest", "dispersion", "fixation", "saccade", "blink")
+EYE_RESPONSE = {
     "negative": (0.8, 0.2, -0.4, 0.4, -0.3, -0.3),
     "neutral": (-0.9, -0.4, 0.2, -0.4, 0.0, 0.5),
     "positive": (0.3, 0.5, 0.4, 0.0, 0.7, 0.0),
@@ -209,7 +209,7 @@ def _scalp_pattern(parts: dict[tuple[str, str], float]) -> np.ndarray:
     pattern = np.zeros((len(CHANNELS), len(BANDS)))
     kernel = _scalp_kernel()
     for (region, band), height in parts.items():
-        bump = kernel[:, [CHANNELS.index(channel) for channel in _REGIONS[region]]].sum(axis=1)
+        bump = kernel[:, [CHANNELS.index(channel) for channel in REGIONS[region]]].sum(axis=1)
         pattern[:, BANDS.index(band)] += height * bump / bump.max()
     return pattern
 
@@ -230,15 +230,15 @@ class _Space:
 def _eeg_space(facts: Layout) -> _Space:
     scalp = np.linalg.cholesky(_scalp_kernel() + 1e-6 * np.eye(len(CHANNELS)))
     bands = np.linalg.cholesky(np.full((5, 5), _BAND_CORRELATION) + (1 - _BAND_CORRELATION) * np.eye(5))
-    patterns = np.stack([_scalp_pattern(_EEG_RESPONSE[name]) for name in facts.class_names])
+    patterns = np.stack([_scalp_pattern(EEG_RESPONSE[name]) for name in facts.class_names])
     return _Space(patterns.reshape(len(patterns), -1), np.kron(scalp, bands).T)
 
 
 def _eye_space(facts: Layout) -> _Space:
     columns = eye_columns(facts)
-    loadings = np.array([[_EYE_FEATURES[name][2].get(factor, 0.0) for name in columns] for factor in _EYE_FACTORS])
+    loadings = np.array([[_EYE_FEATURES[name][2].get(factor, 0.0) for name in columns] for factor in EYE_FACTORS])
     loadings /= np.linalg.norm(loadings, axis=0)
-    patterns = np.array([_EYE_RESPONSE[name] for name in facts.class_names]) @ loadings
+    patterns = np.array([EYE_RESPONSE[name] for name in facts.class_names]) @ loadings
     return _Space(patterns, np.vstack([np.sqrt(0.8) * loadings, np.sqrt(0.2) * np.eye(len(columns))]))
 
 

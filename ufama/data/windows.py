@@ -99,14 +99,29 @@ class Windows:
         """Every ``stride``-th window of each trial, from its first: neighbours of a smoothed trial are nearly equal."""
         return self if stride == 1 else self.select(self.window % stride == 0)
 
+    def trial_ids(self) -> np.ndarray:
+        """(n,) 0-based number of each window's trial, counted over people, their sessions and the trials in these."""
+        places = np.stack([self.subject, self.session, self.trial], axis=1)
+        return np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
+
+    def features(self, modality: str) -> np.ndarray:
+        """(n, width) all features of "eeg", "eye", or "both" side by side: what a plain classifier sees."""
+        parts = {"eeg": [self.eeg.reshape(len(self), -1)], "eye": [self.eye]}
+        parts["both"] = parts["eeg"] + parts["eye"]
+        return np.concatenate(parts[modality], axis=1)
+
+
+def constant_in_trials(windows: Windows) -> np.ndarray:
+    """(eye features,) whether each is constant in every trial of several windows; such a feature tells trials apart."""
+    trial = windows.trial_ids()
+    _, first, count = np.unique(trial, return_index=True, return_counts=True)
+    several = count[trial] > 1
+    return (windows.eye == windows.eye[first[trial]])[several].all(axis=0) & several.any()
+
 
 def constants_marked(windows: Windows) -> Windows:
-    """The same windows; their card names the eye features that are constant in every trial of several windows."""
-    places = np.stack([windows.subject, windows.session, windows.trial], axis=1)
-    _, first, trial, count = np.unique(places, axis=0, return_index=True, return_inverse=True, return_counts=True)
-    trial = trial.reshape(-1)
-    several = count[trial] > 1
-    constant = (windows.eye == windows.eye[first[trial]])[several].all(axis=0) & several.any()
+    """The same windows; their card names the eye features that are constant in trials."""
+    constant = constant_in_trials(windows)
     names = tuple(name for name, same in zip(windows.card.eye_features, constant, strict=True) if same)
     return replace(windows, card=replace(windows.card, constant_eye_features=names))
 

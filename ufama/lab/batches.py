@@ -19,6 +19,7 @@ class SourceBatch(NamedTuple):
     eeg: Tensor  # (R, B, tokens, features)
     eye: Tensor  # (R, B, features)
     label: Tensor  # (R, B) int64
+    domain: Tensor  # (R, B) int64: which of the run's source recordings, 0-based
 
 
 class TargetBatch(NamedTuple):
@@ -43,6 +44,7 @@ class Part:
     test: np.ndarray
     validation: np.ndarray
     held_out_trials: tuple[int, ...]
+    source_domains: int  # recordings (one person in one session) in the source
 
     def steps(self, training: TrainingConfig) -> int:
         """Steps of one epoch: the shorter domain's whole batches, or the source's, at most ``steps_per_epoch``."""
@@ -83,6 +85,7 @@ def part(windows: Windows, fold: Fold, training: TrainingConfig, seed: int) -> P
         test=fold.target,
         validation=fold.source[validates],
         held_out_trials=held_out_trials,
+        source_domains=len(np.unique(np.stack([windows.subject[source], windows.session[source]], 1), axis=0)),
     )
 
 
@@ -110,14 +113,34 @@ def epoch_order(rows: int, needed: int, seed: int, *names: object) -> np.ndarray
     return np.concatenate(passes)[:needed]
 
 
+def context_rows(windows: Windows, context: int) -> np.ndarray:
+    """(n, context) rows: each window last, before it those that precede it in its trial, the first one repeated."""
+    order = np.lexsort((windows.window, windows.trial_ids()))
+    trial = windows.trial_ids()[order]
+    first = np.maximum.accumulate(np.where(np.r_[True, trial[1:] != trial[:-1]], np.arange(len(order)), 0))
+    back = np.arange(context - 1, -1, -1)
+    rows = np.empty((len(order), context), dtype=np.int64)
+    rows[order] = order[np.maximum(np.arange(len(order))[:, None] - back, first[:, None])]
+    return rows
+
+
+def _recording_numbers(windows: Windows, source: np.ndarray) -> np.ndarray:
+    """(n,) the 0-based number of each source window's recording among the source's; 0 elsewhere."""
+    recording = np.unique(np.stack([windows.subject, windows.session], 1), axis=0, return_inverse=True)[1].reshape(-1)
+    numbers = np.zeros(len(recording), dtype=np.int64)
+    numbers[source] = np.unique(recording[source], return_inverse=True)[1]
+    return numbers
+
+
 class StackBatches:
     """All windows on the device, and each run's batches drawn from its own seed.
 
     windows   scaled windows, shared by the runs of the stack
     parts     one per run; every run must have the same number of steps per epoch
     seeds     one per run
+    context   windows that one input holds: itself and those before it in its trial
 
-    ``trial`` is an id for each window's trial, (n,).
+    ``trial`` is an id for each window's trial, (n,); ``source_domains`` the recordings in every run's source.
     """
 
     def __init__(
@@ -127,11 +150,16 @@ class StackBatches:
         seeds: list[int],
         training: TrainingConfig,
         device: torch.device,
+        context: int = 1,
     ):
         counts = {part.steps(training) for part in parts}
         if len(counts) != 1:
             raise ValueError(f"runs of one stack need equal steps per epoch, got {sorted(counts)}.")
         (self.steps,) = counts
+        sources = {part.source_domains for part in parts}
+        if len(sources) != 1:
+            raise ValueError(f"runs of one stack need equally many source recordings, got {sorted(sources)}.")
+        (self.source_domains,) = sources
         if self.steps == 0:
             smallest = min(min(len(part.source), len(part.target)) for part in parts)
             raise ValueError(
@@ -142,8 +170,10 @@ class StackBatches:
         self.eeg = torch.as_tensor(windows.eeg, dtype=dtype, device=device)
         self.eye = torch.as_tensor(windows.eye, dtype=dtype, device=device)
         self.source_label = torch.as_tensor(windows.label, device=device)
-        places = np.stack([windows.subject, windows.session, windows.trial], axis=1)
-        self.trial = np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
+        self.trial = windows.trial_ids()
+        self._context = None if context == 1 else torch.as_tensor(context_rows(windows, context), device=device)
+        domain = np.stack([_recording_numbers(windows, part.source) for part in parts])
+        self._domain = torch.as_tensor(domain, device=device)
         self.parts, self.seeds, self.size, self.device = parts, seeds, training.batch_size, device
 
     def draw_epoch(self, epoch: int) -> None:
@@ -163,9 +193,14 @@ class StackBatches:
         """The epoch's batch ``number`` for every run."""
         source, target = self._source[:, number], self._target_window[:, number]
         return (
-            SourceBatch(self.eeg[source], self.eye[source], self.source_label[source]),
-            TargetBatch(self.eeg[target], self.eye[target], self._target[:, number]),
+            SourceBatch(*self._features(source), self.source_label[source], self._domain.gather(1, source)),
+            TargetBatch(*self._features(target), self._target[:, number]),
         )
+
+    def _features(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """(eeg, eye) of the windows (R, B), each with its context where there is one."""
+        rows = rows if self._context is None else self._context[rows]
+        return self.eeg[rows], self.eye[rows]
 
     def chunks(self, rows: list[np.ndarray], size: int = 128):
         """Yield (eeg, eye) of ``rows[r]`` for every run, ``size`` at a time.
@@ -176,4 +211,4 @@ class StackBatches:
         padded = np.stack([np.pad(own, (0, longest - len(own)), mode="edge") for own in rows])
         for start in range(0, longest, size):
             index = torch.as_tensor(padded[:, start : start + size], device=self.device)
-            yield self.eeg[index], self.eye[index]
+            yield self._features(index)

@@ -23,8 +23,8 @@ from ufama.data.windows import Windows
 from ufama.lab.batches import Part, part
 from ufama.lab.records import record_of
 from ufama.lab.runs import Results, RunRecord, RunStore, published_folder, read_published
-from ufama.lab.training import Trainer, train
-from ufama.methods import method
+from ufama.lab.training import Trained, Trainer, train, train_fitted
+from ufama.methods import Fitted, Method, is_fitted, method
 
 CPU_STACK, GPU_STACK = 4, 64
 """Runs of a stack where none is asked for: a CPU gains little from more, a GPU is not full with fewer."""
@@ -70,6 +70,7 @@ def _prepared(request: DataRequest, stride: int, scaling: str) -> tuple[Windows,
 class Experiment:
     """A block of the grid: every variant x fold x seed of one method, preset, data set and protocol.
 
+    variants     of the method's ablation; None: the whole method
     fold_names   None: all folds of the protocol
     changes      switches of the method's configuration that differ from the preset
     keep_windows all windows at any scale: for recordings whose neighbouring windows are not nearly equal
@@ -81,7 +82,7 @@ class Experiment:
     seeds: tuple[int, ...] = (0,)
     method: str = "ufama"
     preset: str = "paper"
-    variants: tuple[str, ...] = ("M6",)
+    variants: tuple[str, ...] | None = None
     fold_names: tuple[str, ...] | None = None
     changes: dict = field(default_factory=dict)
     training: TrainingConfig = field(default_factory=TrainingConfig)
@@ -96,7 +97,7 @@ class Experiment:
             if name not in known:
                 raise ConfigError(f"{self.protocol} has no fold {name!r}; it has {', '.join(known)}.")
         runs = []
-        for variant in self.variants:
+        for variant in self.variants or chosen.variants[-1:]:
             config = chosen.preset(self.preset, dataset=self.data.name, variant=variant).but(**self.changes)
             config, training = size.apply(config, self.training)
             if self.keep_windows:
@@ -149,10 +150,11 @@ def stacks(experiments: Iterable[Experiment], stack_size: int) -> list[Stack]:
             if name in seen:
                 continue
             seen.add(name)
-            steps = _part(experiment.data, config)[1].steps(config.training)
+            own = _part(experiment.data, config)[1]
+            size = (own.steps(config.training), own.source_domains)
             alone = (config.fold, config.seed) if _fits_fold(config.training) else None
             key = (experiment.data, config.protocol, config.method, config.method_config, config.training)
-            alike[(*key, config.preset, config.variant, config.scale, steps, alone)].append((config, name))
+            alike[(*key, config.preset, config.variant, config.scale, size, alone)].append((config, name))
     return [
         Stack(data=key[0], runs=tuple(config for config, _ in some), digests=tuple(name for _, name in some))
         for key, members in alike.items()
@@ -197,16 +199,7 @@ def train_stack(stack: Stack, device: str = "cpu") -> list[RunRecord]:
     if torch.device(device).type == "cpu":
         torch.set_num_threads(1)
     try:
-        trainer = Trainer(
-            chosen,
-            first.method_config,
-            first.training,
-            prepared,
-            [own for _, own in found],
-            [config.seed for config in stack.runs],
-            device,
-        )
-        trained = train(trainer, windows.label, oracle_label=windows.label)
+        trained = _trained_runs(chosen, stack.runs, prepared, [own for _, own in found], device)
         used = torch.get_num_threads()
     finally:
         torch.set_num_threads(threads)
@@ -220,12 +213,26 @@ def train_stack(stack: Stack, device: str = "cpu") -> list[RunRecord]:
             own,
             result,
             windows,
-            trainer.batches.steps,
+            own.steps(first.training),
             device,
             used,
         )
         for (fold, own), config, name, result in zip(found, stack.runs, stack.digests, trained, strict=True)
     ]
+
+
+def _trained_runs(
+    chosen: Method | Fitted, runs: tuple[RunConfig, ...], windows: Windows, parts: list[Part], device: str
+) -> list[Trained]:
+    """What the runs of one stack leave behind; a method without steps is fitted to one after the other."""
+    config, training = runs[0].method_config, runs[0].training
+    if is_fitted(chosen):
+        return [
+            train_fitted(chosen, config, training, windows, own, run.seed, oracle_label=windows.label)
+            for run, own in zip(runs, parts, strict=True)
+        ]
+    trainer = Trainer(chosen, config, training, windows, parts, [run.seed for run in runs], device)
+    return train(trainer, windows.label, oracle_label=windows.label)
 
 
 def published_folders() -> dict[Path, frozenset[str]]:

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from ufama.config import TARGET_ACCESS, VARIANTS, TrainingConfig
-from ufama.data.controls import CONTROLS, constant_in_trials
+from ufama.data.controls import CONTROLS
 from ufama.data.folds import folds
+from ufama.data.windows import constant_in_trials
 from ufama.lab.campaign import DataRequest, Experiment
 
 EVERY_FOLD = "paper"

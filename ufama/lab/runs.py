@@ -173,6 +173,15 @@ def publish(
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def how_made(runs: pd.DataFrame) -> dict:
+    """What every provenance says of its runs."""
+    told = ("scale", "preset", "seeds", "device", "commit", "torch")
+    columns = runs.rename(columns={"seed": "seeds"}).assign(commit=runs.commit.fillna("unknown"))
+    return {name: sorted(columns[name].unique().tolist()) for name in told} | {
+        "core_hours": round(float((runs.wall_seconds * runs.threads).sum()) / 3600, 3)
+    }
+
+
 def read_published(folder: Path) -> Results:
     """The published results of one folder, as `publish` wrote them."""
     tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("runs", *TABLES)}

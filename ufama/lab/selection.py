@@ -18,16 +18,6 @@ WATCHED = {
 """The column of the history that each rule maximises over the evaluated epochs."""
 
 
-def prefers(rule: str, score: float, standing: float) -> bool:
-    """Whether a rule takes an epoch of this score over an earlier one.
-
-    oracle        the first epoch of the highest target accuracy: reads test labels (published convention)
-    any other     the newest epoch of the highest score: last of the epoch number, source_validation of the accuracy
-                  on held-out source subjects, a criterion of itself
-    """
-    return score > standing if rule == "oracle" else score >= standing
-
-
 @dataclass
 class Choice:
     """One rule's standing choice for one run."""
@@ -37,9 +27,15 @@ class Choice:
     epoch: int = -1
     probabilities: np.ndarray | None = field(default=None, repr=False)
 
-    def offer(self, epoch: int, score: float, probabilities: np.ndarray) -> None:
-        """Take the epoch if the rule prefers it."""
-        if prefers(self.rule, score, self.score):
+    def offer(self, epoch: int, score: float, probabilities: np.ndarray | None = None) -> None:
+        """Take the epoch if the rule prefers it.
+
+        oracle       the first epoch of the highest target accuracy: reads test labels (published convention)
+        any other    the newest epoch of the highest score: last of the epoch number, source_validation of the accuracy
+                     on held-out source subjects, a criterion of itself
+        """
+        better = score > self.score if self.rule == "oracle" else score >= self.score
+        if better:
             self.score, self.epoch, self.probabilities = score, epoch, probabilities
 
 
@@ -59,9 +55,11 @@ def chosen_epochs(history: pd.DataFrame) -> pd.DataFrame:
     evaluated = history[history["target_accuracy"].notna()]
     for digest, own in evaluated.groupby("digest", sort=False):
         for rule, column in WATCHED.items():
-            scores = own[column].to_numpy(float) if column in own else np.full(len(own), np.nan)
-            if np.isnan(scores).all():
-                continue
-            at = np.flatnonzero(scores == np.nanmax(scores))
-            found.append((digest, rule, int(own["epoch"].iloc[at[0] if rule == "oracle" else at[-1]])))
+            choice = Choice(rule)
+            scores = own[column] if column in own else np.full(len(own), np.nan)
+            for epoch, score in zip(own["epoch"], scores, strict=True):
+                if not np.isnan(score):
+                    choice.offer(int(epoch), float(score))
+            if choice.epoch >= 0:
+                found.append((digest, rule, choice.epoch))
     return pd.DataFrame(found, columns=["digest", "rule", "epoch"])

@@ -16,7 +16,7 @@ from ufama.lab.batches import Part, SourceBatch, StackBatches, TargetBatch
 from ufama.lab.criteria import criteria
 from ufama.lab.scores import accuracy, trial_accuracy
 from ufama.lab.selection import Choice, choices
-from ufama.methods import Method, Step
+from ufama.methods import Fitted, Method, Recordings, Step, Task
 
 EMBEDDED = 200  # windows of either domain whose fused features a trained run keeps
 
@@ -59,12 +59,12 @@ class Trainer:
     ):
         self.method, self.config, self.training = method, config, training
         self.device = torch.device(device)
-        self.batches = StackBatches(windows, parts, seeds, training, self.device)
+        self.batches = StackBatches(windows, parts, seeds, training, self.device, method.context(config))
         dtype = self.batches.eeg.dtype
-        self.network = method.build(config, windows.card, seeds).to(self.device, dtype)
+        task = Task(windows.card, self.batches.source_domains, max(len(part.target) for part in parts))
+        self.network = method.build(config, task, seeds).to(self.device, dtype)
         self.optimiser = torch.optim.Adam(method.trained(config, self.network), lr=training.learning_rate, fused=True)
-        longest = max(len(part.target) for part in parts)
-        state = method.initial_state(config, len(seeds), longest)
+        state = method.initial_state(config, task, len(seeds))
         self.state = {name: value.to(self.device, dtype) for name, value in state.items()}
         words = [derived_seed(seed, "dropout") for seed in seeds]
         self.noise_seeds = torch.tensor(words, device=self.device)
@@ -72,21 +72,24 @@ class Trainer:
 
     def step(self, source: SourceBatch, target: TargetBatch, epoch: Tensor):
         """One optimisation step of every run; returns its terms."""
+        noise = Noise(self.noise_seeds, self.steps_done)
         outputs = self.network(
-            torch.cat([source.eeg, target.eeg], dim=1),
-            torch.cat([source.eye, target.eye], dim=1),
-            Noise(self.noise_seeds, self.steps_done),
+            torch.cat([source.eeg, target.eeg], dim=1), torch.cat([source.eye, target.eye], dim=1), noise
         )
         source_outputs, target_outputs = outputs.split(source.label.shape[1])
         terms = self.method.terms(
             self.config,
             Step(
-                source_outputs,
-                source.label,
-                target_outputs,
-                target.row,
-                epoch,
-                lambda: self._evaluated(target),
+                network=self.network,
+                noise=noise,
+                source=source_outputs,
+                source_label=source.label,
+                source_domain=source.domain,
+                target=target_outputs,
+                target_row=target.row,
+                epoch=epoch,
+                progress=epoch / self.training.epochs,
+                evaluate_target=lambda: self._evaluated(target),
             ),
             self.state,
         )
@@ -186,6 +189,48 @@ def train(
         )
         for run in range(len(parts))
     ]
+
+
+def train_fitted(
+    chosen: Fitted,
+    config: Checked,
+    training: TrainingConfig,
+    windows: Windows,
+    own: Part,
+    seed: int,
+    oracle_label: np.ndarray | None = None,
+) -> Trained:
+    """Fit a method that has no steps. Its one result stands for the last epoch, under every rule.
+
+    windows        scaled; their labels are read at source and validation rows only
+    oracle_label   as in `train`
+    """
+    start = time.perf_counter()
+
+    def at(rows: np.ndarray) -> Recordings:
+        return Recordings(*[getattr(windows, name)[rows] for name in Recordings._fields])
+
+    predictor = chosen.fit(config, windows.card, at(own.source), windows.label[own.source], at(own.target), seed)
+    test = predictor(at(own.test))
+    logged = {}
+    if oracle_label is not None:
+        logged["target_accuracy"] = accuracy(test, oracle_label[own.test])
+        logged["target_trial_accuracy"] = trial_accuracy(test, oracle_label[own.test], windows.trial_ids()[own.test])
+    if len(own.validation):
+        logged["validation_accuracy"] = accuracy(predictor(at(own.validation)), windows.label[own.validation])
+    last = training.epochs - 1
+    scores = {"last": float(last), "oracle": logged.get("target_accuracy")}
+    chosen_epoch = choices(has_oracle=oracle_label is not None, has_validation=len(own.validation) > 0)
+    for rule, choice in chosen_epoch.items():
+        choice.offer(last, scores.get(rule, logged.get("validation_accuracy")), test)
+    none = np.empty(0, dtype=np.int64)
+    return Trained(
+        history={name: np.r_[np.full(last, np.nan), value] for name, value in logged.items()},
+        choices=chosen_epoch,
+        fused=dict.fromkeys(("source", "target"), np.empty((0, 0))),
+        fused_rows=dict.fromkeys(("source", "target"), none),
+        wall_seconds=time.perf_counter() - start,
+    )
 
 
 def _known(trainer: Trainer, test: Evaluated, rows: np.ndarray, label: np.ndarray) -> dict[str, float]:

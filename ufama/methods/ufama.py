@@ -10,8 +10,7 @@ from ufama.core.mmd import ESTIMATORS
 from ufama.core.network import Network, NetworkOutputs
 from ufama.core.objective import Terms, branch_mean, consistency_weight, mmd_weight
 from ufama.core.screening import gate_open, remember, screen
-from ufama.data.windows import DataCard
-from ufama.methods import Step
+from ufama.methods import Step, Task
 
 EEG, EYE, FUSION = 0, 1, 2
 
@@ -20,13 +19,22 @@ class Ufama:
     """The method of the paper; every open or diverging decision is a switch of `UfamaConfig`."""
 
     name = "ufama"
+    title = "UF-AMA"
     version = 1
     source = "arXiv:2606.00170"
+    inputs = "eeg + eye"
+    presets = settings.PRESETS
+    variants = settings.VARIANTS
+    checked_against = "slow twins of every equation, by-hand examples"
 
     def preset(self, name: str, *, dataset: str, variant: str) -> UfamaConfig:
         return settings.variant(settings.preset(name, dataset=dataset), variant)
 
-    def build(self, config: UfamaConfig, card: DataCard, seeds: list[int]) -> Network:
+    def context(self, config: UfamaConfig) -> int:
+        return 1
+
+    def build(self, config: UfamaConfig, task: Task, seeds: list[int]) -> Network:
+        card = task.card
         return Network(
             config,
             eeg_tokens=len(card.eeg_tokens),
@@ -42,9 +50,9 @@ class Ufama:
         frozen = {id(parameter) for parameter in network.heads().parameters()}
         return [parameter for parameter in network.parameters() if id(parameter) not in frozen]
 
-    def initial_state(self, config: UfamaConfig, runs: int, target_windows: int) -> dict[str, Tensor]:
+    def initial_state(self, config: UfamaConfig, task: Task, runs: int) -> dict[str, Tensor]:
         if config.screening_pool == "target":
-            return {"remembered_confidence": torch.full((runs, target_windows, 2), -1.0)}
+            return {"remembered_confidence": torch.full((runs, task.target_windows, 2), -1.0)}
         return {}
 
     def predict(self, outputs: NetworkOutputs) -> Tensor:

@@ -6,19 +6,7 @@ import pandas as pd
 
 from ufama.report.evaluation import UNITS
 from ufama.report.table import Column
-from ufama.report.tables import RULE_MEANINGS, RULE_TITLES
-
-CRITERION_TITLES = {
-    "entropy": "entropy",
-    "information_maximisation": "information maximisation",
-    "bnm": "BNM",
-    "snd": "SND",
-    "dev": "DEV",
-    "cluster_agreement": "cluster agreement",
-}
-ALL_RULE_TITLES = RULE_TITLES | CRITERION_TITLES
-CRITERION_MEANING = "entropy to cluster agreement = the epoch that this label-free criterion prefers"
-
+from ufama.report.titles import CRITERION_MEANING, CRITERION_TITLES, RULE_MEANINGS
 
 HONEST_RULES = ("last", "source_validation")
 """The rules that read no label of the target."""
@@ -53,8 +41,8 @@ def measured_on(runs: pd.DataFrame, *, preset: bool = True) -> str:
     )
 
 
-def counted(runs: pd.DataFrame, by: Iterable[str] = ()) -> str:
-    """'n = 45 runs (9 folds × 5 seeds; seeds 0 to 4)', of each group of ``by``: every different count is named."""
+def counts(runs: pd.DataFrame, by: Iterable[str] = ()) -> str:
+    """'n = 45 runs (9 folds × 5 seeds)', of each group of ``by``: every different count is named."""
     by = list(by)
     groups = [group for _, group in runs.groupby(by, sort=False, dropna=False)] if by else [runs]
     said = dict.fromkeys(
@@ -62,12 +50,13 @@ def counted(runs: pd.DataFrame, by: Iterable[str] = ()) -> str:
         f"{_plural(group['seed'].nunique(), 'seed')})"
         for group in groups
     )
-    seeds = ", ".join(map(str, sorted(runs["seed"].unique().tolist())))
-    return (
-        f"n = {' or '.join(said)}; seeds {seeds}"
-        if runs["seed"].nunique() > 1
-        else (f"n = {' or '.join(said)}; seed {seeds}")
-    )
+    return f"n = {' or '.join(said)}"
+
+
+def counted(runs: pd.DataFrame, by: Iterable[str] = ()) -> str:
+    """`counts`, and which seeds: 'n = 45 runs (9 folds × 5 seeds); seeds 0, 1, 2, 3, 4'."""
+    seeds = sorted(runs["seed"].unique().tolist())
+    return f"{counts(runs, by)}; {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
 
 
 def n_runs(count: int, *, each: bool = False) -> str:
@@ -105,13 +94,18 @@ def percent_columns(unit: str) -> list[Column]:
     ]
 
 
+def interval_columns(prefix: str, kind: str, title: str, decimals: int = 2) -> list[Column]:
+    """A mean and its 95 % interval below ``title``: the columns {prefix}_{kind}, {prefix}_low_{kind}, .._high_.."""
+    return [
+        Column(f"{prefix}_{kind}", "mean", "measured", title, decimals),
+        Column(f"{prefix}_low_{kind}", "95 % from", "measured", title, decimals),
+        Column(f"{prefix}_high_{kind}", "to", "measured", title, decimals),
+    ]
+
+
 def point_columns(unit: str, title: str) -> list[Column]:
     """The columns of `differences.summed_up` for windows or trials, below ``title``."""
-    return [
-        Column(f"{unit}_points", "mean", "measured", title, 2),
-        Column(f"{unit}_low_points", "95 % from", "measured", title, 2),
-        Column(f"{unit}_high_points", "to", "measured", title, 2),
-    ]
+    return interval_columns(unit, "points", title)
 
 
 def spreads(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""How sure the measured accuracies are, as tables and figures: intervals, their coverage, tests, power, variance."""
+"""How sure the measured accuracies are, as tables and figures: intervals, their coverage, tests, power."""
 
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,7 @@ from ufama.report.statistics import (
 )
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.tables import DATASET_TITLES, RULE_TITLES, VARIANT_TITLES
-from ufama.report.variance import variance_components
+from ufama.report.titles import DATASET_TITLES, RULE_TITLES, VARIANT_TITLES
 
 if TYPE_CHECKING:
     from ufama.lab.runs import Results
@@ -371,45 +370,3 @@ def detectable_lines(power: float = 0.8) -> Figure:
     made.legend(loc="outside lower center", ncols=2)
     headline(made, f"Paired t over people, power {power:g}, level 0.05: what can be found")
     return made
-
-
-# --- variance --------------------------------------------------------------------------------------------------------
-
-
-def variance_table(results: "Results", *, rule: str, unit: str = "trials") -> Table:
-    """Where the variance of the cross-subject accuracies lies; with one seed, people and the rest only."""
-    results = select(results, protocol="cross_subject")
-    runs = results.runs
-    several = runs["seed"].nunique() > 1
-    factors = ("subject", "session", "seed") if several else ("subject",)
-    found = variance_components(_scores(results, rule), value=f"accuracy_{unit}", factors=factors)
-    titles = {
-        "subject": "people",
-        "session within subject": "sessions within a person",
-        "seed": "seed, alike in all folds",
-        "residual": "seed, within one fold" if several else "the rest: sessions within a person, seed, chance",
-    }
-    order = [name for name in titles if name in set(found["component"])]
-    found = found.set_index("component").loc[order].reset_index()
-    frame = pd.DataFrame(
-        {
-            "component": found["component"].map(titles),
-            "levels": found["levels"],
-            "variance": found["variance"] * 1e4,
-            "sd": found["sd"] * 100,
-            "share": found["share"] * 100,
-        }
-    )
-    columns = (
-        Column("component", "component", "key"),
-        Column("levels", "levels", "measured"),
-        Column("variance", "estimate (points²)", "measured", "variance", 2),
-        Column("share", "share (%)", "measured", "variance", 1),
-        Column("sd", "SD (points)", "measured", decimals=2),
-    )
-    caption = (
-        f"Where the variance of the accuracy over {unit} lies. {measured_on(runs)}, cross-subject; {counted(runs)}. "
-        f"Analysis of variance, random effects; a negative estimate counts as 0 in SD and share. Selection rule: "
-        f"{rule_meanings([rule])}."
-    )
-    return Table("variance", frame[[c.name for c in columns]], columns, caption, origin(runs, [rule]))

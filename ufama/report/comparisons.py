@@ -97,7 +97,7 @@ def differences_test(differences: Sequence[float], *, level: float = 0.95, seed:
         ranks = stats.rankdata(np.abs(moved)) * np.sign(moved)
         rank_biserial = float(ranks.sum() / np.abs(ranks).sum())
         rank_low, rank_high = _rank_biserial_interval(rank_biserial, len(moved), level)
-        p_sign_flip, p_wilcoxon = _sign_flip_p(d, seed), _sign_flip_p(ranks, seed)
+        p_sign_flip, p_wilcoxon = sign_flip_p(d, seed), sign_flip_p(ranks, seed)
     return PairedTest(
         n=n, mean_difference=float(mean), ci_low=float(low), ci_high=float(high), sd_sample=float(sd),
         dz=float(dz), dz_low=float(dz_low), dz_high=float(dz_high),
@@ -106,12 +106,15 @@ def differences_test(differences: Sequence[float], *, level: float = 0.95, seed:
     )  # fmt: skip
 
 
-def _sign_flip_p(values: np.ndarray, seed: int) -> float:
-    """How often a sum with random signs is as far from 0 as the one at hand."""
+def sign_flip_p(values: Sequence[float], seed: int = 0) -> float:
+    """Two-sided p of a sum of 0: how often random signs bring the sum as far from 0 as the one at hand.
+
+    All 2^n signs up to n = 15, as many random ones (``seed``) above. Equal values tie despite their last bits.
+    """
     from scipy.stats import permutation_test
 
     return permutation_test(
-        (values,),
+        (np.round(np.asarray(values, float), 9),),
         lambda x, axis: x.sum(axis=axis),
         permutation_type="samples",
         vectorized=True,

@@ -14,6 +14,7 @@ from ufama.report.captions import (
     HONEST_RULES,
     counted,
     in_order,
+    interval_columns,
     measured_on,
     n_runs,
     origin,
@@ -27,7 +28,7 @@ from ufama.report.evaluation import UNITS, accuracy, accuracy_per_recording
 from ufama.report.stimuli import protocol_facts, relabelling_ceiling
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.tables import PROTOCOL_TITLES, RULE_TITLES, SPREAD_MEANING, VARIANT_TITLES
+from ufama.report.titles import PROTOCOL_TITLES, RULE_TITLES, SPREAD_MEANING, VARIANT_TITLES
 
 if TYPE_CHECKING:
     from ufama.lab.runs import Results
@@ -130,12 +131,7 @@ def relabelled_table(results: "Results", windows: Windows, *, rules: Sequence[st
         Column("clips_seen_percent", "test clips in the source (%)", "measured"),
     ]
     for unit in UNITS:
-        group = f"accuracy over {unit} (%)"
-        columns += [
-            Column(f"{unit}_percent", "mean", "measured", group, 2),
-            Column(f"{unit}_low_percent", "95 % from", "measured", group, 2),
-            Column(f"{unit}_high_percent", "to", "measured", group, 2),
-        ]
+        columns += interval_columns(unit, "percent", f"accuracy over {unit} (%)")
     columns.append(Column("recordings", "recordings", "measured"))
     caption = (
         f"Clips with random labels, the same for all people. {measured_on(results.runs)}. Chance is "

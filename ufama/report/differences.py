@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ufama.report.comparisons import sign_flip_p
 from ufama.report.evaluation import UNITS
 
 FEWEST = 5
@@ -41,7 +42,7 @@ def summed_up(pairs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Mean difference of each group of ``by`` and its 95 % interval, in percentage points, for windows and trials.
 
     Columns: ``by``, {unit}_points, {unit}_low_points, {unit}_high_points, {unit}_p (of the means of people or
-    folds, see `sign_flip_p`), n (pairs), n_units.
+    folds, see `comparisons.sign_flip_p`; NaN for fewer than FEWEST), n (pairs), n_units.
     """
     rows = []
     for key, own in pairs.groupby(list(by), sort=False, dropna=False):
@@ -50,7 +51,7 @@ def summed_up(pairs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
             means = unit_means(own, unit) * 100
             mean, low, high = np.round(interval(means), 9) + 0.0  # no minus before a zero
             row |= {f"{unit}_points": mean, f"{unit}_low_points": low, f"{unit}_high_points": high}
-            row[f"{unit}_p"] = sign_flip_p(means)
+            row[f"{unit}_p"] = sign_flip_p(means) if len(means) >= FEWEST else np.nan
         rows.append(row | {"n": len(own), "n_units": len(means)})
     return pd.DataFrame(rows)
 
@@ -79,21 +80,6 @@ def share_interval(means: np.ndarray) -> tuple[float, float, float]:
     """`interval` of shares from 0 to 1, in percent; its ends are kept within 0 and 100."""
     mean, low, high = interval(means * 100)
     return mean, float(np.maximum(0, low)), float(np.minimum(100, high))
-
-
-def sign_flip_p(means: np.ndarray) -> float:
-    """Two-sided p of a mean of 0: the share of random signs that bring the sum as far from 0.
-
-    NaN for fewer than FEWEST. All 2^n signs for n up to 13, 9999 drawn ones above. Equal differences tie despite their
-    last bits.
-    """
-    from scipy.stats import permutation_test
-
-    if len(means) < FEWEST:
-        return np.nan
-    return permutation_test(
-        (np.round(means, 9),), np.sum, permutation_type="samples", vectorized=True, rng=np.random.default_rng(0)
-    ).pvalue
 
 
 def interval_meaning(table: pd.DataFrame, by: Sequence[str] = ()) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ufama.report.tables import VARIANT_TITLES
+from ufama.report.titles import VARIANT_TITLES
 
 if TYPE_CHECKING:
     from ufama.lab.runs import Results

@@ -18,7 +18,7 @@ from ufama.data.windows import Windows
 from ufama.report import style
 from ufama.report.evaluation import square
 from ufama.report.style import GROUP_TITLES, figure, headline
-from ufama.report.tables import PROTOCOL_TITLES, RULE_TITLES
+from ufama.report.titles import PROTOCOL_TITLES, RULE_TITLES
 
 TERM_TITLES = {
     "classification": "classification, Eq. 14",

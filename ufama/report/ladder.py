@@ -26,7 +26,7 @@ from ufama.report.differences import against_baseline, interval_meaning, share_i
 from ufama.report.evaluation import accuracy
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.tables import RULE_TITLES, SPREAD_MEANING, VARIANT_TITLES
+from ufama.report.titles import RULE_TITLES, SPREAD_MEANING, VARIANT_TITLES
 
 if TYPE_CHECKING:
     from ufama.lab.runs import Results

@@ -12,11 +12,7 @@ from ufama.config import VARIANTS, Checked
 from ufama.data.calibration import SEED_ANCHORS
 from ufama.report.evaluation import accuracy, select
 from ufama.report.table import Column, Table
-from ufama.report.tables import (
-    PROTOCOL_TITLES,
-    RULE_TITLES,
-    VARIANT_TITLES,
-)
+from ufama.report.titles import PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
 
 if TYPE_CHECKING:
     from ufama.lab.runs import Results
@@ -61,9 +57,8 @@ def provenance(results: "Results") -> Table:
     return Table("provenance", frame, columns, caption, {"runs": sorted(runs.digest)})
 
 
-def anchors(measured: Sequence[pd.DataFrame]) -> Table:
-    """What `svm_anchors` gave for each data set, beside the published anchor where one exists."""
-    table = pd.concat(measured, ignore_index=True)
+def anchor_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[Column, ...]]:
+    """The rows of `svm_anchors` in percent, each beside the published anchor where one exists, and their columns."""
     is_anchored = table.dataset.str.endswith("SEED") & table.protocol.eq("cross_subject") & table.modality.eq("eeg")
     frame = pd.DataFrame(
         {
@@ -94,6 +89,13 @@ def anchors(measured: Sequence[pd.DataFrame]) -> Table:
         Column("whole_trials_percent", "trials right or wrong as a whole", "measured", "measured", 1),
         Column("folds", "folds", "measured", "measured"),
     )
+    return frame, columns
+
+
+def anchors(measured: Sequence[pd.DataFrame]) -> Table:
+    """What `svm_anchors` gave for each data set, beside the published anchor where one exists."""
+    table = pd.concat(measured, ignore_index=True)
+    frame, columns = anchor_rows(table)
     caption = (
         f"Accuracy of a support vector machine in percent. Measured on {' and '.join(table.dataset.unique())}, every "
         f"{table.stride.iloc[0]}th window. No selection rule or seed is involved. SD (n) is the population SD over "

@@ -14,18 +14,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ufama.data.calibration import SEED_ANCHORS
 from ufama.data.layout import BANDS, CHANNELS, ELECTRODE_POSITIONS, layout
 from ufama.data.raw.calibration import BAD_SHARE
 from ufama.data.raw.head import RATE
 from ufama.data.raw.simulator import RAW_SETTINGS, VERSION, RawSettings, RawWorld
-from ufama.data.simulator import _EEG_RESPONSE
+from ufama.data.simulator import EEG_RESPONSE
 from ufama.data.windows import Windows
 from ufama.report import style
-from ufama.report.measured import SCALING_TITLES
+from ufama.report.measured import anchor_rows
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.tables import PROTOCOL_TITLES
 from ufama.workspace import project_root
 
 SECONDS = 16.0
@@ -118,7 +116,7 @@ def patterns(windows: Windows) -> Figure:
     neighbours follow, because the head blurs what is below them.
     """
     facts = layout(windows.card.name)
-    pairs = [(name, region, band) for name in facts.class_names for region, band in _EEG_RESPONSE[name]]
+    pairs = [(name, region, band) for name in facts.class_names for region, band in EEG_RESPONSE[name]]
     differences = _contrasts(windows)
     across = 3
     down = -(-len(pairs) // across)
@@ -154,36 +152,7 @@ def _contrasts(windows: Windows) -> np.ndarray:
 
 def anchors(measured: pd.DataFrame, provenance: dict) -> Table:
     """Plain classifiers on features of simulated raw recordings, beside the published anchor where one exists."""
-    anchored = (
-        measured.dataset.eq("simulated SEED") & measured.protocol.eq("cross_subject") & measured.modality.eq("eeg")
-    )
-    frame = pd.DataFrame(
-        {
-            "data": measured.dataset,
-            "protocol": measured.protocol.map(PROTOCOL_TITLES),
-            "features": measured.modality.map({"eeg": "EEG", "eye": "eye", "both": "both"}),
-            "scaling": measured.scaling.map(SCALING_TITLES),
-            "anchor": [
-                "{:.0f}–{:.0f}".format(*(100 * bound for bound in SEED_ANCHORS[scaling])) if has_one else None
-                for scaling, has_one in zip(measured.scaling, anchored, strict=True)
-            ],
-            "accuracy_percent": 100 * measured.accuracy_mean,
-            "sd_percent": 100 * measured.accuracy_sd_over_folds,
-            "trials_percent": 100 * measured.trial_accuracy_mean,
-            "folds": measured.folds,
-        }
-    )
-    columns = (
-        Column("data", "data", "key"),
-        Column("protocol", "protocol", "key"),
-        Column("features", "features", "key"),
-        Column("scaling", "scaling", "key"),
-        Column("anchor", "anchor, windows", "published", "published"),
-        Column("accuracy_percent", "windows", "measured", "measured", 1),
-        Column("sd_percent", "SD (n)", "measured", "measured", 1),
-        Column("trials_percent", "trials", "measured", "measured", 1),
-        Column("folds", "folds", "measured", "measured"),
-    )
+    frame, columns = anchor_rows(measured)
     caption = (
         "Accuracy of a support vector machine, in percent, on features made from simulated raw recordings. Measured on "
         f"the first {provenance['seconds']:g} s of every clip: LDS-smoothed log2 power and eye statistics. No "

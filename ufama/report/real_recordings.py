@@ -16,7 +16,7 @@ from ufama.data.windows import DataCard, Windows
 from ufama.report.evaluation import trial_outcomes, window_outcomes
 from ufama.report.style import BLUE, GREY, ORANGE, WIDTH, figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.tables import PROTOCOL_TITLES, RULE_MEANINGS, RULE_TITLES
+from ufama.report.titles import PROTOCOL_TITLES, RULE_MEANINGS, RULE_TITLES
 
 if TYPE_CHECKING:
     from ufama.lab.runs import Results

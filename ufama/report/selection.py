@@ -14,13 +14,22 @@ from matplotlib.ticker import MaxNLocator
 from ufama.config import VARIANTS
 from ufama.lab.selection import WATCHED, chosen_epochs
 from ufama.report import style
-from ufama.report.captions import ALL_RULE_TITLES, counted, measured_on, n_runs, origin, rule_meanings
+from ufama.report.captions import (
+    counted,
+    measured_on,
+    n_runs,
+    origin,
+    percent_columns,
+    point_columns,
+    rule_meanings,
+    spreads,
+)
 from ufama.report.differences import against_baseline, interval_meaning, summed_up
 from ufama.report.evaluation import UNITS
 from ufama.report.stability import expected_best, normal_best
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.tables import METHOD_TITLES, PROTOCOL_TITLES, SPREAD_MEANING, VARIANT_TITLES
+from ufama.report.titles import ALL_RULE_TITLES, METHOD_TITLES, PROTOCOL_TITLES, SPREAD_MEANING, VARIANT_TITLES
 
 if TYPE_CHECKING:
     from ufama.lab.runs import Results
@@ -144,14 +153,7 @@ def rules_table(results: "Results") -> Table:
     """
     scores = rule_accuracies(results)
     by = ["method", "variant", "protocol", "rule"]
-    groups = scores.groupby(by, sort=False)
-    frame = groups.size().rename("n").reset_index()
-    for unit in UNITS:
-        values = groups[f"accuracy_{unit}"]
-        frame[f"{unit}_mean_percent"] = (values.mean() * 100).to_numpy()
-        frame[f"{unit}_sd_population_percent"] = (values.std(ddof=0) * 100).to_numpy()
-        frame[f"{unit}_sd_sample_percent"] = (values.std(ddof=1) * 100).to_numpy()
-    frame = frame.merge(
+    frame = spreads(scores, by).merge(
         oracle_gaps(scores, by[:3]).drop(columns=["n", "n_units", "windows_p", "trials_p"]), on=by, how="left"
     )
     several = frame[["method", "variant"]].drop_duplicates()
@@ -168,19 +170,9 @@ def rules_table(results: "Results") -> Table:
         Column("rule", "selection rule", "key"),
     ]
     for unit in UNITS:
-        group = f"accuracy over {unit} (%)"
-        columns += [
-            Column(f"{unit}_mean_percent", "mean", "measured", group, 2),
-            Column(f"{unit}_sd_population_percent", "SD (n)", "measured", group, 2),
-            Column(f"{unit}_sd_sample_percent", "SD (n−1)", "measured", group, 2),
-        ]
+        columns += percent_columns(unit)
     for unit in UNITS:
-        group = f"oracle − rule, {unit} (points)"
-        columns += [
-            Column(f"{unit}_points", "mean", "measured", group, 2),
-            Column(f"{unit}_low_points", "95 % from", "measured", group, 2),
-            Column(f"{unit}_high_points", "to", "measured", group, 2),
-        ]
+        columns += point_columns(unit, f"oracle − rule, {unit} (points)")
     columns.append(Column("n", "n", "measured", if_varied=True))
     caption = (
         f"Accuracy under every selection rule. {measured_on(results.runs)}. Selection rule: {rule_meanings(rules)}. "

@@ -15,7 +15,7 @@ from ufama.report.captions import counted, measured_on, n_runs, origin, rule_mea
 from ufama.report.evaluation import UNITS
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.tables import PROTOCOL_TITLES, RULE_TITLES
+from ufama.report.titles import PROTOCOL_TITLES, RULE_TITLES
 from ufama.report.variance import variance_components
 
 

@@ -13,6 +13,7 @@ from ufama.data.controls import controlled, emotion_ceiling
 from ufama.data.folds import folds, scaled
 from ufama.data.windows import Windows
 from ufama.report import style
+from ufama.report.captions import interval_columns
 from ufama.report.differences import interval_meaning, share_interval, unit_means
 from ufama.report.evaluation import UNITS
 from ufama.report.style import figure, headline
@@ -102,8 +103,7 @@ def clip_decoding(windows: Windows, *, modalities: Sequence[str] = MODALITIES, s
     from threadpoolctl import threadpool_limits
 
     ready = scaled(windows.every(stride), "subject_session_zscore")
-    flat = {"eeg": ready.eeg.reshape(len(ready), -1), "eye": ready.eye}
-    flat["both"] = np.concatenate([flat["eeg"], flat["eye"]], axis=1)
+    flat = {modality: ready.features(modality) for modality in modalities}
     found = []
     with threadpool_limits(1):
         for session in np.unique(ready.session):
@@ -201,12 +201,7 @@ def clip_decoding_table(decoded: pd.DataFrame, windows: Windows, *, stride: int 
         rows.append(row | {"people": own["subject"].nunique(), "trials": own["trials"].sum()})
     columns = [Column("modality", "features", "key"), Column("chance_percent", "chance (%)", "measured", "", 1)]
     for unit in UNITS:
-        group = f"{unit} whose clip is told (%)"
-        columns += [
-            Column(f"{unit}_percent", "mean", "measured", group, 1),
-            Column(f"{unit}_low_percent", "95 % from", "measured", group, 1),
-            Column(f"{unit}_high_percent", "to", "measured", group, 1),
-        ]
+        columns += interval_columns(unit, "percent", f"{unit} whose clip is told (%)", 1)
     columns += [Column("people", "people", "measured"), Column("trials", "trials", "measured")]
     card = windows.card
     title = card.title if card.simulated else f"real {card.title} recordings"

@@ -9,49 +9,22 @@ import pandas as pd
 from ufama.config import RULES, VARIANTS, TrainingConfig, UfamaConfig
 from ufama.data.windows import Windows
 from ufama.report import paper
+from ufama.report.captions import counts, measured_on, origin, rule_meanings, the_only
 from ufama.report.evaluation import UNITS, accuracy, accuracy_per_recording, select, summary
 from ufama.report.table import Column, Origin, Table
+from ufama.report.titles import (
+    DATASET_TITLES,
+    METHOD_TITLES,
+    PROTOCOL_TITLES,
+    RULE_TITLES,
+    SPREAD_MEANING,
+    VARIANT_TITLES,
+)
 
 if TYPE_CHECKING:
     from ufama.lab.runs import Results
 
-DATASET_TITLES = {"seed": "SEED", "seed_iv": "SEED-IV"}
-METHOD_TITLES = {"ufama": paper.METHOD, "hadua": "HADUA", "source_only": "source only"}
-PROTOCOL_TITLES = {
-    "cross_subject": "cross-subject",
-    "cross_subject_pooled": "cross-subject, sessions pooled",
-    "cross_session": "cross-session",
-    "cross_subject_session": "unseen person in an unseen session",
-}
-RULE_TITLES = {"oracle": "oracle", "last": "last epoch", "source_validation": "source validation"}
-RULE_MEANINGS = {
-    "oracle": "oracle = the epoch with the highest target accuracy, chosen with the target's labels",
-    "last": "last epoch = no choice",
-    "source_validation": "source validation = the epoch with the highest accuracy on held-out source people",
-}
-VARIANT_TITLES = {
-    "M1": "M1: network",
-    "M2": "M2: + compactness",
-    "M3": "M3: + MMD",
-    "M4": "M4: + consistency, unscreened",
-    "M5": "M5: + screening",
-    "M6": "M6: + distillation (UF-AMA)",
-}
-SPREAD_MEANING = "SD (n) divides by n, SD (n−1) by n − 1"
-
 # --- what every measured table says about itself ---------------------------------------------------------------------
-
-
-def _only(runs: pd.DataFrame, column: str, remedy: str = "select(results, ...) one of them"):
-    values = runs[column].drop_duplicates().tolist()
-    if len(values) != 1:
-        raise ValueError(f"one table shows one {column}; these results hold {', '.join(map(str, values))}: {remedy}.")
-    return values[0]
-
-
-def _origin(runs: pd.DataFrame) -> str:
-    title = _only(runs, "data_title")
-    return title if _only(runs, "simulated") else f"real {title} recordings"
 
 
 def _complete(results: "Results") -> "Results":
@@ -81,48 +54,19 @@ def _unit(unit: str) -> str:
     return "windows" if unit == "windows" else "trials (majority of the trial's windows)"
 
 
-def _seeds(runs: pd.DataFrame) -> str:
-    return ", ".join(map(str, sorted(runs["seed"].unique().tolist())))
-
-
-def _counts(runs: pd.DataFrame) -> str:
-    """'n = 36 runs (36 folds x 1 seed)', or the smallest to the largest number of runs per row of the table."""
-    cells = runs.groupby(["method", "variant", "protocol"], sort=False).agg(
-        runs=("digest", "size"), folds=("fold", "nunique"), seeds=("seed", "nunique")
-    )
-    described = list(dict.fromkeys(
-        f"{row.runs} {'run' if row.runs == 1 else 'runs'} ({row.folds} {'fold' if row.folds == 1 else 'folds'} × "
-        f"{row.seeds} {'seed' if row.seeds == 1 else 'seeds'})"
-        for row in cells.itertuples()
-    ))  # fmt: skip
-    return "n = " + " or ".join(described)
-
-
 def _caption(title: str, results: "Results", rules: Sequence[str], unit: str | None) -> str:
     runs = results.runs
     over = f"accuracy over {_unit(unit)} in percent" if unit else "accuracy in percent"
+    seeds = ", ".join(map(str, sorted(runs["seed"].unique().tolist())))
     return (
-        f"{title}. Measured on {_origin(runs)}, scale {_only(runs, 'scale')}, preset {_only(runs, 'preset')}: {over}. "
-        f"Selection rule: {'; '.join(RULE_MEANINGS[rule] for rule in rules)}. "
-        f"{_counts(runs)}; seeds {_seeds(runs)}. {SPREAD_MEANING}."
+        f"{title}. {measured_on(runs)}: {over}. Selection rule: {rule_meanings(rules)}. "
+        f"{counts(runs, ['method', 'variant', 'protocol'])}; seeds {seeds}. {SPREAD_MEANING}."
     )
 
 
 def _provenance(results: "Results", published: Sequence[str], rules: Sequence[str]) -> dict:
-    runs = results.runs
-    told = {
-        name: sorted(map(str, runs[name].dropna().unique()))
-        for name in ("data_title", "scale", "preset", "commit", "device", "torch")
-        if name in runs
-    }
-    return {
-        "simulated": bool(_only(runs, "simulated")),
-        "published": {"arxiv": paper.ARXIV_ID, "tables": list(published)},
-        "rules": list(rules),
-        "seeds": sorted(runs["seed"].unique().tolist()),
-        **told,
-        "runs": sorted(runs["digest"]),
-    }
+    tables = {"arxiv": paper.ARXIV_ID, "tables": list(published)}
+    return {"published": tables} | origin(results.runs, rules)
 
 
 def _spread_columns(prefix: str, group: str, origin: Origin) -> list[Column]:
@@ -335,12 +279,12 @@ def table6(results: "Results", *, rules: Sequence[str] | None = None, unit: str 
 def _full_method(results: "Results", dataset: str) -> "Results":
     """The complete method's cross-subject runs on one dataset; one method and preset, or an error."""
     results = _complete(select(results, dataset=dataset, protocol="cross_subject"))
-    _only(results.runs, "method")
+    the_only(results.runs, "method")
     return results
 
 
 def _same_people(runs: pd.DataFrame) -> str:
-    if _only(runs, "simulated"):
+    if the_only(runs, "simulated"):
         return "Rows pair published and simulated people by position only: a simulated person is nobody of the paper."
     return (
         "Recording ids are paired with the paper's numbers by position, an assumption: the paper does not name its "
@@ -457,7 +401,7 @@ def table7(results: "Results", dataset: str, *, rules: Sequence[str] | None = No
     """
     results = select(results, dataset=dataset, protocol="cross_subject")
     rules = _rules(results, rules)
-    _only(results.runs, "method")
+    the_only(results.runs, "method")
     facts = paper.published("table7_ablation")
     facts = facts[facts["dataset"] == dataset].set_index("variant")
     frame = pd.DataFrame({"model": [VARIANT_TITLES[name] for name in VARIANTS]}, index=list(VARIANTS))
@@ -474,7 +418,7 @@ def table7(results: "Results", dataset: str, *, rules: Sequence[str] | None = No
         prefix = f"measured_{rule}"
         frame = frame.join(_spread(table[table["rule"] == rule].set_index("variant"), prefix))
         columns += _spread_columns(prefix, f"measured, {RULE_TITLES[rule]}", "measured")
-    title = DATASET_TITLES.get(dataset, _only(results.runs, "data_title"))
+    title = DATASET_TITLES.get(dataset, the_only(results.runs, "data_title"))
     caption = _caption(
         f"Table 7. Ablation on {title}, cross-subject: published values, and what was measured here",
         results, rules, unit,

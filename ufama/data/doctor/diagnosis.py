@@ -18,11 +18,9 @@ from ufama.data.doctor.examination import Examination, ExaminedSet, Finding, Fou
 from ufama.data.doctor.folder_tree import FEATURE_FOLDERS, Tree, release_folder, sorted_files, top_folder
 from ufama.data.doctor.inspection import inspected, label_vector_findings
 from ufama.data.doctor.releases import RELEASES, Release
-from ufama.data.layout import LAYOUTS, DataError, Layout, layout
+from ufama.data.layout import LAYOUTS, ROOT_VARIABLES, DataError, Layout, layout
 from ufama.data.recordings import MARKER, Progress
-
-VARIABLES = {"seed": "UFAMA_SEED", "seed_iv": "UFAMA_SEED_IV"}
-TABLE_ENDINGS = (".npz", ".parquet")
+from ufama.data.two_modality import ENDINGS
 
 _MARKER_ABOVE = 5  # folders, as the reader searches
 
@@ -38,7 +36,7 @@ def examine(root: str | Path, dataset: str | None = None, *, progress: Progress 
     """
     names = [layout(dataset).name] if dataset else list(LAYOUTS)
     root = Path(root).expanduser()
-    if root.is_file() and root.suffix in TABLE_ENDINGS:
+    if root.is_file() and root.suffix in ENDINGS:
         return _examined_table(root)
     if not root.is_dir():
         found = f"{root} is a file" if root.exists() else f"{root} does not exist"
@@ -336,7 +334,7 @@ class _Search:
         name, place = self.facts.name, shlex.quote(str(self.top))
         if list(ready) == list(self.facts.subjects):
             page = f"papermill notebooks/ablation.ipynb out.ipynb -p dataset {name} -p data_root {place}"
-            return f"export {VARIABLES[name]}={place}", page
+            return f"export {ROOT_VARIABLES[name]}={place}", page
         if "eeg" not in self.read:
             signals = any(release.content in ("signal", "continuous") for release in self.folders)
             return (f"ufama data features {place} FEATURES --dataset {name}",) if signals else ()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ufama.data.folds import folds, scaled
+from ufama.data.calibration import svm_predictions
 from ufama.data.layout import DataError
 from ufama.data.raw.simulator import RAW_SETTINGS, RawSettings, RawWorld
 from ufama.data.raw.windows import raw_windows
@@ -40,18 +40,11 @@ BAD_SHARE = 0.5
 
 def fold_accuracies(windows: Windows, protocol: str, modality: str, scaling: str) -> dict[tuple, float]:
     """(subject, session) of each fold -> share of its target windows that a support vector machine gets right."""
-    from sklearn.svm import SVC
-
-    common = None if scaling == "source_zscore" else scaled(windows, scaling)
-    results = {}
     with one_thread():
-        for fold in folds(windows, protocol):
-            ready = scaled(windows, scaling, fold) if common is None else common
-            features = _features(ready, modality)
-            machine = SVC().fit(features[fold.source], windows.label[fold.source])
-            right = machine.predict(features[fold.target]) == windows.label[fold.target]
-            results[(fold.subject, fold.session)] = float(right.mean())
-    return results
+        return {
+            (fold.subject, fold.session): float((predicted == windows.label[fold.target]).mean())
+            for fold, _, predicted in svm_predictions(windows, protocol, scaling, [modality])
+        }
 
 
 def clip_recognition(windows: Windows, modality: str) -> float:
@@ -68,8 +61,9 @@ def clip_recognition(windows: Windows, modality: str) -> float:
     places = np.stack([windows.subject, windows.session, windows.label, windows.clip], axis=1)
     trials, of = np.unique(places, axis=0, return_inverse=True)
     of = of.reshape(-1)
-    features = np.zeros((len(trials), _features(windows, modality).shape[1]))
-    np.add.at(features, of, _features(windows, modality).astype(np.float64))
+    values = windows.features(modality).astype(np.float64)
+    features = np.zeros((len(trials), values.shape[1]))
+    np.add.at(features, of, values)
     features /= np.bincount(of)[:, None]
     subject, session, label, clip = trials.T
     group = np.unique(trials[:, :3], axis=0, return_inverse=True)[1].reshape(-1)
@@ -141,7 +135,3 @@ def knob_effects(
         if progress:
             progress(done, len(turns), f"turning {knob}")
     return pd.DataFrame(rows)
-
-
-def _features(windows: Windows, modality: str) -> np.ndarray:
-    return windows.eeg.reshape(len(windows), -1) if modality == "eeg" else windows.eye

@@ -88,8 +88,7 @@ def unsmoothed_windows(dataset: str, subjects: Sequence[int], seconds: float) ->
 def smoothed_windows(windows: Windows, smoothing: str) -> Windows:
     """The same windows with every trial's entropy smoothed as named."""
     settings, eeg = EegSettings(smoothing=smoothing), np.empty_like(windows.eeg)
-    places = np.stack([windows.subject, windows.session, windows.trial], axis=1)
-    of = np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
+    of = windows.trial_ids()
     for trial in range(of.max() + 1):
         rows = np.flatnonzero(of == trial)
         rows = rows[np.argsort(windows.window[rows])]

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from ufama.data.layout import BAND_EDGES, BANDS, CHANNELS
-from ufama.data.simulator import _REGIONS as REGIONS
+from ufama.data.simulator import REGIONS
 
 RATE = 200
 """Samples per second of the released, preprocessed recordings."""

@@ -7,10 +7,7 @@ features from the voltages.
 """
 
 import hashlib
-import json
 import pickle
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,9 +20,10 @@ from ufama.data.raw.eye_files import EYE_RAW_VARIABLES, EYE_RAW_WIDTHS
 from ufama.data.raw.gaze import PIXELS_PER_DEGREE
 from ufama.data.raw.simulator import RAW_SETTINGS, VERSION, RawSettings, RawWorld
 from ufama.data.raw.windows import checked_sessions, raw_fingerprint
-from ufama.data.recordings import MARKER, Progress
-from ufama.data.simulated_files import _holds, _move_into_place, _refuse_to_overwrite, _sweep, _write_mat
-from ufama.data.simulator import _EEG_RESPONSE, _REGIONS
+from ufama.data.recordings import Progress
+from ufama.data.simulated_files import write_mat
+from ufama.data.simulator import EEG_RESPONSE, REGIONS
+from ufama.data.whole_folder import written_whole
 
 
 def write_raw_simulated(
@@ -52,13 +50,8 @@ def write_raw_simulated(
     if seconds is not None and seconds < WINDOW_SECONDS:
         raise DataError(f"seconds = {seconds:g} holds no window: expected at least {WINDOW_SECONDS:g}.")
     identity = {"fingerprint": raw_fingerprint(dataset, settings, chosen, days, seconds=seconds)}
-    if _holds(folder, identity):
-        return folder
-    _refuse_to_overwrite(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.building-", dir=folder.parent))
-    try:
+
+    def fill(building: Path) -> dict:
         world, digests = RawWorld(dataset, settings), {}
         write = {"seed": _write_seed, "seed_iv": _write_seed_iv}[dataset]
         pairs = [(subject, session) for session in days for subject in chosen]
@@ -67,7 +60,7 @@ def write_raw_simulated(
                 digests[path.relative_to(building).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
             if progress:
                 progress(done, len(pairs), f"writing raw simulated {facts.title}")
-        description = {
+        return identity | {
             "what": f"Simulated raw recordings in the layout of {facts.title}: nobody was recorded, all is drawn.",
             "dataset": dataset,
             "raw_simulator_version": VERSION,
@@ -77,25 +70,21 @@ def write_raw_simulated(
             "people": [world.truth(subject, session) for subject, session in pairs],
             "files": digests,
         }
-        (building / MARKER).write_text(json.dumps(identity | description, indent=1) + "\n")
-        building.chmod(0o755)
-        _move_into_place(building, folder, identity)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return folder
+
+    return written_whole(folder, identity, fill)
 
 
 def _sources(emotion: str) -> list[dict]:
     """Where an emotion adds power: region, electrodes above its sources, band, share of ``eeg_emotion``."""
     return [
-        {"region": region, "electrodes": list(_REGIONS[region]), "band": band, "height": height}
-        for (region, band), height in _EEG_RESPONSE[emotion].items()
+        {"region": region, "electrodes": list(REGIONS[region]), "band": band, "height": height}
+        for (region, band), height in EEG_RESPONSE[emotion].items()
     ]
 
 
 def _write_eeg(world: RawWorld, path: Path, subject: int, session: int, seconds: float | None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_mat(path, {f"sim_eeg{trial}": world.eeg(subject, session, trial, seconds) for trial in world.facts.trials})
+    write_mat(path, {f"sim_eeg{trial}": world.eeg(subject, session, trial, seconds) for trial in world.facts.trials})
     return path
 
 
@@ -111,7 +100,7 @@ def _write_seed(world: RawWorld, root: Path, subject: int, session: int, seconds
     folder = root / "SEED_EEG" / "Preprocessed_EEG"
     yield _write_eeg(world, folder / f"{facts.dated_stem(subject, session)}.mat", subject, session, seconds)
     label = folder / "label.mat"
-    _write_mat(label, {"label": np.array([facts.labels[session - 1]], float) - 1})  # -1 negative, 0 neutral, 1 positive
+    write_mat(label, {"label": np.array([facts.labels[session - 1]], float) - 1})  # -1 negative, 0 neutral, 1 positive
     yield label
     trials = [
         eye_features(streams, events, seconds=length, dataset="seed").values
@@ -139,14 +128,14 @@ def _write_seed_iv(world: RawWorld, root: Path, subject: int, session: int, seco
             kinds[kind].append(values)
     path = root / "eye_feature_smooth" / str(session) / f"{stem}.mat"
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_mat(path, features)
+    write_mat(path, features)
     yield path
     (root / "eye_raw_data").mkdir(exist_ok=True)
     for kind, name in EYE_RAW_VARIABLES.items():
         cell = np.empty((len(kinds[kind]), 1), object)
         cell[:, 0] = kinds[kind]
         path = root / "eye_raw_data" / f"{stem}_{kind}.mat"
-        _write_mat(path, {name: cell})
+        write_mat(path, {name: cell})
         yield path
 
 

@@ -25,7 +25,7 @@ from ufama.data.eye import EyeEvents, EyeStreams
 from ufama.data.layout import CHANNELS, WINDOW_SECONDS, DataError, checked_subjects, layout
 from ufama.data.raw import gaze, head
 from ufama.data.raw.head import RATE
-from ufama.data.simulator import _EEG_RESPONSE, _EYE_FACTORS, _EYE_RESPONSE, one_thread, rounded
+from ufama.data.simulator import EEG_RESPONSE, EYE_FACTORS, EYE_RESPONSE, one_thread, rounded
 
 VERSION = 1
 """Counted up whenever equal settings would no longer give equal recordings."""
@@ -102,8 +102,8 @@ class RawWorld:
 
     def __init__(self, dataset: str, settings: RawSettings = RAW_SETTINGS):
         self.facts, self.settings = layout(dataset), settings
-        self._patterns = [head.region_pattern(_EEG_RESPONSE[name]) for name in self.facts.class_names]
-        self._eye_patterns = np.array([_EYE_RESPONSE[name] for name in self.facts.class_names])
+        self._patterns = [head.region_pattern(EEG_RESPONSE[name]) for name in self.facts.class_names]
+        self._eye_patterns = np.array([EYE_RESPONSE[name] for name in self.facts.class_names])
         self._bad = self._draw_bad()
 
     def _stream(self, *name) -> np.random.Generator:
@@ -178,7 +178,7 @@ class RawWorld:
             "cap_degrees": np.round(self.cap_degrees(subject, session), 3).tolist(),
             "felt": np.round(self.felt(subject, session), 3).tolist(),
             "eye_factors": {
-                name: np.round(column, 3).tolist() for name, column in zip(_EYE_FACTORS, factors.T, strict=True)
+                name: np.round(column, 3).tolist() for name, column in zip(EYE_FACTORS, factors.T, strict=True)
             },
         }
 
@@ -293,7 +293,7 @@ class RawWorld:
         """(trials, 6) factors of the eyes, in SDs."""
         facts, knobs = self.facts, self.settings
         bad = self.bad_modality(subject, session) == "eye"
-        width = len(_EYE_FACTORS)
+        width = len(EYE_FACTORS)
         person = self._stream("eye person", subject).standard_normal(width)
         day = self._stream("eye day", subject, session).standard_normal(width)
         own = self._stream("eye own pattern", subject).standard_normal(self._eye_patterns.shape)

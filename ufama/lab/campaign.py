@@ -73,6 +73,7 @@ class Experiment:
     variants     of the method's ablation; None: the whole method
     fold_names   None: all folds of the protocol
     changes      switches of the method's configuration that differ from the preset
+    learning_rate  None: the scale's, unless the method sets its own
     keep_windows all windows at any scale: for recordings whose neighbouring windows are not nearly equal
     """
 
@@ -86,6 +87,7 @@ class Experiment:
     fold_names: tuple[str, ...] | None = None
     changes: dict = field(default_factory=dict)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    learning_rate: float | None = None
     keep_windows: bool = False
 
     def configs(self) -> list[RunConfig]:
@@ -100,6 +102,8 @@ class Experiment:
         for variant in self.variants or chosen.variants[-1:]:
             config = chosen.preset(self.preset, dataset=self.data.name, variant=variant).but(**self.changes)
             config, training = size.apply(config, self.training)
+            if self.learning_rate is not None:
+                training = training.but(learning_rate=self.learning_rate)
             if self.keep_windows:
                 training = training.but(window_stride=1)
             runs += [

@@ -6,7 +6,7 @@ step (`Method`); a control or a classifier with a closed form fits at once (`Fit
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -52,6 +52,7 @@ class About(Protocol):
     presets: tuple[str, ...]
     variants: tuple[str, ...]  # of its ablation; the last is the whole method
     checked_against: str  # what its numbers are compared with in the tests
+    search: Mapping[str, tuple]  # values that tuning may try for its settings, or for `learning_rate`
 
     def preset(self, name: str, *, dataset: str, variant: str) -> Checked:
         """The named configuration. Raises ConfigError for a preset or variant that does not exist."""

@@ -1,5 +1,8 @@
 """UF-AMA (arXiv:2606.00170): compactness, MK-MMD, screened consistency and cross-modal distillation on the target."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +29,11 @@ class Ufama:
     presets = settings.PRESETS
     variants = settings.VARIANTS
     checked_against = "slow twins of every equation, by-hand examples"
+    search: ClassVar[Mapping[str, tuple]] = {
+        "learning_rate": (5e-4, 1e-3, 2e-3, 4e-3),
+        "trusted_share": (0.3, 0.5, 0.7),
+        "distillation_weight": (1e-5, 1e-2),
+    }
 
     def preset(self, name: str, *, dataset: str, variant: str) -> UfamaConfig:
         return settings.variant(settings.preset(name, dataset=dataset), variant)

@@ -90,7 +90,10 @@ class StackedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.reshape(x.shape[0], -1, x.shape[-1])
-        y = torch.bmm(rows, self.weight) if self.bias is None else torch.baddbmm(self.bias, rows, self.weight)
+        if rows.shape[-1] == 1:  # an outer product: cheaper so, and no sum whose rounding could depend on the stack
+            y = rows * self.weight if self.bias is None else torch.addcmul(self.bias, rows, self.weight)
+        else:
+            y = torch.bmm(rows, self.weight) if self.bias is None else torch.baddbmm(self.bias, rows, self.weight)
         return y.view(*x.shape[:-1], -1)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from ufama.config import PROTOCOLS, ConfigError, TrainingConfig
 from ufama.data.folds import folds
 from ufama.data.two_modality import ENDINGS
-from ufama.lab.campaign import DataRequest, Experiment
+from ufama.lab.experiments import DataRequest, Experiment
 from ufama.lab.runs import TABLES, Results, how_made, publish, read_published
 
 SOURCE_ONLY, ADAPTED = "M1", "M6"

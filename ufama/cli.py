@@ -13,6 +13,8 @@ HELP = (
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
 data_app = typer.Typer(no_args_is_help=True, help="Recordings: examine them, make features, convert and simulate.")
 app.add_typer(data_app, name="data")
+campaign_app = typer.Typer(invoke_without_command=True, help="Train many runs: a grid of the book, or the paper's own.")
+app.add_typer(campaign_app, name="campaign")
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -27,6 +29,16 @@ ProtocolName = Annotated[
     str, typer.Option(help="cross_subject, cross_subject_pooled, cross_session or cross_subject_session.")
 ]
 OwnTable = Annotated[Path, typer.Argument(help="A two-modality table of your own, .npz or .parquet.")]
+Precision = Annotated[
+    str | None, typer.Option(help="float32 unless named: float64, bf16, or on a GPU tf32; runs of their own each.")
+]
+StackSize = Annotated[int | None, typer.Option(help="Runs that advance in one step; chosen by device if not named.")]
+Compiled = Annotated[bool, typer.Option("--compile", help="Compile the steps first: minutes, for long trainings.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="A Dask scheduler, such as tcp://host:8786; local: one on this machine."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; by default one per core on a CPU, one on a GPU.")]
 
 
@@ -56,36 +68,112 @@ def reproduce(
     )
 
 
-@app.command()
+@campaign_app.callback()
 def campaign(
+    context: typer.Context,
     grid: Annotated[
-        str, typer.Option(help="What is trained, by commas: book, stability, ledger, protocols, ladder.")
+        str, typer.Option(help="What is trained, by commas: book, stability, ledger, protocols, ladder, comparison.")
     ] = "book",
     scale: ScaleName = "quick",
     preset: PresetName = "paper",
     datasets: Datasets = "seed,seed_iv",
     seeds: Seeds = "0",
+    precision: Precision = None,
     device: Device = "cpu",
     workers: Workers = None,
+    stack_size: StackSize = None,
+    compiled: Compiled = False,
+    scheduler: Scheduler = None,
     publish: Annotated[Path | None, typer.Option(help="Also write the results there, as the book reads them.")] = None,
+    dry_run: DryRun = False,
 ) -> None:
-    """Train every run that pages of the book ask for; stored runs are not trained again."""
-    from ufama.reproduction import publish_campaign, train_campaign
+    """Train every run that pages of the book ask for; stored runs are not trained again.
 
-    grids = tuple(grid.split(","))
-    found = train_campaign(
-        grids,
-        datasets=tuple(datasets.split(",")),
+    Ctrl-C loses nothing: the same command goes on where it was.
+    """
+    if context.invoked_subcommand:
+        return
+    from ufama.campaigns import grid_of
+
+    grids, sets = tuple(grid.split(",")), tuple(datasets.split(","))
+    choices = {"scale": scale, "preset": preset, "seeds": _seeds(seeds)}
+    _train(
+        grid_of(grids, sets, **choices, **({"precision": precision} if precision else {})),
+        sets,
+        dry_run=dry_run,
+        publish=publish,
+        whole="book" in grids,
         device=device,
         workers=workers,
-        console=console,
-        scale=scale,
-        preset=preset,
-        seeds=tuple(int(seed) for seed in seeds.split(",")),
+        stack_size=stack_size,
+        compiled=compiled,
+        scheduler=scheduler,
     )
+
+
+@campaign_app.command()
+def paper(
+    scale: ScaleName = "paper",
+    datasets: Datasets = "seed,seed_iv",
+    seeds: Seeds = "0,1,2,3,4",
+    device: Device = "cuda",
+    workers: Workers = None,
+    stack_size: StackSize = None,
+    compiled: Compiled = False,
+    scheduler: Scheduler = None,
+    publish: Annotated[Path, typer.Option(help="Where the results are written, as the book reads them.")] = Path(
+        "results/paper"
+    ),
+    dry_run: DryRun = False,
+) -> None:
+    """The paper's own experiment: Tables 3 to 7, both presets, both data sets, every protocol, seeds 0 to 4."""
+    from ufama.campaigns import paper_grid
+
+    sets = tuple(datasets.split(","))
+    _train(
+        paper_grid(sets, _seeds(seeds), scale),
+        sets,
+        dry_run=dry_run,
+        publish=publish,
+        whole=True,
+        device=device,
+        workers=workers,
+        stack_size=stack_size,
+        compiled=compiled,
+        scheduler=scheduler,
+    )
+
+
+@campaign_app.command()
+def status() -> None:
+    """What is stored, what is in training, and what was left in the middle."""
+    from ufama.campaigns import status as under_way
+    from ufama.lab.runs import RunStore
+
+    console.print(under_way(RunStore()))
+
+
+def _train(grid, datasets: tuple[str, ...], *, dry_run: bool, publish: Path | None, whole: bool, **machine) -> None:
+    from ufama.campaigns import Machine, overview, trained
+    from ufama.lab.runs import RunStore
+    from ufama.reproduction import publish_campaign
+
+    if dry_run:
+        console.print(overview(grid, RunStore()))
+        console.print(
+            f"Records would be kept in {RunStore().folder}" + (f" and published in {publish}." if publish else ".")
+        )
+        return
+    found = trained(grid, Machine(**machine), console)
     if publish:
-        publish_campaign(found, publish, datasets=tuple(datasets.split(",")), whole="book" in grids)
+        publish_campaign(found, publish, datasets=datasets, whole=whole)
         console.print(f"Published {len(found.runs)} runs in {publish}.")
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    from ufama.notebook import PARAMETERS
+
+    return PARAMETERS["seeds"]("seeds", text)
 
 
 @app.command()
@@ -157,15 +245,12 @@ def adapt(
     Finished runs are kept: start it again after an interruption and it goes on where it was.
     """
     from ufama.adaptation import adaptation, publish_adaptation
-    from ufama.notebook import PARAMETERS
+    from ufama.campaigns import Machine, trained
     from ufama.report import real_recordings
     from ufama.report.table import to_csv
-    from ufama.reproduction import trained
 
-    block = adaptation(
-        file, protocol=protocol, seeds=PARAMETERS["seeds"]("seeds", seeds), scale=scale, keep_windows=not thin
-    )
-    found = trained([block], device=device, workers=workers, console=console)
+    block = adaptation(file, protocol=protocol, seeds=_seeds(seeds), scale=scale, keep_windows=not thin)
+    found = trained([block], Machine(device=device, workers=workers), console)
     for table in (real_recordings.adapted(found), real_recordings.gain(found)):
         console.print(f"{table}\n")
     if out:
@@ -173,6 +258,43 @@ def adapt(
     if publish:
         publish_adaptation(found, publish)
         console.print(f"Added {len(found.runs)} runs to {publish}.")
+
+
+@app.command("methods")
+def list_methods() -> None:
+    """What can be compared: every method, where it is from, what it reads and what checks it; and what is not built."""
+    from ufama.report.methods import methods_table, not_built_table, on_terminal
+
+    wide = console if console.is_terminal else Console(highlight=False, width=200)
+    for table in (methods_table(), not_built_table()):
+        wide.print(on_terminal(table))
+
+
+@app.command()
+def tune(
+    methods: Annotated[str | None, typer.Option(help="Names, by commas; every method if none is named.")] = None,
+    scale: ScaleName = "quick",
+    datasets: Datasets = "seed,seed_iv",
+    device: Device = "cpu",
+    workers: Workers = None,
+) -> None:
+    """Try equally many settings of every method and keep the one that is best on people held out of the source.
+
+    The comparison of methods reads the kept settings. Finished runs are not trained again.
+    """
+    from ufama.campaigns import Machine, trained
+    from ufama.lab.experiments import DataRequest
+    from ufama.lab.tuning import drawn, entries, judged, keep_tuning
+    from ufama.report.methods import on_terminal, tuning_table
+
+    tried = entries(methods.split(",") if methods else None)
+    for dataset in datasets.split(","):
+        data = DataRequest(dataset=dataset)
+        draws = drawn(data, tried, scale_name=scale)
+        found = trained([draw.block for draw in draws], Machine(device=device, workers=workers), console)
+        rows = judged(draws, found, data)
+        console.print(on_terminal(tuning_table(rows, data.open().card.title, scale)))
+        console.print(f"Written to {keep_tuning(rows, data, scale)}.")
 
 
 @app.command()
@@ -326,13 +448,19 @@ def main() -> None:
     """Run the command; an error a user can mend ends it with its message alone."""
     from ufama.config import ConfigError
     from ufama.data import DataError
+    from ufama.lab.checkpoints import StoppedError
+    from ufama.lab.executors import CampaignError
     from ufama.lab.runs import StoreError
+    from ufama.notebook import ParameterError
 
     try:
         app()
-    except (ConfigError, DataError, StoreError) as error:
+    except (ConfigError, DataError, StoreError, CampaignError, ParameterError) as error:
         console.print(f"[red]ufama:[/red] {error}")
         raise SystemExit(2) from None
+    except StoppedError as stopped:
+        console.print(f"Stopped: {stopped}. The same command goes on from there.")
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

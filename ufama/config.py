@@ -209,7 +209,7 @@ class TrainingConfig(Checked):
     )
     validation_subjects: int = 1  # held out of the source for the rule `source_validation`
     window_stride: int = 1  # 24: keep every k-th window of a trial
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Literal["float32", "float64", "tf32", "bf16"] = "float32"
     target_access: Literal["whole", "none", "share20", "share50", "first3", "others"] = "whole"
     """Which of the target's trials, without labels, adaptation and scaling may see (`ufama.lab.batches.part`)."""
     criteria: Literal["all", "none"] = "all"

@@ -8,8 +8,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ufama.config import DATASETS, PRESETS, SCALES
-from ufama.lab.campaign import DataRequest, Experiment, results
+from ufama.config import DATASETS, PRESETS, SCALES, ConfigError
+from ufama.lab.campaign import State, results
+from ufama.lab.experiments import DataRequest, Experiment
 from ufama.lab.runs import Results
 from ufama.workspace import workspace
 
@@ -73,6 +74,25 @@ def _seeds(name: str, value):
     return seeds
 
 
+def _methods(name: str, value):
+    from ufama.methods import method
+
+    if value is None:
+        return None
+    names = [part.strip() for part in value.strip("[]() ").split(",")] if isinstance(value, str) else list(value)
+    if not names or len(set(names)) != len(names):
+        raise ParameterError(
+            f"{name} = {value!r} is not a list of methods; give names, each once, such as 'dann,ufama', or None for "
+            "all."
+        )
+    for given in names:
+        try:
+            method(given)
+        except ConfigError as error:
+            raise ParameterError(f"{name} = {value!r}: {error}") from None
+    return tuple(names)
+
+
 def _device(name: str, value):
     import torch
 
@@ -91,6 +111,7 @@ PARAMETERS = {
     "scale": _one_of(*SCALES),
     "seeds": _seeds,
     "device": _device,
+    "methods": _methods,
 }
 """What a notebook can be told, and how each value is checked."""
 
@@ -127,6 +148,7 @@ class Page:
     scale: str = "quick"
     seeds: tuple[int, ...] = (0,)
     device: str = "cpu"
+    methods: tuple[str, ...] | None = None
 
     @property
     def windows(self) -> "Windows":
@@ -169,12 +191,14 @@ def open_page(name: str, namespace: dict, *, accepts: tuple[str, ...], dataset: 
 def progress_line():
     """A callback that reports finished runs and the time left on standard error, one line each time."""
     start = time.perf_counter()
-    first: list[int] = []
+    seen: list[int] = []
 
-    def report(finished: int, total: int) -> None:
-        if not first:
-            first.append(finished)
-        done, left = finished - first[0], total - finished
+    def report(state: State) -> None:
+        finished, total = state.finished, state.total
+        if seen and finished == seen[-1]:
+            return
+        seen.append(finished)
+        done, left = finished - seen[0], total - finished
         text = f"{finished} of {total} runs are there"
         if done and left:
             text += f", about {(time.perf_counter() - start) / done * left / 60:.1f} min left"

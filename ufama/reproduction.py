@@ -12,8 +12,9 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ufama.campaigns import Machine, grid_of, trained
 from ufama.config import SCALES, ConfigError
-from ufama.lab.campaign import DataRequest, Experiment, results
+from ufama.lab.experiments import DataRequest
 from ufama.lab.grids import GRIDS, tsne_grid
 from ufama.lab.runs import Results, RunStore, how_made, publish
 from ufama.workspace import project_root
@@ -21,11 +22,11 @@ from ufama.workspace import project_root
 _BOOK_COMMAND = "from jupyter_book.cli.main import main; main()"  # the builder of this environment, whatever the PATH
 STEPS = ("data", "training", "notebooks", "book")
 NOTEBOOK_FILES = ("datasets", "features", "calibration", "raw_simulation", "own_data", "network", "alignment",
-                  "screening", "training", "ledger_effects", "seed_results", "seed_iv_results", "ablation", "tsne",
-                  "selection", "certainty", "stability", "protocols", "confidence", "audit",
-                  "real_recordings")  # fmt: skip
+                  "screening", "training", "ledger_effects", "cost", "seed_results", "seed_iv_results", "ablation",
+                  "tsne", "hadua", "comparison", "add_a_method", "selection", "certainty", "stability", "protocols",
+                  "confidence", "audit", "real_recordings")  # fmt: skip
 """The book's notebooks, in its order."""
-FURTHER_PAGES = ("stability", "protocols", "ledger_effects")
+FURTHER_PAGES = ("stability", "protocols", "ledger_effects", "hadua", "comparison")
 """Pages that ask for runs of further grids (`ufama.lab.grids.GRIDS`), an hour on two cores."""
 
 
@@ -67,7 +68,7 @@ def reproduce(
     if until == "data":
         return
     grids = tuple(GRIDS) if everything else ("book",)
-    found = train_campaign(grids, datasets=datasets, device="cpu", workers=workers, console=console, scale=scale)
+    found = trained(grid_of(grids, datasets, scale=scale), Machine(workers=workers), console)
     hours = found.runs.wall_seconds.sum() / 3600
     said("training", f"{len(found.runs)} runs at scale {scale}, {hours:.2f} core-hours, in {RunStore().folder}")
     if until == "training":
@@ -96,45 +97,6 @@ def progress_bar(console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
-
-
-def train_campaign(
-    grids: tuple[str, ...],
-    *,
-    datasets: tuple[str, ...],
-    device: str,
-    workers: int | None,
-    console: Console,
-    **choices,
-) -> Results:
-    """The runs of the named grids for each data set, trained where they are missing.
-
-    ``choices`` are fields of `ufama.lab.campaign.Experiment`. Raises ConfigError for a grid that does not exist.
-    """
-    for name in grids:
-        if name not in GRIDS:
-            raise ConfigError(f"grid {name!r} is not known; choose from {', '.join(GRIDS)}.")
-    grid = [
-        block
-        for name in grids
-        for dataset in datasets
-        for block in GRIDS[name](DataRequest(dataset=dataset), **choices)
-    ]
-    return trained(grid, device=device, workers=workers, console=console)
-
-
-def trained(grid: list[Experiment], *, device: str, workers: int | None, console: Console) -> Results:
-    """The grid's results, with a bar while missing runs are trained."""
-    with progress_bar(console) as bar:
-        task = bar.add_task("training", total=None)
-        found = results(
-            grid,
-            device=device,
-            workers=workers,
-            progress=lambda finished, total: bar.update(task, completed=finished, total=total),
-        )
-        bar.update(task, completed=len(found.runs), total=len(found.runs))
-    return found
 
 
 def publish_campaign(found: Results, folder: Path, *, datasets: tuple[str, ...], whole: bool) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ufama import config
 from ufama.config import ConfigError, TrainingConfig
 from ufama.data.folds import folds
 from ufama.lab import campaign
-from ufama.lab.campaign import DataRequest, Experiment, digest, results, stacks
+from ufama.lab.campaign import results
+from ufama.lab.experiments import DataRequest, Experiment, digest, stacks
 from ufama.lab.runs import TABLES, RunStore, publish, read_published
 
 TRAINING = TrainingConfig(batch_size=8)
@@ -24,9 +26,7 @@ COLUMNS = ["domain", "protocol", "fold"]
 def experiment(small_table, tmp_path, monkeypatch):
     monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path))
     monkeypatch.setenv("UFAMA_PUBLISHED", "none")
-    monkeypatch.setitem(
-        campaign.scale.__globals__["SCALES"], "smoke", campaign.scale("smoke").but(window_stride=2, steps_per_epoch=1)
-    )
+    monkeypatch.setitem(config.SCALES, "smoke", config.scale("smoke").but(window_stride=2, steps_per_epoch=1))
     return Experiment(
         data=DataRequest(dataset=str(small_table)), scale="smoke", training=TRAINING, variants=("M6",), seeds=(0,)
     )
@@ -36,7 +36,9 @@ def trained_digests(monkeypatch):
     """The digests of every stack that is trained from now on."""
     seen, train_stack = [], campaign.train_stack
     monkeypatch.setattr(
-        campaign, "train_stack", lambda stack, device: seen.append(stack.digests) or train_stack(stack, device)
+        campaign,
+        "train_stack",
+        lambda stack, *rest, **more: seen.append(stack.digests) or train_stack(stack, *rest, **more),
     )
     return seen
 

@@ -6,7 +6,7 @@ import pytest
 
 from ufama.config import PAPER, RELEASED, TARGET_ACCESS, TrainingConfig
 from ufama.data.controls import CONTROLS
-from ufama.lab.campaign import DataRequest
+from ufama.lab.experiments import DataRequest
 from ufama.lab.grids import (
     GRIDS,
     LEDGER_FLIPS,

@@ -12,7 +12,8 @@ from ufama.data.folds import folds, scaled
 from ufama.lab.batches import epoch_order, part
 from ufama.lab.criteria import CRITERIA
 from ufama.lab.selection import chosen_epochs
-from ufama.lab.training import Trainer, train
+from ufama.lab.trainer import Trainer
+from ufama.lab.training import train
 from ufama.methods.ufama import METHOD
 
 SMALL = {"width": 8, "ffn_width": 12, "fusion_width": 16, "gate_confidence": 0.5, "fine_grained_from": 1}

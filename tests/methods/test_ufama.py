@@ -11,7 +11,7 @@ from ufama.core.mmd import mmd_quadratic
 from ufama.core.screening import screen
 from ufama.data.folds import folds, scaled
 from ufama.lab.batches import SourceBatch, TargetBatch, part
-from ufama.lab.training import Trainer
+from ufama.lab.trainer import Trainer
 from ufama.methods import Step, method, methods
 from ufama.methods.ufama import METHOD
 

@@ -1,4 +1,7 @@
-"""Perceptrons with a runs axis: the small networks that most methods of the field put on DE and eye features."""
+"""Perceptrons with a runs axis: the small networks that most methods of the field put on DE and eye features.
+
+And UF-AMA's network with one head, so that the same methods can stand on it.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -8,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ufama.config import UfamaConfig
 from ufama.core.layers import Noise, StackedBatchNorm, StackedDropout, StackedLinear, initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.network import Encoder, Fusion, Head, LayerNumbers
 
 
 class Perceptron(nn.Module):
@@ -54,9 +58,9 @@ class Perceptron(nn.Module):
 class PlainOutputs(NamedTuple):
     """What a plain network says of N windows. The head has not been through a softmax."""
 
-    eeg_embedding: Tensor  # (R, N, D)
-    eye_embedding: Tensor  # (R, N, D)
-    fused: Tensor  # (R, N, 2 D) both embeddings side by side
+    eeg_embedding: Tensor  # (R, N, D) of the EEG alone
+    eye_embedding: Tensor  # (R, N, D) of the eyes alone
+    fused: Tensor  # (R, N, fused_width of the network) what its head reads
     logits: Tensor  # (R, N, C)
 
     def split(self, first: int) -> tuple["PlainOutputs", "PlainOutputs"]:
@@ -74,10 +78,20 @@ def fusion_only(probabilities: Tensor) -> Tensor:
     return torch.stack([none, none, probabilities], dim=2)
 
 
+class LinearHead(StackedLinear):
+    """One linear layer from features to logits; it has no use for noise."""
+
+    def forward(self, x: Tensor, noise: Noise | None = None) -> Tensor:
+        return super().forward(x)
+
+
 class PlainNetwork(nn.Module):
     """One perceptron per modality on the flattened features, embeddings side by side, one linear head.
 
-    forward: eeg (R, N, T, F), eye (R, N, Fy), noise (None: evaluation) -> PlainOutputs.
+    forward: eeg (R, N, T, F), eye (R, N, Fy), noise (None: evaluation) -> PlainOutputs, whose ``fused`` are both
+    embeddings side by side.
+
+    ``runs``, ``classes``, ``fused_width`` and ``numbers`` (of its dropout layers) are there for what a method adds.
     """
 
     def __init__(
@@ -92,14 +106,50 @@ class PlainNetwork(nn.Module):
         seeds: list[int],
     ):
         super().__init__()
-        runs, numbers = len(seeds), LayerNumbers()
-        self.eeg_extractor = Perceptron(runs, (eeg_features, hidden, width), numbers, dropout=dropout)
-        self.eye_extractor = Perceptron(runs, (eye_features, hidden, width), numbers, dropout=dropout)
-        self.head = StackedLinear(runs, 2 * width, classes)
+        self.runs, self.classes, self.fused_width = len(seeds), classes, 2 * width
+        self.numbers = LayerNumbers()
+        self.eeg_extractor = Perceptron(self.runs, (eeg_features, hidden, width), self.numbers, dropout=dropout)
+        self.eye_extractor = Perceptron(self.runs, (eye_features, hidden, width), self.numbers, dropout=dropout)
+        self.head = LinearHead(self.runs, self.fused_width, classes)
         initialise(self, seeds)
 
     def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> PlainOutputs:
         eeg_embedding = self.eeg_extractor(eeg.flatten(2), noise)
         eye_embedding = self.eye_extractor(eye, noise)
         fused = torch.cat([eeg_embedding, eye_embedding], dim=-1)
-        return PlainOutputs(eeg_embedding, eye_embedding, fused, self.head(fused))
+        return PlainOutputs(eeg_embedding, eye_embedding, fused, self.head(fused, noise))
+
+
+class SingleHeadNetwork(nn.Module):
+    """UF-AMA's encoders, fusion and fusion head; what only its heads of one modality would train is left out.
+
+    Called as `PlainNetwork`, with the same attributes; EEG tokens are channels. ``fused`` is the fusion's output, and a
+    modality's embedding is the mean of its encoded tokens, without a projection of its own.
+    """
+
+    def __init__(
+        self,
+        config: UfamaConfig,
+        *,
+        eeg_tokens: int,
+        eeg_features: int,
+        eye_features: int,
+        classes: int,
+        seeds: list[int],
+    ):
+        super().__init__()
+        self.runs, self.classes, self.fused_width = len(seeds), classes, 2 * config.fusion_width
+        self.numbers, config = LayerNumbers(), config.but(branch_feature="mean")
+        self.eeg_encoder = Encoder(self.runs, eeg_tokens, eeg_features, config, self.numbers)
+        self.eye_encoder = Encoder(self.runs, eye_features, 1, config, self.numbers)
+        self.eeg_encoder.project, self.eye_encoder.project = nn.Identity(), nn.Identity()
+        self.fusion = Fusion(self.runs, eeg_tokens, eye_features, config, self.numbers)
+        dropout = self.numbers.dropout(config.head_dropout)
+        self.head = Head(self.runs, self.fused_width, config.fusion_head_width, classes, dropout)
+        initialise(self, seeds)
+
+    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> PlainOutputs:
+        eeg_tokens, eeg_embedding = self.eeg_encoder(eeg, noise)
+        eye_tokens, eye_embedding = self.eye_encoder(eye[..., None], noise)
+        fused = self.fusion(eeg_tokens, eye_tokens, noise)
+        return PlainOutputs(eeg_embedding, eye_embedding, fused, self.head(fused, noise))

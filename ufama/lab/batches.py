@@ -174,27 +174,31 @@ class StackBatches:
         self._context = None if context == 1 else torch.as_tensor(context_rows(windows, context), device=device)
         domain = np.stack([_recording_numbers(windows, part.source) for part in parts])
         self._domain = torch.as_tensor(domain, device=device)
+        shape = (len(parts), self.steps, training.batch_size)
+        self._drawn = [torch.zeros(shape, dtype=torch.int64, device=device) for _ in range(3)]
         self.parts, self.seeds, self.size, self.device = parts, seeds, training.batch_size, device
 
     def draw_epoch(self, epoch: int) -> None:
-        """Choose the epoch's windows: a fresh random order of source and target for every run."""
+        """Choose the epoch's windows: a fresh random order of source and target for every run.
+
+        The choice is written over the last one, so that a captured step reads the new one.
+        """
         needed = self.steps * self.size
         source, target = [], []
         for part, seed in zip(self.parts, self.seeds, strict=True):
             source.append(part.source[epoch_order(len(part.source), needed, seed, "source", epoch)])
             target.append(epoch_order(len(part.target), needed, seed, "target", epoch))
-        shape = (len(self.parts), self.steps, self.size)
-        self._source = torch.as_tensor(np.stack(source), device=self.device).view(shape)
-        self._target = torch.as_tensor(np.stack(target), device=self.device).view(shape)
         whole = [part.target[rows] for part, rows in zip(self.parts, target, strict=True)]
-        self._target_window = torch.as_tensor(np.stack(whole), device=self.device).view(shape)
+        for drawn, rows in zip(self._drawn, (source, target, whole), strict=True):
+            drawn.copy_(torch.as_tensor(np.stack(rows)).view(drawn.shape))
 
-    def step(self, number: int) -> tuple[SourceBatch, TargetBatch]:
-        """The epoch's batch ``number`` for every run."""
-        source, target = self._source[:, number], self._target_window[:, number]
+    def step(self, number: Tensor | int) -> tuple[SourceBatch, TargetBatch]:
+        """The epoch's batch ``number`` for every run; a number (1,) int64 on the device is read there."""
+        place = torch.as_tensor(number, device=self.device).view(1)
+        source, row, target = (drawn.index_select(1, place).squeeze(1) for drawn in self._drawn)
         return (
             SourceBatch(*self._features(source), self.source_label[source], self._domain.gather(1, source)),
-            TargetBatch(*self._features(target), self._target[:, number]),
+            TargetBatch(*self._features(target), row),
         )
 
     def _features(self, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -88,7 +88,11 @@ def criteria(
     validation_losses: np.ndarray | None,
 ) -> dict[str, float]:
     """Every criterion of one run: the fusion branch's predictions of its target (n, C), and the fused features (.., D)
-    of target, training source and held-out source people. Without held-out people there is no ``dev``."""
+    of target, training source and held-out source people. Without held-out people there is no ``dev``; of a network
+    that diverged, every criterion is NaN."""
+    seen = [probabilities, target, source, *([] if validation is None else [validation])]
+    if not all(np.isfinite(some).all() for some in seen):
+        return {name: np.nan for name in CRITERIA if name != "dev" or validation is not None}
     found = {
         "entropy": entropy(probabilities),
         "information_maximisation": information_maximisation(probabilities),

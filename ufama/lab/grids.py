@@ -6,7 +6,8 @@ from ufama.config import TARGET_ACCESS, VARIANTS, TrainingConfig
 from ufama.data.controls import CONTROLS
 from ufama.data.folds import folds
 from ufama.data.windows import constant_in_trials
-from ufama.lab.campaign import DataRequest, Experiment
+from ufama.lab.comparison_grid import comparison_grid
+from ufama.lab.experiments import DataRequest, Experiment
 
 EVERY_FOLD = "paper"
 """The scale at which comparisons run on every fold; smaller scales thin the folds out evenly."""
@@ -37,6 +38,16 @@ OPEN_FLIPS = {
     25: {"scaling": "subject_session_zscore"},
 }
 """Rows that the paper leaves open and in which both presets agree, with another choice that one could make."""
+
+HADUA_FLIPS = {
+    "sequence": {"sequence_windows": 1, "window_position": "none"},
+    "attention": {"hierarchy": "parallel", "inter_modal": "eeg_queries_eye"},
+    "head": {"train_head": False},
+    "learning rate": {"learning_rate": 0.05},
+    "gate": {"conditional_schedule": "constant"},
+}
+"""Changes of HADUA's preset `paper`, one at a time: four towards the released code, and one that both presets do not
+make, the conditional term at full weight from the first step."""
 
 SHOWN_VARIANTS = ("M1", "M3", "M5", "M6")
 """The four models of Fig. 7. The paper does not name them: these are one per stage of alignment, our choice."""
@@ -174,11 +185,33 @@ def ladder_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]
     return grid
 
 
+def hadua_grid(data: DataRequest, *, scale: str, preset: str = "paper", **choices) -> list[Experiment]:
+    """HADUA's ablation, cross-subject: H1 to H5 of preset `paper`; of `released` H1 and H5, as H2 to H5 train alike
+    there. ``preset`` is not used: the page is about both."""
+    common = {"data": data, "scale": scale, "method": "hadua", "fold_names": compared_folds(data, scale)} | choices
+    return [
+        Experiment(**common, preset="paper", variants=("H1", "H2", "H3", "H4", "H5")),
+        Experiment(**common, preset="released", variants=("H1", "H5")),
+    ]
+
+
+def hadua_flips_grid(data: DataRequest, *, scale: str, preset: str = "paper", **choices) -> list[Experiment]:
+    """HADUA's preset `paper`, each of `HADUA_FLIPS` alone, and preset `released`, cross-subject."""
+    common = {"data": data, "scale": scale, "method": "hadua", "fold_names": compared_folds(data, scale)} | choices
+    return [
+        Experiment(**common, preset="paper"),
+        *[Experiment(**common, preset="paper", changes=changed) for changed in HADUA_FLIPS.values()],
+        Experiment(**common, preset="released"),
+    ]
+
+
 GRIDS = {
     "book": book_grid,
     "stability": stability_grid,
     "ledger": ledger_grid,
     "protocols": lambda data, **choices: protocols_grid(data, **choices) + controls_grid(data, **choices),
     "ladder": ladder_grid,
+    "hadua": lambda data, **choices: hadua_grid(data, **choices) + hadua_flips_grid(data, **choices),
+    "comparison": comparison_grid,
 }
 """What `ufama campaign` can train: the book's main pages, and each further question of the evaluation chapter."""

@@ -19,6 +19,14 @@ class StoreError(RuntimeError):
     """The store cannot be read or written; the message names the path and how to mend it."""
 
 
+def cannot_write(folder: Path, error: OSError) -> StoreError:
+    """The error of a store whose folder is full, read-only or no folder."""
+    return StoreError(
+        f"cannot write below {folder}: {error.strerror or error}. Free some space or point UFAMA_WORKSPACE at a folder "
+        "that can be written; finished runs are kept."
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """What is kept of one training.
@@ -87,6 +95,11 @@ class RunStore:
     def __init__(self, folder: Path | None = None):
         self.folder = Path(folder) if folder else workspace() / "runs"
 
+    @property
+    def unfinished(self) -> Path:
+        """The folder of the checkpoints of stacks in training (`ufama.lab.checkpoints`)."""
+        return self.folder / ".unfinished"
+
     def has(self, digest: str) -> bool:
         return (self.folder / digest / "about.json").is_file()
 
@@ -103,10 +116,7 @@ class RunStore:
             with contextlib.suppress(FileExistsError):
                 self._rename(aside, self.folder / record.digest)
         except OSError as error:
-            raise StoreError(
-                f"cannot write the record {record.digest} below {self.folder}: {error.strerror or error}. Free some "
-                "space or point UFAMA_WORKSPACE at a folder that can be written; finished runs are kept."
-            ) from error
+            raise cannot_write(self.folder, error) from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 

@@ -1,31 +1,26 @@
 """The loop over a stack of runs. It knows nothing of a method: terms arrive by name."""
 
+import os
 import time
-from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ufama.config import Checked, TrainingConfig
-from ufama.core.layers import Noise, derived_seed
+from ufama.core.layers import derived_seed
 from ufama.data.windows import Windows
-from ufama.lab.batches import Part, SourceBatch, StackBatches, TargetBatch
+from ufama.lab.batches import Part
 from ufama.lab.criteria import criteria
 from ufama.lab.scores import accuracy, trial_accuracy
 from ufama.lab.selection import Choice, choices
-from ufama.methods import Fitted, Method, Recordings, Step, Task
+from ufama.lab.trainer import Evaluated, Trainer
+from ufama.methods import Fitted, Recordings
 
 EMBEDDED = 200  # windows of either domain whose fused features a trained run keeps
-
-
-class Evaluated(NamedTuple):
-    """What a run's network says of n windows."""
-
-    probabilities: np.ndarray  # (n, 3, C) of the branches eeg, eye, fusion
-    fused: np.ndarray  # (n, D) features
+JUDGED = 40  # evaluations at which the label-free criteria are taken: one costs as much as an epoch of training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,156 +34,161 @@ class Trained:
     wall_seconds: float  # of the whole stack, divided by its runs
 
 
-class Trainer:
-    """A stack of runs in training: network, optimiser, batches and method state.
+class Course:
+    """What a stack has shown up to an epoch: every run's history and what each selection rule has chosen.
 
-    windows   scaled windows of the data set
-    parts     one per run
-    seeds     one per run: initial weights, batches and dropout derive from it by name
+    runs     in the stack
+    epochs   of a training
+    rules    that can be applied
     """
 
-    def __init__(
-        self,
-        method: Method,
-        config: Checked,
-        training: TrainingConfig,
-        windows: Windows,
-        parts: list[Part],
-        seeds: list[int],
-        device: torch.device | str = "cpu",
-    ):
-        self.method, self.config, self.training = method, config, training
-        self.device = torch.device(device)
-        self.batches = StackBatches(windows, parts, seeds, training, self.device, method.context(config))
-        dtype = self.batches.eeg.dtype
-        task = Task(windows.card, self.batches.source_domains, max(len(part.target) for part in parts))
-        self.network = method.build(config, task, seeds).to(self.device, dtype)
-        self.optimiser = torch.optim.Adam(method.trained(config, self.network), lr=training.learning_rate, fused=True)
-        state = method.initial_state(config, task, len(seeds))
-        self.state = {name: value.to(self.device, dtype) for name, value in state.items()}
-        words = [derived_seed(seed, "dropout") for seed in seeds]
-        self.noise_seeds = torch.tensor(words, device=self.device)
-        self.steps_done = torch.zeros((), dtype=torch.int64, device=self.device)
+    def __init__(self, runs: int, epochs: int, *, has_oracle: bool, has_validation: bool):
+        self.runs, self.epochs = runs, epochs
+        self.epoch = 0  # the next to be trained
+        self.seconds = 0.0  # spent so far
+        self.history: dict[str, np.ndarray] = {}
+        self.chosen = [choices(has_oracle=has_oracle, has_validation=has_validation) for _ in range(runs)]
 
-    def step(self, source: SourceBatch, target: TargetBatch, epoch: Tensor):
-        """One optimisation step of every run; returns its terms."""
-        noise = Noise(self.noise_seeds, self.steps_done)
-        outputs = self.network(
-            torch.cat([source.eeg, target.eeg], dim=1), torch.cat([source.eye, target.eye], dim=1), noise
-        )
-        source_outputs, target_outputs = outputs.split(source.label.shape[1])
-        terms = self.method.terms(
-            self.config,
-            Step(
-                network=self.network,
-                noise=noise,
-                source=source_outputs,
-                source_label=source.label,
-                source_domain=source.domain,
-                target=target_outputs,
-                target_row=target.row,
-                epoch=epoch,
-                progress=epoch / self.training.epochs,
-                evaluate_target=lambda: self._evaluated(target),
-            ),
-            self.state,
-        )
-        self.optimiser.zero_grad(set_to_none=False)
-        terms.total().sum().backward()
-        self.optimiser.step()
-        self.state = terms.state
-        self.steps_done += 1
-        return terms
+    def log(self, values: dict[str, float | np.ndarray], epoch: int, run: int | slice = slice(None)) -> None:
+        """Write values of one epoch, of one run or of all."""
+        for name, value in values.items():
+            self.history.setdefault(name, np.full((self.runs, self.epochs), np.nan))[run, epoch] = value
 
-    @torch.no_grad()
-    def _evaluated(self, target: TargetBatch):
-        return self.network(target.eeg, target.eye)
+    def accuracy(self) -> float:
+        """The runs' mean accuracy at the last evaluated epoch, NaN before there is one: target, or held-out source."""
+        for name in ("target_accuracy", "validation_accuracy"):
+            logged = self.history.get(name)
+            if logged is not None:
+                return float(logged[:, ~np.isnan(logged).any(axis=0)][:, -1].mean())
+        return float("nan")
 
-    def train_epoch(self, epoch: int) -> dict[str, np.ndarray]:
-        """One epoch of every run; the mean of each term, weight and diagnostic over its steps, name -> (R,)."""
-        self.batches.draw_epoch(epoch)
-        epoch_tensor = torch.tensor(float(epoch), dtype=self.batches.eeg.dtype, device=self.device)
-        sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=self.device))
-        for number in range(self.batches.steps):
-            terms = self.step(*self.batches.step(number), epoch_tensor)
-            logged = terms.losses | {f"{name}_weight": weight for name, weight in terms.weights.items()}
-            for name, value in (logged | terms.diagnostics).items():
-                sums[name] = sums[name] + value.detach()
-        return {name: (total / self.batches.steps).cpu().numpy() for name, total in sums.items()}
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it as arrays by name, for a checkpoint."""
+        named = {f"history.{name}": values for name, values in self.history.items()}
+        for run, rules in enumerate(self.chosen):
+            for rule, choice in rules.items():
+                if choice.probabilities is not None:
+                    named[f"choice.{run}.{rule}.probabilities"] = choice.probabilities
+                    named[f"choice.{run}.{rule}.score"] = np.array([choice.score, choice.epoch], dtype=np.float64)
+        return named | {"progress": np.array([self.epoch, self.seconds], dtype=np.float64)}
 
-    @torch.no_grad()
-    def evaluate(self, rows: list[np.ndarray]) -> list[Evaluated]:
-        """Every run's own ``rows`` without dropout."""
-        parts = []
-        for chunk in self.batches.chunks(rows):
-            outputs = self.network(*chunk)
-            parts.append((self.method.predict(outputs).cpu().numpy(), outputs.fused.cpu().numpy()))
-        probabilities, fused = (np.concatenate(some, axis=1) for some in zip(*parts, strict=True))
-        return [Evaluated(probabilities[run, : len(own)], fused[run, : len(own)]) for run, own in enumerate(rows)]
+    def restore(self, arrays: dict[str, np.ndarray], logged: list[str]) -> None:
+        """Take over what `arrays` gave; ``logged`` are the history's names in their order."""
+        self.epoch, self.seconds = int(arrays["progress"][0]), float(arrays["progress"][1])
+        self.history = {name: arrays[f"history.{name}"].copy() for name in logged}
+        for run, rules in enumerate(self.chosen):
+            for rule, choice in rules.items():
+                score = arrays.get(f"choice.{run}.{rule}.score")
+                if score is not None:
+                    choice.score, choice.epoch = float(score[0]), int(score[1])
+                    choice.probabilities = arrays[f"choice.{run}.{rule}.probabilities"].copy()
 
 
 def train(
     trainer: Trainer,
     source_label: np.ndarray,
     oracle_label: np.ndarray | None = None,
+    *,
+    course: Course | None = None,
+    after_epoch: Callable[[Course], None] = lambda course: None,
 ) -> list[Trained]:
     """Train a stack to its last epoch and apply every selection rule on the way.
 
     source_label   (n,) labels of the data set; read at source and validation rows only
     oracle_label   (n,) labels for the rule `oracle`, which reads the target's, and for the method's audit in the
                    history; None leaves both out. Nothing else sees them.
+    course         where to go on, with the trainer's tensors restored; None: from the start
+    after_epoch    called with the course after every epoch; an exception of its own ends the training there
     """
-    training, parts = trainer.training, trainer.batches.parts
-    seeds, start = trainer.batches.seeds, time.perf_counter()
-    tests, validations = [p.test for p in parts], [p.validation for p in parts]
+    training, parts, seeds = trainer.training, trainer.batches.parts, trainer.batches.seeds
+    course = course or new_course(trainer, oracle_label)
     shown = {
         "source": [sample(part.source, seed, "shown source") for part, seed in zip(parts, seeds, strict=True)],
         "target": [sample(part.test, seed, "shown target") for part, seed in zip(parts, seeds, strict=True)],
     }
-    has_validation = all(len(rows) for rows in validations)
-    chosen = [choices(has_oracle=oracle_label is not None, has_validation=has_validation) for _ in parts]
-    history: dict[str, np.ndarray] = {}
+    judged = judged_epochs(training)
+    for epoch in range(course.epoch, training.epochs):
+        start = time.perf_counter()
+        course.log(trainer.train_epoch(epoch), epoch)
+        if (epoch + 1) % training.evaluate_every == 0 or epoch + 1 == training.epochs:
+            _evaluate(trainer, course, epoch, source_label, oracle_label, shown["source"] if epoch in judged else None)
+        course.epoch = epoch + 1
+        course.seconds += time.perf_counter() - start
+        after_epoch(course)
 
-    def log(values: dict[str, float | np.ndarray], epoch: int, run: int | slice) -> None:
-        for name, value in values.items():
-            rows = history.setdefault(name, np.full((len(parts), training.epochs), np.nan))
-            rows[run, epoch] = value
-
-    for epoch in range(training.epochs):
-        log(trainer.train_epoch(epoch), epoch, slice(None))
-        if (epoch + 1) % training.evaluate_every and epoch + 1 < training.epochs:
-            continue
-        tested = trainer.evaluate(tests)
-        validated = trainer.evaluate(validations) if has_validation else [None] * len(parts)
-        sourced = trainer.evaluate(shown["source"]) if training.criteria == "all" else [None] * len(parts)
-        for run, (rows, test, validation, source) in enumerate(zip(tests, tested, validated, sourced, strict=True)):
-            scores = {"last": float(epoch)}
-            if oracle_label is not None:
-                log(_known(trainer, test, rows, oracle_label[rows]), epoch, run)
-                scores["oracle"] = history["target_accuracy"][run, epoch]
-            if validation is not None:
-                held_out = source_label[validations[run]]
-                scores["source_validation"] = accuracy(validation.probabilities, held_out)
-                log({"validation_accuracy": scores["source_validation"]}, epoch, run)
-            if source is not None:
-                losses = None if validation is None else _cross_entropy(validation.probabilities, held_out)
-                fused = None if validation is None else validation.fused
-                log(criteria(test.probabilities[:, -1], test.fused, source.fused, fused, losses), epoch, run)
-            for rule, choice in chosen[run].items():
-                choice.offer(epoch, scores[rule], test.probabilities)
-
+    start = time.perf_counter()
     features = {domain: [some.fused for some in trainer.evaluate(rows)] for domain, rows in shown.items()}
-    seconds = (time.perf_counter() - start) / len(parts)
+    seconds = course.seconds + time.perf_counter() - start
     return [
         Trained(
-            history={name: rows[run] for name, rows in history.items()},
-            choices=chosen[run],
+            history={name: rows[run] for name, rows in course.history.items()},
+            choices=course.chosen[run],
             fused={domain: rows[run] for domain, rows in features.items()},
             fused_rows={domain: rows[run] for domain, rows in shown.items()},
-            wall_seconds=seconds,
+            wall_seconds=seconds / len(parts),
         )
         for run in range(len(parts))
     ]
+
+
+def new_course(trainer: Trainer, oracle_label: np.ndarray | None) -> Course:
+    """The course of a training that has not begun."""
+    parts = trainer.batches.parts
+    return Course(
+        len(parts),
+        trainer.training.epochs,
+        has_oracle=oracle_label is not None,
+        has_validation=all(len(part.validation) for part in parts),
+    )
+
+
+def judged_epochs(training: TrainingConfig) -> set[int]:
+    """The epochs at which the label-free criteria are taken: `JUDGED` of those evaluated, evenly spaced."""
+    if training.criteria == "none":
+        return set()
+    every = [e for e in range(training.epochs) if (e + 1) % training.evaluate_every == 0 or e + 1 == training.epochs]
+    return {every[round(place)] for place in np.linspace(0, len(every) - 1, min(JUDGED, len(every)))}
+
+
+def _evaluate(
+    trainer: Trainer,
+    course: Course,
+    epoch: int,
+    source_label: np.ndarray,
+    oracle_label: np.ndarray | None,
+    shown_source: list[np.ndarray] | None,
+) -> None:
+    """Evaluate every run, log what is seen, and let the rules choose. ``shown_source``: where criteria are taken."""
+    parts = trainer.batches.parts
+    tested = trainer.evaluate([part.test for part in parts])
+    has_validation = all(len(part.validation) for part in parts)
+    validated = trainer.evaluate([part.validation for part in parts]) if has_validation else [None] * len(parts)
+    losses = [None] * len(parts)
+    for run, (part, test, validation) in enumerate(zip(parts, tested, validated, strict=True)):
+        scores = {"last": float(epoch)}
+        if oracle_label is not None:
+            course.log(_known(trainer, test, part.test, oracle_label[part.test]), epoch, run)
+            scores["oracle"] = course.history["target_accuracy"][run, epoch]
+        if validation is not None:
+            held_out = source_label[part.validation]
+            scores["source_validation"] = accuracy(validation.probabilities, held_out)
+            course.log({"validation_accuracy": scores["source_validation"]}, epoch, run)
+            losses[run] = _cross_entropy(validation.probabilities, held_out)
+        for rule, choice in course.chosen[run].items():
+            choice.offer(epoch, scores[rule], test.probabilities)
+    if shown_source is None:
+        return
+
+    def judge(run: int) -> dict[str, float]:
+        test, validation = tested[run], validated[run]
+        fused = None if validation is None else validation.fused
+        return criteria(test.probabilities[:, -1], test.fused, sourced[run].fused, fused, losses[run])
+
+    sourced = trainer.evaluate(shown_source)
+    # Beside a GPU the processor's cores are free for this; on a CPU they belong to other stacks.
+    with ThreadPoolExecutor(1 if trainer.device.type == "cpu" else os.cpu_count()) as pool:
+        for run, values in enumerate(pool.map(judge, range(len(parts)))):
+            course.log(values, epoch, run)
 
 
 def train_fitted(

@@ -137,11 +137,30 @@ def methods() -> dict[str, Method | Fitted]:
 
 
 def method(name: str) -> Method | Fitted:
-    """The named method. Raises ConfigError that lists the known ones."""
+    """The named method; or one from elsewhere, named by its module and attribute, "my_module:METHOD".
+
+    The module has to be importable. Raises ConfigError that lists the known names, or says what the module lacks.
+    """
+    if ":" in name:
+        return _from_elsewhere(name)
     known = methods()
     if name not in known:
-        raise ConfigError(f"method {name!r} is not known; choose one of {', '.join(sorted(known))}.")
+        raise ConfigError(
+            f"method {name!r} is not known; choose one of {', '.join(sorted(known))}, or name your own as "
+            "'module:METHOD'."
+        )
     return known[name]
+
+
+def _from_elsewhere(name: str) -> Method | Fitted:
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"method {name!r} cannot be had: {error}. Expected an importable module and the name of the method in it, "
+            "such as 'my_module:METHOD'."
+        ) from None
 
 
 def checked_names(chosen: About, preset: str, variant: str) -> None:

@@ -2,21 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
-from ufama.config import Checked
-from ufama.core.perceptron import PlainNetwork, PlainOutputs
-from ufama.methods import Task, checked_names
+from ufama.config import PAPER, Checked
+from ufama.core import losses
+from ufama.core.layers import initialise
+from ufama.core.objective import Terms
+from ufama.core.perceptron import PlainNetwork, PlainOutputs, SingleHeadNetwork
+from ufama.data.windows import DataCard
+from ufama.methods import Step, Task, checked_names
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlainConfig(Checked):
-    """Settings of a plain network and its optimiser."""
+    """Settings of a method's network and its optimiser.
 
+    The backbone "ufama" is UF-AMA's network at preset paper with its fusion head alone, in these widths; ``hidden`` is
+    then only the width of what a method adds (a discriminator).
+    """
+
+    backbone: Literal["perceptron", "ufama"] = "perceptron"
     hidden: int = 128
     width: int = 64  # of each modality's embedding
+    ffn_width: int = 128  # "ufama" only
+    fusion_width: int = 128  # "ufama" only
     dropout: float = 0.5
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
@@ -25,14 +37,42 @@ class PlainConfig(Checked):
         return [
             ("hidden", 1, 1 << 16),
             ("width", 1, 1 << 16),
+            ("ffn_width", 1, 1 << 16),
+            ("fusion_width", 1, 1 << 16),
             ("dropout", 0, 0.99),
             ("learning_rate", 0, 10),
             ("weight_decay", 0, 10),
         ]
 
 
+def backbone(config: PlainConfig, card: DataCard, seeds: list[int]) -> PlainNetwork | SingleHeadNetwork:
+    """The network that ``config.backbone`` names, for the data set's shapes."""
+    tokens, features = len(card.eeg_tokens), len(card.eeg_features)
+    shape = {"eye_features": len(card.eye_features), "classes": len(card.class_names), "seeds": seeds}
+    if config.backbone == "ufama":
+        settings = PAPER.but(
+            width=config.width,
+            ffn_width=config.ffn_width,
+            fusion_width=config.fusion_width,
+            head_dropout=config.dropout,
+        )
+        return SingleHeadNetwork(settings, eeg_tokens=tokens, eeg_features=features, **shape)
+    sizes = {"hidden": config.hidden, "width": config.width, "dropout": config.dropout}
+    return PlainNetwork(eeg_features=tokens * features, **sizes, **shape)
+
+
+def classified_with(
+    step: Step, state: dict[str, Tensor], adaptation: Tensor, weight: Tensor | float, *, name: str
+) -> Terms:
+    """The cross-entropy of the source, and beside it one loss of adaptation, (R,), under its name and weight."""
+    classification = losses.cross_entropy(step.source.logits, step.source_label).mean(-1)
+    one = torch.ones_like(classification)
+    values = {"classification": classification, name: adaptation}
+    return Terms(values, {"classification": one, name: weight * one}, {}, state)
+
+
 class PlainMethod:
-    """A method whose network is `PlainNetwork`; what is left to say is its name, its terms and what else it builds."""
+    """A method on one of the two backbones; what is left to say is its name, its terms and what else it builds."""
 
     version = 1
     inputs = "eeg + eye"
@@ -49,16 +89,17 @@ class PlainMethod:
         return 1
 
     def build(self, config: Checked, task: Task, seeds: list[int]) -> nn.Module:
-        card = task.card
-        return PlainNetwork(
-            eeg_features=len(card.eeg_tokens) * len(card.eeg_features),
-            eye_features=len(card.eye_features),
-            classes=len(card.class_names),
-            hidden=config.hidden,
-            width=config.width,
-            dropout=config.dropout,
-            seeds=seeds,
-        )
+        network = backbone(config, task.card, seeds)
+        for name, part in self.parts(config, task, network, seeds).items():
+            network.add_module(name, part)
+        initialise(network, seeds)
+        return network
+
+    def parts(
+        self, config: Checked, task: Task, network: PlainNetwork | SingleHeadNetwork, seeds: list[int]
+    ) -> dict[str, nn.Module]:
+        """What the method adds to its network or replaces in it, by the attribute that holds it in `Step.network`."""
+        return {}
 
     def trained(self, config: Checked, network: nn.Module) -> list[dict]:
         return [

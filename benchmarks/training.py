@@ -1,0 +1,259 @@
+"""Milliseconds per step and run: the stack against the plain reference (`reference.py`), in one process, alternating.
+
+    python benchmarks/training.py --shape seed --runs 1 12 --json
+    python benchmarks/training.py --shape seed_iv --preset released --precision bf16 --compile --runs 1 4 12 36
+    python benchmarks/training.py --device cuda --precision bf16 --runs 1 36 180 450 --json
+
+Every repeat times the reference and then each stack, ``--steps`` steps of 32 + 32 windows of noise each; the ratio of a
+repeat is the reference's time over the stack's. Medians, with the smallest and largest. On a CPU with one thread the
+times are processor seconds, which other work on the machine disturbs little; otherwise wall seconds. Peak memory is
+that of a process of its own, which trains and evaluates the largest stack.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import torch
+from machine import RECORDING_WINDOWS, SHAPES, hardware, noise_windows, own_peak_megabytes, software
+from reference import Reference
+from torch.utils.flop_counter import FlopCounterMode
+
+from ufama.config import PRESETS, TrainingConfig
+from ufama.data.folds import folds
+from ufama.data.windows import Windows
+from ufama.lab.batches import part
+from ufama.lab.trainer import Trainer
+from ufama.methods import method
+
+UFAMA = method("ufama")
+
+PEAKS = {
+    ("H100", "float32"): 66.9,
+    ("H100", "tf32"): 494.7,
+    ("H100", "bf16"): 989.4,
+    ("H200", "float32"): 66.9,
+    ("H200", "tf32"): 494.7,
+    ("H200", "bf16"): 989.4,
+    ("A100", "float32"): 19.5,
+    ("A100", "tf32"): 156.0,
+    ("A100", "bf16"): 312.0,
+}
+"""Tera floating-point operations per second of dense products, from NVIDIA's data sheets (SXM boards)."""
+
+TABLE_RUNS = {"seed": 36, "seed_iv": 45}
+
+
+def stack(
+    windows: Windows, shape: str, preset: str, training: TrainingConfig, runs: int, device: str, compiled: bool
+) -> Trainer:
+    """``runs`` runs of UF-AMA: the folds across subjects one after the other, then again with the next seed."""
+    every = folds(windows, "cross_subject")
+    seeds = [run // len(every) for run in range(runs)]
+    parts = [part(windows, every[run % len(every)], training, seed) for run, seed in enumerate(seeds)]
+    config = UFAMA.preset(preset, dataset=shape, variant="M6")
+    return Trainer(UFAMA, config, training, windows, parts, seeds, device, compiled=compiled)
+
+
+def plain(windows: Windows, shape: str, preset: str, training: TrainingConfig, device: str) -> Callable[[], None]:
+    """A function that trains the reference for one epoch."""
+    one = stack(windows, shape, preset, training.but(precision="float32"), 1, "cpu", False)
+    card, batches = windows.card, one.batches
+    reference = Reference(
+        one.config,
+        eeg_tokens=len(card.eeg_tokens),
+        eeg_features=len(card.eeg_features),
+        eye_features=len(card.eye_features),
+        classes=len(card.class_names),
+        target_windows=len(batches.parts[0].target),
+        learning_rate=training.learning_rate,
+        device=device,
+    )
+
+    def epoch() -> None:
+        batches.draw_epoch(0)
+        for number in range(batches.steps):
+            source, target = batches.step(number)
+            reference.step(
+                (source.eeg[0].to(device), source.eye[0].to(device)),
+                source.label[0].to(device),
+                (target.eeg[0].to(device), target.eye[0].to(device)),
+                target.row[0],
+                20,
+            )
+
+    return epoch
+
+
+def timed(work: Callable[[], object], device: str) -> float:
+    """Seconds: of the processor with one thread of a CPU, else of the clock."""
+    on_gpu = torch.device(device).type == "cuda"
+    clock = time.process_time if not on_gpu and torch.get_num_threads() == 1 else time.perf_counter
+    if on_gpu:
+        torch.cuda.synchronize(device)
+    start = clock()
+    work()
+    if on_gpu:
+        torch.cuda.synchronize(device)
+    return clock() - start
+
+
+def spread(values: list[float], decimals: int = 2) -> dict[str, float]:
+    return {
+        "median": round(statistics.median(values), decimals),
+        "min": round(min(values), decimals),
+        "max": round(max(values), decimals),
+    }
+
+
+def flop_per_step(windows: Windows, shape: str, preset: str, training: TrainingConfig) -> int:
+    """Floating-point operations in the products of one step of one run, forwards and backwards."""
+    one = stack(windows, shape, preset, training.but(precision="float32", steps_per_epoch=1), 1, "cpu", False)
+    with FlopCounterMode(display=False) as counter:
+        one.train_epoch(20)
+    return counter.get_total_flops()
+
+
+def peak_of(device: str, precision: str, given: float | None) -> dict:
+    """The device's peak in TFLOP/s: as given, of a GPU known by name, else a large product, timed."""
+    if given is not None:
+        return {"tflops": given, "is": "given"}
+    if torch.device(device).type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        known = [peak for (part_of, of), peak in PEAKS.items() if part_of in name and of == precision]
+        if known:
+            return {"tflops": known[0], "is": "data sheet"}
+    x = torch.randn(2048, 2048, device=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
+    x @ x
+    seconds = min(timed(lambda: x @ x, device) for _ in range(5))
+    return {"tflops": round(2 * 2048**3 / seconds / 1e12, 3), "is": "product of 2048-square matrices, measured"}
+
+
+def trained_peak(asked: argparse.Namespace, runs: int) -> float:
+    """Megabytes at most of a process that does nothing but train and evaluate a stack of ``runs``."""
+    command = [sys.executable, __file__, "--only-memory", "--runs", str(runs), "--shape", asked.shape]
+    command += ["--preset", asked.preset, "--precision", asked.precision, "--threads", str(asked.threads)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+
+def measure(asked: argparse.Namespace) -> dict:
+    """Everything the script prints."""
+    windows, device = noise_windows(asked.shape), asked.device
+    on_gpu = torch.device(device).type == "cuda"
+    training = TrainingConfig(precision=asked.precision, steps_per_epoch=asked.steps)
+    reference = plain(windows, asked.shape, asked.preset, training, device)
+    reference()
+    stacks, first_seconds = {}, {}
+    for runs in asked.runs:
+        stacks[runs] = stack(windows, asked.shape, asked.preset, training, runs, device, asked.compile)
+        start = time.perf_counter()
+        stacks[runs].train_epoch(0)
+        first_seconds[runs] = time.perf_counter() - start
+    reference_times: list[float] = []
+    times: dict[int, list[float]] = {runs: [] for runs in asked.runs}
+    evaluation: dict[int, list[float]] = {runs: [] for runs in asked.runs}
+    for _ in range(asked.repeats):
+        reference_times.append(timed(reference, device) / asked.steps)
+        for runs, trainer in stacks.items():
+            times[runs].append(timed(lambda trainer=trainer: trainer.train_epoch(20), device) / asked.steps / runs)
+    for runs, trainer in stacks.items():
+        tested = [own.test[:256] for own in trainer.batches.parts]
+        seconds = timed(lambda trainer=trainer, tested=tested: trainer.evaluate(tested), device)
+        evaluation[runs].append(seconds / runs / 256)
+    flop = flop_per_step(windows, asked.shape, asked.preset, training)
+    peak = peak_of(device, asked.precision, asked.peak_tflops)
+    rows = []
+    for runs in asked.runs:
+        median = statistics.median(times[runs])
+        ratios = [slow / fast for slow, fast in zip(reference_times, times[runs], strict=True)]
+        row = {
+            "runs": runs,
+            "ms_per_step_and_run": spread([1e3 * value for value in times[runs]]),
+            "ratio_to_reference": spread(ratios),
+            "evaluation_ms_per_window_and_run": round(1e3 * evaluation[runs][0], 3),
+            "fraction_of_peak": round(flop / median / (peak["tflops"] * 1e12), 4),
+            "first_epoch_seconds": round(first_seconds[runs], 1),
+            "whole_table_minutes_estimated": round(_table_minutes(asked.shape, median), 1),
+        }
+        rows.append(row)
+    memory = {"runs": max(asked.runs)}
+    if on_gpu:
+        memory["gpu_megabytes"] = round(torch.cuda.max_memory_allocated(device) / 1e6, 1)
+    else:
+        memory["process_megabytes"] = trained_peak(asked, max(asked.runs))
+    return {
+        "benchmark": "training",
+        "shape": asked.shape,
+        "preset": asked.preset,
+        "precision": asked.precision,
+        "compiled": asked.compile,
+        "device": device,
+        "threads": asked.threads,
+        "clock": "processor seconds" if not on_gpu and asked.threads == 1 else "wall seconds",
+        "data": "noise",
+        "batch": "32 source + 32 target windows",
+        "repeats": asked.repeats,
+        "steps_per_repeat": asked.steps,
+        "reference": {"precision": "float32", "ms_per_step": spread([1e3 * value for value in reference_times])},
+        "stack": rows,
+        "whole_table": {"runs": TABLE_RUNS[asked.shape], "steps_per_run": _table_steps(asked.shape)},
+        "flop_per_step_and_run": flop,
+        "peak": peak,
+        "memory": memory,
+        "hardware": hardware(device),
+        "software": software(),
+    }
+
+
+def _table_steps(shape: str) -> int:
+    return 400 * (RECORDING_WINDOWS[shape] // 32)
+
+
+def _table_minutes(shape: str, seconds_per_step_and_run: float) -> float:
+    """Of the cross-subject table at paper scale, one seed, without its evaluations."""
+    return TABLE_RUNS[shape] * _table_steps(shape) * seconds_per_step_and_run / 60
+
+
+def memory_only(asked: argparse.Namespace) -> float:
+    training = TrainingConfig(precision=asked.precision, steps_per_epoch=2)
+    (runs,) = asked.runs
+    trainer = stack(noise_windows(asked.shape), asked.shape, asked.preset, training, runs, "cpu", False)
+    trainer.train_epoch(20)
+    trainer.evaluate([own.test for own in trainer.batches.parts])
+    return own_peak_megabytes()
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=tuple(SHAPES), default="seed")
+    parser.add_argument("--runs", type=int, nargs="+", default=[1, 12], help="sizes of the stacks")
+    parser.add_argument("--preset", choices=PRESETS, default="paper")
+    parser.add_argument("--precision", choices=("float32", "tf32", "bf16"), default="float32", help="of the stack")
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, default=False, help="torch.compile the stack"
+    )
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=7, help="alternating timings of each")
+    parser.add_argument("--steps", type=int, default=3, help="steps of each timing")
+    parser.add_argument("--peak-tflops", type=float, help="of the device, where its name says nothing")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON only")
+    parser.add_argument("--only-memory", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    asked = arguments()
+    torch.set_num_threads(asked.threads)
+    if asked.only_memory:
+        print(memory_only(asked))
+        return
+    print(json.dumps(measure(asked), indent=None if asked.json else 2))
+
+
+if __name__ == "__main__":
+    main()

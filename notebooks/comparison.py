@@ -1,0 +1,150 @@
+# %% [markdown]
+# # Every method in one harness
+#
+# *Tables 3 and 6. Cost: about a minute when the runs are stored; training them at scale `quick` takes the minutes that
+# the table of costs adds up.*
+#
+# The paper's tables compare numbers from different papers: other people, other windows, other choices of the epoch.
+# Here every method that electroencephalogram and eye features can feed gets the same recordings, folds, batches, number
+# of steps, budget for tuning, and rules. What each method is, and which of the paper's are not built, is in the list
+# that `ufama methods` prints.
+#
+# Published and measured numbers never share a column. Where the caption says *simulated*, the measured ones can neither
+# confirm nor refute the published: they compare methods on recordings whose truth is known.
+
+# %% tags=["parameters"]
+dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
+data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
+require_real = False  # True: refuse to work on simulated recordings
+scale = "quick"  # "quick" or "paper"
+seeds = [0]
+device = "cpu"
+methods = None  # names by commas, such as "dann,ufama"; None: every method
+
+# %% tags=["hide-input"]
+from ufama import notebook
+
+page = notebook.open_page(
+    "comparison",
+    globals(),
+    accepts=("dataset", "data_root", "require_real", "scale", "seeds", "device", "methods"),
+)
+
+# %%
+from ufama.lab.comparison_grid import comparison_grid, parameter_count
+from ufama.lab.tuning import Entry, stored_draws, stored_tuning
+from ufama.report import measured
+from ufama.report import method_comparison as comparison
+from ufama.report.critical_difference import rank_lines
+from ufama.report.methods import tuning_table
+
+grid = comparison_grid(page.data, methods=page.methods, **page.choices)
+results = page.results(grid)
+page.show(measured.provenance(results))
+
+# %% [markdown]
+# ## Equal tuning
+#
+# Every method tries up to eight settings: its default, and others drawn by a fixed seed from the values that its file
+# names. Each is trained on the same four cross-subject folds. The one that is best on people held out of the *source*,
+# at the last epoch, is kept for all folds of both protocols.
+#
+# The target's labels are not read in any fold. But one setting is kept for all folds, and the held-out people of the
+# four are targets in others. Tuning each fold for itself would avoid that and cost nine times as much or more.
+
+# %%
+draws = stored_draws(page.data, page.scale)
+tuned = stored_tuning(page.data, page.scale)
+missing = [block for block in grid if Entry(block.method, block.preset) not in tuned]
+f"{len(tuned)} tuned on {page.windows.card.title} at scale {page.scale}; {len(missing) // 2} of this page's have their defaults, untuned"
+
+# %%
+if len(draws):
+    display(page.show(tuning_table(draws, page.windows.card.title, page.scale)))
+
+# %% [markdown]
+# ## Across people
+#
+# Rows are ordered by *source validation*, the rule that could be used on new recordings. The oracle chooses the epoch
+# with the target's labels; it is the convention of the published numbers and is shown to say what it is worth. The
+# controls say what the recordings give away by themselves: one knows the labels' frequencies alone, one the place of a
+# clip in the session alone, which all people share.
+
+# %%
+across_people, people_ranks = comparison.comparison_table(results, "cross_subject", tuned)
+page.show(across_people)
+
+# %% mystnb={"figure": {"name": "fig-methods", "caption": "Cross-subject accuracy of every method under three rules; the bar is the 95 % interval of source validation over people, the dashed line source only. The data set is that of this page's parameter."}, "image": {"alt": "Dot plot of accuracy in percent, one line per method, best first: a green square with a bar for its 95 percent interval under source validation, a blue dot for the last epoch and a red triangle for the oracle; a dashed vertical line marks source only."}}
+comparison.accuracy_lines(across_people, f"{page.windows.card.title}, cross-subject")
+
+# %% [markdown]
+# Accuracies of one person under two methods are paired, and their intervals above overlap even where every person
+# does better with one of the two. Ranks within people keep the pairs. Two methods that a vertical bar joins are not
+# told apart by Nemenyi's test, which allows for all pairs at once ({cite:t}`Demsar2006`).
+
+# %% mystnb={"figure": {"name": "fig-ranks", "caption": "Critical-difference diagram, cross-subject, rule source validation: mean rank of every method over people. Vertical bars at the right join methods whose mean ranks lie less than the critical difference apart."}, "image": {"alt": "Dot plot of mean ranks over people, one line per method from the best at the top to the worst at the bottom; a bar at the top is as long as the critical difference, and vertical bars at the right join methods that the test cannot tell apart."}}
+rank_lines(people_ranks, f"{page.windows.card.title}, cross-subject")
+
+# %%
+from IPython.display import Markdown
+
+Markdown(comparison.reading(across_people, people_ranks))
+
+# %% [markdown]
+# ## Across sessions
+#
+# One session of all people is the target, their other two are the source.
+
+# %%
+across_sessions, session_ranks = comparison.comparison_table(results, "cross_session", tuned)
+page.show(across_sessions)
+
+# %%
+Markdown(comparison.reading(across_sessions, session_ranks))
+
+# %% [markdown]
+# ## Cost
+
+# %%
+parameters = {Entry(block.method, block.preset): parameter_count(block) for block in grid}
+page.show(comparison.cost_table(results, parameters))
+
+# %% [markdown]
+# ## The other set
+#
+# The same for SEED-IV, Table 6. With `-p dataset seed_iv` it stands above instead.
+
+# %%
+from dataclasses import replace
+
+both_sets = page.data.dataset == "seed" and page.data.data_root is None
+if both_sets:
+    other = replace(page, data=replace(page.data, dataset="seed_iv"))
+    other_results = other.results(comparison_grid(other.data, methods=other.methods, **other.choices))
+    other_tuned = stored_tuning(other.data, other.scale)
+    other_people, other_ranks = comparison.comparison_table(other_results, "cross_subject", other_tuned)
+    display(other.show(other_people))
+
+# %% mystnb={"figure": {"name": "fig-ranks-other", "caption": "SEED-IV: critical-difference diagram, cross-subject, rule source validation."}, "image": {"alt": "Dot plot of mean ranks over people on SEED-IV, one line per method from the best at the top to the worst at the bottom; a bar at the top is as long as the critical difference, and vertical bars at the right join methods that the test cannot tell apart."}}
+if both_sets:
+    display(rank_lines(other_ranks, f"{other.windows.card.title}, cross-subject"))
+
+# %%
+if both_sets:
+    display(Markdown(comparison.reading(other_people, other_ranks)))
+
+# %%
+if both_sets:
+    other_sessions, other_session_ranks = comparison.comparison_table(other_results, "cross_session", other_tuned)
+    display(other.show(other_sessions))
+    display(Markdown(comparison.reading(other_sessions, other_session_ranks)))
+
+# %% [markdown]
+# ## How to read it
+#
+# A method that loses here has lost at this scale, with this budget, on these recordings. Short trainings favour methods
+# that need few steps, and a published method was tuned by its authors on recordings that this page may not have. Names
+# that end in *-like* follow a description, not code.
+#
+# Mean ranks depend on who else is in the table: add ten weak methods and the critical difference grows. The paired
+# differences to source only do not, but for Holm's correction.

@@ -1,0 +1,79 @@
+# %% [markdown]
+# # Cost
+#
+# *What a training costs in time and memory, and what the stack saves. Cost of this page: seconds. Everything on it is
+# stored; the scripts in `benchmarks/` measure it anew, on your machine.*
+#
+# The paper's experiment is hundreds of small trainings. This project advances many of them in one step, the **stack**
+# (see {doc}`../book/run_it`). What it is compared with is UF-AMA as research code is usually written: one run, source
+# and target through the network one after the other, screening as a Python loop over windows, the linear MMD as a loop
+# over pairs (`benchmarks/reference.py`). Both compute the same: with equal weights, in double precision and without
+# dropout, every loss term and every parameter after a step of Adam agrees to 1e-9, for both presets.
+
+# %% tags=["parameters"]
+dataset = "seed"  # "seed" or "seed_iv": whose shape the first figure shows
+
+# %% tags=["hide-input"]
+from ufama import notebook
+
+page = notebook.open_page("cost", globals(), accepts=("dataset",))
+
+# %% [markdown]
+# ## A step
+#
+# A stack's time is divided by its runs. On a CPU a step is mostly arithmetic, so more runs in a stack save little
+# there: what helps is one pass for source and target together, no loop over windows, and products in `bf16` where the
+# processor has them. The dashed line is the goal that was set beforehand: three times the reference's speed.
+
+# %% mystnb={"figure": {"name": "fig-cost-ratio", "caption": "How many times faster than the plain reference a stack trains, per step and run, by its size; median and range of the repeats. Measured on noise of the shape of this page's data set."}, "image": {"alt": "Number of runs in a stack against the ratio to the reference's speed, a line with bars from the smallest to the largest ratio for every preset and precision. A grey line marks the reference itself and a dashed one the goal of three."}}
+from ufama.report import cost
+
+training = cost.stored("training")
+cost.ratios(training, page.data.dataset)
+
+# %%
+cost.training_table(training)
+
+# %% [markdown]
+# ## A GPU
+
+# %%
+from IPython.display import Markdown
+
+Markdown(cost.gpu_note(training))
+
+# %% [markdown]
+# ## Memory
+
+# %%
+cost.memory_table(training)
+
+# %% [markdown]
+# ## Larger data
+#
+# One size at a time. People make more runs and not longer ones, since an epoch is one pass over the target; windows of a
+# recording make an epoch longer; tokens make a step longer, and for many of them faster than in proportion, because
+# attention compares every token with every other.
+
+# %% mystnb={"figure": {"name": "fig-cost-scaling", "caption": "Seconds of one run's epoch against people, windows of a recording and EEG tokens; median and range of the repeats, both axes logarithmic. Measured on noise of SEED's shape."}, "image": {"alt": "Three panels with the seconds of one run's epoch against the number of people, of windows in a recording and of EEG tokens, both axes logarithmic: flat for people, a straight rise for windows, a rise that steepens for tokens."}}
+(scaled,) = cost.stored("scaling")
+cost.scaling(scaled)
+
+# %%
+cost.scaling_table(scaled)
+
+# %% [markdown]
+# ## Does precision cost accuracy?
+
+# %%
+precision = cost.stored_precision()
+cost.precision_table(precision) if precision else Markdown("Not measured yet: all stored accuracies are of float32.")
+
+# %% [markdown]
+# ## Killed at any moment
+#
+# A campaign keeps finished runs and, every few minutes, the middle of those in training. A stress script kills a small
+# campaign at random moments, starts it again, and compares every record with those of a campaign that nobody disturbed.
+
+# %%
+Markdown(cost.kills_note(cost.stored("kills")))

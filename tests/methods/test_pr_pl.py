@@ -1,0 +1,99 @@
+"""PR-PL: what a step is made of, and which prototype stands for which class."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from tests.methods.steps import check_every_parameter_moves, check_stack_equals_single_runs, trainer
+from ufama.core.layers import Noise
+from ufama.core.pairwise import Thresholds, class_prototypes, source_pairs, target_pairs
+from ufama.methods.pr_pl import METHOD
+
+QUIET = {"discriminator_dropout": 0.0, "feature_noise": 0.0}
+
+
+def test_one_step_moves_every_parameter(small):
+    check_every_parameter_moves(METHOD, small)
+
+
+def test_a_stack_equals_single_runs(small):
+    check_stack_equals_single_runs(METHOD, small)
+
+
+def test_terms_are_those_of_two_separate_passes(small):
+    made = trainer(METHOD, small, **QUIET)
+    made.batches.draw_epoch(0)
+    source, target = made.batches.step(0)
+    with torch.no_grad():
+        s, t = made.network(source.eeg, source.eye).fused, made.network(target.eeg, target.eye).fused
+        prototypes = class_prototypes(s, source.label, 3)
+        u, v = made.network.of_features.weight[0], made.network.of_prototypes.weight[0]
+        scores = [(features @ u) @ (prototypes @ v).transpose(1, 2) for features in (s, t)]
+        shown = [made.network.discriminator(x, None)[..., 0] for x in (s, t)]
+    terms = made.step(source, target, torch.tensor(0.5, dtype=torch.float64))
+    thresholds = Thresholds(torch.tensor(0.8).double(), torch.tensor(0.6).double())  # after a quarter of two epochs
+    told_apart = -(1 - shown[0].sigmoid()).log().mean() - shown[1].sigmoid().log().mean()
+    expected = {
+        "source_pairs": source_pairs(scores[0].softmax(-1), source.label),
+        "target_pairs": target_pairs(scores[1].softmax(-1), thresholds),
+        "domain": told_apart,
+        "orthogonality": torch.linalg.norm(prototypes[0].T @ prototypes[0] - torch.eye(64)),
+    }
+    assert list(terms.losses) == list(expected)
+    for name, value in expected.items():
+        assert terms.losses[name].item() == pytest.approx(value.item(), rel=1e-9), name
+    assert [weight.item() for weight in terms.weights.values()] == pytest.approx([1, 2 * 0.25, 0.5, 0.01])
+    assert torch.allclose(made.network.prototypes, prototypes)
+
+
+def test_features_are_trained_against_the_discriminator_more_and_more(small):
+    """Not at all in the first step; later against it by the ramp's share of what would help it."""
+    for epoch, strength in ((0.0, 0.0), (0.5, 2 / (1 + math.exp(-2.5)) - 1)):
+        gradients = {}
+        for weight in (0.0, 1.0):
+            made = trainer(METHOD, small, domain_weight=weight, **QUIET)
+            made.batches.draw_epoch(0)
+            source, target = made.batches.step(0)
+            made.step(source, target, torch.tensor(epoch, dtype=torch.float64))
+            gradients[weight] = made.network.extractor.linear[0].weight.grad.clone()
+        fresh = trainer(METHOD, small, **QUIET).network
+        scores = [fresh.discriminator(fresh(x.eeg, x.eye).fused, None) for x in (source, target)]
+        helps = functional.softplus(scores[0]).mean() + functional.softplus(-scores[1]).mean()
+        (direct,) = torch.autograd.grad(helps, fresh.extractor.linear[0].weight)
+        assert direct.abs().max() > 0
+        assert torch.allclose(gradients[1.0] - gradients[0.0], -strength * direct, atol=1e-12)
+
+
+def test_clusters_are_named_by_the_source_s_majority(small):
+    """Cluster 0 met class 2 most, 1 met 0, 2 nobody: its probability goes to class 0 as well."""
+    made = trainer(METHOD, small)
+    network = made.network
+    network.prototypes.copy_(torch.randn(network.prototypes.shape, generator=torch.Generator().manual_seed(1)))
+    counts = [[1.0, 0.0, 5.0], [3.0, 2.0, 0.0], [0.0, 0.0, 0.0]]
+    network.cluster_counts.copy_(torch.tensor([counts]))
+    eeg, eye = made.batches.eeg[None, :4], made.batches.eye[None, :4]
+    with torch.no_grad():
+        outputs = network(eeg, eye)
+        of_cluster = network.scores(outputs.fused, network.prototypes).softmax(-1)
+    expected = torch.stack([of_cluster[..., 1] + of_cluster[..., 2], 0 * of_cluster[..., 0], of_cluster[..., 0]], -1)
+    assert torch.allclose(METHOD.predict(outputs)[:, :, 2], expected)
+
+
+def test_counts_of_clusters_fade(small):
+    made = trainer(METHOD, small)
+    scores = torch.tensor([[[9.0, 0, 0], [9.0, 0, 0], [0, 0, 9.0]]], dtype=torch.float64)
+    for label in ([1, 1, 0], [2, 1, 0]):
+        made.network.remember(made.network.prototypes.clone(), scores, torch.tensor([label]))
+    expected = [[0, 1.9 + 1, 1], [0, 0, 0], [1.95, 0, 0]]
+    assert torch.allclose(made.network.cluster_counts, torch.tensor([expected], dtype=torch.float64))
+
+
+def test_the_discriminator_s_features_are_blurred_by_normal_noise(small):
+    made = trainer(METHOD, small)
+    noise = Noise(torch.tensor([4]), torch.tensor(0))
+    blur = made.network.jittered(torch.zeros(1, 300, 64, dtype=torch.float64), noise, 0.005) / 0.005
+    assert blur.mean().abs() < 4 / math.sqrt(blur.numel())
+    assert blur.var().item() == pytest.approx(1, abs=0.05)
+    assert (blur.abs() < 1).double().mean().item() == pytest.approx(0.6827, abs=0.02)

@@ -1,0 +1,68 @@
+"""What methods that are fitted at once share: the answers that are the same for all, features and probabilities."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from ufama.config import Checked, ConfigError
+from ufama.methods import Recordings, checked_names
+
+
+class FittedMethod:
+    """A control or classifier without steps; what is left to say is its name, its settings and how it fits."""
+
+    version = 1
+    inputs = "eeg + eye"
+    presets = ("paper",)
+    variants = ("full",)
+    defaults: Checked
+    search: ClassVar[Mapping[str, tuple]] = {}
+
+    def preset(self, name: str, *, dataset: str, variant: str) -> Checked:
+        checked_names(self, name, variant)
+        return self.defaults
+
+    def context(self, config: Checked) -> int:
+        return 1
+
+
+def side_by_side(windows: Recordings) -> np.ndarray:
+    """(n, T F + Fy) all features of both modalities, as double precision numbers."""
+    flat = windows.eeg.reshape(len(windows.eeg), -1)
+    return np.concatenate([flat, windows.eye], axis=1).astype(np.float64)
+
+
+def as_fusion(probabilities: np.ndarray) -> np.ndarray:
+    """(n, C) -> (n, 3, C) of the branches eeg, eye, fusion; the first two do not exist and are NaN."""
+    branches = np.full((len(probabilities), 3, probabilities.shape[1]), np.nan)
+    branches[:, -1] = probabilities
+    return branches
+
+
+def one_hot(label: np.ndarray, classes: int) -> np.ndarray:
+    """(n,) -> (n, classes) with 1 at the label."""
+    return np.eye(classes)[label]
+
+
+def softmax_of_scores(scores: np.ndarray, known: np.ndarray, classes: int) -> np.ndarray:
+    """A scikit-learn classifier's decision values -> (n, classes) their softmax; a class it never saw gets 0.
+
+    scores   (n, known classes), or (n,) of the second of two classes
+    known    the classes it saw, ascending
+    """
+    if scores.ndim == 1:
+        scores = np.stack([-scores, scores], axis=1)
+    everything = np.full((len(scores), classes), -np.inf)
+    everything[:, known] = scores
+    shares = np.exp(everything - everything.max(1, keepdims=True))
+    return shares / shares.sum(1, keepdims=True)
+
+
+def several_classes(name: str, source_label: np.ndarray) -> None:
+    """Raise ConfigError where the source has one class only, which no classifier can learn from."""
+    if len(np.unique(source_label)) < 2:
+        raise ConfigError(
+            f"{name} needs at least 2 classes in the source, but every window's label is {source_label[0]}: choose "
+            "another protocol or fold, or the method majority."
+        )

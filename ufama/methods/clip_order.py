@@ -1,0 +1,61 @@
+"""The label that the trial's number has in the source: what a method reaches that knows the film clip and nothing of
+the person."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ufama.config import Checked
+from ufama.data.windows import DataCard
+from ufama.methods import Predictor, Recordings
+from ufama.methods._fitted import FittedMethod, as_fusion, one_hot
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipOrderConfig(Checked):
+    """There is nothing to set."""
+
+
+class ClipOrder(FittedMethod):
+    """A control. Everybody sees the clips in the same order, so a trial's number tells its clip.
+
+    A window gets the most frequent label among the source's windows of the same session and trial number; where the
+    source lacks that session's trial, of the same trial number in any session; where it lacks that too, of the whole
+    source. Of equally frequent classes the first; probabilities are 1 and 0.
+    """
+
+    name = "clip_order"
+    title = "Clip order"
+    source = "a control"
+    inputs = "session and trial numbers"
+    checked_against = "counting by hand"
+    defaults = ClipOrderConfig()
+
+    def fit(
+        self,
+        config: ClipOrderConfig,
+        card: DataCard,
+        source: Recordings,
+        source_label: np.ndarray,
+        target: Recordings,
+        seed: int,
+    ) -> Predictor:
+        classes = len(card.class_names)
+
+        def label_of(session: int, trial: int) -> int:
+            same_trial = source.trial == trial
+            for alike in (same_trial & (source.session == session), same_trial):
+                if alike.any():
+                    return np.bincount(source_label[alike]).argmax()
+            return np.bincount(source_label).argmax()
+
+        def predict(windows: Recordings) -> np.ndarray:
+            places = np.stack([windows.session, windows.trial], axis=1)
+            distinct, place = np.unique(places, axis=0, return_inverse=True)
+            label = np.array([label_of(session, trial) for session, trial in distinct])
+            return as_fusion(one_hot(label[place.reshape(-1)], classes))
+
+        return predict
+
+
+METHOD = ClipOrder()

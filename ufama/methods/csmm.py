@@ -1,0 +1,188 @@
+"""CSMM-like: attention within and between modalities, two contrasts between them, and a dynamic choice of sources.
+
+From the abstract (doi:10.1109/TAFFC.2025.3554399); no code is public: dynamic adversarial domain adaptation that
+selects source domains during training, self- and cross-attention, and two contrastive losses, one against the
+heterogeneity of the modalities, one for the higher-order similarity of what was recorded at the same time. Own
+decisions: bands as EEG tokens and every eye feature as a token, one layer of each attention, a soft choice (a source
+recording counts by how much the discriminator takes it for the target, on a moving average), contrasts of features
+and of relations between windows, and all sizes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ufama.core import losses
+from ufama.core.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.core.contrastive import cross_view_contrast, relation_contrast
+from ufama.core.layers import Noise, StackedAttention, StackedLayerNorm, StackedLinear, initialise
+from ufama.core.network import LayerNumbers
+from ufama.core.objective import Terms
+from ufama.core.perceptron import fusion_only
+from ufama.core.source_recordings import mean_per_recording
+from ufama.methods import Step, Task
+from ufama.methods._own_network import OwnNetworkConfig, weighed
+from ufama.methods._plain import PlainMethod
+
+
+@dataclass(frozen=True, kw_only=True)
+class CsmmConfig(OwnNetworkConfig):
+    """Settings of CSMM-like."""
+
+    dropout: float = 0.2  # of the embeddings that the contrasts compare, too
+    learning_rate: float = 3e-3
+    attention_heads: int = 2
+    contrast_temperature: float = 0.1
+    contrast_weight: float = 0.1
+    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its ramp
+    choice_temperature: float = 0.1  # the smaller, the fewer recordings count; of a difference in probability
+    choice_momentum: float = 0.9
+
+    def ranges(self):
+        return [
+            *super().ranges(),
+            ("attention_heads", 1, 64),
+            ("contrast_temperature", 1e-3, 1e3),
+            ("contrast_weight", 0, 1e6),
+            ("domain_weight", 0, 100),
+            ("choice_temperature", 1e-3, 1e6),
+            ("choice_momentum", 0, 1),
+        ]
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.divides("width", "attention_heads")
+
+
+class CsmmOutputs(NamedTuple):
+    """What the network says of N windows. The head has not been through a softmax."""
+
+    eeg_embedding: Tensor  # (R, N, D)
+    eye_embedding: Tensor  # (R, N, D)
+    fused: Tensor  # (R, N, 2 D) both side by side
+    logits: Tensor  # (R, N, C)
+
+    def split(self, first: int) -> tuple["CsmmOutputs", "CsmmOutputs"]:
+        """The outputs of the first ``first`` windows and of the rest."""
+        return CsmmOutputs(*[z[:, :first] for z in self]), CsmmOutputs(*[z[:, first:] for z in self])
+
+    def probabilities(self) -> Tensor:
+        """(R, N, 3, C): the head's softmax as the fusion branch; the branches eeg and eye do not exist and are NaN."""
+        return fusion_only(self.logits.softmax(-1))
+
+
+class AttendingBranch(nn.Module):
+    """One modality: its tokens attend to each other, then to the other modality's, and become one embedding."""
+
+    def __init__(self, runs: int, tokens: int, features: int, config: CsmmConfig, numbers: LayerNumbers):
+        super().__init__()
+        width, heads = config.width, config.attention_heads
+        self.embed = StackedLinear(runs, features, width)
+        self.self_norm = StackedLayerNorm(runs, width)
+        self.self_attention = StackedAttention(runs, width, heads, False, numbers.dropout(0.0))
+        self.cross_norm = StackedLayerNorm(runs, width)
+        self.cross_attention = StackedAttention(runs, width, heads, False, numbers.dropout(0.0))
+        self.project = StackedLinear(runs, tokens * width, width)
+        self.dropout = numbers.dropout(config.dropout)
+
+    def attended(self, x: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
+        """(R, N, T, F) -> tokens (R, N, T, D) after self-attention, and normed, as the other modality sees them."""
+        tokens = self.embed(x)
+        normed = self.self_norm(tokens)
+        tokens = tokens + self.self_attention(normed, normed, noise)
+        return tokens, self.cross_norm(tokens)
+
+    def embedding(self, tokens: Tensor, normed: Tensor, other: Tensor, noise: Noise | None) -> Tensor:
+        """Tokens (R, N, T, D), the same normed, and the other modality's normed -> (R, N, D)."""
+        tokens = tokens + self.cross_attention(normed, other, noise)
+        return self.dropout(torch.relu(self.project(tokens.flatten(2))), noise)
+
+
+class CsmmNetwork(nn.Module):
+    """Two attending branches, one head; and the discriminator that the loss uses.
+
+    forward: eeg (R, N, T, F), eye (R, N, Fy), noise (None: evaluation) -> CsmmOutputs.
+    """
+
+    def __init__(self, config: CsmmConfig, task: Task, seeds: list[int]):
+        super().__init__()
+        runs, numbers, card = len(seeds), LayerNumbers(), task.card
+        self.eeg = AttendingBranch(runs, len(card.eeg_features), len(card.eeg_tokens), config, numbers)
+        self.eye = AttendingBranch(runs, len(card.eye_features), 1, config, numbers)
+        self.head = StackedLinear(runs, 2 * config.width, len(card.class_names))
+        self.discriminator = discriminator(runs, 2 * config.width, config.hidden, numbers)
+        initialise(self, seeds)
+
+    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> CsmmOutputs:
+        eeg_tokens, eeg_normed = self.eeg.attended(eeg.transpose(2, 3), noise)
+        eye_tokens, eye_normed = self.eye.attended(eye[..., None], noise)
+        eeg_embedding = self.eeg.embedding(eeg_tokens, eeg_normed, eye_normed, noise)
+        eye_embedding = self.eye.embedding(eye_tokens, eye_normed, eeg_normed, noise)
+        fused = torch.cat([eeg_embedding, eye_embedding], dim=-1)
+        return CsmmOutputs(eeg_embedding, eye_embedding, fused, self.head(fused))
+
+
+def recording_weights(likeness: Tensor, temperature: float) -> Tensor:
+    """How much each of S source recordings counts, with mean 1, by how much it is taken for the target:
+    S softmax(likeness / temperature), (R, S) -> (R, S)."""
+    return likeness.shape[1] * torch.softmax(likeness / temperature, dim=-1)
+
+
+def remembered_likeness(before: Tensor, source_score: Tensor, domain: Tensor, momentum: float) -> Tensor:
+    """The moving average of each recording's mean probability of being the target: (R, S), (R, N), (R, N) -> (R, S).
+
+    A recording that is not in the batch keeps its own.
+    """
+    mean, count = mean_per_recording(source_score.detach().sigmoid(), domain, before.shape[1])
+    return torch.where(count > 0, momentum * before + (1 - momentum) * mean, before)
+
+
+class Csmm(PlainMethod):
+    """Attention, contrasts between modalities and sources weighed by their likeness to the target."""
+
+    name = "csmm"
+    title = "CSMM-like"
+    source = "doi:10.1109/TAFFC.2025.3554399 (abstract)"
+    checked_against = "slow twins of both contrasts, torch's cross-entropy, by-hand weights"
+    defaults = CsmmConfig()
+    search: ClassVar[Mapping[str, tuple]] = {
+        "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
+        "contrast_weight": (0.03, 0.1, 0.3),
+    }
+
+    def build(self, config: CsmmConfig, task: Task, seeds: list[int]) -> CsmmNetwork:
+        return CsmmNetwork(config, task, seeds)
+
+    def initial_state(self, config: CsmmConfig, task: Task, runs: int) -> dict[str, Tensor]:
+        return {"target_likeness": torch.full((runs, task.source_domains), 0.5)}
+
+    def terms(self, config: CsmmConfig, step: Step, state: dict[str, Tensor]) -> Terms:
+        source, target = step.source, step.target
+        weight = recording_weights(state["target_likeness"], config.choice_temperature)
+        per_window = weight.gather(1, step.source_domain)
+        strength = config.domain_weight * ramp(step.progress)
+        source_score, target_score = opposed_scores(
+            step.network.discriminator, source.fused, target.fused, strength, step.noise
+        )
+        likeness = remembered_likeness(
+            state["target_likeness"], source_score, step.source_domain, config.choice_momentum
+        )
+        views = [
+            torch.cat([getattr(source, name), getattr(target, name)], dim=1)
+            for name in ("eeg_embedding", "eye_embedding")
+        ]
+        classification = losses.cross_entropy(source.logits, step.source_label) * per_window
+        return weighed(
+            {"target_likeness": likeness},
+            {"largest_weight": weight.amax(-1)},
+            classification=(classification.mean(-1), 1.0),
+            domain=(domain_loss(source_score, target_score, per_window), 1.0),
+            feature_contrast=(cross_view_contrast(*views, config.contrast_temperature), config.contrast_weight),
+            relation_contrast=(relation_contrast(*views, config.contrast_temperature), config.contrast_weight),
+        )
+
+
+METHOD = Csmm()

@@ -1,0 +1,41 @@
+"""Deep CORAL (arXiv:1607.01719): equal covariances of the last layer in both domains."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from ufama.core.alignment import coral
+from ufama.core.objective import Terms
+from ufama.methods import Step
+from ufama.methods._plain import PlainConfig, PlainMethod, classified_with
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepCoralConfig(PlainConfig):
+    """``aligned`` is the layer; the paper's is the last, the logits."""
+
+    coral_weight: float = 1.0
+    aligned: Literal["logits", "fused"] = "logits"
+
+    def ranges(self):
+        return [*super().ranges(), ("coral_weight", 0, 1e4)]
+
+
+class DeepCoral(PlainMethod):
+    """The CORAL loss of one layer, with a constant weight."""
+
+    name = "deep_coral"
+    title = "Deep CORAL"
+    source = "arXiv:1607.01719"
+    checked_against = "the loss of skada 0.6.0"
+    defaults = DeepCoralConfig()
+    search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3), "coral_weight": (0.1, 1.0, 10.0)}
+
+    def terms(self, config: DeepCoralConfig, step: Step, state: dict[str, Tensor]) -> Terms:
+        layers = getattr(step.source, config.aligned), getattr(step.target, config.aligned)
+        return classified_with(step, state, coral(*layers), config.coral_weight, name="coral")
+
+
+METHOD = DeepCoral()

@@ -1,0 +1,42 @@
+"""The source's most frequent class for every window: what a method that sees no features reaches."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ufama.config import Checked
+from ufama.data.windows import DataCard
+from ufama.methods import Predictor, Recordings
+from ufama.methods._fitted import FittedMethod, as_fusion, one_hot
+
+
+@dataclass(frozen=True, kw_only=True)
+class MajorityConfig(Checked):
+    """There is nothing to set."""
+
+
+class Majority(FittedMethod):
+    """A control. Of equally frequent classes the first; probabilities are 1 and 0."""
+
+    name = "majority"
+    title = "Majority class"
+    source = "a control"
+    inputs = "labels of the source"
+    checked_against = "counting by hand"
+    defaults = MajorityConfig()
+
+    def fit(
+        self,
+        config: MajorityConfig,
+        card: DataCard,
+        source: Recordings,
+        source_label: np.ndarray,
+        target: Recordings,
+        seed: int,
+    ) -> Predictor:
+        classes = len(card.class_names)
+        most_frequent = np.bincount(source_label, minlength=classes).argmax()
+        return lambda windows: as_fusion(one_hot(np.full(len(windows.eeg), most_frequent), classes))
+
+
+METHOD = Majority()

@@ -1,0 +1,119 @@
+"""MSBLS-like: broad learning systems stacked on what is left to explain, EEG and eye in turn.
+
+From the description only (Gong et al. 2024, IEEE TCSS 11(2), 2014-2025; no code is public): feature and enhancement
+nodes of each modality, a ridge solution in closed form, the next block on the residual and on the nodes of the other
+modality. Own decisions: the number of blocks and nodes, and EEG before eye. It does not adapt; the target is untouched
+but for the scaling of its features.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ufama.config import Checked
+from ufama.core.broad_learning import BroadLayer, BroadSystem, on_simplex
+from ufama.core.layers import derived_seed
+from ufama.data.windows import DataCard
+from ufama.methods import Predictor, Recordings
+from ufama.methods._fitted import FittedMethod, as_fusion, one_hot
+
+
+@dataclass(frozen=True, kw_only=True)
+class BroadConfig(Checked):
+    """Sizes of a broad learning system."""
+
+    penalty: float = 1.0  # of the ridge solution
+    groups: int = 10  # of feature nodes
+    group_nodes: int = 10
+    enhancement: int = 200  # nodes
+    shrink: float = 0.8  # the largest absolute sum that tanh sees on the source
+
+    def ranges(self):
+        return [
+            ("penalty", 1e-12, 1e12),
+            ("groups", 1, 1 << 12),
+            ("group_nodes", 1, 1 << 12),
+            ("enhancement", 1, 1 << 16),
+            ("shrink", 1e-6, 100),
+        ]
+
+    def sizes(self) -> dict:
+        """What `BroadLayer.made_from` needs."""
+        return {name: getattr(self, name) for name in ("groups", "group_nodes", "enhancement", "shrink")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MsblsConfig(BroadConfig):
+    """Settings of MSBLS-like."""
+
+    blocks: int = 4  # EEG, eye, EEG, eye
+
+    def ranges(self):
+        return [*super().ranges(), ("blocks", 1, 64)]
+
+
+class StackedSystems:
+    """Blocks that explain, one after the other, what those before them left: their scores add up.
+
+    Block b reads its modality's features and the feature nodes of the block before it, which is the other modality's.
+    """
+
+    def __init__(self, eeg: np.ndarray, eye: np.ndarray, wanted: np.ndarray, config: MsblsConfig, seed: int):
+        self._blocks: list[BroadSystem] = []
+        residual = wanted
+        for number, x in self._inputs(eeg, eye, config.blocks):
+            draw = np.random.default_rng(derived_seed(seed, "broad learning", number))
+            block = BroadSystem.fitted(x, residual, draw, config.penalty, **config.sizes())
+            self._blocks.append(block)
+            residual = residual - block.scores(x)
+
+    def scores(self, eeg: np.ndarray, eye: np.ndarray) -> np.ndarray:
+        """(n, De), (n, Dy) -> (n, C)."""
+        inputs = self._inputs(eeg, eye, len(self._blocks))
+        return sum(self._blocks[number].scores(x) for number, x in inputs)
+
+    def _inputs(self, eeg: np.ndarray, eye: np.ndarray, blocks: int):
+        """Yield each block's number and inputs; the block before it must be there when the next is asked for."""
+        x = eeg
+        for number in range(blocks):
+            yield number, x
+            layer: BroadLayer = self._blocks[number].layer
+            x = np.concatenate([eye if number % 2 == 0 else eeg, layer.feature_nodes(x)], axis=1)
+
+
+class Msbls(FittedMethod):
+    """Stacked broad learning systems on EEG and eye."""
+
+    name = "msbls"
+    title = "MSBLS-like"
+    source = "Gong et al. 2024, IEEE TCSS 11(2), 2014-2025 (description)"
+    checked_against = "scikit-learn's Ridge and Lasso"
+    defaults = MsblsConfig()
+    search: ClassVar[Mapping[str, tuple]] = {"penalty": (1e-2, 1.0, 1e2, 1e4), "blocks": (2, 4)}
+
+    def fit(
+        self,
+        config: MsblsConfig,
+        card: DataCard,
+        source: Recordings,
+        source_label: np.ndarray,
+        target: Recordings,
+        seed: int,
+    ) -> Predictor:
+        wanted = one_hot(source_label, len(card.class_names))
+        stacked = StackedSystems(*flat(source), wanted, config, seed)
+
+        def predict(windows: Recordings) -> np.ndarray:
+            return as_fusion(on_simplex(stacked.scores(*flat(windows))))
+
+        return predict
+
+
+def flat(windows: Recordings) -> tuple[np.ndarray, np.ndarray]:
+    """(n, T F) and (n, Fy) features in float64."""
+    return windows.eeg.reshape(len(windows.eeg), -1).astype(np.float64), windows.eye.astype(np.float64)
+
+
+METHOD = Msbls()

@@ -1,0 +1,309 @@
+"""What a training costs: the stored measurements of ``benchmarks/`` as tables and figures.
+
+results/cost holds what the scripts printed, one JSON object per file, told apart by its ``benchmark``: "training"
+(`benchmarks/training.py`), "scaling" (`benchmarks/scaling.py`), "kills" (`benchmarks/kills.py`). ``precision.json`` is
+a list of objects with ``dataset``, ``preset``, ``precision``, ``folds``, ``seeds`` (a list), ``accuracy_mean`` (a share
+of windows), and ``difference_points``: ``mean``, ``sd`` (n - 1) and ``n`` of the paired differences to float32, run by
+run, in percentage points (missing for float32 itself).
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ufama.report import style
+from ufama.report.style import figure, headline
+from ufama.report.table import Column, Table
+from ufama.report.titles import DATASET_TITLES
+from ufama.workspace import project_root
+
+GOAL = 3.0
+"""Times the reference's speed that the stack was asked to reach on a CPU."""
+
+GPU_COMMAND = "python benchmarks/training.py --device cuda --precision bf16 --runs 1 36 180 450 --json"
+DIMENSIONS = {"subjects": "people", "windows": "windows of a recording", "tokens": "EEG tokens"}
+
+
+def stored(benchmark: str) -> list[dict]:
+    """The stored measurements of one benchmark, in the order of their files' names."""
+    found = [json.loads(path.read_text()) for path in sorted(_folder().glob("*.json"))]
+    return [one for one in found if isinstance(one, dict) and one["benchmark"] == benchmark]
+
+
+def stored_precision() -> list[dict]:
+    """The stored accuracies by precision; none where they were not measured."""
+    path = _folder() / "precision.json"
+    return json.loads(path.read_text()) if path.is_file() else []
+
+
+def _folder() -> Path:
+    return project_root() / "results" / "cost"
+
+
+def machine(measured: Sequence[dict]) -> str:
+    """Hardware and versions of measurements, each different one named once."""
+    said = []
+    for one in measured:
+        hardware, software = one["hardware"], one["software"]
+        parts = [hardware["processor"], f"{hardware['cores']} cores"]
+        extensions = [name for name in hardware["instructions"] if name.endswith("bf16")]
+        parts += [f"with {' and '.join(extensions)}"] if extensions else []
+        parts += [hardware["gpu"]] if "gpu" in hardware else []
+        said.append(f"{', '.join(parts)}; torch {software['torch']}, Python {software['python']}")
+    return "; ".join(dict.fromkeys(said))
+
+
+def how(one: dict) -> str:
+    """The precision and whether compiled: 'bf16, compiled'."""
+    return f"{one['precision']}, {'compiled' if one['compiled'] else 'eager'}"
+
+
+def training_table(measured: Sequence[dict]) -> Table:
+    """Milliseconds per step and run, and the ratio to the reference, a row for every size of stack."""
+    _some(measured, "training")
+    rows = [
+        {
+            "shape": DATASET_TITLES[one["shape"]],
+            "preset": one["preset"],
+            "how": how(one),
+            "device": one["hardware"].get("gpu", f"CPU, {one['threads']} thread{'s' * (one['threads'] > 1)}"),
+            "runs": row["runs"],
+            "reference_ms": one["reference"]["ms_per_step"]["median"],
+            "stack_ms": row["ms_per_step_and_run"]["median"],
+            "stack_ms_min": row["ms_per_step_and_run"]["min"],
+            "stack_ms_max": row["ms_per_step_and_run"]["max"],
+            "ratio": row["ratio_to_reference"]["median"],
+            "ratio_min": row["ratio_to_reference"]["min"],
+            "ratio_max": row["ratio_to_reference"]["max"],
+            "peak_percent": 100 * row["fraction_of_peak"],
+            "first_seconds": row["first_epoch_seconds"],
+            "table_hours": row["whole_table_minutes_estimated"] / 60,
+        }
+        for one in measured
+        for row in one["stack"]
+    ]
+    stack, ratio = "stack, ms per step and run", "times the reference's speed"
+    columns = (
+        Column("shape", "shape of", "key"),
+        Column("preset", "preset", "key"),
+        Column("how", "stack", "key"),
+        Column("device", "device", "key", if_varied=True),
+        Column("runs", "runs in the stack", "measured"),
+        Column("reference_ms", "reference, ms per step", "measured", "", 1),
+        Column("stack_ms", "median", "measured", stack, 1),
+        Column("stack_ms_min", "min", "measured", stack, 1),
+        Column("stack_ms_max", "max", "measured", stack, 1),
+        Column("ratio", "median", "measured", ratio, 2),
+        Column("ratio_min", "min", "measured", ratio, 2),
+        Column("ratio_max", "max", "measured", ratio, 2),
+        Column("peak_percent", "of the peak, %", "measured", "", 1),
+        Column("first_seconds", "first epoch, s", "measured", "", 1),
+        Column("table_hours", "whole table, h (estimated)", "measured", "", 1),
+    )
+    repeats = sorted({one["repeats"] for one in measured})
+    steps = sorted({one["steps_per_repeat"] for one in measured})
+    clocks = " or ".join(dict.fromkeys(one["clock"] for one in measured))
+    peaks = "; ".join(dict.fromkeys(f"{one['peak']['tflops']:g} TFLOP/s ({one['peak']['is']})" for one in measured))
+    caption = (
+        "Cost of one training step of 32 + 32 windows. Measured on noise of the sets' shapes at paper scale, reference "
+        f"and stacks alternating in one process, n = {_listed(repeats)} repeats of {_listed(steps)} steps, {clocks}; "
+        "the reference is one run in float32, operation by operation. The first epoch includes compilation, in wall "
+        "seconds. Whole table: the cross-subject table's runs, 400 epochs, one seed, without evaluations, estimated "
+        f"from the median. Peak: {peaks}. {machine(measured)}."
+    )
+    return Table("cost_training", pd.DataFrame(rows, columns=[c.name for c in columns]), columns, caption, {})
+
+
+def memory_table(measured: Sequence[dict]) -> Table:
+    """Peak memory of the largest stack of every measurement."""
+    _some(measured, "training")
+    rows = [
+        {
+            "shape": DATASET_TITLES[one["shape"]],
+            "preset": one["preset"],
+            "precision": one["precision"],
+            "runs": one["memory"]["runs"],
+            "process_gigabytes": one["memory"].get("process_megabytes", float("nan")) / 1e3,
+            "gpu_gigabytes": one["memory"].get("gpu_megabytes", float("nan")) / 1e3,
+        }
+        for one in measured
+        if not (one["device"] == "cpu" and one["compiled"])
+    ]
+    columns = (
+        Column("shape", "shape of", "key"),
+        Column("preset", "preset", "key"),
+        Column("precision", "precision", "key"),
+        Column("runs", "runs in the stack", "measured"),
+        Column("process_gigabytes", "process, GB", "measured", "", 2),
+        Column("gpu_gigabytes", "GPU, GB", "measured", "", 2),
+    )
+    caption = (
+        "Peak memory of a process that trains a stack and evaluates it on its whole targets, everything included "
+        "(interpreter, libraries, windows), 1 GB = 10⁹ bytes. Measured on noise of the sets' shapes, operation by "
+        f"operation, n = 1 process each. {machine(measured)}."
+    )
+    return Table("cost_memory", pd.DataFrame(rows, columns=[c.name for c in columns]), columns, caption, {})
+
+
+def scaling_table(one: dict) -> Table:
+    """What an epoch costs as people, windows and tokens grow."""
+    rows = [
+        {
+            "dimension": DIMENSIONS[row["dimension"]],
+            "size": row["size"],
+            "steps": row["steps_per_epoch"],
+            "ms": row["ms_per_step"]["median"],
+            "seconds": row["seconds_per_epoch_and_run"]["median"],
+            "seconds_min": row["seconds_per_epoch_and_run"]["min"],
+            "seconds_max": row["seconds_per_epoch_and_run"]["max"],
+            "table_seconds": row["seconds_per_epoch_of_table"],
+        }
+        for row in one["rows"]
+    ]
+    epoch = "s per epoch and run"
+    columns = (
+        Column("dimension", "changed", "key"),
+        Column("size", "to", "measured"),
+        Column("steps", "steps of an epoch", "measured"),
+        Column("ms", "ms per step", "measured", "", 1),
+        Column("seconds", "median", "measured", epoch, 2),
+        Column("seconds_min", "min", "measured", epoch, 2),
+        Column("seconds_max", "max", "measured", epoch, 2),
+        Column("table_seconds", "s per epoch, all folds", "measured", "", 1),
+    )
+    caption = (
+        "One size changed, the others as in SEED (12 people, 842 windows, 62 tokens). Measured on noise, one run, "
+        f"preset {one['preset']}, {how(one)}, n = {one['repeats']} repeats of up to {one['steps_per_repeat']} steps, "
+        f"{one['clock']}; an epoch is one pass over the target. All folds: one run for every person of one session. "
+        f"{machine([one])}."
+    )
+    return Table("cost_scaling", pd.DataFrame(rows), columns, caption, {})
+
+
+def precision_table(rows: Sequence[dict]) -> Table:
+    """Accuracy by precision and the paired difference to float32."""
+    _some(rows, "precision")
+    frame = pd.DataFrame(
+        {
+            "dataset": DATASET_TITLES[row["dataset"]],
+            "preset": row["preset"],
+            "precision": row["precision"],
+            "folds": row["folds"],
+            "seeds": ", ".join(map(str, row["seeds"])),
+            "accuracy_percent": 100 * row["accuracy_mean"],
+            "difference": row.get("difference_points", {}).get("mean"),
+            "difference_sd": row.get("difference_points", {}).get("sd"),
+            "n": row.get("difference_points", {}).get("n"),
+        }
+        for row in rows
+    ).astype({"difference": float, "difference_sd": float, "n": float})
+    group = "difference to float32, points"
+    columns = (
+        Column("dataset", "simulated", "key"),
+        Column("preset", "preset", "key"),
+        Column("precision", "precision", "key"),
+        Column("folds", "folds", "measured"),
+        Column("seeds", "seeds", "measured"),
+        Column("accuracy_percent", "accuracy, %", "measured", "", 2),
+        Column("difference", "mean", "measured", group, 2),
+        Column("difference_sd", "SD (n−1)", "measured", group, 2),
+        Column("n", "n", "measured", group),
+    )
+    caption = (
+        "Accuracy over windows by precision, last epoch, same folds and seeds; differences are paired by run. Measured "
+        "on simulated recordings."
+    )
+    return Table("cost_precision", frame, columns, caption, {})
+
+
+def gpu_note(measured: Sequence[dict]) -> str:
+    """What is known of a GPU, in a sentence."""
+    names = list(dict.fromkeys(one["hardware"]["gpu"] for one in measured if "gpu" in one["hardware"]))
+    if names:
+        return f"Measured on a GPU, too: {', '.join(names)}."
+    return f"No GPU has been measured. `{GPU_COMMAND}` does it, and `ufama campaign paper` trains the tables there."
+
+
+def kills_note(measured: Sequence[dict]) -> str:
+    """What the stress script found, in a sentence or two."""
+    if not measured:
+        return "The stress script has no stored result. `python benchmarks/kills.py --kills 50 --seed 0` makes one."
+    return " ".join(
+        f"Measured: {one['kills']} kills (seed {one['seed']}) over {one['campaigns']} campaigns of "
+        f"{one['runs_per_campaign']} runs with {one['workers']} workers; {one['kills_that_left_a_checkpoint']} of them "
+        f"left a training in its middle. Finished runs lost: {one['lost']}. Records that differ from the uninterrupted "
+        f"campaign's: {one['different']}."
+        for one in measured
+    )
+
+
+@figure
+def ratios(measured: Sequence[dict], shape: str) -> Figure:
+    """How many times faster than the reference, by size of the stack; a line per preset and precision.
+
+    Alt: Number of runs in a stack against the ratio to the reference's speed, a line with bars from the smallest to the
+    largest ratio for every preset and precision. A grey line marks the reference itself and a dashed one the goal.
+    """
+    shown = [one for one in measured if one["shape"] == shape and "gpu" not in one["hardware"]]
+    _some(shown, "training", shape)
+    made, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
+    axes.axhline(1, color=style.GREY, linewidth=1)
+    axes.axhline(GOAL, color=style.GREY, linewidth=1, linestyle="--")
+    markers, colours = {"paper": "o", "released": "s"}, {}
+    for one in shown:
+        colour = colours.setdefault(how(one), (*style.CLASS_COLOURS, style.SKY, style.VERMILION)[len(colours)])
+        spread = [row["ratio_to_reference"] for row in one["stack"]]
+        medians = [row["median"] for row in spread]
+        below = [row["median"] - row["min"] for row in spread]
+        above = [row["max"] - row["median"] for row in spread]
+        axes.errorbar(
+            [row["runs"] for row in one["stack"]], medians, yerr=(below, above), color=colour, capsize=3,
+            marker=markers[one["preset"]], linestyle="-" if one["preset"] == "paper" else ":",
+            label=f"{one['preset']}: {how(one)}",
+        )  # fmt: skip
+    sizes = sorted({row["runs"] for one in shown for row in one["stack"]})
+    axes.set(xscale="log", xlabel="runs in the stack", ylabel="times the reference's speed", ylim=(0, None))
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    made.legend(loc="outside lower center", ncols=2)
+    headline(made, f"Speed per step and run, shape of {DATASET_TITLES[shape]} (median, min to max)")
+    return made
+
+
+@figure
+def scaling(one: dict) -> Figure:
+    """Seconds of an epoch of one run against people, windows and tokens.
+
+    Alt: Three panels with the seconds of one run's epoch against the number of people, of windows in a recording and of
+    EEG tokens, both axes logarithmic, with bars from the smallest to the largest timing.
+    """
+    made, panels = plt.subplots(1, len(DIMENSIONS), figsize=(style.WIDTH, 3.2), sharey=True)
+    for axes, (dimension, title) in zip(panels, DIMENSIONS.items(), strict=True):
+        rows = [row for row in one["rows"] if row["dimension"] == dimension]
+        spread = [row["seconds_per_epoch_and_run"] for row in rows]
+        medians = [value["median"] for value in spread]
+        bars = ([v["median"] - v["min"] for v in spread], [v["max"] - v["median"] for v in spread])
+        sizes = [row["size"] for row in rows]
+        axes.errorbar(sizes, medians, yerr=bars, color=style.BLUE, marker="o", capsize=3)
+        axes.set(xscale="log", yscale="log", xlabel=title)
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.minorticks_off()
+    panels[0].set_ylabel("s per epoch and run")
+    headline(made, f"One run, preset {one['preset']}, {how(one)}, one thread")
+    return made
+
+
+def _some(measured: Sequence[dict], benchmark: str, shape: str | None = None) -> None:
+    if not measured:
+        of = f" for the shape of {DATASET_TITLES[shape]}" if shape else ""
+        raise ValueError(
+            f"results/cost holds no measurement of {benchmark!r}{of}: run the script in benchmarks/ first."
+        )
+
+
+def _listed(values: Sequence[int]) -> str:
+    return " or ".join(map(str, values))

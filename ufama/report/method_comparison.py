@@ -1,0 +1,311 @@
+"""Every method beside every other: Tables 3 and 6 with what was measured here, what it costs, and what that says."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ufama.lab.comparison_grid import REFERENCE
+from ufama.lab.tuning import Entry, Tuned
+from ufama.methods import is_fitted, method, methods
+from ufama.methods._not_built import NOT_BUILT
+from ufama.report import paper, style
+from ufama.report.captions import counted, measured_on, origin, rule_meanings, the_only
+from ufama.report.comparisons import compare
+from ufama.report.critical_difference import Ranking, p_text, ranking
+from ufama.report.evaluation import accuracy_per_recording, select
+from ufama.report.methods import entry_title, is_control, setting_text
+from ufama.report.statistics import hierarchical_bootstrap, outcome_table
+from ufama.report.style import figure, headline
+from ufama.report.table import Column, Table
+from ufama.report.titles import PROTOCOL_TITLES, RULE_TITLES
+
+if TYPE_CHECKING:
+    from ufama.lab.runs import Results
+
+RANKED_BY = "source_validation"
+"""The rule that methods are ranked by: it reads no label of the target."""
+
+SHOWN_RULES = (RANKED_BY, "last", "oracle")
+
+
+def _titled(table: pd.DataFrame) -> pd.DataFrame:
+    """With a column ``entry``: the title of the row's method and preset."""
+    pairs = table[["method", "preset"]].drop_duplicates()
+    titles = {pair: entry_title(*pair) for pair in pairs.itertuples(index=False, name=None)}
+    return table.assign(entry=[titles[pair] for pair in zip(table["method"], table["preset"], strict=True)])
+
+
+def entry_scores(results: "Results", protocol: str) -> pd.DataFrame:
+    """`accuracy_per_recording` of one protocol with the column ``entry``, under the rules that the table shows."""
+    scores = _titled(accuracy_per_recording(select(results, protocol=protocol)))
+    return scores[scores["rule"].isin(SHOWN_RULES)]
+
+
+def person_scores(scores: pd.DataFrame, *, rule: str = RANKED_BY, unit: str = "windows") -> pd.DataFrame:
+    """Accuracies as shares, one row per person and one column per entry; a person's sessions and seeds are averaged.
+
+    scores   what `entry_scores` gives
+    """
+    of_rule = scores[scores["rule"] == rule]
+    recordings = of_rule.groupby(["entry", "subject", "session"], sort=False)[f"accuracy_{unit}"].mean()
+    return recordings.groupby(["subject", "entry"]).mean().unstack("entry")
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def comparison_table(
+    results: "Results", protocol: str, tuned: Mapping[Entry, Tuned], *, unit: str = "windows"
+) -> tuple[Table, Ranking]:
+    """Every method under one protocol, best first by source validation; below, the controls, which are neither ranked
+    nor tested, and the published methods that were not run.
+
+    tuned   the settings that the entries were trained with, as `ufama.lab.tuning.stored_tuning` gives
+
+    Columns: published mean and SD where the paper prints them; measured accuracy under three rules, the 95 % interval
+    of the first, its mean rank over people, and its paired difference to `REFERENCE` with Holm's p. Beside the table:
+    the ranking within people that the mean ranks are of.
+    """
+    results = select(results, protocol=protocol)
+    runs = results.runs
+    dataset = the_only(runs, "dataset")
+    scores = entry_scores(results, protocol)
+    competing = scores[~scores["method"].map(is_control)]
+    ranked = ranking(person_scores(competing, unit=unit))
+    measured = _measured(results, scores, unit).merge(
+        _against_reference(competing, ranked, unit), on="entry", how="left", validate="one_to_one"
+    )
+    measured = measured.sort_values(RANKED_BY, ascending=False, kind="stable")
+    measured = measured.sort_values("mean_rank", key=pd.Series.isna, kind="stable")
+    measured["remark"] = [
+        f"a control: reads {method(name).inputs}" if is_control(name) else _setting(tuned.get(Entry(name, preset)))
+        for name, preset in zip(measured["method"], measured["preset"], strict=True)
+    ]
+    frame, columns = _beside_published(measured, dataset, protocol)
+    columns += [
+        *(Column(rule, RULE_TITLES[rule], "measured", "measured: accuracy (%)", 2) for rule in SHOWN_RULES),
+        Column("ci_low", "from", "measured", "95 %, source validation", 2),
+        Column("ci_high", "to", "measured", "95 %, source validation", 2),
+        Column("mean_rank", "mean rank", "measured", "over people", 2),
+        Column("difference", "points", "measured", "minus source only", 2),
+        Column("p_holm", "p (Holm)", "measured", "minus source only", 3),
+        Column("remark", "settings, or why there is no measured value", "key"),
+    ]
+    number, k = {"seed": "Table 3. ", "seed_iv": "Table 6. "}.get(dataset, ""), len(ranked.mean_rank)
+    caption = (
+        f"{number}Methods, {PROTOCOL_TITLES[protocol]}: "
+        f"{'published values, and ' if number else ''}what was measured here. {measured_on(runs, preset=False)}: "
+        f"accuracy over {unit}, the mean over {ranked.n} people of the mean over their sessions. Each method: "
+        f"{counted(runs, ['method', 'preset'])}. 95 %: bootstrap-t over people and their sessions. Mean rank: 1 is the "
+        f"best of {k} in every person. Minus source only: paired over people, p by sign flips, adjusted (Holm) for "
+        f"{k - 1} comparisons; controls are neither ranked nor tested. Interval, rank and difference: rule source "
+        f"validation. Selection rule: {rule_meanings(SHOWN_RULES)}."
+    )
+    tables = [paper.METHODS_TABLE[dataset]] if number else []
+    provenance = {"published": {"arxiv": paper.ARXIV_ID, "tables": tables}} | origin(runs, SHOWN_RULES)
+    frame = frame[[column.name for column in columns]].reset_index(drop=True)
+    return Table(f"comparison_{protocol}", frame, tuple(columns), caption, provenance), ranked
+
+
+def _measured(results: "Results", scores: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """One row per entry: entry, method, preset, the rules' means in percent, and the interval of the first."""
+    means = {rule: 100 * person_scores(scores, rule=rule, unit=unit).mean() for rule in SHOWN_RULES}
+    rows = []
+    for name, preset, entry in scores[["method", "preset", "entry"]].drop_duplicates().itertuples(index=False):
+        own = select(results, method=name, preset=preset)
+        interval = hierarchical_bootstrap(outcome_table(own, rule=RANKED_BY, unit=unit))
+        ends = {"ci_low": 100 * interval.ci_low, "ci_high": 100 * interval.ci_high}
+        values = {rule: means[rule][entry] for rule in SHOWN_RULES}
+        rows.append({"entry": entry, "method": name, "preset": preset} | values | ends)
+    return pd.DataFrame(rows)
+
+
+def _against_reference(scores: pd.DataFrame, ranked: Ranking, unit: str) -> pd.DataFrame:
+    """entry, mean_rank, difference (points, to `REFERENCE`), p_holm; the reference has no difference to itself."""
+    reference = entry_title(REFERENCE, method(REFERENCE).presets[0])
+    found = compare(scores[scores["rule"] == RANKED_BY], by="entry", against=reference, value=f"accuracy_{unit}")
+    found = found.set_index("entry").reindex(ranked.mean_rank.index)
+    return pd.DataFrame(
+        {
+            "entry": ranked.mean_rank.index,
+            "mean_rank": ranked.mean_rank.to_numpy(),
+            "difference": 100 * found["mean_difference"].to_numpy(),
+            "p_holm": found["p_sign_flip_holm"].to_numpy(),
+        }
+    )
+
+
+def _setting(found: Tuned | None) -> str:
+    if found is None:
+        return "default, not tuned"
+    if found.draws == 1:
+        return "has one setting"
+    if found.is_default:
+        return f"default, the best of {found.draws}"
+    return f"best of {found.draws}: {setting_text(found.setting)}"
+
+
+def plain_name(title: str) -> str:
+    """A name without what sets ours apart from the paper's: case, hyphens, "-like"."""
+    return re.sub(r"[^a-z0-9]", "", title.lower().removesuffix("-like"))
+
+
+def _beside_published(measured: pd.DataFrame, dataset: str, protocol: str) -> tuple[pd.DataFrame, list[Column]]:
+    """The measured rows with the published columns before them, and a row for each published method that was not run.
+
+    A data set that the paper does not have gets neither.
+    """
+    columns = [Column("entry", "method", "key")]
+    if dataset not in paper.METHODS_TABLE:
+        return measured, columns
+    facts = paper.published(paper.METHODS_TABLE[dataset])
+    facts = facts[facts["protocol"] == protocol]
+    facts = facts.assign(plain=facts["method"].map(plain_name)).set_index("plain")
+    plain = measured["method"].map(lambda name: plain_name(method(name).title))
+    here = {plain_name(chosen.title) for chosen in methods().values()}
+    reasons = {plain_name(row.name): row.why for row in NOT_BUILT}
+    rest = facts[~facts.index.isin(plain)]
+    absent = pd.DataFrame(
+        {
+            "entry": rest["method"],
+            "remark": [
+                "built, and not among this page's methods" if name in here else f"not built: {reasons[name]}"
+                for name in rest.index
+            ],
+        }
+    )
+    frame = pd.concat([measured.set_index(plain.to_numpy()), absent])
+    frame["published_mean_percent"] = facts["mean_percent"].reindex(frame.index)
+    frame["published_sd_percent"] = facts["sd_percent"].reindex(frame.index)
+    return frame, [
+        *columns,
+        Column("published_mean_percent", "mean", "published", "published (%)", 2),
+        Column("published_sd_percent", "SD", "published", "published (%)", 2),
+    ]
+
+
+# --- figure ----------------------------------------------------------------------------------------------------------
+
+
+@figure
+def accuracy_lines(table: Table, title: str) -> Figure:
+    """The measured columns of `comparison_table`, one method per line, without the controls.
+
+    Alt: Dot plot of accuracy in percent, one line per method, best first: a green square with a bar for its 95 percent
+    interval under source validation, a blue dot for the last epoch and a red triangle for the oracle, which lies at or
+    to the right of both; a dashed vertical line marks source only.
+    """
+    frame = table.frame.dropna(subset="mean_rank")
+    places = np.arange(len(frame))
+    made, axes = plt.subplots(figsize=(style.WIDTH, 1.7 + 0.27 * len(frame)))
+    axes.hlines(places, frame["ci_low"], frame["ci_high"], color=style.RULE_COLOURS[RANKED_BY], linewidth=1.6)
+    for rule in SHOWN_RULES:
+        axes.plot(
+            frame[rule], places, style.RULE_MARKERS[rule], color=style.RULE_COLOURS[rule], markersize=5,
+            linestyle="none",
+        )  # fmt: skip
+    reference = frame.loc[frame["entry"] == method(REFERENCE).title, RANKED_BY]
+    axes.axvline(float(reference.iloc[0]), color=style.GREY, linestyle="--", linewidth=1)
+    axes.set_yticks(places, frame["entry"], fontsize=10)
+    axes.set(ylim=(len(frame) - 0.5, -0.5), xlabel="accuracy (%)")
+    made.legend(
+        handles=[
+            Line2D([], [], color=style.RULE_COLOURS[rule], marker=style.RULE_MARKERS[rule], linestyle="none",
+                   label=RULE_TITLES[rule])
+            for rule in SHOWN_RULES
+        ], loc="outside lower center", ncols=3,
+    )  # fmt: skip
+    headline(made, title)
+    return made
+
+
+# --- cost ------------------------------------------------------------------------------------------------------------
+
+
+def cost_table(results: "Results", parameters: Mapping[Entry, int | None]) -> Table:
+    """What each entry costs, from its records: numbers trained, time of a step or a fit, time of all its runs.
+
+    parameters   of one run's network; None for a method without one
+    """
+    runs = _titled(results.runs)
+    rows = []
+    for (name, preset, entry), own in runs.groupby(["method", "preset", "entry"], sort=False):
+        fitted = is_fitted(method(name))
+        steps = own["wall_seconds"] * 1000 / (own["epochs"] * own["steps"])
+        rows.append(
+            {
+                "entry": entry,
+                "parameters": parameters.get(Entry(name, preset)),
+                "step_milliseconds": np.nan if fitted else steps.median(),
+                "fit_seconds": own["wall_seconds"].median() if fitted else np.nan,
+                "runs": len(own),
+                "minutes": own["wall_seconds"].sum() / 60,
+            }
+        )
+    frame = pd.DataFrame(rows).sort_values("minutes", kind="stable", ignore_index=True)
+    frame["parameters"] = pd.array(frame["parameters"], dtype="Int64")
+    columns = (
+        Column("entry", "method", "key"),
+        Column("parameters", "parameters", "measured"),
+        Column("step_milliseconds", "ms per step and run", "measured", "time", 2),
+        Column("fit_seconds", "s per fit", "measured", "time", 2),
+        Column("runs", "runs", "measured", if_varied=True),
+        Column("minutes", "min for the table", "measured", "time", 2),
+    )
+    hardware = "; ".join(sorted(runs["device"].unique()))
+    threads = ", ".join(str(count) for count in sorted(runs["threads"].unique()))
+    caption = (
+        f"What the methods cost. {measured_on(runs, preset=False)}; {counted(runs, ['method', 'preset'])} of each "
+        f"method, both protocols; no selection rule is involved. Hardware: {hardware}; threads per run: {threads}. The "
+        "time of a step is a run's whole time, its evaluations included, divided by its steps; runs train in stacks, "
+        "whose time is divided by their runs. Medians over runs; the last column is their sum. As stored with the "
+        "runs: another machine has other times."
+    )
+    return Table("comparison_cost", frame[[c.name for c in columns]], columns, caption, origin(runs))
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def reading(table: Table, ranked: Ranking) -> str:
+    """What a `comparison_table` says, as a Markdown list; every number and name in it is computed."""
+    measured = table.frame.dropna(subset=RANKED_BY)
+    frame = measured.dropna(subset="mean_rank").reset_index(drop=True)
+    controls = measured[measured["mean_rank"].isna()]
+    best, k = frame.iloc[0], len(frame)
+    reference = method(REFERENCE).title
+    place = int(frame.index[frame["entry"] == reference][0]) + 1
+    others = frame[frame["entry"] != reference]
+    sure = others[others["p_holm"] < 0.05]
+    better, worse = (sure.loc[sign * sure["difference"] > 0, "entry"] for sign in (1, -1))
+    gap = frame["oracle"] - frame[RANKED_BY]
+    reached = int((frame[RANKED_BY] >= best[RANKED_BY] - gap.mean()).sum())
+    first = frame.loc[frame["oracle"].idxmax(), "entry"]
+    joined = [last for start, last in ranked.groups() if start == 0]
+    alike = f"joins {joined[0] + 1} methods at the top" if joined else "joins no other method with the first"
+    worth = f"the first and place {reached}" if reached > 1 else "the first two places, or less"
+    said = [
+        f"First by source validation is {best.entry} with {best[RANKED_BY]:.1f} % (95 %: {best.ci_low:.1f} to "
+        f"{best.ci_high:.1f}); {reference} has {frame.loc[place - 1, RANKED_BY]:.1f} % and place {place} of {k}.",
+        f"{int((others['difference'] > 0).sum())} of {len(others)} lie above {reference}. After Holm's correction, "
+        f"better at level 0.05: {_listed(better)}; worse: {_listed(worse)}.",
+        f"Friedman's test that all are equal: {p_text(ranked.p)}. The critical difference is "
+        f"{ranked.difference:.1f} of {k} ranks and {alike}.",
+        f"Choosing the epoch by the target's labels (oracle) adds {gap.min():.1f} to {gap.max():.1f} points, "
+        f"{gap.mean():.1f} in the mean: as much as lies between {worth}. By the oracle "
+        f"{first if first != best.entry else 'the same method'} would be first.",
+    ]
+    if len(controls):
+        values = ", ".join(f"{row['entry']} {row[RANKED_BY]:.1f} %" for _, row in controls.iterrows())
+        said.append(f"Controls, which no method should need to know: {values}.")
+    return "\n".join(f"- {sentence}" for sentence in said)
+
+
+def _listed(names: pd.Series) -> str:
+    return ", ".join(names) if len(names) else "none"

@@ -1,0 +1,128 @@
+"""The list of methods: what there is, where it is from, what checks it; and what is not built, and why."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ufama.methods import method, methods
+from ufama.methods._not_built import NOT_BUILT
+from ufama.report.table import Column, Table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+CONTROL = "a control"
+"""What a control gives as its source."""
+
+
+def methods_table() -> Table:
+    """Every method of the package by name."""
+    rows = [
+        {
+            "name": name,
+            "title": chosen.title,
+            "source": chosen.source,
+            "inputs": chosen.inputs,
+            "presets": ", ".join(chosen.presets),
+            "checked_against": chosen.checked_against,
+        }
+        for name, chosen in sorted(methods().items())
+    ]
+    columns = (
+        Column("name", "name", "key"),
+        Column("title", "title", "key"),
+        Column("source", "source", "key"),
+        Column("inputs", "inputs", "key"),
+        Column("presets", "presets", "key"),
+        Column("checked_against", "checked against", "key"),
+    )
+    caption = (
+        f"The {len(rows)} methods. A title that ends in -like follows a description, because no official code exists."
+    )
+    return Table("methods", pd.DataFrame(rows), columns, caption, {})
+
+
+def not_built_table() -> Table:
+    """The methods of the paper's Tables 3 and 6 that are not among `methods_table`: why, and what it would take."""
+    columns = (
+        Column("name", "not built", "key"),
+        Column("published_in", "published in", "key"),
+        Column("source", "source", "key"),
+        Column("why", "why", "key"),
+        Column("what_it_would_take", "what it would take", "key"),
+    )
+    caption = f"Of the methods in the paper's Tables 3 and 6, {len(NOT_BUILT)} are not built."
+    frame = pd.DataFrame(NOT_BUILT, columns=[column.name for column in columns])
+    return Table("methods_not_built", frame, columns, caption, {})
+
+
+def tuning_table(draws: pd.DataFrame, title: str, scale: str) -> Table:
+    """What tuning found: of every entry its default's and its choice's accuracy on held-out source people.
+
+    draws   one row per draw, as `ufama.lab.tuning.tune` and `stored_draws` give
+    title   of the data set
+    """
+    rows = []
+    for (name, preset), own in draws.groupby(["method", "preset"], sort=False):
+        chosen = own[own["chosen"]].iloc[0]
+        rows.append(
+            {
+                "entry": entry_title(name, preset),
+                "draws": len(own),
+                "default_percent": 100 * own.loc[own["default"], "validation_accuracy"].iloc[0],
+                "lowest_percent": 100 * own["validation_accuracy"].min(),
+                "chosen_percent": 100 * chosen["validation_accuracy"],
+                "settings": "default" if chosen["default"] else setting_text(json.loads(chosen["settings"])),
+            }
+        )
+    columns = (
+        Column("entry", "method", "key"),
+        Column("draws", "settings tried", "measured"),
+        Column("default_percent", "default", "measured", "held-out source people (%)", 2),
+        Column("lowest_percent", "worst", "measured", "held-out source people (%)", 2),
+        Column("chosen_percent", "chosen", "measured", "held-out source people (%)", 2),
+        Column("settings", "chosen settings", "key"),
+    )
+    folds = " or ".join(str(count) for count in sorted(draws["n_folds"].unique()))
+    caption = (
+        f"Tuning. Measured on {title}, scale {scale}: accuracy over windows in percent on people held out of the "
+        f"source, at the last epoch, mean over {folds} cross-subject folds; seed 0. The highest is chosen, the default "
+        "at a tie. The chosen value is a maximum and so too high; the target's labels are not read."
+    )
+    frame = pd.DataFrame(rows, columns=[column.name for column in columns])
+    return Table("tuning", frame, columns, caption, {"rule": "accuracy on held-out source people, last epoch"})
+
+
+def entry_title(name: str, preset: str) -> str:
+    """What a table calls a method under a preset; the first preset goes without saying."""
+    chosen = method(name)
+    return chosen.title if preset == chosen.presets[0] else f"{chosen.title}, {preset}"
+
+
+def is_control(name: str) -> bool:
+    """Whether a method is no competitor but shows what recordings or labels give away by themselves."""
+    return method(name).source == CONTROL
+
+
+def setting_text(setting: Mapping) -> str:
+    """'learning_rate 0.003, dropout 0.2'"""
+    texts = {name: f"{value:g}" if type(value) is float else str(value) for name, value in setting.items()}
+    return ", ".join(f"{name} {text}" for name, text in texts.items())
+
+
+def on_terminal(table: Table) -> "RenderableType":
+    """The table for a terminal, its cells broken to the terminal's width."""
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
+    for column in table.shown:
+        heading = f"{column.group}: {column.title}" if column.group else column.title
+        grid.add_column(Text(heading), overflow="fold", justify="left" if column.origin == "key" else "right")
+    for cells in table.cells():
+        grid.add_row(*map(Text, cells))
+    return Group(Text(table.caption), Text(""), grid, Text(""))

@@ -14,7 +14,6 @@ measured in a process of its own for each version, of which imports take a part 
 import argparse
 import json
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 import mne
 import numpy as np
 import scipy
+from machine import hardware, own_peak_megabytes
 from threadpoolctl import threadpool_limits
 
 from ufama.data.eeg import EegSettings, read_raw, session_features, smoothed
@@ -76,16 +76,6 @@ def straightforward(path: Path, seconds: int) -> np.ndarray:
 VERSIONS = {"ufama": ours, "straightforward": straightforward}
 
 
-def own_peak_megabytes() -> float:
-    """Of this process. Linux's getrusage would also count the process that started it."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return round(int(peak.split()[1]) * 1024 / 1e6, 1)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
-
-
 def peak_megabytes(path: Path, seconds: int) -> dict[str, float]:
     """Of a process that runs one version; "imports" runs none."""
     peaks = {}
@@ -94,14 +84,6 @@ def peak_megabytes(path: Path, seconds: int) -> dict[str, float]:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks[name] = float(done.stdout)
     return peaks
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def measure(seconds: int, rate: int, repeats: int) -> dict:
@@ -136,7 +118,7 @@ def measure(seconds: int, rate: int, repeats: int) -> dict:
         "speedup": round(statistics.median(times["straightforward"]) / statistics.median(times["ufama"]), 2),
         "peak_megabytes_imports": peaks["imports"],
         "largest_difference_nats": float(f"{difference:.2g}"),
-        "hardware": {"processor": processor(), "threads": 1},
+        "hardware": hardware("cpu") | {"threads": 1},
         "software": {
             "python": platform.python_version(),
             "numpy": np.__version__,

@@ -131,7 +131,7 @@ def stress(kills: int, seed: int, workers: int, folder: Path) -> dict:
         while done < kills:
             process = started(table, workspace, workers)
             try:
-                process.wait(timeout=draw.uniform(0.05, 1.0) * whole_seconds)
+                process.wait(timeout=draw.uniform(0.1, 0.9) * whole_seconds)
                 break
             except subprocess.TimeoutExpired:
                 before = finished(workspace)
@@ -139,6 +139,7 @@ def stress(kills: int, seed: int, workers: int, folder: Path) -> dict:
                 done += 1
                 lost += sorted(before - finished(workspace))
                 from_checkpoint += checkpoints(workspace) > 0
+                print(f"kill {done} of {kills}: {len(lost)} lost, {len(unequal)} different", file=sys.stderr)
         completed(started(table, workspace, workers))
         unequal += different(whole, RunStore(workspace / "runs"))
     return {

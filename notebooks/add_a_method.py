@@ -38,7 +38,7 @@ import torch
 
 from ufama.core import losses
 from ufama.core.objective import Terms
-from ufama.methods._plain import PlainConfig, PlainMethod
+from ufama.methods.bases.plain import PlainConfig, PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)

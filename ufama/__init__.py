@@ -6,4 +6,4 @@
 `ufama.lab` trains and stores runs, `ufama.report` turns results into tables and figures.
 """
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -168,26 +168,6 @@ def test_an_unknown_fold_is_named_with_the_known_ones(experiment):
         replace(experiment, fold_names=("session9-subject1",)).configs()
 
 
-@pytest.fixture
-def long_table(tmp_path):
-    """Three people, two sessions, seven trials of 80 windows: enough for a batch of 32 at the smoke scale."""
-    draw = np.random.default_rng(0)
-    rows = [(p, s, t) for p in (1, 2, 3) for s in (1, 2) for t in range(1, 8) for _ in range(80)]
-    subject, session, trial = np.array(rows).T
-    label = trial % 3
-    path = tmp_path / "long.npz"
-    np.savez(
-        path,
-        modality_a=draw.normal(size=(len(rows), 6, 3)) + label[:, None, None],
-        modality_b=draw.normal(size=(len(rows), 4)) + label[:, None],
-        label=label,
-        subject=subject,
-        session=session,
-        trial=trial,
-    )
-    return path
-
-
 def test_reproduce_killed_at_any_moment_ends_with_the_same_records(long_table, tmp_path):
     """Real SIGKILLs; the uninterrupted run is the reference."""
 

@@ -13,7 +13,7 @@ from ufama.lab.batches import epoch_order, part
 from ufama.lab.criteria import CRITERIA
 from ufama.lab.selection import chosen_epochs
 from ufama.lab.trainer import Trainer
-from ufama.lab.training import train
+from ufama.lab.training import JUDGED, judged_epochs, train
 from ufama.methods.ufama import METHOD
 
 SMALL = {"width": 8, "ffn_width": 12, "fusion_width": 16, "gate_confidence": 0.5, "fine_grained_from": 1}
@@ -48,6 +48,96 @@ def test_a_stack_equals_each_run_alone(small, config):
             )
         for theirs, ours in zip(stack.network.parameters(), single.network.parameters(), strict=True):
             torch.testing.assert_close(theirs[index], ours[0], rtol=1e-8, atol=1e-10)
+
+
+@pytest.fixture
+def uneven(small):
+    """One person's recordings are a third shorter than the others'."""
+    shorter = (small.subject == 2) & (small.trial > 3)
+    assert shorter.any()
+    return small.select(~shorter)
+
+
+@pytest.mark.parametrize("config", PRESETS, ids=["paper", "released"])
+def test_unequal_folds_stack_over_twenty_steps_and_every_schedule(uneven, config):
+    """Folds of unequal targets and sources, past epoch 10, where the MMD's weight and the fine-grained terms change."""
+    training = TRAINING.but(epochs=20, steps_per_epoch=1, evaluate_every=10)
+    runs = [(0, 0), (1, 0), (5, 7)]
+    together, stack = trained(uneven, config, training, runs)
+    assert len({len(part.target) for part in stack.batches.parts}) > 1
+    for index, run in enumerate(runs):
+        (alone,), single = trained(uneven, config, training, [run])
+        for name, values in alone.history.items():
+            np.testing.assert_allclose(together[index].history[name], values, rtol=1e-8, atol=1e-11, err_msg=name)
+        for rule, choice in alone.choices.items():
+            ours = together[index].choices[rule]
+            assert ours.epoch == choice.epoch and len(ours.probabilities) == len(single.batches.parts[0].test)
+            np.testing.assert_allclose(ours.probabilities, choice.probabilities, rtol=1e-7, atol=1e-11)
+        for name, value in single.state.items():  # the memory of the pool: nothing is written beyond a short target
+            own = stack.state[name][index]
+            torch.testing.assert_close(own[: value.shape[1]], value[0], rtol=1e-9, atol=1e-12)
+            assert (own[value.shape[1] :] == -1).all()
+    weights = together[0].history["mmd_weight"]
+    assert len(set(weights.tolist())) > 1
+
+
+@pytest.mark.parametrize("precision", ["bf16", "tf32"])
+def test_precisions_train_near_float32(small, precision):
+    """bf16 rounds products to 8 bits; on a CPU tf32 changes nothing."""
+    (exact,), _ = trained(small, PAPER, TRAINING.but(precision="float32"), [(0, 0)])
+    (rounded,), made = trained(small, PAPER, TRAINING.but(precision=precision), [(0, 0)])
+    assert all(value.dtype == torch.float32 for value in made.network.parameters())
+    difference = np.abs(exact.choices["last"].probabilities - rounded.choices["last"].probabilities).max()
+    assert difference == 0 if precision == "tf32" else 0 < difference < 0.1
+
+
+def test_a_step_that_cannot_be_captured_runs_eagerly_and_says_so(small):
+    fold = folds(small, "cross_subject")[0]
+    own, said = part(small, fold, TRAINING, 0), []
+    prepared = scaled(small, TRAINING.scaling)
+    eager, fallen_back = (
+        Trainer(METHOD, PAPER.but(**SMALL), TRAINING, prepared, [own], [0], captured=captured, say=said.append)
+        for captured in (False, True)
+    )
+    assert len(said) == 1 and said[0].startswith("ufama: the step cannot be captured as a CUDA graph and runs eagerly")
+    for trainer in (eager, fallen_back):
+        train(trainer, small.label)
+    for a, b in zip(eager.network.parameters(), fallen_back.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("config", PRESETS, ids=["paper", "released"])
+def test_a_captured_step_equals_an_eager_one_and_the_cpu(small, config):
+    fold = folds(small, "cross_subject")[0]
+    own = part(small, fold, TRAINING, 0)
+    prepared = scaled(small, TRAINING.scaling)
+    made = [
+        Trainer(METHOD, config.but(**SMALL), TRAINING, prepared, [own], [0], device, captured=captured, say=pytest.fail)
+        for device, captured in (("cuda", True), ("cuda", False), ("cpu", False))
+    ]
+    for trainer in made:
+        train(trainer, small.label)
+    for captured, eager, cpu in zip(*(trainer.network.parameters() for trainer in made), strict=True):
+        torch.testing.assert_close(captured, eager, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(captured.cpu(), cpu, rtol=1e-7, atol=1e-9)
+
+
+def test_criteria_are_taken_at_forty_epochs_of_a_long_training():
+    long = TrainingConfig(epochs=400)
+    judged = judged_epochs(long)
+    assert len(judged) == JUDGED and {0, 399} <= judged
+    assert judged_epochs(TrainingConfig(epochs=16, evaluate_every=2)) == {1, 3, 5, 7, 9, 11, 13, 15}
+    assert judged_epochs(long.but(criteria="none")) == set()
+
+
+def test_a_network_that_diverged_has_no_criteria_and_stops_nobody(small):
+    (lost, healthy), made = trained(small, PAPER, TRAINING.but(learning_rate=0.0), [(0, 0), (3, 0)])
+    assert np.isfinite(lost.history["bnm"]).all()
+    with torch.no_grad():
+        next(made.network.parameters())[0] = torch.nan
+    lost, healthy = train(made, small.label, oracle_label=small.label)
+    assert np.isnan(lost.history["bnm"]).all() and np.isfinite(healthy.history["bnm"]).all()
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])

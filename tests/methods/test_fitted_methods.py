@@ -5,7 +5,7 @@ import pytest
 
 from ufama.config import ConfigError
 from ufama.methods import Recordings, method
-from ufama.methods._fitted import side_by_side, softmax_of_scores
+from ufama.methods.bases.fitted import side_by_side, softmax_of_scores
 
 
 def recordings(session, trial, eeg=None, eye=None):

@@ -178,7 +178,8 @@ class StackedAttention(nn.Module):
         q, k, v = (
             self._by_head(z) for z in (self.query(query), self.key(context), self.value(context))
         )  # (R, N, H, T, d)
-        weights = torch.softmax((q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2), dim=-1)
+        scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
+        weights = torch.softmax(scores, dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(v.dtype)
         mixed = self.dropout(weights, noise) @ v
         return self.output(mixed.transpose(2, 3).flatten(3))
 

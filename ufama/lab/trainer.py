@@ -7,12 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from ufama.config import Checked, TrainingConfig
 from ufama.core.layers import Noise, derived_seed
 from ufama.core.objective import Terms
 from ufama.data.windows import Windows
 from ufama.lab.batches import Part, SourceBatch, StackBatches, TargetBatch
+from ufama.lab.memory import keep_freed_memory
 from ufama.methods import Method, Step, Task
 
 WARM_UP = 3  # steps before a capture: the allocator and the libraries settle in them
@@ -57,6 +59,9 @@ class Trainer:
         task = Task(windows.card, self.batches.source_domains, max(len(part.target) for part in parts))
         self.network = method.build(config, task, seeds).to(self.device, dtype)
         on_gpu = self.device.type == "cuda"
+        if not on_gpu:
+            keep_freed_memory()
+        self._captures = on_gpu if captured is None else captured  # then gradients keep their places
         self.optimiser = torch.optim.Adam(
             method.trained(config, self.network), lr=training.learning_rate, fused=True, capturable=on_gpu
         )
@@ -68,15 +73,17 @@ class Trainer:
         self._number = torch.zeros(1, dtype=torch.int64, device=self.device)  # of the step within its epoch
         self._epoch = torch.zeros((), dtype=dtype, device=self.device)
         self._sums: dict[str, Tensor] = {}
-        self._terms = torch.compile(self._plain_terms) if compiled else self._plain_terms
+        # Its pattern for attention fails on five axes, and where it fits, replaces products that are fast as they are.
+        fixed = {"options": {"pattern_matcher": False}, "dynamic": False}
+        self._terms = torch.compile(self._plain_terms, **fixed) if compiled else self._plain_terms
         self._advance = self._plain_advance
         self._start_optimiser()
-        if on_gpu if captured is None else captured:
+        if self._captures:
             self._capture(say)
 
     def step(self, source: SourceBatch, target: TargetBatch, epoch: Tensor) -> Terms:
         """One optimisation step of every run; returns its terms."""
-        self.optimiser.zero_grad(set_to_none=False)
+        self.optimiser.zero_grad(set_to_none=not self._captures)
         with self._precision():
             terms = self._terms(source, target, epoch)
             terms.total().sum().backward()
@@ -109,11 +116,12 @@ class Trainer:
         return self._outputs(target.eeg, target.eye, None)
 
     def _outputs(self, eeg: Tensor, eye: Tensor, noise: Noise | None):
-        """The network's outputs; with precision bf16 its products in bfloat16, what comes out in float32."""
+        """The network's outputs. With precision bf16 the network works in bfloat16 from rounded copies of its float32
+        parameters; what comes out, every loss and every update are float32."""
         if self.training.precision != "bf16":
             return self.network(eeg, eye, noise)
-        with torch.autocast(self.device.type, torch.bfloat16):
-            outputs = self.network(eeg, eye, noise)
+        rounded = {name: value.bfloat16() for name, value in self.network.named_parameters()}
+        outputs = functional_call(self.network, rounded, (eeg.bfloat16(), eye.bfloat16(), noise))
         return type(outputs)(*[value.float() for value in outputs])
 
     @contextmanager
@@ -190,6 +198,8 @@ class Trainer:
         self.batches.draw_epoch(0)
         before = {name: value.detach().clone() for name, value in self.tensors().items()}
         try:
+            if self.device.type != "cuda":
+                raise RuntimeError(f"{self.device} is no GPU")
             with torch.cuda.device(self.device):
                 stream = torch.cuda.Stream()
                 stream.wait_stream(torch.cuda.current_stream())

@@ -13,7 +13,7 @@ from ufama.config import Checked, TrainingConfig
 from ufama.core.layers import derived_seed
 from ufama.data.windows import Windows
 from ufama.lab.batches import Part
-from ufama.lab.criteria import criteria
+from ufama.lab.criteria import CRITERIA, criteria
 from ufama.lab.scores import accuracy, trial_accuracy
 from ufama.lab.selection import Choice, choices
 from ufama.lab.trainer import Evaluated, Trainer
@@ -109,7 +109,10 @@ def train(
     judged = judged_epochs(training)
     for epoch in range(course.epoch, training.epochs):
         start = time.perf_counter()
-        course.log(trainer.train_epoch(epoch), epoch)
+        means = trainer.train_epoch(epoch)
+        if taken := means.keys() & {*CRITERIA, "target_accuracy", "validation_accuracy"}:
+            raise ValueError(f"{trainer.method.name} names a term {min(taken)!r}, which the history uses itself.")
+        course.log(means, epoch)
         if (epoch + 1) % training.evaluate_every == 0 or epoch + 1 == training.epochs:
             _evaluate(trainer, course, epoch, source_label, oracle_label, shown["source"] if epoch in judged else None)
         course.epoch = epoch + 1

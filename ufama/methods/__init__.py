@@ -1,7 +1,8 @@
 """What is compared: one file per method, found by its ``METHOD``.
 
-A new method is one new file in this folder that ends in ``METHOD = MyMethod()``. Most are networks that train step by
-step (`Method`); a control or a classifier with a closed form fits at once (`Fitted`).
+A new method is one new file in this folder that ends in ``METHOD = MyMethod()``; `ufama.methods.bases` has what most
+stand on. Most are networks that train step by step (`Method`); a control or a classifier with a closed form fits at
+once (`Fitted`).
 """
 
 import importlib
@@ -130,7 +131,7 @@ def methods() -> dict[str, Method | Fitted]:
     """Every method of this folder, by name."""
     found = {}
     for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_"):
+        if not module.ispkg and not module.name.startswith("_"):
             chosen = importlib.import_module(f"{__name__}.{module.name}").METHOD
             found[chosen.name] = chosen
     return found

@@ -19,8 +19,8 @@ from ufama.core.objective import Terms
 from ufama.core.recurrent import StackedLstm
 from ufama.core.single_head import SingleHeadOutputs
 from ufama.methods import Step, Task
-from ufama.methods._own_network import OwnNetworkConfig, classified, weighed
-from ufama.methods._plain import PlainMethod
+from ufama.methods.bases.own_network import OwnNetworkConfig, classified, weighed
+from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,8 +23,8 @@ from ufama.core.perceptron import Perceptron
 from ufama.core.single_head import SingleHeadOutputs
 from ufama.data.electrode_map import SIDE
 from ufama.methods import Step, Task
-from ufama.methods._own_network import OwnNetworkConfig, classified, weighed
-from ufama.methods._plain import PlainMethod
+from ufama.methods.bases.own_network import OwnNetworkConfig, classified, weighed
+from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)

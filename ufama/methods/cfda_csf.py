@@ -25,7 +25,7 @@ from ufama.core.objective import Terms
 from ufama.core.perceptron import Perceptron, PlainOutputs
 from ufama.core.separation import confident_log_loss
 from ufama.methods import Step, Task, checked_names
-from ufama.methods._plain import PlainMethod
+from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)

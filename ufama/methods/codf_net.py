@@ -18,7 +18,7 @@ from ufama.core.canonical_correlation import CoordinatedViews
 from ufama.core.layers import derived_seed
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, Recordings
-from ufama.methods._fitted import FittedMethod, one_hot
+from ufama.methods.bases.fitted import FittedMethod, one_hot
 from ufama.methods.msbls import BroadConfig, flat
 
 EEG, EYE, BOTH = 0, 1, 2

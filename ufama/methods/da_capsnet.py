@@ -24,8 +24,8 @@ from ufama.core.perceptron import fusion_only
 from ufama.core.source_recordings import BranchLinear
 from ufama.data.electrode_map import SIDE
 from ufama.methods import Step, Task
-from ufama.methods._own_network import OwnNetworkConfig, weighed
-from ufama.methods._plain import PlainMethod
+from ufama.methods.bases.own_network import OwnNetworkConfig, weighed
+from ufama.methods.bases.plain import PlainMethod
 
 PLACES = 3  # of primary capsules along a side of the map
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from ufama.core.alignment import coral
 from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods._plain import PlainConfig, PlainMethod, classified_with
+from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
 
 
 @dataclass(frozen=True, kw_only=True)

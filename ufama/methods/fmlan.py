@@ -25,8 +25,8 @@ from ufama.core.objective import Terms
 from ufama.core.perceptron import Perceptron, fusion_only
 from ufama.core.source_recordings import BranchLinear, membership, own_branch
 from ufama.methods import Step, Task
-from ufama.methods._own_network import OwnNetworkConfig, weighed
-from ufama.methods._plain import PlainMethod
+from ufama.methods.bases.own_network import OwnNetworkConfig, weighed
+from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from ufama.core.adversarial import ramp
 from ufama.core.alignment import joint_mmd
 from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods._plain import PlainConfig, PlainMethod, classified_with
+from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,8 +23,8 @@ from ufama.core.perceptron import fusion_only
 from ufama.core.recurrent import MapLstm
 from ufama.data.electrode_map import SIDE
 from ufama.methods import Step, Task
-from ufama.methods._own_network import OwnNetworkConfig, classified, weighed
-from ufama.methods._plain import PlainMethod
+from ufama.methods.bases.own_network import OwnNetworkConfig, classified, weighed
+from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import numpy as np
 from ufama.config import Checked
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, Recordings
-from ufama.methods._fitted import FittedMethod, as_fusion, one_hot
+from ufama.methods.bases.fitted import FittedMethod, as_fusion, one_hot
 
 
 @dataclass(frozen=True, kw_only=True)

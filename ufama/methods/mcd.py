@@ -13,7 +13,7 @@ from ufama.core.layers import Noise, reversed_gradient
 from ufama.core.objective import Terms
 from ufama.core.perceptron import Perceptron
 from ufama.methods import Step
-from ufama.methods._plain import PlainConfig, PlainMethod
+from ufama.methods.bases.plain import PlainConfig, PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ from ufama.core.perceptron import Perceptron, PlainOutputs
 from ufama.core.separation import entropy, softmin_weights
 from ufama.core.source_recordings import membership
 from ufama.methods import Step, Task
-from ufama.methods._plain import PlainMethod
+from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from ufama.core.objective import Terms
 from ufama.core.perceptron import Perceptron, fusion_only
 from ufama.core.source_recordings import BranchLinear, own_branch
 from ufama.methods import Step, Task, checked_names
-from ufama.methods._plain import PlainMethod
+from ufama.methods.bases.plain import PlainMethod
 
 SLOPE = 0.01  # of the leaky ReLU below zero
 

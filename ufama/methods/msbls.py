@@ -17,7 +17,7 @@ from ufama.core.broad_learning import BroadLayer, BroadSystem, on_simplex
 from ufama.core.layers import derived_seed
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, Recordings
-from ufama.methods._fitted import FittedMethod, as_fusion, one_hot
+from ufama.methods.bases.fitted import FittedMethod, as_fusion, one_hot
 
 
 @dataclass(frozen=True, kw_only=True)

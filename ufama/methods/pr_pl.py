@@ -24,7 +24,7 @@ from ufama.core.objective import Terms
 from ufama.core.pairwise import class_prototypes, closing_thresholds, orthogonality, source_pairs, target_pairs
 from ufama.core.perceptron import Perceptron, fusion_only
 from ufama.methods import Step, Task
-from ufama.methods._plain import PlainMethod
+from ufama.methods.bases.plain import PlainMethod
 
 COUNT_MEMORY = 0.95  # of the clusters' counts, per step
 

@@ -27,7 +27,7 @@ from ufama.core.objective import Terms
 from ufama.core.pairwise import closing_thresholds, source_pairs, target_pairs
 from ufama.core.perceptron import Perceptron, fusion_only
 from ufama.methods import Step, Task, checked_names
-from ufama.methods._plain import PlainMethod
+from ufama.methods.bases.plain import PlainMethod
 
 PUBLISHED_EPOCHS = 200
 

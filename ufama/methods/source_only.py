@@ -5,7 +5,7 @@ import torch
 from ufama.core import losses
 from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods._plain import PlainConfig, PlainMethod
+from ufama.methods.bases.plain import PlainConfig, PlainMethod
 
 
 class SourceOnly(PlainMethod):

@@ -9,7 +9,7 @@ import numpy as np
 from ufama.config import Checked
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, Recordings
-from ufama.methods._fitted import FittedMethod, as_fusion, several_classes, side_by_side, softmax_of_scores
+from ufama.methods.bases.fitted import FittedMethod, as_fusion, several_classes, side_by_side, softmax_of_scores
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -292,6 +292,9 @@ def scaling(one: dict) -> Figure:
         axes.set(xscale="log", yscale="log", xlabel=title)
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.minorticks_off()
+    low, high = panels[0].get_ylim()
+    marks = [mark for mark in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= mark <= high]
+    panels[0].set_yticks(marks, [f"{mark:g}" for mark in marks])
     panels[0].set_ylabel("s per epoch and run")
     headline(made, f"One run, preset {one['preset']}, {how(one)}, one thread")
     return made

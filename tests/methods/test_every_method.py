@@ -23,6 +23,7 @@ from ufama.methods import is_fitted, method, methods
 TRAINED = sorted(name for name, chosen in methods().items() if not is_fitted(chosen))
 FITTED = sorted(name for name, chosen in methods().items() if is_fitted(chosen))
 NOT_ADAPTIVE = {"source_only", "acrnn", "c2pci_net"}  # trained on the source alone
+OWN_RATE = {"hadua"}  # most of its network takes a tenth of its rate: 3e-3 would be 3e-4 there
 
 TRAINING = TrainingConfig(batch_size=8, epochs=40, steps_per_epoch=2, precision="float64", criteria="none")
 EPOCHS = (0.0, 20.0, 39.0)  # early, and when what enters later has entered
@@ -232,7 +233,7 @@ def last_accuracy(name):
         learning_rate=3e-3,
     )
     config = configured(name)
-    if hasattr(config, "learning_rate"):
+    if hasattr(config, "learning_rate") and name not in OWN_RATE:
         config = config.but(learning_rate=3e-3)
     shifted = [fold for fold in folds(windows, "cross_subject") if fold.subject == windows.subject.max()]
     parts = [part(windows, fold, training, 0) for fold in shifted]
@@ -241,14 +242,7 @@ def last_accuracy(name):
     return np.mean([run.history["target_accuracy"][-1] for run in trained])
 
 
-def adaptive():
-    """The methods that ought to learn from the target, and the one that was measured not to."""
-    reason = "HADUA stays below the source alone here after 120 steps: 54.7 against 61.2 %"
-    marks = {"hadua": pytest.mark.xfail(reason=reason, strict=True)}
-    return [pytest.param(name, marks=marks.get(name, ())) for name in TRAINED if name not in NOT_ADAPTIVE]
-
-
-@pytest.mark.parametrize("name", adaptive())
+@pytest.mark.parametrize("name", [name for name in TRAINED if name not in NOT_ADAPTIVE])
 def test_an_adaptive_method_learns_what_the_source_alone_does_not_tell(name):
     assert last_accuracy(name) > last_accuracy("source_only")
 

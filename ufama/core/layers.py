@@ -139,7 +139,7 @@ class StackedBatchNorm(nn.Module):
         return torch.addcmul(self.shift[:, None], normed, self.gain[:, None])
 
 
-class ReversedGradient(torch.autograd.Function):
+class _ReversedGradient(torch.autograd.Function):
     """The identity whose gradient is multiplied by -strength: adversarial training in one step (DANN,
     arXiv:1505.07818). Call `reversed_gradient`."""
 
@@ -156,7 +156,7 @@ class ReversedGradient(torch.autograd.Function):
 
 def reversed_gradient(x: Tensor, strength: Tensor) -> Tensor:
     """``x`` as it is; on the way back its gradient times -``strength``, a () tensor."""
-    return ReversedGradient.apply(x, strength)
+    return _ReversedGradient.apply(x, strength)
 
 
 class StackedAttention(nn.Module):

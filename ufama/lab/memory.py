@@ -12,8 +12,8 @@ _LARGEST = 32 * 2**20  # that glibc accepts for the second
 def keep_freed_memory() -> bool:
     """Ask the C library not to return freed memory to the system, for this process; False where it is not glibc.
 
-    A step on a CPU allocates and frees the same few hundred tensors of some megabytes. By default each of them is mapped
-    anew, and the system clears its pages: a tenth of a step.
+    A step on a CPU allocates and frees the same few hundred tensors of some megabytes. By default each of them is
+    mapped anew, and the system clears its pages: a tenth of a step.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -76,8 +76,8 @@ class Method(About, Protocol):
         """
 
     def trained(self, config: Checked, network: nn.Module) -> list:
-        """The parameters the optimiser (Adam) gets, or groups of them, ``{"params": [...], "lr": ...,
-        "weight_decay": ...}``, where they differ from `TrainingConfig.learning_rate` and no decay."""
+        """The parameters the optimiser (Adam) gets, or groups of them with "params", "lr" and "weight_decay", where
+        they differ from `TrainingConfig.learning_rate` and no decay."""
 
     def initial_state(self, config: Checked, task: Task, runs: int) -> dict[str, Tensor]:
         """What the method carries from step to step, by name, each (R, ...); may be empty."""

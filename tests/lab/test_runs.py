@@ -54,7 +54,7 @@ def test_a_record_is_there_only_when_whole(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pd.DataFrame, "to_parquet", fails)
-    with pytest.raises(StoreError, match=r"cannot write the record d1 .*No space left.*UFAMA_WORKSPACE"):
+    with pytest.raises(StoreError, match=r"cannot write below .*No space left.*UFAMA_WORKSPACE"):
         store.save(record())
     assert not store.has("d1")
     assert list(tmp_path.iterdir()) == []

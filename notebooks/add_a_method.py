@@ -59,8 +59,8 @@ class EntropyMinimisation(PlainMethod):
         sure = step.target.logits.log_softmax(-1)
         entropy = -(sure.exp() * sure).sum(-1).mean(-1)
         one = torch.ones_like(classification)
-        weights = {"classification": one, "entropy": config.entropy_weight * one}
-        return Terms({"classification": classification, "entropy": entropy}, weights, {}, state)
+        weights = {"classification": one, "target_entropy": config.entropy_weight * one}
+        return Terms({"classification": classification, "target_entropy": entropy}, weights, {}, state)
 
 
 METHOD = EntropyMinimisation()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ufama.core.mmd import gaussian_kernels, pooled_bandwidth
+from ufama.core.mmd import pooled_kernel
 
 
 def class_coefficients(share: Tensor, normalisation: str) -> Tensor:
@@ -42,12 +42,7 @@ def conditional_mmd(
     if normalisation == "class":
         in_both = (source_share.sum(1, keepdim=True) > 0) & (target_share.sum(1, keepdim=True) > 0)
         a, b = a * in_both, b * in_both
-    pooled = torch.cat([source, target], dim=1)
-    centred = pooled - pooled.mean(1, keepdim=True).detach()
-    squares = centred.square().sum(-1)
-    gram = centred @ centred.transpose(1, 2)
-    squared_distance = (squares[:, :, None] + squares[:, None, :] - 2 * gram).clamp(min=0) + floor
-    kernel = gaussian_kernels(squared_distance, pooled_bandwidth(source, target, floor), kernels)
+    kernel = pooled_kernel(source, target, kernels, floor)
     difference = torch.cat([a, -b], dim=1)  # (R, Ns + Nt, C)
     return (difference * (kernel @ difference)).sum((1, 2)) / a.shape[-1]
 

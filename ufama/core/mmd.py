@@ -34,6 +34,21 @@ def pooled_bandwidth(source: Tensor, target: Tensor, floor: float) -> Tensor:
     return mean_squared_distance(torch.cat([source, target], dim=1).detach(), floor).clamp(min=1e-12)
 
 
+def pooled_kernel(
+    source: Tensor, target: Tensor, kernels: int = 5, floor: float = 0.0, combination: str = "sum"
+) -> Tensor:
+    """The combined Gaussians of every pair of the pooled batch: (R, Ns, D), (R, Nt, D) -> (R, Ns + Nt, Ns + Nt).
+
+    ``floor`` is added to every squared distance.
+    """
+    pooled = torch.cat([source, target], dim=1)
+    centred = pooled - pooled.mean(1, keepdim=True).detach()
+    squares = centred.square().sum(-1)
+    gram = centred @ centred.transpose(1, 2)
+    squared_distance = (squares[:, :, None] + squares[:, None, :] - 2 * gram).clamp(min=0) + floor
+    return gaussian_kernels(squared_distance, pooled_bandwidth(source, target, floor), kernels, combination)
+
+
 def mmd_quadratic(
     source: Tensor, target: Tensor, kernels: int = 5, floor: float = 0.0, combination: str = "sum"
 ) -> Tensor:
@@ -42,14 +57,8 @@ def mmd_quadratic(
     mean k(S, S) + mean k(T, T) - 2 mean k(S, T), k the combined Gaussians.
 
     source (R, Ns, D), target (R, Nt, D) -> (R,).
-    ``floor`` is added to every squared distance.
     """
-    pooled = torch.cat([source, target], dim=1)
-    centred = pooled - pooled.mean(1, keepdim=True).detach()
-    squares = centred.square().sum(-1)
-    gram = centred @ centred.transpose(1, 2)
-    squared_distance = (squares[:, :, None] + squares[:, None, :] - 2 * gram).clamp(min=0) + floor
-    kernel = gaussian_kernels(squared_distance, pooled_bandwidth(source, target, floor), kernels, combination)
+    kernel = pooled_kernel(source, target, kernels, floor, combination)
     n = source.shape[1]
     return kernel[:, :n, :n].mean((1, 2)) + kernel[:, n:, n:].mean((1, 2)) - 2 * kernel[:, :n, n:].mean((1, 2))
 

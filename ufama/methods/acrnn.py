@@ -19,12 +19,12 @@ from ufama.core.objective import Terms
 from ufama.core.recurrent import StackedLstm
 from ufama.core.single_head import SingleHeadOutputs
 from ufama.methods import Step, Task
-from ufama.methods.bases.own_network import OwnNetworkConfig, classified, weighed
+from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)
-class AcrnnConfig(OwnNetworkConfig):
+class AcrnnConfig(NetworkConfig):
     """Settings of ACRNN-like."""
 
     windows: int = 4  # of one input: the window and those before it

@@ -23,12 +23,12 @@ from ufama.core.perceptron import Perceptron
 from ufama.core.single_head import SingleHeadOutputs
 from ufama.data.electrode_map import SIDE
 from ufama.methods import Step, Task
-from ufama.methods.bases.own_network import OwnNetworkConfig, classified, weighed
+from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)
-class C2pciConfig(OwnNetworkConfig):
+class C2pciConfig(NetworkConfig):
     """Settings of C2PCI-Net-like."""
 
     maps: int = 16  # of each convolution

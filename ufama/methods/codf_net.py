@@ -18,8 +18,8 @@ from ufama.core.canonical_correlation import CoordinatedViews
 from ufama.core.layers import derived_seed
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, Recordings
-from ufama.methods.bases.fitted import FittedMethod, one_hot
-from ufama.methods.msbls import BroadConfig, flat
+from ufama.methods.bases.fitted import FittedMethod, flat, one_hot
+from ufama.methods.msbls import BroadConfig
 
 EEG, EYE, BOTH = 0, 1, 2
 

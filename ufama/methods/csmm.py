@@ -24,12 +24,12 @@ from ufama.core.objective import Terms
 from ufama.core.perceptron import fusion_only
 from ufama.core.source_recordings import mean_per_recording
 from ufama.methods import Step, Task
-from ufama.methods.bases.own_network import OwnNetworkConfig, weighed
+from ufama.methods.bases.network import NetworkConfig, weighed
 from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)
-class CsmmConfig(OwnNetworkConfig):
+class CsmmConfig(NetworkConfig):
     """Settings of CSMM-like."""
 
     dropout: float = 0.2  # of the embeddings that the contrasts compare, too

@@ -24,14 +24,14 @@ from ufama.core.perceptron import fusion_only
 from ufama.core.source_recordings import BranchLinear
 from ufama.data.electrode_map import SIDE
 from ufama.methods import Step, Task
-from ufama.methods.bases.own_network import OwnNetworkConfig, weighed
+from ufama.methods.bases.network import NetworkConfig, weighed
 from ufama.methods.bases.plain import PlainMethod
 
 PLACES = 3  # of primary capsules along a side of the map
 
 
 @dataclass(frozen=True, kw_only=True)
-class CapsuleConfig(OwnNetworkConfig):
+class CapsuleConfig(NetworkConfig):
     """Settings of DA-CapsNet-like."""
 
     windows: int = 3  # of one input: the window and those before it, as channels of each band's map

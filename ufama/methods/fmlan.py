@@ -25,12 +25,12 @@ from ufama.core.objective import Terms
 from ufama.core.perceptron import Perceptron, fusion_only
 from ufama.core.source_recordings import BranchLinear, membership, own_branch
 from ufama.methods import Step, Task
-from ufama.methods.bases.own_network import OwnNetworkConfig, weighed
+from ufama.methods.bases.network import NetworkConfig, weighed
 from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)
-class FmlanConfig(OwnNetworkConfig):
+class FmlanConfig(NetworkConfig):
     """Settings of FMLAN-like."""
 
     reads: Literal["eeg", "eeg_and_eye"] = "eeg"

@@ -21,12 +21,12 @@ from ufama.core.objective import Terms
 from ufama.core.perceptron import Perceptron
 from ufama.core.single_head import SingleHeadOutputs
 from ufama.methods import Step, Task
-from ufama.methods.bases.own_network import OwnNetworkConfig, classified, weighed
+from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)
-class LafdaConfig(OwnNetworkConfig):
+class LafdaConfig(NetworkConfig):
     """Settings of LAFDA-Net-like."""
 
     rank: int = 4  # of the fusion

@@ -23,12 +23,12 @@ from ufama.core.perceptron import fusion_only
 from ufama.core.recurrent import MapLstm
 from ufama.data.electrode_map import SIDE
 from ufama.methods import Step, Task
-from ufama.methods.bases.own_network import OwnNetworkConfig, classified, weighed
+from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)
-class LgdaanConfig(OwnNetworkConfig):
+class LgdaanConfig(NetworkConfig):
     """Settings of LGDAAN-Nets-like."""
 
     windows: int = 4  # of one input: the window and those before it

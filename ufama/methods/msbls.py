@@ -17,7 +17,7 @@ from ufama.core.broad_learning import BroadLayer, BroadSystem, on_simplex
 from ufama.core.layers import derived_seed
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, Recordings
-from ufama.methods.bases.fitted import FittedMethod, as_fusion, one_hot
+from ufama.methods.bases.fitted import FittedMethod, as_fusion, flat, one_hot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,11 +109,6 @@ class Msbls(FittedMethod):
             return as_fusion(on_simplex(stacked.scores(*flat(windows))))
 
         return predict
-
-
-def flat(windows: Recordings) -> tuple[np.ndarray, np.ndarray]:
-    """(n, T F) and (n, Fy) features in float64."""
-    return windows.eeg.reshape(len(windows.eeg), -1).astype(np.float64), windows.eye.astype(np.float64)
 
 
 METHOD = Msbls()

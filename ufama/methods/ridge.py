@@ -4,12 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from ufama.config import Checked
-from ufama.data.windows import DataCard
-from ufama.methods import Predictor, Recordings
-from ufama.methods.bases.fitted import FittedMethod, as_fusion, several_classes, side_by_side, softmax_of_scores
+from ufama.methods.bases.fitted import ScoringClassifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +18,8 @@ class RidgeConfig(Checked):
         return [("penalty", 1e-9, 1e9)]
 
 
-class Ridge(FittedMethod):
-    """Least squares to -1 and 1 for each class, on all features side by side as they come scaled, in closed form.
-
-    Probabilities are the softmax of the decision values: right in their order, not calibrated. Raises ConfigError for
-    a source of one class.
-    """
+class Ridge(ScoringClassifier):
+    """Least squares to -1 and 1 for each class, in closed form."""
 
     name = "ridge"
     title = "Ridge"
@@ -36,28 +28,10 @@ class Ridge(FittedMethod):
     defaults = RidgeConfig()
     search: ClassVar[Mapping[str, tuple]] = {"penalty": (1e-1, 1.0, 10.0, 100.0, 1000.0)}
 
-    def fit(
-        self,
-        config: RidgeConfig,
-        card: DataCard,
-        source: Recordings,
-        source_label: np.ndarray,
-        target: Recordings,
-        seed: int,
-    ) -> Predictor:
+    def classifier(self, config: RidgeConfig, seed: int):
         from sklearn.linear_model import RidgeClassifier
-        from threadpoolctl import threadpool_limits
 
-        several_classes(self.name, source_label)
-        with threadpool_limits(1):
-            fitted = RidgeClassifier(alpha=config.penalty).fit(side_by_side(source), source_label)
-
-        def predict(windows: Recordings) -> np.ndarray:
-            with threadpool_limits(1):
-                scores = fitted.decision_function(side_by_side(windows))
-            return as_fusion(softmax_of_scores(scores, fitted.classes_, len(card.class_names)))
-
-        return predict
+        return RidgeClassifier(alpha=config.penalty)
 
 
 METHOD = Ridge()

@@ -24,12 +24,12 @@ from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
 from ufama.core.single_head import SingleHeadOutputs
 from ufama.methods import Step, Task
-from ufama.methods.bases.own_network import OwnNetworkConfig, classified, weighed
+from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)
-class StcbiConfig(OwnNetworkConfig):
+class StcbiConfig(NetworkConfig):
     """Settings of STCBI-Nets-like."""
 
     dropout: float = 0.2  # of the features that the contrast compares, too

@@ -6,7 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from ufama.config import Checked, ConfigError
-from ufama.methods import Recordings, checked_names
+from ufama.data.windows import DataCard
+from ufama.methods import Predictor, Recordings, checked_names
 
 
 class FittedMethod:
@@ -27,10 +28,48 @@ class FittedMethod:
         return 1
 
 
+class ScoringClassifier(FittedMethod):
+    """A classifier of scikit-learn on all features side by side, as they come scaled.
+
+    Probabilities are the softmax of its decision values: right in their order, not calibrated. Raises ConfigError for
+    a source of one class.
+    """
+
+    def classifier(self, config: Checked, seed: int):
+        """The scikit-learn classifier, not yet fitted."""
+        raise NotImplementedError
+
+    def fit(
+        self,
+        config: Checked,
+        card: DataCard,
+        source: Recordings,
+        source_label: np.ndarray,
+        target: Recordings,
+        seed: int,
+    ) -> Predictor:
+        from threadpoolctl import threadpool_limits
+
+        several_classes(self.name, source_label)
+        with threadpool_limits(1):
+            fitted = self.classifier(config, seed).fit(side_by_side(source), source_label)
+
+        def predict(windows: Recordings) -> np.ndarray:
+            with threadpool_limits(1):
+                scores = fitted.decision_function(side_by_side(windows))
+            return as_fusion(softmax_of_scores(scores, fitted.classes_, len(card.class_names)))
+
+        return predict
+
+
+def flat(windows: Recordings) -> tuple[np.ndarray, np.ndarray]:
+    """(n, T F) and (n, Fy) features in float64."""
+    return windows.eeg.reshape(len(windows.eeg), -1).astype(np.float64), windows.eye.astype(np.float64)
+
+
 def side_by_side(windows: Recordings) -> np.ndarray:
-    """(n, T F + Fy) all features of both modalities, as double precision numbers."""
-    flat = windows.eeg.reshape(len(windows.eeg), -1)
-    return np.concatenate([flat, windows.eye], axis=1).astype(np.float64)
+    """(n, T F + Fy) all features of both modalities in float64."""
+    return np.concatenate(flat(windows), axis=1)
 
 
 def as_fusion(probabilities: np.ndarray) -> np.ndarray:

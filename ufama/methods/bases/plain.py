@@ -4,45 +4,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 
 from ufama.config import PAPER, Checked
-from ufama.core import losses
 from ufama.core.layers import initialise
 from ufama.core.objective import Terms
 from ufama.core.perceptron import PlainNetwork, PlainOutputs, SingleHeadNetwork
 from ufama.data.windows import DataCard
 from ufama.methods import Step, Task, checked_names
+from ufama.methods.bases.network import NetworkConfig, classified, weighed
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlainConfig(Checked):
-    """Settings of a method's network and its optimiser.
+class PlainConfig(NetworkConfig):
+    """Settings of a plain network.
 
     The backbone "ufama" is UF-AMA's network at preset paper with its fusion head alone, in these widths; ``hidden`` is
-    then only the width of what a method adds (a discriminator).
+    then only the width of what a method adds (a discriminator). ``width`` is that of each modality's embedding.
     """
 
     backbone: Literal["perceptron", "ufama"] = "perceptron"
-    hidden: int = 128
-    width: int = 64  # of each modality's embedding
     ffn_width: int = 128  # "ufama" only
     fusion_width: int = 128  # "ufama" only
-    dropout: float = 0.5
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
 
     def ranges(self):
-        return [
-            ("hidden", 1, 1 << 16),
-            ("width", 1, 1 << 16),
-            ("ffn_width", 1, 1 << 16),
-            ("fusion_width", 1, 1 << 16),
-            ("dropout", 0, 0.99),
-            ("learning_rate", 0, 10),
-            ("weight_decay", 0, 10),
-        ]
+        return [*super().ranges(), ("ffn_width", 1, 1 << 16), ("fusion_width", 1, 1 << 16)]
 
 
 def backbone(config: PlainConfig, card: DataCard, seeds: list[int]) -> PlainNetwork | SingleHeadNetwork:
@@ -65,10 +51,7 @@ def classified_with(
     step: Step, state: dict[str, Tensor], adaptation: Tensor, weight: Tensor | float, *, name: str
 ) -> Terms:
     """The cross-entropy of the source, and beside it one loss of adaptation, (R,), under its name and weight."""
-    classification = losses.cross_entropy(step.source.logits, step.source_label).mean(-1)
-    one = torch.ones_like(classification)
-    values = {"classification": classification, name: adaptation}
-    return Terms(values, {"classification": one, name: weight * one}, {}, state)
+    return weighed(state, classification=(classified(step), 1.0), **{name: (adaptation, weight)})
 
 
 class PlainMethod:

@@ -1,4 +1,4 @@
-"""What methods with a network of their own share: settings, optimiser, and how their terms are put together."""
+"""What methods with a network share: settings, optimiser, and how their terms are put together."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from ufama.methods import Step
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnNetworkConfig(Checked):
-    """Settings of a method's own network and its optimiser."""
+class NetworkConfig(Checked):
+    """Settings of a method's network and its optimiser."""
 
     hidden: int = 128
     width: int = 64

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ufama.config import UfamaConfig
-from ufama.core.layers import StackedAttention, StackedLayerNorm, StackedLinear
+from ufama.core.attention import StackedAttention
+from ufama.core.layers import StackedLayerNorm, StackedLinear
 from ufama.core.network import Network
 
 BRANCHES = ("eeg", "eye", "fusion")

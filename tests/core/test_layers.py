@@ -8,8 +8,9 @@ import torch
 
 from ufama.config import PAPER, RELEASED
 from ufama.core.layers import (
+    LinearMap,
     Noise,
-    StackedAttention,
+    Rescaling,
     StackedDropout,
     StackedLayerNorm,
     StackedLinear,
@@ -92,22 +93,35 @@ def test_linear_and_norm_equal_the_library_run_by_run():
         assert torch.allclose(y[r], torch.nn.functional.layer_norm(z, (7,), norm.gain[r], norm.shift[r]), atol=1e-12)
 
 
-def test_attention_equals_the_librarys_multi_head_attention():
-    torch.manual_seed(1)
-    attention = StackedAttention(2, 8, 2, True, StackedDropout(1, 0.0)).double()
-    for parameter in attention.parameters():
-        torch.nn.init.normal_(parameter)
-    query, context = torch.randn(2, 3, 5, 8, dtype=torch.float64), torch.randn(2, 3, 4, 8, dtype=torch.float64)
-    for r in range(2):
-        reference = torch.nn.MultiheadAttention(8, 2, batch_first=True, dtype=torch.float64)
-        parts = (attention.query, attention.key, attention.value)
-        with torch.no_grad():
-            reference.in_proj_weight.copy_(torch.cat([part.weight[r].T for part in parts]))
-            reference.in_proj_bias.copy_(torch.cat([part.bias[r, 0] for part in parts]))
-            reference.out_proj.weight.copy_(attention.output.weight[r].T)
-            reference.out_proj.bias.copy_(attention.output.bias[r, 0])
-        expected = reference(query[r], context[r], context[r])[0]
-        assert torch.allclose(attention(query, context, None)[r], expected, atol=1e-12)
+def random_map(inputs, outputs, bias=True):
+    weight = torch.randn(3, inputs, outputs, dtype=torch.float64)
+    return LinearMap(weight, torch.randn(3, 1, outputs, dtype=torch.float64) if bias else None)
+
+
+@pytest.mark.parametrize("first_bias", [True, False])
+@pytest.mark.parametrize("bias", [True, False])
+def test_joined_maps_equal_one_after_the_other(bias, first_bias):
+    torch.manual_seed(3)
+    x, first, then = torch.randn(3, 4, 2, 5, dtype=torch.float64), random_map(5, 6, first_bias), random_map(6, 7, bias)
+    torch.testing.assert_close(then.after(first)(x), then(first(x)))
+    rescaling = Rescaling(*torch.randn(2, 3, 6, dtype=torch.float64))
+    y = first(x)
+    torch.testing.assert_close(then.after(rescaling)(y), then(rescaling(y)))
+    assert then.after(None) is then
+    beside = LinearMap.beside(then, random_map(6, 2, bias), then)(y)
+    torch.testing.assert_close(beside[..., :7], then(y))
+    torch.testing.assert_close(beside[..., 9:], then(y))
+    assert beside.shape == (3, 4, 2, 16)
+
+
+def test_a_rectified_map_has_no_negative_values_and_the_gradient_of_a_relu():
+    torch.manual_seed(4)
+    x, linear = torch.randn(3, 4, 2, 5, dtype=torch.float64, requires_grad=True), random_map(5, 6)
+    ours, theirs = linear(x, rectified=True), torch.relu(linear(x))
+    assert torch.equal(ours, theirs)
+    assert (ours == 0).any()
+    (mine,), (other,) = torch.autograd.grad(ours.sum(), x), torch.autograd.grad(theirs.sum(), x)
+    assert torch.equal(mine, other)
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
@@ -158,3 +172,17 @@ def test_initial_weights_fill_their_range():
     weight = linear[0].weight
     assert 0.24 < weight.abs().max() <= 0.25
     assert abs(weight.mean()) < 0.002
+
+
+@pytest.mark.parametrize(
+    "place", ["attention.dropout", "attention_dropout", "feed_forward.dropout", "feed_forward_dropout"]
+)
+def test_each_dropout_of_an_encoder_block_acts(place):
+    block = EncoderBlock(2, RELEASED.but(width=8, ffn_width=12), LayerNumbers())
+    initialise(block, [0, 1])
+    layers = {name: layer for name, layer in block.named_modules() if isinstance(layer, StackedDropout)}
+    assert len({layer.layer for layer in layers.values()}) == len(layers) == 4, "every place draws its own mask"
+    for name, layer in layers.items():
+        layer.rate = 0.5 if name == place else 0.0
+    z = torch.randn(2, 3, 5, 8)
+    assert not torch.allclose(block(z, noise([0, 1])), block(z, None))

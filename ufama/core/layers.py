@@ -1,10 +1,11 @@
-"""Linear, norm, attention and dropout with a leading runs axis.
+"""Linear, norm and dropout with a leading runs axis.
 
 Shapes: R runs, N windows, T tokens, D features. Run r of every output depends on run r of every input alone.
 """
 
 import hashlib
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,8 @@ class Noise:
     """
 
     def __init__(self, seeds: Tensor, step: Tensor):
-        self.seeds, self.step = seeds, step
+        stepped = _mixed(_low_word(step * 0x9E3779B9))
+        self._key = _mixed(_mixed(_low_word(seeds) ^ stepped) ^ _low_word(seeds >> 32))  # (R,)
 
     def keep(self, layer: int, shape: torch.Size, rate: float) -> Tensor:
         """(R, ...) boolean mask of ``shape``, each element kept with probability 1 - ``rate``."""
@@ -60,10 +62,8 @@ class Noise:
 
     def _draw(self, layer: int, shape: torch.Size) -> Tensor:
         """(R, ...) int32 of ``shape``, uniform over its whole range."""
-        step = _mixed(_low_word(self.step * 0x9E3779B9))
-        key = _mixed(_mixed(_low_word(self.seeds) ^ step) ^ _low_word(self.seeds >> 32))
-        key = _mixed(key + layer * 0x2545F491)
-        element = torch.arange(math.prod(shape[1:]), dtype=torch.int32, device=self.seeds.device)
+        key = _mixed(self._key + layer * 0x2545F491)
+        element = torch.arange(math.prod(shape[1:]), dtype=torch.int32, device=key.device)
         return _mixed(_mixed(element)[None] + key[:, None]).view(shape)
 
 
@@ -80,6 +80,66 @@ class StackedDropout(nn.Module):
         return x * noise.keep(self.layer, x.shape, self.rate) * (1 / (1 - self.rate))
 
 
+class LinearMap(NamedTuple):
+    """x -> x W + b for every run: (R, ..., in) -> (R, ..., out).
+
+    Maps that follow one another, or read the same input, can be joined exactly before they meet the windows: that costs
+    products of weights and saves products of windows.
+    """
+
+    weight: Tensor  # (R, in, out)
+    bias: Tensor | None  # (R, 1, out)
+
+    def __call__(self, x: Tensor, *, rectified: bool = False) -> Tensor:
+        """(R, ..., out); ``rectified``: no negative values (ReLU)."""
+        rows = x.reshape(x.shape[0], -1, x.shape[-1])
+        if rows.shape[-1] == 1:  # an outer product: cheaper so, and no sum whose rounding could depend on the stack
+            y = rows * self.weight if self.bias is None else torch.addcmul(self.bias, rows, self.weight)
+        else:
+            y = torch.bmm(rows, self.weight) if self.bias is None else torch.baddbmm(self.bias, rows, self.weight)
+        if rectified:
+            y = torch.relu_(y)
+        return y.view(*x.shape[:-1], -1)
+
+    def after(self, first: "LinearMap | Rescaling | None") -> "LinearMap":
+        """x -> self(first(x)); this map itself where nothing comes first."""
+        if first is None:
+            return self
+        if isinstance(first, Rescaling):
+            weight = first.gain[:, :, None] * self.weight
+            return LinearMap(weight, _summed(_row_product(first.shift, self.weight), self.bias))
+        moved = None if first.bias is None else _row_product(first.bias[:, 0], self.weight)
+        return LinearMap(torch.bmm(first.weight, self.weight), _summed(moved, self.bias))
+
+    @staticmethod
+    def beside(*maps: "LinearMap") -> "LinearMap":
+        """x -> the outputs of all ``maps`` of x, one beside the other. All have a bias, or none."""
+        biases = [one.bias for one in maps]
+        joined = None if biases[0] is None else torch.cat(biases, -1)
+        return LinearMap(torch.cat([one.weight for one in maps], -1), joined)
+
+
+def _row_product(x: Tensor, weight: Tensor) -> Tensor:
+    """(R, in), (R, in, out) -> (R, 1, out)."""
+    return (x[:, :, None] * weight).sum(1, keepdim=True)
+
+
+def _summed(x: Tensor | None, y: Tensor | None) -> Tensor | None:
+    return x if y is None else y if x is None else x + y
+
+
+class Rescaling(NamedTuple):
+    """x -> x * gain + shift for every run, feature by feature."""
+
+    gain: Tensor  # (R, D)
+    shift: Tensor  # (R, D)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        runs, width = self.gain.shape
+        shape = (runs, *[1] * (x.ndim - 2), width)
+        return torch.addcmul(self.shift.view(shape), x, self.gain.view(shape))
+
+
 class StackedLinear(nn.Module):
     """y_r = x_r W_r + b_r for every run r: (R, ..., in) -> (R, ..., out)."""
 
@@ -88,13 +148,11 @@ class StackedLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(runs, inputs, outputs))
         self.bias = nn.Parameter(torch.empty(runs, 1, outputs)) if bias else None
 
+    def map(self) -> LinearMap:
+        return LinearMap(self.weight, self.bias)
+
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.reshape(x.shape[0], -1, x.shape[-1])
-        if rows.shape[-1] == 1:  # an outer product: cheaper so, and no sum whose rounding could depend on the stack
-            y = rows * self.weight if self.bias is None else torch.addcmul(self.bias, rows, self.weight)
-        else:
-            y = torch.bmm(rows, self.weight) if self.bias is None else torch.baddbmm(self.bias, rows, self.weight)
-        return y.view(*x.shape[:-1], -1)
+        return self.map()(x)
 
 
 class StackedLayerNorm(nn.Module):
@@ -105,10 +163,17 @@ class StackedLayerNorm(nn.Module):
         self.gain = nn.Parameter(torch.empty(runs, width))
         self.shift = nn.Parameter(torch.empty(runs, width))
 
+    def rescaling(self) -> Rescaling:
+        """Its second half: what follows `normalised`, or is folded into the linear map that comes next."""
+        return Rescaling(self.gain, self.shift)
+
     def forward(self, x: Tensor) -> Tensor:
-        runs, width = self.gain.shape
-        shape = (runs, *[1] * (x.ndim - 2), width)
-        return torch.addcmul(self.shift.view(shape), functional.layer_norm(x, (width,)), self.gain.view(shape))
+        return self.rescaling()(normalised(x))
+
+
+def normalised(x: Tensor) -> Tensor:
+    """Mean 0 and variance 1 over the last axis: the first half of a layer norm."""
+    return functional.layer_norm(x, x.shape[-1:])
 
 
 class StackedBatchNorm(nn.Module):
@@ -157,34 +222,6 @@ class _ReversedGradient(torch.autograd.Function):
 def reversed_gradient(x: Tensor, strength: Tensor) -> Tensor:
     """``x`` as it is; on the way back its gradient times -``strength``, a () tensor."""
     return _ReversedGradient.apply(x, strength)
-
-
-class StackedAttention(nn.Module):
-    """Multi-head attention softmax(Q K' / sqrt(d)) V, heads concatenated and projected, Eq. (2).
-
-    query (R, N, Tq, D), context (R, N, Tk, D) -> (R, N, Tq, D). With context = query it is self-attention.
-    """
-
-    def __init__(self, runs: int, width: int, heads: int, bias: bool, dropout: StackedDropout):
-        super().__init__()
-        self.heads = heads
-        self.query = StackedLinear(runs, width, width, bias)
-        self.key = StackedLinear(runs, width, width, bias)
-        self.value = StackedLinear(runs, width, width, bias)
-        self.output = StackedLinear(runs, width, width, bias)
-        self.dropout = dropout
-
-    def forward(self, query: Tensor, context: Tensor, noise: Noise | None) -> Tensor:
-        q, k, v = (
-            self._by_head(z) for z in (self.query(query), self.key(context), self.value(context))
-        )  # (R, N, H, T, d)
-        scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
-        weights = torch.softmax(scores, dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(v.dtype)
-        mixed = self.dropout(weights, noise) @ v
-        return self.output(mixed.transpose(2, 3).flatten(3))
-
-    def _by_head(self, z: Tensor) -> Tensor:
-        return z.unflatten(-1, (self.heads, -1)).transpose(2, 3)
 
 
 def initialise(network: nn.Module, seeds: list[int]) -> None:

@@ -6,13 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from ufama.config import UfamaConfig
+from ufama.core.attention import StackedAttention
 from ufama.core.layers import (
+    LinearMap,
     Noise,
-    StackedAttention,
+    Rescaling,
     StackedDropout,
     StackedLayerNorm,
     StackedLinear,
     initialise,
+    normalised,
 )
 
 
@@ -55,8 +58,9 @@ class FeedForward(nn.Module):
         self.contract = StackedLinear(runs, config.ffn_width, config.width)
         self.dropout = numbers.dropout(config.encoder_dropout)
 
-    def forward(self, z: Tensor, noise: Noise | None) -> Tensor:
-        return self.contract(self.dropout(torch.relu(self.expand(z)), noise))
+    def forward(self, z: Tensor, noise: Noise | None, before: Rescaling | None = None) -> Tensor:
+        expanded = self.expand.map().after(before)(z, rectified=True)
+        return self.contract(self.dropout(expanded, noise))
 
 
 class EncoderBlock(nn.Module):
@@ -80,9 +84,10 @@ class EncoderBlock(nn.Module):
 
     def forward(self, z: Tensor, noise: Noise | None) -> Tensor:
         if self.pre_norm:
-            normed = self.attention_norm(z)
-            z = z + self.attention_dropout(self.attention(normed, normed, noise), noise)
-            return z + self.feed_forward_dropout(self.feed_forward(self.feed_forward_norm(z), noise), noise)
+            normed, rescaling = normalised(z), self.attention_norm.rescaling()
+            z = z + self.attention_dropout(self.attention(normed, normed, noise, rescaling, rescaling), noise)
+            fed = self.feed_forward(normalised(z), noise, self.feed_forward_norm.rescaling())
+            return z + self.feed_forward_dropout(fed, noise)
         z = self.attention_norm(z + self.attention_dropout(self.attention(z, z, noise), noise))
         return self.feed_forward_norm(z + self.feed_forward_dropout(self.feed_forward(z, noise), noise))
 
@@ -110,7 +115,8 @@ class Encoder(nn.Module):
 class CrossAttention(nn.Module):
     """One direction of the fusion: ``receiver`` attends to ``giver``, with a residual connection, Eq. (4).
 
-    Both (R, N, T, fusion_width), already projected -> like ``receiver``.
+    Both (R, N, T, D) -> (R, N, T, fusion_width), like ``receiver`` once it is projected. The projections of both, to
+    fusion_width features, are joined with those of the attention.
     """
 
     def __init__(self, runs: int, config: UfamaConfig, numbers: LayerNumbers):
@@ -119,8 +125,16 @@ class CrossAttention(nn.Module):
             runs, config.fusion_width, config.attention_heads, config.attention_bias, numbers.dropout(0.0)
         )
 
-    def forward(self, receiver: Tensor, giver: Tensor, noise: Noise | None) -> Tensor:
-        return receiver + self.attention(receiver, giver, noise)
+    def forward(
+        self,
+        receiver: Tensor,
+        giver: Tensor,
+        project_receiver: LinearMap,
+        project_giver: LinearMap,
+        noise: Noise | None,
+    ) -> Tensor:
+        received = self.attention(receiver, giver, noise, project_receiver, project_giver)
+        return project_receiver(receiver) + received
 
 
 class Fusion(nn.Module):
@@ -142,12 +156,14 @@ class Fusion(nn.Module):
         self.eeg_output = StackedLinear(runs, eeg_tokens * config.fusion_width, config.fusion_width)
         self.eye_output = StackedLinear(runs, eye_tokens * config.fusion_width, config.fusion_width)
 
-    def forward(self, eeg_tokens: Tensor, eye_tokens: Tensor, noise: Noise | None) -> Tensor:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None) -> Tensor:
+        eeg_project, eye_project = self.eeg_project.map(), self.eye_project.map()
         if self.norm:
-            eeg_tokens, eye_tokens = self.eeg_norm(eeg_tokens), self.eye_norm(eye_tokens)
-        eeg, eye = self.eeg_project(eeg_tokens), self.eye_project(eye_tokens)
-        eeg_output = self.eeg_output(self.eye_to_eeg(eeg, eye, noise).flatten(2))
-        eye_output = self.eye_output(self.eeg_to_eye(eye, eeg, noise).flatten(2))
+            eeg, eye = normalised(eeg), normalised(eye)
+            eeg_project = eeg_project.after(self.eeg_norm.rescaling())
+            eye_project = eye_project.after(self.eye_norm.rescaling())
+        eeg_output = self.eeg_output(self.eye_to_eeg(eeg, eye, eeg_project, eye_project, noise).flatten(2))
+        eye_output = self.eye_output(self.eeg_to_eye(eye, eeg, eye_project, eeg_project, noise).flatten(2))
         return torch.cat([eeg_output, eye_output], dim=-1)
 
 

@@ -14,7 +14,7 @@ from ufama.core.layers import Noise, derived_seed
 from ufama.core.objective import Terms
 from ufama.data.windows import Windows
 from ufama.lab.batches import Part, SourceBatch, StackBatches, TargetBatch
-from ufama.lab.memory import keep_freed_memory
+from ufama.lab.memory import keep_freed_memory, without_collection
 from ufama.methods import Method, Step, Task
 
 WARM_UP = 3  # steps before a capture: the allocator and the libraries settle in them
@@ -25,6 +25,20 @@ class Evaluated(NamedTuple):
 
     probabilities: np.ndarray  # (n, 3, C) of the branches eeg, eye, fusion
     fused: np.ndarray  # (n, D) features
+
+
+class Rounded(torch.autograd.Function):
+    """Float32 tensors rounded to bfloat16; the gradients of the rounded ones are theirs. ``Rounded.apply(*tensors)`` is
+    one operation of the graph, where casts would be a hundred."""
+
+    @staticmethod
+    def forward(ctx, *values: Tensor) -> tuple[Tensor, ...]:
+        ctx.set_materialize_grads(False)
+        return tuple(value.bfloat16() for value in values)
+
+    @staticmethod
+    def backward(ctx, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        return tuple(None if gradient is None else gradient.float() for gradient in gradients)
 
 
 class Trainer:
@@ -120,7 +134,8 @@ class Trainer:
         parameters; what comes out, every loss and every update are float32."""
         if self.training.precision != "bf16":
             return self.network(eeg, eye, noise)
-        rounded = {name: value.bfloat16() for name, value in self.network.named_parameters()}
+        names, values = zip(*self.network.named_parameters(), strict=True)
+        rounded = dict(zip(names, Rounded.apply(*values), strict=True))
         outputs = functional_call(self.network, rounded, (eeg.bfloat16(), eye.bfloat16(), noise))
         return type(outputs)(*[value.float() for value in outputs])
 
@@ -151,8 +166,9 @@ class Trainer:
         self._number.zero_()
         for total in self._sums.values():
             total.zero_()
-        for _ in range(self.batches.steps):
-            self._advance()
+        with without_collection():
+            for _ in range(self.batches.steps):
+                self._advance()
         return {name: (total / self.batches.steps).cpu().numpy() for name, total in self._sums.items()}
 
     @torch.no_grad()

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from ufama.core import losses
 from ufama.core.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.core.attention import StackedAttention
 from ufama.core.contrastive import cross_view_contrast, relation_contrast
-from ufama.core.layers import Noise, StackedAttention, StackedLayerNorm, StackedLinear, initialise
+from ufama.core.layers import Noise, StackedLayerNorm, StackedLinear, initialise
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
 from ufama.core.perceptron import fusion_only

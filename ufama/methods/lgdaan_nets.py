@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from ufama.core.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.core.attention import StackedAttention
 from ufama.core.electrode_maps import ElectrodeMap, MapConvolution, known_electrodes
-from ufama.core.layers import Noise, StackedAttention, StackedLinear, initialise
+from ufama.core.layers import Noise, StackedLinear, initialise
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
 from ufama.core.perceptron import fusion_only

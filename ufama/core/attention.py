@@ -33,11 +33,11 @@ class _Attended(torch.autograd.Function):
     def forward(ctx, heads: int, keep: Tensor | None, keep_rate: float, *projected: Tensor) -> Tensor:
         queries, keys, values = _thirds(projected)
         tokens = keys.shape[2]
-        filled = VECTOR if keys.dtype == torch.bfloat16 and NEARLY <= tokens < VECTOR else tokens
+        filled = VECTOR if keys.dtype == torch.bfloat16 and NEARLY <= tokens < VECTOR else None
         q, k, v = _by_head(queries, heads), _by_head(keys, heads, filled), _by_head(values, heads, filled)
         scale = q.shape[-1] ** -0.5
         scores = torch.baddbmm(q.new_empty(()), q.flatten(0, 1), k.flatten(0, 1).mT, beta=0, alpha=scale)
-        if filled > tokens:
+        if filled:
             scores[..., tokens:] = -torch.inf
             keep = None if keep is None else functional.pad(keep, (0, filled - tokens))
         weights = _softmax_in_place(scores).unflatten(0, (heads, -1))
@@ -78,7 +78,8 @@ def _by_head(z: Tensor, heads: int, filled: int | None = None) -> Tensor:
     tokens = z.shape[2]
     copied = z.new_empty(*z.shape[:2], filled or tokens, z.shape[3])
     copied[:, :, :tokens] = z
-    copied[:, :, tokens:] = 0
+    if filled:
+        copied[:, :, tokens:] = 0
     return copied
 
 

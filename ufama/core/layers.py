@@ -5,6 +5,7 @@ Shapes: R runs, N windows, T tokens, D features. Run r of every output depends o
 
 import hashlib
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -38,6 +39,12 @@ def _low_word(x: Tensor) -> Tensor:
     return (((x & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000).to(torch.int32)
 
 
+@lru_cache(maxsize=64)
+def _mixed_numbers(count: int, device: torch.device) -> Tensor:
+    """(count,) int32: the hash of 0, 1, 2, ... Every layer that draws as many numbers starts from the same ones."""
+    return _mixed(torch.arange(count, dtype=torch.int32, device=device))
+
+
 class Noise:
     """The random draws of one training step: a pure function of (run's seed, step, layer, element).
 
@@ -63,8 +70,7 @@ class Noise:
     def _draw(self, layer: int, shape: torch.Size) -> Tensor:
         """(R, ...) int32 of ``shape``, uniform over its whole range."""
         key = _mixed(self._key + layer * 0x2545F491)
-        element = torch.arange(math.prod(shape[1:]), dtype=torch.int32, device=key.device)
-        return _mixed(_mixed(element)[None] + key[:, None]).view(shape)
+        return _mixed(_mixed_numbers(math.prod(shape[1:]), key.device)[None] + key[:, None]).view(shape)
 
 
 class StackedDropout(nn.Module):

@@ -206,7 +206,7 @@ class StackBatches:
         rows = rows if self._context is None else self._context[rows]
         return self.eeg[rows], self.eye[rows]
 
-    def chunks(self, rows: list[np.ndarray], size: int = 128):
+    def chunks(self, rows: list[np.ndarray], size: int = 64):
         """Yield (eeg, eye) of ``rows[r]`` for every run, ``size`` at a time.
 
         Runs with fewer rows repeat their last; the caller cuts what it does not need.

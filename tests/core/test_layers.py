@@ -16,6 +16,7 @@ from ufama.core.layers import (
     StackedLinear,
     derived_seed,
     initialise,
+    normalised,
 )
 from ufama.core.network import EncoderBlock, LayerNumbers
 
@@ -91,6 +92,13 @@ def test_linear_and_norm_equal_the_library_run_by_run():
     for r in range(3):
         z = torch.nn.functional.linear(x[r], linear.weight[r].T, linear.bias[r, 0])
         assert torch.allclose(y[r], torch.nn.functional.layer_norm(z, (7,), norm.gain[r], norm.shift[r]), atol=1e-12)
+
+
+def test_normalised_windows_and_their_gradient_are_the_librarys():
+    torch.manual_seed(5)
+    x = torch.randn(2, 3, 5, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(normalised, x)
+    assert torch.equal(normalised(x), torch.nn.functional.layer_norm(x, (8,)))
 
 
 def random_map(inputs, outputs, bias=True):

@@ -47,7 +47,7 @@ Markdown(cost.gpu_note(training))
 # ## Memory
 #
 # Activations that wait for the backward pass, weights and Adam's moments grow with the runs of a stack. The goal was
-# less than 4 GB for 36 runs; smaller stacks train equally fast on a CPU.
+# less than 4 GB for 36 runs; a smaller stack needs less and is, from some runs on, hardly slower.
 
 # %%
 cost.memory_table(training)

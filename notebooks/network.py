@@ -39,7 +39,7 @@ drawings.architecture()
 # \end{aligned}
 # $$ (eq-3)
 #
-# Code: {class}`~ufama.core.layers.StackedAttention`, {class}`~ufama.core.network.EncoderBlock`. The paper puts the norm
+# Code: {class}`~ufama.core.attention.StackedAttention`, {class}`~ufama.core.network.EncoderBlock`. The paper puts the norm
 # before each part, the released code after it (ledger row 1).
 #
 # ## Fusion

@@ -12,7 +12,7 @@ from ufama.data.folds import folds, scaled
 from ufama.lab.batches import epoch_order, part
 from ufama.lab.criteria import CRITERIA
 from ufama.lab.selection import chosen_epochs
-from ufama.lab.trainer import Rounded, Trainer
+from ufama.lab.trainer import Trainer, rounded
 from ufama.lab.training import JUDGED, judged_epochs, train
 from ufama.methods.ufama import METHOD
 
@@ -87,10 +87,10 @@ def test_rounded_parameters_and_their_gradients_are_those_of_casting_each():
         torch.randn(5, requires_grad=True),
         torch.ones(2, requires_grad=True),
     ]
-    rounded = Rounded.apply(*values)
-    for ours, value in zip(rounded, values, strict=True):
+    narrow = rounded(values)
+    for ours, value in zip(narrow, values, strict=True):
         assert torch.equal(ours, value.bfloat16())
-    (rounded[0].float().square().sum() + rounded[1].float().sum()).backward()
+    (narrow[0].float().square().sum() + narrow[1].float().sum()).backward()
     assert torch.equal(values[0].grad, 2 * values[0].bfloat16().float())
     assert torch.equal(values[1].grad, torch.ones(5))
     assert values[2].grad is None, "a parameter that nothing used has no gradient"

@@ -42,8 +42,7 @@ class _Attended(torch.autograd.Function):
             keep = None if keep is None else functional.pad(keep, (0, filled - tokens))
         weights = _softmax_in_place(scores).unflatten(0, (heads, -1))
         mixed = q.new_empty(*projected[0].shape[:3], heads * q.shape[-1])
-        for used, value, place in zip(_kept(weights, keep, keep_rate), v, _places(mixed, heads), strict=True):
-            torch.bmm(used, value, out=place)
+        _multiply(_kept(weights, keep, keep_rate), v, _places(mixed, heads))
         ctx.save_for_backward(q, k, v, weights, keep)
         ctx.heads, ctx.keep_rate, ctx.scale, ctx.shapes = heads, keep_rate, scale, [z.shape for z in projected]
         return mixed
@@ -59,10 +58,12 @@ class _Attended(torch.autograd.Function):
         used = _kept(weights, keep, ctx.keep_rate)
         gradients = [gradient.new_empty(shape) for shape in ctx.shapes]
         d_queries, d_keys, d_values = (_places(z, ctx.heads) for z in _thirds(gradients))
-        for head in range(ctx.heads):
-            _multiply(d_scores[head], k[head], d_queries[head], ctx.scale)
-            _multiply(d_scores[head].mT, q[head], d_keys[head], ctx.scale)
-            _multiply(used[head].mT, d_mixed[head], d_values[head])
+        for x, y, places, scale in (
+            (d_scores, k, d_queries, ctx.scale),
+            (d_scores.mT, q, d_keys, ctx.scale),
+            (used.mT, d_mixed, d_values, 1.0),
+        ):
+            _multiply(x, y, places, scale)
         return None, None, None, *gradients
 
 
@@ -88,13 +89,14 @@ def _places(z: Tensor, heads: int) -> tuple[Tensor, ...]:
     return z.flatten(0, 1).chunk(heads, -1)
 
 
-def _multiply(x: Tensor, y: Tensor, place: Tensor, scale: float = 1.0) -> None:
-    """``place`` = ``scale`` x y for every window, without the rows of filled-up tokens."""
-    tokens = place.shape[1]
-    if tokens == x.shape[1]:
-        torch.baddbmm(place, x, y, beta=0, alpha=scale, out=place)
-    else:
-        place.copy_(torch.baddbmm(place.new_empty(()), x, y, beta=0, alpha=scale)[:, :tokens])
+def _multiply(x: Tensor, y: Tensor, places: tuple[Tensor, ...], scale: float = 1.0) -> None:
+    """Each head's place = ``scale`` x y for every window, without the rows of filled-up tokens."""
+    tokens = places[0].shape[1]
+    for left, right, place in zip(x, y, places, strict=True):
+        if tokens == x.shape[2]:
+            torch.baddbmm(place, left, right, beta=0, alpha=scale, out=place)
+        else:
+            place.copy_(torch.baddbmm(place.new_empty(()), left, right, beta=0, alpha=scale)[:, :tokens])
 
 
 def _softmax_in_place(scores: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """One stack of runs on one device: its tensors, one step of them all, an epoch, an evaluation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -27,10 +27,13 @@ class Evaluated(NamedTuple):
     fused: np.ndarray  # (n, D) features
 
 
-class Rounded(torch.autograd.Function):
-    """Float32 tensors rounded to bfloat16; the gradients of the rounded ones are theirs. ``Rounded.apply(*tensors)`` is
-    one operation of the graph, where casts would be a hundred."""
+def rounded(values: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    """Float32 tensors rounded to bfloat16; the gradients of the rounded ones are theirs. It is one operation of the
+    graph, where casts would be a hundred."""
+    return _Rounded.apply(*values)
 
+
+class _Rounded(torch.autograd.Function):
     @staticmethod
     def forward(ctx, *values: Tensor) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
@@ -72,6 +75,7 @@ class Trainer:
         dtype = self.batches.eeg.dtype
         task = Task(windows.card, self.batches.source_domains, max(len(part.target) for part in parts))
         self.network = method.build(config, task, seeds).to(self.device, dtype)
+        self._parameters = dict(self.network.named_parameters())
         on_gpu = self.device.type == "cuda"
         if not on_gpu:
             keep_freed_memory()
@@ -134,9 +138,8 @@ class Trainer:
         parameters; what comes out, every loss and every update are float32."""
         if self.training.precision != "bf16":
             return self.network(eeg, eye, noise)
-        names, values = zip(*self.network.named_parameters(), strict=True)
-        rounded = dict(zip(names, Rounded.apply(*values), strict=True))
-        outputs = functional_call(self.network, rounded, (eeg.bfloat16(), eye.bfloat16(), noise))
+        parameters = dict(zip(self._parameters, rounded(self._parameters.values()), strict=True))
+        outputs = functional_call(self.network, parameters, (eeg.bfloat16(), eye.bfloat16(), noise))
         return type(outputs)(*[value.float() for value in outputs])
 
     @contextmanager

@@ -122,6 +122,13 @@ def test_joined_maps_equal_one_after_the_other(bias, first_bias):
     assert beside.shape == (3, 4, 2, 16)
 
 
+def test_maps_beside_each_other_keep_the_biases_that_some_have():
+    torch.manual_seed(6)
+    y, with_bias, without = torch.randn(3, 4, 6, dtype=torch.float64), random_map(6, 7), random_map(6, 2, bias=False)
+    for maps in ((with_bias, without), (without, with_bias)):
+        torch.testing.assert_close(LinearMap.beside(*maps)(y), torch.cat([one(y) for one in maps], -1))
+
+
 def test_a_rectified_map_has_no_negative_values_and_the_gradient_of_a_relu():
     torch.manual_seed(4)
     x, linear = torch.randn(3, 4, 2, 5, dtype=torch.float64, requires_grad=True), random_map(5, 6)

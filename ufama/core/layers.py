@@ -119,9 +119,13 @@ class LinearMap(NamedTuple):
 
     @staticmethod
     def beside(*maps: "LinearMap") -> "LinearMap":
-        """x -> the outputs of all ``maps`` of x, one beside the other. All have a bias, or none."""
+        """x -> the outputs of all ``maps`` of x, side by side; where some have a bias, that of the rest is 0."""
         biases = [one.bias for one in maps]
-        joined = None if biases[0] is None else torch.cat(biases, -1)
+        if any(bias is not None for bias in biases):
+            filled = [one.weight.new_zeros(one.weight[:, :1].shape) if one.bias is None else one.bias for one in maps]
+            joined = torch.cat(filled, -1)
+        else:
+            joined = None
         return LinearMap(torch.cat([one.weight for one in maps], -1), joined)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ufama.core import attention as module
-from ufama.core.attention import NEARLY, VECTOR, StackedAttention, attended
+from ufama.core.attention import NEARLY, VECTOR, StackedAttention, attended, mutually_attended
 from ufama.core.layers import LinearMap, Noise, Rescaling, StackedDropout
 
 RUNS, WINDOWS, HEADS, WIDTH = 2, 3, 2, 8
@@ -58,6 +58,46 @@ def test_attended_and_its_derivatives_equal_the_plain_loop(tokens, keys, joint, 
 def test_the_derivatives_are_those_of_finite_differences(tokens, keys, joint, kept):
     projected, keep = drawn(tokens, keys, joint=joint, kept=kept)
     assert torch.autograd.gradcheck(lambda *given: attended(list(given), HEADS, keep, KEEP_RATE), projected)
+
+
+def two_modalities(tokens, others, dtype=torch.float64):
+    """Queries, keys and values of two modalities with different tokens."""
+    generator = torch.Generator().manual_seed(tokens + 100 * others)
+    shapes = [(RUNS, WINDOWS, count, 3 * WIDTH) for count in (tokens, others)]
+    return [torch.randn(s, generator=generator, dtype=torch.float64).to(dtype).requires_grad_() for s in shapes]
+
+
+def both_plain(first, second):
+    """Each modality's queries with the other's keys and values."""
+    return [plain([asks[..., :WIDTH], gives[..., WIDTH:]], HEADS) for asks, gives in ((first, second), (second, first))]
+
+
+@pytest.mark.parametrize(("tokens", "others"), [(4, 6), (5, 3)])
+def test_mutual_attention_and_its_derivatives_equal_the_plain_loop(tokens, others):
+    given = two_modalities(tokens, others)
+    ours, theirs = mutually_attended(*given, HEADS), both_plain(*given)
+    towards = [torch.randn_like(z) for z in ours]
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
+    for mine, other in zip(
+        torch.autograd.grad(ours, given, towards), torch.autograd.grad(theirs, given, towards), strict=True
+    ):
+        torch.testing.assert_close(mine, other, rtol=1e-10, atol=1e-12)
+    assert torch.autograd.gradcheck(lambda *z: mutually_attended(*z, HEADS), given)
+
+
+@pytest.mark.parametrize("others", [NEARLY, VECTOR + 1])
+def test_mutual_attention_in_bfloat16_is_near_the_exact_one(others):
+    given = two_modalities(7, others, torch.bfloat16)
+    exact = [z.detach().double().requires_grad_() for z in given]
+    ours, theirs = mutually_attended(*given, HEADS), both_plain(*exact)
+    towards = [torch.randn(z.shape, dtype=torch.bfloat16) for z in ours]
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine.double(), other, rtol=0.03, atol=0.03)
+    mine = torch.autograd.grad(ours, given, towards)
+    other = torch.autograd.grad(theirs, exact, [z.double() for z in towards])
+    for near, true in zip(mine, other, strict=True):
+        assert (near.double() - true).norm() < 0.02 * true.norm()
 
 
 def test_how_many_scores_go_at_a_time_changes_no_bit(monkeypatch):

@@ -8,6 +8,7 @@ import torch
 
 from ufama.config import PAPER, RELEASED
 from ufama.core.layers import (
+    WIDE,
     LinearMap,
     Noise,
     Rescaling,
@@ -17,6 +18,7 @@ from ufama.core.layers import (
     derived_seed,
     initialise,
     normalised,
+    normalised_beside,
 )
 from ufama.core.network import EncoderBlock, LayerNumbers
 
@@ -99,6 +101,27 @@ def test_normalised_windows_and_their_gradient_are_the_librarys():
     x = torch.randn(2, 3, 5, 8, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(normalised, x)
     assert torch.equal(normalised(x), torch.nn.functional.layer_norm(x, (8,)))
+
+
+def test_what_is_normalised_beside_its_residual_has_the_gradient_of_both():
+    torch.manual_seed(5)
+    x = torch.randn(2, 3, 5, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(normalised_beside, x)
+    normed, same = normalised_beside(x)
+    assert torch.equal(normed, normalised(x))
+    assert torch.equal(same, x)
+    (of_residual_alone,) = torch.autograd.grad(same.sum(), x)
+    assert torch.equal(of_residual_alone, torch.ones_like(x))
+
+
+@pytest.mark.parametrize("width", [WIDE - 1, WIDE])
+def test_a_bias_of_many_features_has_the_sum_over_windows_as_its_gradient(width):
+    """bfloat16 on both sides of the width from which on the sum is taken as a product."""
+    torch.manual_seed(6)
+    x, towards = torch.randn(2, 50, 4).bfloat16(), torch.randn(2, 50, width).bfloat16()
+    made = LinearMap(torch.randn(2, 4, width).bfloat16(), torch.randn(2, 1, width).bfloat16().requires_grad_())
+    (gradient,) = torch.autograd.grad(made(x), made.bias, towards)
+    torch.testing.assert_close(gradient, towards.double().sum(1, keepdim=True).bfloat16(), rtol=0.01, atol=0.01)
 
 
 def random_map(inputs, outputs, bias=True):

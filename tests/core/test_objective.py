@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from ufama.core.objective import Terms, branch_mean, consistency_weight, mmd_weight
+from ufama.core.losses import cosine
+from ufama.core.objective import Terms, branch_mean, branches_as_runs, consistency_weight, mmd_weight
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,16 @@ def test_consistency_weight_switches_at_its_bounds():
 
 
 def test_branches_weigh_a_quarter_a_quarter_and_a_half():
-    assert branch_mean(torch.tensor(4.0), torch.tensor(8.0), torch.tensor(2.0)).item() == 4
+    assert branch_mean(torch.tensor([4.0, 40.0, 8.0, 80.0, 2.0, 20.0])).tolist() == [4, 40]
+
+
+def test_branches_side_by_side_keep_their_distances_and_angles():
+    generator = torch.Generator().manual_seed(2)
+    branches = [torch.randn(2, 5, width, generator=generator, dtype=torch.float64) for width in (3, 4, 7)]
+    together = branches_as_runs(*branches).unflatten(0, (3, 2))
+    for ours, z in zip(together, branches, strict=True):
+        torch.testing.assert_close(torch.cdist(ours, ours), torch.cdist(z, z))
+        torch.testing.assert_close(cosine(ours), cosine(z))
 
 
 def test_total_weighs_each_run_by_its_own_weights():

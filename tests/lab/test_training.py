@@ -12,7 +12,7 @@ from ufama.data.folds import folds, scaled
 from ufama.lab.batches import epoch_order, part
 from ufama.lab.criteria import CRITERIA
 from ufama.lab.selection import chosen_epochs
-from ufama.lab.trainer import Trainer, rounded
+from ufama.lab.trainer import Trainer
 from ufama.lab.training import JUDGED, judged_epochs, train
 from ufama.methods.ufama import METHOD
 
@@ -79,21 +79,6 @@ def test_unequal_folds_stack_over_twenty_steps_and_every_schedule(uneven, config
             assert (own[value.shape[1] :] == -1).all()
     weights = together[0].history["mmd_weight"]
     assert len(set(weights.tolist())) > 1
-
-
-def test_rounded_parameters_and_their_gradients_are_those_of_casting_each():
-    values = [
-        torch.randn(3, 4, requires_grad=True),
-        torch.randn(5, requires_grad=True),
-        torch.ones(2, requires_grad=True),
-    ]
-    narrow = rounded(values)
-    for ours, value in zip(narrow, values, strict=True):
-        assert torch.equal(ours, value.bfloat16())
-    (narrow[0].float().square().sum() + narrow[1].float().sum()).backward()
-    assert torch.equal(values[0].grad, 2 * values[0].bfloat16().float())
-    assert torch.equal(values[1].grad, torch.ones(5))
-    assert values[2].grad is None, "a parameter that nothing used has no gradient"
 
 
 @pytest.mark.parametrize("precision", ["bf16", "tf32"])

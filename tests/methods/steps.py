@@ -28,6 +28,15 @@ def one_step(made, epoch=1.0):
     return terms, moved, set(before)
 
 
+def gradients(made, epoch=1.0):
+    """Of the total at the first step, by the parameter's name; None where it does not depend on one."""
+    made.batches.draw_epoch(0)
+    terms = made.terms(*made.batches.step(0), torch.tensor(epoch, dtype=torch.float64))
+    named = dict(made.network.named_parameters())
+    found = torch.autograd.grad(terms.total().sum(), list(named.values()), allow_unused=True)
+    return dict(zip(named, found, strict=True))
+
+
 def check_every_parameter_moves(method, windows, **changes):
     """And every term and weight is a finite number per run."""
     terms, moved, everything = one_step(trainer(method, windows, **changes))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.methods.steps import gradients
 from ufama.config import TrainingConfig, scale
 from ufama.data import two_modality_windows
 from ufama.data.folds import folds, scaled
@@ -108,15 +109,34 @@ def test_a_step_reaches_every_parameter_it_claims_to_train_and_no_other(uneven, 
     before = {key: value.detach().clone() for key, value in made.network.named_parameters()}
     made.batches.draw_epoch(0)
     made.step(*made.batches.step(0), torch.tensor(20.0, dtype=torch.float64))
-    claimed = {id(p) for group in made.optimiser.param_groups for p in group["params"]}
+    claimed = {id(p) for p in made.weights.trained}
+    reaching = gradients(trainer(name, changes, uneven, RUNS[:2]), 20.0)
     assert claimed
     for key, value in made.network.named_parameters():
         moved = (value != before[key]).flatten(1).any(1)
         if id(value) in claimed:
-            assert (value.grad.flatten(1) != 0).any(1).all(), f"no gradient reaches {key}"
+            assert (reaching[key].flatten(1) != 0).any(1).all(), f"no gradient reaches {key}"
             assert moved.all(), f"{key} did not move"
         else:
             assert not moved.any(), f"{key} moved"
+
+
+@pytest.mark.parametrize(("name", "changes"), with_backbones())
+def test_a_step_in_bfloat16_says_nearly_what_the_exact_one_says(uneven, name, changes):
+    precisions = ("float64", "bf16")
+    exact, rounded = (
+        trainer(name, changes, uneven, RUNS[:2], TRAINING.but(precision=precision)) for precision in precisions
+    )
+    losses = []
+    for made in (exact, rounded):
+        made.batches.draw_epoch(0)
+        epoch = torch.tensor(20.0, dtype=made.batches.eeg.dtype)
+        losses.append(made.step(*made.batches.step(0), epoch).losses)
+    for key, value in losses[0].items():
+        assert losses[1][key].dtype == torch.float32
+        torch.testing.assert_close(losses[1][key].double(), value, rtol=0.1, atol=0.05, msg=key)
+    (said, *_), (nearly, *_) = (made.evaluate([own.test for own in made.batches.parts]) for made in (exact, rounded))
+    np.testing.assert_allclose(nearly.probabilities, said.probabilities, atol=0.1)
 
 
 def permuted(windows, fold):

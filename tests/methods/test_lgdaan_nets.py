@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.methods.electrodes import named
-from tests.methods.steps import one_step, trainer
+from tests.methods.steps import gradients, trainer
 from ufama.methods.lgdaan_nets import METHOD
 
 SMALL = {"hidden": 12, "width": 8, "maps": 2}
@@ -28,13 +28,12 @@ def test_each_opponent_is_shown_its_own_features(small):
 
 @pytest.mark.parametrize(("weight", "branch"), [("local_weight", "temporal"), ("global_weight", "attention")])
 def test_reversed_gradients_reach_what_their_opponent_sees(small, weight, branch):
-    gradients = []
+    found = []
     for strength in (0.0, 5.0):
         none = {"local_weight": 0.0, "global_weight": 0.0}
         made = trainer(METHOD, named(small), dropout=0.0, **SMALL, **(none | {weight: strength}))
-        one_step(made)
-        gradients.append({name: p.grad.clone() for name, p in made.network.named_parameters()})
-    changed = {name.split(".")[0] for name in gradients[0] if not torch.equal(gradients[0][name], gradients[1][name])}
+        found.append(gradients(made))
+    changed = {name.split(".")[0] for name in found[0] if not torch.equal(found[0][name], found[1][name])}
     assert branch in changed
     assert ("attention" in changed) == (weight == "global_weight")
     assert not changed & {"head", "temporal_opponent", "spectral_opponent", "global_opponent"}

@@ -56,8 +56,8 @@ def test_features_are_trained_against_the_discriminator_more_and_more(small):
             made = trainer(METHOD, small, domain_weight=weight, **QUIET)
             made.batches.draw_epoch(0)
             source, target = made.batches.step(0)
-            made.step(source, target, torch.tensor(epoch, dtype=torch.float64))
-            gradients[weight] = made.network.extractor.linear[0].weight.grad.clone()
+            total = made.terms(source, target, torch.tensor(epoch, dtype=torch.float64)).total().sum()
+            (gradients[weight],) = torch.autograd.grad(total, made.network.extractor.linear[0].weight)
         fresh = trainer(METHOD, small, **QUIET).network
         scores = [fresh.discriminator(fresh(x.eeg, x.eye).fused, None) for x in (source, target)]
         helps = functional.softplus(scores[0]).mean() + functional.softplus(-scores[1]).mean()

@@ -25,68 +25,120 @@ def attended(projected: list[Tensor], heads: int, keep: Tensor | None = None, ke
     return _Attended.apply(heads, keep, keep_rate, *projected)
 
 
+def mutually_attended(first: Tensor, second: Tensor, heads: int) -> tuple[Tensor, Tensor]:
+    """`attended` in both directions: the queries of each meet the keys and values of the other.
+
+    first (R, N, T, 3 D), second (R, N, U, 3 D): queries, keys and values side by side -> (R, N, T, D), (R, N, U, D).
+    """
+    return _MutuallyAttended.apply(heads, first, second)
+
+
 class _Attended(torch.autograd.Function):
     """`attended` with its derivatives written out: heads are cut once each way and joined by the products themselves,
     and of the weights only one copy, rounded like the inputs, waits for the way back."""
 
     @staticmethod
     def forward(ctx, heads: int, keep: Tensor | None, keep_rate: float, *projected: Tensor) -> Tensor:
-        queries, keys, values = _thirds(projected)
-        tokens = keys.shape[2]
-        filled = VECTOR if keys.dtype == torch.bfloat16 and NEARLY <= tokens < VECTOR else None
-        q, k, v = _by_head(queries, heads), _by_head(keys, heads, filled), _by_head(values, heads, filled)
-        scale = q.shape[-1] ** -0.5
-        scores = torch.baddbmm(q.new_empty(()), q.flatten(0, 1), k.flatten(0, 1).mT, beta=0, alpha=scale)
-        if filled:
-            scores[..., tokens:] = -torch.inf
-            keep = None if keep is None else functional.pad(keep, (0, filled - tokens))
-        weights = _softmax_in_place(scores).unflatten(0, (heads, -1))
-        mixed = q.new_empty(*projected[0].shape[:3], heads * q.shape[-1])
-        _multiply(_kept(weights, keep, keep_rate), v, _places(mixed, heads))
-        ctx.save_for_backward(q, k, v, weights, keep)
-        ctx.heads, ctx.keep_rate, ctx.scale, ctx.shapes = heads, keep_rate, scale, [z.shape for z in projected]
+        mixed, kept = _mix(*_apart(projected), heads, keep, keep_rate)
+        ctx.save_for_backward(*kept)
+        ctx.heads, ctx.keep_rate, ctx.shapes = heads, keep_rate, [z.shape for z in projected]
         return mixed
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, weights, keep = ctx.saved_tensors
-        d_mixed = _by_head(gradient, ctx.heads)
-        d_used = torch.bmm(d_mixed.flatten(0, 1), v.flatten(0, 1).mT).view_as(weights)
-        d_weights = _kept(d_used, keep, ctx.keep_rate)
-        d_scores = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype)
-        used = _kept(weights, keep, ctx.keep_rate)
         gradients = [gradient.new_empty(shape) for shape in ctx.shapes]
-        d_queries, d_keys, d_values = (_places(z, ctx.heads) for z in _thirds(gradients))
-        for x, y, places, scale in (
-            (d_scores, k, d_queries, ctx.scale),
-            (d_scores.mT, q, d_keys, ctx.scale),
-            (used.mT, d_mixed, d_values, 1.0),
-        ):
-            _multiply(x, y, places, scale)
+        _unmix(gradient, ctx.saved_tensors, *_apart(gradients), ctx.heads, ctx.keep_rate)
         return None, None, None, *gradients
 
 
-def _thirds(projected: list[Tensor]) -> list[Tensor]:
-    """Queries, keys and values: views (R, N, T, D)."""
-    width = sum(z.shape[-1] for z in projected) // 3
-    return [part for z in projected for part in z.split(width, -1)]
+class _MutuallyAttended(torch.autograd.Function):
+    """`mutually_attended`, likewise."""
+
+    @staticmethod
+    def forward(ctx, heads: int, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        (first_asks, first_gives), (second_asks, second_gives) = _apart([first]), _apart([second])
+        to_first, kept_first = _mix(first_asks, second_gives, heads)
+        to_second, kept_second = _mix(second_asks, first_gives, heads)
+        ctx.save_for_backward(*kept_first, *kept_second)
+        ctx.heads, ctx.shapes = heads, (first.shape, second.shape)
+        return to_first, to_second
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, at_first: Tensor, at_second: Tensor) -> tuple[Tensor | None, ...]:
+        first, second = (at_first.new_empty(shape) for shape in ctx.shapes)
+        (first_asks, first_gives), (second_asks, second_gives) = _apart([first]), _apart([second])
+        half = len(ctx.saved_tensors) // 2
+        _unmix(at_first, ctx.saved_tensors[:half], first_asks, second_gives, ctx.heads)
+        _unmix(at_second, ctx.saved_tensors[half:], second_asks, first_gives, ctx.heads)
+        return None, first, second
 
 
-def _by_head(z: Tensor, heads: int, filled: int | None = None) -> Tensor:
-    """(R, N, T, H d) -> (H, R N, ``filled`` or T, d), copied; tokens beyond T are zero."""
-    z = z.flatten(0, 1).unflatten(-1, (heads, -1)).permute(2, 0, 1, 3)
-    tokens = z.shape[2]
-    copied = z.new_empty(*z.shape[:2], filled or tokens, z.shape[3])
-    copied[:, :, :tokens] = z
+def _mix(
+    queries: Tensor, keys_values: Tensor, heads: int, keep: Tensor | None = None, keep_rate: float = 1.0
+) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+    """(R, N, Tq, D), (R, N, Tk, 2 D) -> `attended`, and what `_unmix` needs."""
+    tokens = keys_values.shape[2]
+    filled = VECTOR if keys_values.dtype == torch.bfloat16 and NEARLY <= tokens < VECTOR else None
+    (q,), (k, v) = _by_head(queries, 1, heads), _by_head(keys_values, 2, heads, filled)
+    scale = q.shape[-1] ** -0.5
+    scores = torch.baddbmm(q.new_empty(()), q.flatten(0, 1), k.flatten(0, 1).mT, beta=0, alpha=scale)
     if filled:
-        copied[:, :, tokens:] = 0
+        scores[..., tokens:] = -torch.inf
+        keep = None if keep is None else functional.pad(keep, (0, filled - tokens))
+    weights = _softmax_in_place(scores).unflatten(0, (heads, -1))
+    mixed = torch.empty_like(queries, memory_format=torch.contiguous_format)
+    _multiply(_kept(weights, keep, keep_rate), v, *_places(mixed, 1, heads))
+    return mixed, (q, k, v, weights, keep)
+
+
+def _unmix(
+    gradient: Tensor,
+    kept: tuple[Tensor | None, ...],
+    d_queries: Tensor,
+    d_keys_values: Tensor,
+    heads: int,
+    keep_rate: float = 1.0,
+) -> None:
+    """Write the gradients at what `_mix` was given, from that at its result."""
+    q, k, v, weights, keep = kept
+    (d_mixed,) = _by_head(gradient, 1, heads)
+    d_used = torch.bmm(d_mixed.flatten(0, 1), v.flatten(0, 1).mT).view_as(weights)
+    d_weights = _kept(d_used, keep, keep_rate)
+    d_scores = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype)
+    used = _kept(weights, keep, keep_rate)
+    (at_queries,), (at_keys, at_values) = _places(d_queries, 1, heads), _places(d_keys_values, 2, heads)
+    scale = q.shape[-1] ** -0.5
+    _multiply(d_scores, k, at_queries, scale)
+    _multiply(d_scores.mT, q, at_keys, scale)
+    _multiply(used.mT, d_mixed, at_values)
+
+
+def _apart(projected: list[Tensor]) -> list[Tensor]:
+    """Queries (R, N, T, D), and keys and values (R, N, T, 2 D): views."""
+    if len(projected) == 2:
+        return projected
+    width = projected[0].shape[-1] // 3
+    return projected[0].split([width, 2 * width], -1)
+
+
+def _by_head(z: Tensor, parts: int, heads: int, filled: int | None = None) -> Tensor:
+    """(R, N, T, P H d) of P parts -> (P, H, R N, ``filled`` or T, d), copied; tokens beyond T are zero."""
+    z = z.flatten(0, 1).unflatten(-1, (parts, heads, -1)).permute(2, 3, 0, 1, 4)
+    if filled is None:
+        return z.contiguous()
+    tokens = z.shape[3]
+    copied = z.new_empty(*z.shape[:3], filled, z.shape[4])
+    copied[..., :tokens, :] = z
+    copied[..., tokens:, :] = 0
     return copied
 
 
-def _places(z: Tensor, heads: int) -> tuple[Tensor, ...]:
-    """Each head's part of (R, N, T, H d): views (R N, T, d)."""
-    return z.flatten(0, 1).chunk(heads, -1)
+def _places(z: Tensor, parts: int, heads: int) -> list[tuple[Tensor, ...]]:
+    """Each head's piece of each part of (R, N, T, P H d): views (R N, T, d)."""
+    pieces = z.flatten(0, 1).chunk(parts * heads, -1)
+    return [pieces[part * heads : (part + 1) * heads] for part in range(parts)]
 
 
 def _multiply(x: Tensor, y: Tensor, places: tuple[Tensor, ...], scale: float = 1.0) -> None:
@@ -131,6 +183,14 @@ class StackedAttention(nn.Module):
         self.output = StackedLinear(runs, width, width, bias)
         self.dropout = dropout
 
+    def asking(self) -> list[LinearMap]:
+        """To the queries."""
+        return [self.query.map()]
+
+    def giving(self) -> list[LinearMap]:
+        """To the keys and the values."""
+        return [self.key.map(), self.value.map()]
+
     def forward(
         self,
         query: Tensor,
@@ -139,12 +199,11 @@ class StackedAttention(nn.Module):
         before_query: LinearMap | Rescaling | None = None,
         before_context: LinearMap | Rescaling | None = None,
     ) -> Tensor:
-        queries = self.query.map().after(before_query)
-        keys_values = LinearMap.beside(self.key.map(), self.value.map()).after(before_context)
-        if query is context:
-            projected = [LinearMap.beside(queries, keys_values)(query)]
+        if query is context and before_query is before_context:
+            projected = [LinearMap.beside(*self.asking(), *self.giving()).after(before_query)(query)]
         else:
-            projected = [queries(query), keys_values(context)]
+            queries = LinearMap.beside(*self.asking()).after(before_query)
+            projected = [queries(query), LinearMap.beside(*self.giving()).after(before_context)(context)]
         keep = None
         if noise is not None and self.dropout.rate:
             shape = (*query.shape[:2], self.heads, query.shape[2], context.shape[2])

@@ -179,4 +179,4 @@ class HaduaNetwork(nn.Module):
 
     def _extracted(self, extractor: Perceptron, x: Tensor, noise: Noise | None) -> Tensor:
         """(R, N, L, F) -> (R, N, L, width): every window by itself, then told how long ago it was."""
-        return extractor(x.flatten(1, 2), noise).unflatten(1, x.shape[1:3]) + self.lag_code
+        return extractor(x.flatten(1, 2), noise).unflatten(1, x.shape[1:3]) + self.lag_code.to(x.dtype)

@@ -39,14 +39,12 @@ def compactness(x: Tensor, label: Tensor, similarity: str = "shifted_cosine") ->
     costs much but not infinitely much. "cosine" follows the released code: all pairs including i = j, and 1e-3 added
     inside both logarithms (meant for softmax outputs, whose cosine is not negative).
     """
-    same = same_class(label).to(x.dtype)
-    n = x.shape[1]
+    same, n = same_class(label), x.shape[1]
     if similarity == "cosine":
         s = cosine(x)
-        pairs = -(same * torch.log(s + 1e-3) + (1 - same) * torch.log(1 - s + 1e-3))
-        return pairs.mean((1, 2))
+        return -torch.log(torch.where(same, s, 1 - s) + 1e-3).mean((1, 2))
     s = shifted_cosine(x)
-    pairs = -(same * torch.log(s.clamp(min=1e-6)) + (1 - same) * torch.log((1 - s).clamp(min=1e-6)))
+    pairs = -torch.log(torch.where(same, s, 1 - s).clamp(min=1e-6))
     off_diagonal = ~torch.eye(n, dtype=torch.bool, device=x.device)
     return (pairs * off_diagonal).sum((1, 2)) / (n * (n - 1))
 

@@ -54,13 +54,15 @@ def mmd_quadratic(
 ) -> Tensor:
     """The biased squared MMD: the RKHS distance of Eq. (9) between mean embeddings, squared and expanded, Eq. (10).
 
-    mean k(S, S) + mean k(T, T) - 2 mean k(S, T), k the combined Gaussians.
+    mean k(S, S) + mean k(T, T) - 2 mean k(S, T), k the combined Gaussians: the sum of all pairs of the pooled batch,
+    where a source window counts 1 / Ns and a target window -1 / Nt.
 
     source (R, Ns, D), target (R, Nt, D) -> (R,).
     """
     kernel = pooled_kernel(source, target, kernels, floor, combination)
-    n = source.shape[1]
-    return kernel[:, :n, :n].mean((1, 2)) + kernel[:, n:, n:].mean((1, 2)) - 2 * kernel[:, :n, n:].mean((1, 2))
+    ns, nt = source.shape[1], target.shape[1]
+    share = torch.cat([source.new_full((ns,), 1 / ns), target.new_full((nt,), -1 / nt)])
+    return (kernel * (share[:, None] * share)).sum((1, 2))
 
 
 def mmd_neighbours(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ufama.config import UfamaConfig
-from ufama.core.attention import StackedAttention
+from ufama.core.attention import StackedAttention, mutually_attended
 from ufama.core.layers import (
     LinearMap,
     Noise,
@@ -16,6 +16,7 @@ from ufama.core.layers import (
     StackedLinear,
     initialise,
     normalised,
+    normalised_beside,
 )
 
 
@@ -84,9 +85,10 @@ class EncoderBlock(nn.Module):
 
     def forward(self, z: Tensor, noise: Noise | None) -> Tensor:
         if self.pre_norm:
-            normed, rescaling = normalised(z), self.attention_norm.rescaling()
+            rescaling, (normed, z) = self.attention_norm.rescaling(), normalised_beside(z)
             z = z + self.attention_dropout(self.attention(normed, normed, noise, rescaling, rescaling), noise)
-            fed = self.feed_forward(normalised(z), noise, self.feed_forward_norm.rescaling())
+            normed, z = normalised_beside(z)
+            fed = self.feed_forward(normed, noise, self.feed_forward_norm.rescaling())
             return z + self.feed_forward_dropout(fed, noise)
         z = self.attention_norm(z + self.attention_dropout(self.attention(z, z, noise), noise))
         return self.feed_forward_norm(z + self.feed_forward_dropout(self.feed_forward(z, noise), noise))
@@ -113,11 +115,7 @@ class Encoder(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """One direction of the fusion: ``receiver`` attends to ``giver``, with a residual connection, Eq. (4).
-
-    Both (R, N, T, D) -> (R, N, T, fusion_width), like ``receiver`` once it is projected. The projections of both, to
-    fusion_width features, are joined with those of the attention.
-    """
+    """The maps of one direction of the fusion, in which one modality's tokens attend to the other's."""
 
     def __init__(self, runs: int, config: UfamaConfig, numbers: LayerNumbers):
         super().__init__()
@@ -125,20 +123,10 @@ class CrossAttention(nn.Module):
             runs, config.fusion_width, config.attention_heads, config.attention_bias, numbers.dropout(0.0)
         )
 
-    def forward(
-        self,
-        receiver: Tensor,
-        giver: Tensor,
-        project_receiver: LinearMap,
-        project_giver: LinearMap,
-        noise: Noise | None,
-    ) -> Tensor:
-        received = self.attention(receiver, giver, noise, project_receiver, project_giver)
-        return project_receiver(receiver) + received
-
 
 class Fusion(nn.Module):
-    """Inter-modality cross-attention fusion in both directions, flattened, projected and concatenated, Eq. (5).
+    """Inter-modality cross-attention fusion in both directions, each with a residual connection, Eq. (4); flattened,
+    projected and concatenated, Eq. (5).
 
     eeg_tokens (R, N, Te, width), eye_tokens (R, N, Ty, width) -> fused (R, N, 2 * fusion_width).
     """
@@ -162,8 +150,12 @@ class Fusion(nn.Module):
             eeg, eye = normalised(eeg), normalised(eye)
             eeg_project = eeg_project.after(self.eeg_norm.rescaling())
             eye_project = eye_project.after(self.eye_norm.rescaling())
-        eeg_output = self.eeg_output(self.eye_to_eeg(eeg, eye, eeg_project, eye_project, noise).flatten(2))
-        eye_output = self.eye_output(self.eeg_to_eye(eye, eeg, eye_project, eeg_project, noise).flatten(2))
+        to_eeg, to_eye = self.eye_to_eeg.attention, self.eeg_to_eye.attention
+        eeg_joint = LinearMap.beside(*to_eeg.asking(), *to_eye.giving()).after(eeg_project)
+        eye_joint = LinearMap.beside(*to_eye.asking(), *to_eeg.giving()).after(eye_project)
+        eeg_mixed, eye_mixed = mutually_attended(eeg_joint(eeg), eye_joint(eye), to_eeg.heads)
+        eeg_output = self.eeg_output((eeg_project(eeg) + to_eeg.output(eeg_mixed)).flatten(2))
+        eye_output = self.eye_output((eye_project(eye) + to_eye.output(eye_mixed)).flatten(2))
         return torch.cat([eeg_output, eye_output], dim=-1)
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 class Terms(NamedTuple):
@@ -23,8 +24,20 @@ class Terms(NamedTuple):
         return torch.stack([self.weights[name] * loss for name, loss in self.losses.items()]).sum(0)
 
 
-def branch_mean(eeg: Tensor, eye: Tensor, fusion: Tensor) -> Tensor:
-    """Weigh the branches eeg 1/4, eye 1/4, fusion 1/2."""
+def branches_as_runs(eeg: Tensor, eye: Tensor, fusion: Tensor) -> Tensor:
+    """(R, N, D) of each branch -> (3 R, N, D), so that a loss looks at all three at once.
+
+    Narrower features are filled up with zeros, which change no distance and no angle.
+    """
+    branches = (eeg, eye, fusion)
+    width = max(z.shape[-1] for z in branches)
+    filled = [functional.pad(z, (0, width - z.shape[-1])) if z.shape[-1] < width else z for z in branches]
+    return torch.cat(filled)
+
+
+def branch_mean(of_branches: Tensor) -> Tensor:
+    """Weigh the branches eeg 1/4, eye 1/4, fusion 1/2: (3 R,) -> (R,)."""
+    eeg, eye, fusion = of_branches.unflatten(0, (3, -1))
     return eeg / 4 + eye / 4 + fusion / 2
 
 

@@ -57,7 +57,7 @@ def contract(chosen: Method, windows: Windows, *, changes: dict | None = None, b
         before = {name: value.detach().clone() for name, value in trainer.network.named_parameters()}
         trainer.train_epoch(0)
         after = {name: value.detach() for name, value in trainer.network.named_parameters()}
-        claimed = {id(value) for group in trainer.optimiser.param_groups for value in group["params"]}
+        claimed = {id(value) for value in trainer.weights.trained}
         still = {
             name
             for name, value in trainer.network.named_parameters()

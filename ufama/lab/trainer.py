@@ -1,13 +1,12 @@
 """One stack of runs on one device: its tensors, one step of them all, an epoch, an evaluation."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from ufama.config import Checked, TrainingConfig
 from ufama.core.layers import Noise, derived_seed
@@ -15,6 +14,7 @@ from ufama.core.objective import Terms
 from ufama.data.windows import Windows
 from ufama.lab.batches import Part, SourceBatch, StackBatches, TargetBatch
 from ufama.lab.memory import keep_freed_memory, without_collection
+from ufama.lab.weights import Weights
 from ufama.methods import Method, Step, Task
 
 WARM_UP = 3  # steps before a capture: the allocator and the libraries settle in them
@@ -25,23 +25,6 @@ class Evaluated(NamedTuple):
 
     probabilities: np.ndarray  # (n, 3, C) of the branches eeg, eye, fusion
     fused: np.ndarray  # (n, D) features
-
-
-def rounded(values: Iterable[Tensor]) -> tuple[Tensor, ...]:
-    """Float32 tensors rounded to bfloat16; the gradients of the rounded ones are theirs. It is one operation of the
-    graph, where casts would be a hundred."""
-    return _Rounded.apply(*values)
-
-
-class _Rounded(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, *values: Tensor) -> tuple[Tensor, ...]:
-        ctx.set_materialize_grads(False)
-        return tuple(value.bfloat16() for value in values)
-
-    @staticmethod
-    def backward(ctx, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        return tuple(None if gradient is None else gradient.float() for gradient in gradients)
 
 
 class Trainer:
@@ -75,14 +58,12 @@ class Trainer:
         dtype = self.batches.eeg.dtype
         task = Task(windows.card, self.batches.source_domains, max(len(part.target) for part in parts))
         self.network = method.build(config, task, seeds).to(self.device, dtype)
-        self._parameters = dict(self.network.named_parameters())
+        trained = method.trained(config, self.network)
+        rounded = training.precision == "bf16"
+        self.weights = Weights(self.network, trained, training.learning_rate, rounded=rounded)
         on_gpu = self.device.type == "cuda"
         if not on_gpu:
             keep_freed_memory()
-        self._captures = on_gpu if captured is None else captured  # then gradients keep their places
-        self.optimiser = torch.optim.Adam(
-            method.trained(config, self.network), lr=training.learning_rate, fused=True, capturable=on_gpu
-        )
         state = method.initial_state(config, task, len(seeds))
         self.state = {name: value.to(self.device, dtype) for name, value in state.items()}
         words = [derived_seed(seed, "dropout") for seed in seeds]
@@ -90,22 +71,20 @@ class Trainer:
         self.steps_done = torch.zeros((), dtype=torch.int64, device=self.device)
         self._number = torch.zeros(1, dtype=torch.int64, device=self.device)  # of the step within its epoch
         self._epoch = torch.zeros((), dtype=dtype, device=self.device)
-        self._sums: dict[str, Tensor] = {}
+        self._logged: list[str] = []  # the names of what a step says of itself
+        self._sums: Tensor | None = None  # (names, R) over the epoch's steps
         # Its pattern for attention fails on five axes, and where it fits, replaces products that are fast as they are.
         fixed = {"options": {"pattern_matcher": False}, "dynamic": False}
-        self._terms = torch.compile(self._plain_terms, **fixed) if compiled else self._plain_terms
+        self.terms = torch.compile(self._plain_terms, **fixed) if compiled else self._plain_terms
         self._advance = self._plain_advance
-        self._start_optimiser()
-        if self._captures:
+        if on_gpu if captured is None else captured:
             self._capture(say)
 
     def step(self, source: SourceBatch, target: TargetBatch, epoch: Tensor) -> Terms:
         """One optimisation step of every run; returns its terms."""
-        self.optimiser.zero_grad(set_to_none=not self._captures)
         with self._precision():
-            terms = self._terms(source, target, epoch)
-            terms.total().sum().backward()
-        self.optimiser.step()
+            terms = self.terms(source, target, epoch)
+            self.weights.descend(terms.total().sum())
         for name, value in terms.state.items():
             self.state[name].copy_(value)
         self.steps_done += 1
@@ -137,9 +116,8 @@ class Trainer:
         """The network's outputs. With precision bf16 the network works in bfloat16 from rounded copies of its float32
         parameters; what comes out, every loss and every update are float32."""
         if self.training.precision != "bf16":
-            return self.network(eeg, eye, noise)
-        parameters = dict(zip(self._parameters, rounded(self._parameters.values()), strict=True))
-        outputs = functional_call(self.network, parameters, (eeg.bfloat16(), eye.bfloat16(), noise))
+            return self.weights.network(eeg, eye, noise)
+        outputs = self.weights.network(eeg.bfloat16(), eye.bfloat16(), noise)
         return type(outputs)(*[value.float() for value in outputs])
 
     @contextmanager
@@ -155,11 +133,13 @@ class Trainer:
     def _plain_advance(self) -> None:
         """One step of the epoch; its terms are added to the epoch's sums."""
         terms = self.step(*self.batches.step(self._number), self._epoch)
-        logged = terms.losses | {f"{name}_weight": weight for name, weight in terms.weights.items()}
-        for name, value in (logged | terms.diagnostics).items():
-            if name not in self._sums:
-                self._sums[name] = torch.zeros_like(value, requires_grad=False)
-            self._sums[name] += value.detach()
+        weights = {f"{name}_weight": weight for name, weight in terms.weights.items()}
+        logged = terms.losses | weights | terms.diagnostics
+        with torch.no_grad():
+            values = torch.stack(list(logged.values()))
+        if self._sums is None:
+            self._logged, self._sums = list(logged), torch.zeros_like(values)
+        self._sums += values
         self._number += 1
 
     def train_epoch(self, epoch: int) -> dict[str, np.ndarray]:
@@ -167,12 +147,13 @@ class Trainer:
         self.batches.draw_epoch(epoch)
         self._epoch.fill_(epoch)
         self._number.zero_()
-        for total in self._sums.values():
-            total.zero_()
+        if self._sums is not None:
+            self._sums.zero_()
         with without_collection():
             for _ in range(self.batches.steps):
                 self._advance()
-        return {name: (total / self.batches.steps).cpu().numpy() for name, total in self._sums.items()}
+        means = (self._sums / self.batches.steps).cpu().numpy()
+        return dict(zip(self._logged, means, strict=True))
 
     @torch.no_grad()
     def evaluate(self, rows: list[np.ndarray]) -> list[Evaluated]:
@@ -189,9 +170,7 @@ class Trainer:
         """Everything that training changes, by name: what a checkpoint holds. Draws need no more than the seeds."""
         named = {f"network.{name}": value for name, value in self.network.state_dict(keep_vars=True).items()}
         named |= {f"state.{name}": value for name, value in self.state.items()}
-        for number, parameter in enumerate(p for group in self.optimiser.param_groups for p in group["params"]):
-            kept = self.optimiser.state[parameter]
-            named |= {f"optimiser.{number}.{name}": kept[name] for name in ("step", "exp_avg", "exp_avg_sq")}
+        named |= {f"optimiser.{name}": value for name, value in self.weights.tensors().items()}
         return named | {"steps_done": self.steps_done}
 
     @torch.no_grad()
@@ -199,18 +178,7 @@ class Trainer:
         """Write saved ``tensors`` over the present ones, in place."""
         for name, value in self.tensors().items():
             value.copy_(values[name])
-
-    def _start_optimiser(self) -> None:
-        """Let Adam make its moments now, all zero, so that they can be captured and restored."""
-        before = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
-        for group in self.optimiser.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = torch.zeros_like(parameter)
-        self.optimiser.step()
-        for kept in self.optimiser.state.values():
-            for value in kept.values():
-                value.zero_()
-        self.network.load_state_dict(before)
+        self.weights.restored()
 
     def _capture(self, say: Callable[[str], None]) -> None:
         """Record one step as a CUDA graph and replay it from now on; nothing is trained by that."""

@@ -99,7 +99,7 @@ class PrototypeNetwork(nn.Module):
     def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> PrototypeOutputs:
         features = self.extractor(torch.cat([eeg.flatten(2), eye], dim=-1), noise)
         with torch.no_grad():
-            of_cluster = self.scores(features, self.prototypes).softmax(-1)
+            of_cluster = self.scores(features, self.prototypes.to(features.dtype)).softmax(-1)
             classes = self.cluster_counts.shape[-1]
             meaning = functional.one_hot(self.cluster_counts.argmax(-1), classes).to(features.dtype)
             return PrototypeOutputs(features, of_cluster @ meaning)

@@ -11,7 +11,7 @@ from ufama.config import UfamaConfig
 from ufama.core import losses
 from ufama.core.mmd import ESTIMATORS
 from ufama.core.network import Network, NetworkOutputs
-from ufama.core.objective import Terms, branch_mean, consistency_weight, mmd_weight
+from ufama.core.objective import Terms, branch_mean, branches_as_runs, consistency_weight, mmd_weight
 from ufama.core.screening import gate_open, remember, screen
 from ufama.methods import Step, Task
 
@@ -68,19 +68,24 @@ class Ufama:
 
     def terms(self, config: UfamaConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
-        classification = branch_mean(
-            *[
-                losses.cross_entropy(logits, step.source_label).mean(-1)
-                for logits in (source.eeg_logits, source.eye_logits, source.fusion_logits)
-            ]
-        )
+        logits = branches_as_runs(source.eeg_logits, source.eye_logits, source.fusion_logits)
+        label = step.source_label.repeat(3, 1)
+        classification = branch_mean(losses.cross_entropy(logits, label).mean(-1))
         one = torch.ones_like(classification)
         values, weights = {"classification": classification}, {"classification": one}
+        features = branches_as_runs(source.eeg_embedding, source.eye_embedding, source.fused)
         if config.compactness:
-            values["compactness"] = self._compactness(config, source, step.source_label)
+            if config.compactness_input == "features":
+                compared = features
+            else:
+                compared = branches_as_runs(*source.probabilities().unbind(2))
+            values["compactness"] = branch_mean(losses.compactness(compared, label, config.compactness_similarity))
             weights["compactness"] = one
         if config.mmd:
-            values["mmd"] = self._mmd(config, source, target)
+            estimate = ESTIMATORS[config.mmd_estimator]
+            theirs = branches_as_runs(target.eeg_embedding, target.eye_embedding, target.fused)
+            settings = (config.mmd_kernels, config.mmd_distance_floor, config.mmd_combination)
+            values["mmd"] = branch_mean(estimate(features, theirs, *settings))
             weights["mmd"] = mmd_weight(step.epoch, config.mmd_schedule) * one
         if config.consistency == "none":
             return Terms(values, weights, {}, state)
@@ -141,25 +146,6 @@ class Ufama:
             "conflicting_right": right[screening.conflicting[0]].any(-1).double().mean().item(),
             "teacher_right": taught.double().mean().item(),
         }
-
-    @staticmethod
-    def _compactness(config: UfamaConfig, source: NetworkOutputs, label: Tensor) -> Tensor:
-        if config.compactness_input == "features":
-            branches = (source.eeg_embedding, source.eye_embedding, source.fused)
-        else:
-            branches = source.probabilities().unbind(2)
-        return branch_mean(*[losses.compactness(x, label, config.compactness_similarity) for x in branches])
-
-    @staticmethod
-    def _mmd(config: UfamaConfig, source: NetworkOutputs, target: NetworkOutputs) -> Tensor:
-        estimate = ESTIMATORS[config.mmd_estimator]
-        pairs = (
-            (source.eeg_embedding, target.eeg_embedding),
-            (source.eye_embedding, target.eye_embedding),
-            (source.fused, target.fused),
-        )
-        settings = (config.mmd_kernels, config.mmd_distance_floor, config.mmd_combination)
-        return branch_mean(*[estimate(s, t, *settings) for s, t in pairs])
 
     @staticmethod
     def _unscreened_label(config: UfamaConfig, probabilities: Tensor) -> Tensor:

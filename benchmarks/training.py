@@ -21,7 +21,8 @@ from collections.abc import Callable
 import torch
 from machine import RECORDING_WINDOWS, SHAPES, hardware, noise_windows, own_peak_megabytes, software
 from reference import Reference
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from ufama.config import PRESETS, TrainingConfig
 from ufama.data.folds import folds
@@ -110,12 +111,28 @@ def spread(values: list[float], decimals: int = 2) -> dict[str, float]:
     }
 
 
+class CountedProducts(TorchDispatchMode):
+    """Counts the floating-point operations of all products inside. (PyTorch's own `FlopCounterMode` also follows
+    modules, and its hooks do not allow `torch.autograd.grad`.)"""
+
+    def __init__(self):
+        super().__init__()
+        self.flop = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        result = function(*args, **kwargs)
+        if count := flop_registry.get(function._overloadpacket):
+            self.flop += count(*args, **kwargs, out_val=result)
+        return result
+
+
 def flop_per_step(windows: Windows, shape: str, preset: str, training: TrainingConfig) -> int:
     """Floating-point operations in the products of one step of one run, forwards and backwards."""
     one = stack(windows, shape, preset, training.but(precision="float32", steps_per_epoch=1), 1, "cpu", False)
-    with FlopCounterMode(display=False) as counter:
+    with CountedProducts() as counted:
         one.train_epoch(20)
-    return counter.get_total_flops()
+    return counted.flop
 
 
 def peak_of(device: str, precision: str, given: float | None) -> dict:

@@ -13,7 +13,7 @@ from ufama.core.layers import Noise, derived_seed
 from ufama.core.objective import Terms
 from ufama.data.windows import Windows
 from ufama.lab.batches import Part, SourceBatch, StackBatches, TargetBatch
-from ufama.lab.memory import keep_freed_memory, without_collection
+from ufama.lab.memory import keep_freed_memory, map_large_blocks, without_collection
 from ufama.lab.weights import Weights
 from ufama.methods import Method, Step, Task
 
@@ -54,6 +54,9 @@ class Trainer:
     ):
         self.method, self.config, self.training = method, config, training
         self.device = torch.device(device)
+        on_gpu = self.device.type == "cuda"
+        if not on_gpu:
+            map_large_blocks()  # until the first step is done
         self.batches = StackBatches(windows, parts, seeds, training, self.device, method.context(config))
         dtype = self.batches.eeg.dtype
         task = Task(windows.card, self.batches.source_domains, max(len(part.target) for part in parts))
@@ -61,9 +64,6 @@ class Trainer:
         trained = method.trained(config, self.network)
         rounded = training.precision == "bf16"
         self.weights = Weights(self.network, trained, training.learning_rate, rounded=rounded)
-        on_gpu = self.device.type == "cuda"
-        if not on_gpu:
-            keep_freed_memory()
         state = method.initial_state(config, task, len(seeds))
         self.state = {name: value.to(self.device, dtype) for name, value in state.items()}
         words = [derived_seed(seed, "dropout") for seed in seeds]
@@ -139,6 +139,8 @@ class Trainer:
             values = torch.stack(list(logged.values()))
         if self._sums is None:
             self._logged, self._sums = list(logged), torch.zeros_like(values)
+            if self.device.type == "cpu":
+                keep_freed_memory()
         self._sums += values
         self._number += 1
 

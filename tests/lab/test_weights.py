@@ -122,11 +122,13 @@ def test_a_loss_may_depend_on_the_copy_and_on_the_exact_numbers():
 
 def test_numbers_written_from_outside_reach_the_copy():
     network, _ = made(torch.float32)
-    packed = Weights(network, list(network.parameters()), RATE, rounded=True)
+    packed = Weights(network, grouped(network), RATE, rounded=True)
     with torch.no_grad():
         network.first.weight.fill_(0.3)
+        network.second.bias.fill_(0.7)  # which is not trained
     packed.restored()
     assert torch.equal(packed.network.first.weight, network.first.weight.bfloat16())
+    assert torch.equal(packed.network.second.bias, network.second.bias.bfloat16())
 
 
 def test_a_parameter_given_twice_or_from_elsewhere_is_refused():

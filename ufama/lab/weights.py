@@ -104,12 +104,14 @@ class Weights:
                 piece.values.grad += _joined(piece, exact)
             piece.optimiser.step()
             piece.values.grad = None
-            self._round(piece)
+            if piece.rounded is not None:
+                piece.rounded.copy_(piece.values.detach())
 
+    @torch.no_grad()
     def restored(self) -> None:
         """To be called when the network's parameters were written from outside."""
-        for piece in self._pieces:
-            self._round(piece)
+        if self._copies:
+            self._rounded.copy_(self._values)
 
     def tensors(self) -> dict[str, Tensor]:
         """What Adam carries from step to step, by name."""
@@ -118,12 +120,6 @@ class Weights:
             for number, piece in enumerate(self._pieces)
             for name, value in piece.optimiser.state[piece.values].items()
         }
-
-    @staticmethod
-    @torch.no_grad()
-    def _round(piece: Piece) -> None:
-        if piece.rounded is not None:
-            piece.rounded.copy_(piece.values)
 
 
 def _room(parameter: Tensor) -> int:

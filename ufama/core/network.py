@@ -115,7 +115,10 @@ class Encoder(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """The maps of one direction of the fusion, in which one modality's tokens attend to the other's."""
+    """One direction of the fusion: one modality's tokens attend to the other's, with a residual connection, Eq. (4).
+
+    receiver (R, N, T, fusion_width), and mixed, the same shape: what its tokens drew from the giver's -> same.
+    """
 
     def __init__(self, runs: int, config: UfamaConfig, numbers: LayerNumbers):
         super().__init__()
@@ -123,10 +126,12 @@ class CrossAttention(nn.Module):
             runs, config.fusion_width, config.attention_heads, config.attention_bias, numbers.dropout(0.0)
         )
 
+    def forward(self, receiver: Tensor, mixed: Tensor) -> Tensor:
+        return receiver + self.attention.output(mixed)
+
 
 class Fusion(nn.Module):
-    """Inter-modality cross-attention fusion in both directions, each with a residual connection, Eq. (4); flattened,
-    projected and concatenated, Eq. (5).
+    """Inter-modality cross-attention fusion in both directions, flattened, projected and concatenated, Eq. (5).
 
     eeg_tokens (R, N, Te, width), eye_tokens (R, N, Ty, width) -> fused (R, N, 2 * fusion_width).
     """
@@ -154,9 +159,9 @@ class Fusion(nn.Module):
         eeg_joint = LinearMap.beside(*to_eeg.asking(), *to_eye.giving()).after(eeg_project)
         eye_joint = LinearMap.beside(*to_eye.asking(), *to_eeg.giving()).after(eye_project)
         eeg_mixed, eye_mixed = mutually_attended(eeg_joint(eeg), eye_joint(eye), to_eeg.heads)
-        eeg_output = self.eeg_output((eeg_project(eeg) + to_eeg.output(eeg_mixed)).flatten(2))
-        eye_output = self.eye_output((eye_project(eye) + to_eye.output(eye_mixed)).flatten(2))
-        return torch.cat([eeg_output, eye_output], dim=-1)
+        eeg = self.eye_to_eeg(eeg_project(eeg), eeg_mixed)
+        eye = self.eeg_to_eye(eye_project(eye), eye_mixed)
+        return torch.cat([self.eeg_output(eeg.flatten(2)), self.eye_output(eye.flatten(2))], dim=-1)
 
 
 class Head(nn.Module):

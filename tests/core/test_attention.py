@@ -5,7 +5,7 @@ import torch
 
 from ufama.core import attention as module
 from ufama.core.attention import NEARLY, VECTOR, StackedAttention, attended, mutually_attended
-from ufama.core.layers import LinearMap, Noise, Rescaling, StackedDropout
+from ufama.core.layers import LinearMap, Noise, Rescaling, StackedDropout, lifted, normalised
 
 RUNS, WINDOWS, HEADS, WIDTH = 2, 3, 2, 8
 KEEP_RATE = 0.75
@@ -149,19 +149,15 @@ def test_attention_equals_the_librarys_multi_head_attention():
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_what_comes_before_is_applied_first(bias):
+def test_the_rescaling_of_a_norm_is_applied_first(bias):
     torch.manual_seed(2)
     layer = attention(bias=bias)
     query, context = (torch.randn(RUNS, WINDOWS, n, WIDTH, dtype=torch.float64) for n in (5, 4))
-    rescaling = Rescaling(*torch.randn(2, RUNS, WIDTH, dtype=torch.float64))
-    linear = LinearMap(
-        torch.randn(RUNS, WIDTH, WIDTH, dtype=torch.float64), torch.randn(RUNS, 1, WIDTH, dtype=torch.float64)
-    )
-    torch.testing.assert_close(
-        layer(query, context, None, rescaling, linear), layer(rescaling(query), linear(context), None)
-    )
-    itself = rescaling(query)
-    torch.testing.assert_close(layer(query, query, None, rescaling, rescaling), layer(itself, itself, None))
+    norm = Rescaling(*torch.randn(2, RUNS, WIDTH, dtype=torch.float64))
+    expected = layer(norm(normalised(query)), norm(normalised(context)), None)
+    torch.testing.assert_close(layer(lifted(query), lifted(context), None, norm), expected)
+    rows, itself = lifted(query), norm(normalised(query))
+    torch.testing.assert_close(layer(rows, rows, None, norm), layer(itself, itself, None))
 
 
 def test_dropout_drops_weights_of_the_attention_in_training_only():

@@ -17,8 +17,9 @@ from ufama.core.layers import (
     StackedLinear,
     derived_seed,
     initialise,
+    lifted,
+    lifted_beside,
     normalised,
-    normalised_beside,
 )
 from ufama.core.network import EncoderBlock, LayerNumbers
 
@@ -103,12 +104,23 @@ def test_normalised_windows_and_their_gradient_are_the_librarys():
     assert torch.equal(normalised(x), torch.nn.functional.layer_norm(x, (8,)))
 
 
-def test_what_is_normalised_beside_its_residual_has_the_gradient_of_both():
+@pytest.mark.parametrize("width", [8, 48, 64])
+def test_lifted_rows_are_normalised_ones_that_all_have_the_same_sum(width):
+    torch.manual_seed(5)
+    x = torch.randn(2, 3, 5, width, dtype=torch.float64)
+    difference = lifted(x) - normalised(x)
+    torch.testing.assert_close(difference, difference[0, 0, 0, 0].expand_as(difference))
+    assert 0.5 < difference[0, 0, 0].norm() < 2
+    rounded = difference[0, 0, 0, 0].bfloat16()
+    torch.testing.assert_close(lifted(x).sum(-1), (width * rounded.double()).expand(2, 3, 5))
+
+
+def test_what_is_lifted_beside_its_residual_has_the_gradient_of_both():
     torch.manual_seed(5)
     x = torch.randn(2, 3, 5, 8, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(normalised_beside, x)
-    normed, same = normalised_beside(x)
-    assert torch.equal(normed, normalised(x))
+    assert torch.autograd.gradcheck(lifted_beside, x)
+    rows, same = lifted_beside(x)
+    assert torch.equal(rows, lifted(x))
     assert torch.equal(same, x)
     (of_residual_alone,) = torch.autograd.grad(same.sum(), x)
     assert torch.equal(of_residual_alone, torch.ones_like(x))
@@ -135,14 +147,34 @@ def test_joined_maps_equal_one_after_the_other(bias, first_bias):
     torch.manual_seed(3)
     x, first, then = torch.randn(3, 4, 2, 5, dtype=torch.float64), random_map(5, 6, first_bias), random_map(6, 7, bias)
     torch.testing.assert_close(then.after(first)(x), then(first(x)))
-    rescaling = Rescaling(*torch.randn(2, 3, 6, dtype=torch.float64))
     y = first(x)
-    torch.testing.assert_close(then.after(rescaling)(y), then(rescaling(y)))
-    assert then.after(None) is then
     beside = LinearMap.beside(then, random_map(6, 2, bias), then)(y)
     torch.testing.assert_close(beside[..., :7], then(y))
     torch.testing.assert_close(beside[..., 9:], then(y))
     assert beside.shape == (3, 4, 2, 16)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_map_after_a_norm_makes_the_same_of_lifted_rows_without_a_bias(bias):
+    torch.manual_seed(3)
+    x, then = torch.randn(3, 4, 2, 6, dtype=torch.float64), random_map(6, 7, bias)
+    rescaling = Rescaling(*torch.randn(2, 3, 6, dtype=torch.float64))
+    joined = then.after_norm(rescaling)
+    assert joined.bias is None
+    torch.testing.assert_close(joined(lifted(x)), then(rescaling(normalised(x))))
+    assert then.after_norm(None) is then
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_map_after_a_norm_has_the_gradients_of_both(bias):
+    torch.manual_seed(4)
+    norm, then = Rescaling(*torch.randn(2, 3, 4, dtype=torch.float64)), random_map(4, 5, bias)
+    parts = [part.requires_grad_() for part in (*norm, *then) if part is not None]
+
+    def weights(gain, shift, weight, *rest):
+        return LinearMap(weight, *rest or [None]).after_norm(Rescaling(gain, shift)).weight
+
+    assert torch.autograd.gradcheck(weights, parts)
 
 
 def test_maps_beside_each_other_keep_the_biases_that_some_have():

@@ -170,8 +170,7 @@ class StackedAttention(nn.Module):
 
     query (R, N, Tq, D), context (R, N, Tk, D) -> (R, N, Tq, D). With context = query it is self-attention.
 
-    ``before_query`` and ``before_context`` are applied first: linear maps to D features, or the rescaling of a norm.
-    They are joined with the attention's own projections.
+    ``norm``: query and context are `lifted`, and the rescaling of their norm is joined with the projections.
     """
 
     def __init__(self, runs: int, width: int, heads: int, bias: bool, dropout: StackedDropout):
@@ -196,14 +195,13 @@ class StackedAttention(nn.Module):
         query: Tensor,
         context: Tensor,
         noise: Noise | None,
-        before_query: LinearMap | Rescaling | None = None,
-        before_context: LinearMap | Rescaling | None = None,
+        norm: Rescaling | None = None,
     ) -> Tensor:
-        if query is context and before_query is before_context:
-            projected = [LinearMap.beside(*self.asking(), *self.giving()).after(before_query)(query)]
+        if query is context:
+            projected = [LinearMap.beside(*self.asking(), *self.giving()).after_norm(norm)(query)]
         else:
-            queries = LinearMap.beside(*self.asking()).after(before_query)
-            projected = [queries(query), LinearMap.beside(*self.giving()).after(before_context)(context)]
+            queries, keys_values = LinearMap.beside(*self.asking()), LinearMap.beside(*self.giving())
+            projected = [queries.after_norm(norm)(query), keys_values.after_norm(norm)(context)]
         keep = None
         if noise is not None and self.dropout.rate:
             shape = (*query.shape[:2], self.heads, query.shape[2], context.shape[2])

@@ -115,15 +115,22 @@ class LinearMap(NamedTuple):
             y = torch.relu_(y)
         return y.view(*x.shape[:-1], -1)
 
-    def after(self, first: "LinearMap | Rescaling | None") -> "LinearMap":
-        """x -> self(first(x)); this map itself where nothing comes first."""
-        if first is None:
-            return self
-        if isinstance(first, Rescaling):
-            weight = first.gain[:, :, None] * self.weight
-            return LinearMap(weight, _summed(_row_product(first.shift, self.weight), self.bias))
-        moved = None if first.bias is None else _row_product(first.bias[:, 0], self.weight)
-        return LinearMap(torch.bmm(first.weight, self.weight), _summed(moved, self.bias))
+    def after(self, first: "LinearMap") -> "LinearMap":
+        """x -> self(first(x))."""
+        bias = self.bias
+        if first.bias is not None:
+            moved = _row_product(first.bias[:, 0], self.weight)
+            bias = moved if bias is None else moved + bias
+        return LinearMap(torch.bmm(first.weight, self.weight), bias)
+
+    def after_norm(self, norm: "Rescaling | None") -> "LinearMap":
+        """x -> self(norm(normalised x)) for rows that are `lifted` instead; this map itself where no norm comes first.
+
+        It has no bias: the weights have taken it over. So no window meets one, and no gradient is summed over windows.
+        """
+        return (
+            self if norm is None else LinearMap(_AfterNorm.apply(self.weight, self.bias, norm.gain, norm.shift), None)
+        )
 
     @staticmethod
     def beside(*maps: "LinearMap") -> "LinearMap":
@@ -157,12 +164,39 @@ def _row_product(x: Tensor, weight: Tensor) -> Tensor:
     return (x[:, :, None] * weight).sum(1, keepdim=True)
 
 
-def _summed(x: Tensor | None, y: Tensor | None) -> Tensor | None:
-    return x if y is None else y if x is None else x + y
+class _AfterNorm(torch.autograd.Function):
+    """The weights of `LinearMap.after_norm`, and their derivatives, in as few operations as possible.
+
+    A normalised row is x, with sum(x) = 0, and what a rescaling and a map make of it is x G + t, with G = gain W and
+    t = shift W + b. The lifted row x + l 1 has the sum n l, so that with 1 a column of ones
+
+        (x + l 1') (G + 1 (t - l 1' G) / (n l)) = x G + l 1' G + (t - l 1' G) = x G + t.
+    """
+
+    @staticmethod
+    def forward(ctx, weight: Tensor, bias: Tensor | None, gain: Tensor, shift: Tensor) -> Tensor:
+        lift = _lift(weight.shape[1])
+        missing = _row_product(shift.sub(gain, alpha=lift), weight)
+        if bias is not None:
+            missing += bias
+        ctx.save_for_backward(weight, gain, shift)
+        ctx.biased = bias is not None
+        return (gain[:, :, None] * weight).add_(missing, alpha=1 / (weight.shape[1] * lift))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+        weight, gain, shift = ctx.saved_tensors
+        lift = _lift(weight.shape[1])
+        at_missing = gradient.sum(1, keepdim=True).mul_(1 / (weight.shape[1] * lift))
+        at_weight = (gain[:, :, None] * gradient).addcmul_(shift.sub(gain, alpha=lift)[:, :, None], at_missing)
+        at_shift = (weight * at_missing).sum(2)
+        at_gain = (weight * gradient).sum(2).sub_(at_shift, alpha=lift)
+        return at_weight, at_missing if ctx.biased else None, at_gain, at_shift
 
 
 class Rescaling(NamedTuple):
-    """x -> x * gain + shift for every run, feature by feature."""
+    """x -> x * gain + shift for every run, feature by feature: the second half of a layer norm."""
 
     gain: Tensor  # (R, D)
     shift: Tensor  # (R, D)
@@ -197,47 +231,60 @@ class StackedLayerNorm(nn.Module):
         self.shift = nn.Parameter(torch.empty(runs, width))
 
     def rescaling(self) -> Rescaling:
-        """Its second half: what follows `normalised`, or is folded into the linear map that comes next."""
+        """Its second half, which the linear map that comes next may take over (`LinearMap.after_norm`)."""
         return Rescaling(self.gain, self.shift)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.rescaling()(normalised(x))
 
 
+def _lift(width: int) -> float:
+    """About 1 / sqrt(width), and exact in every floating-point format."""
+    return 2.0 ** round(-math.log2(width) / 2)
+
+
 def normalised(x: Tensor) -> Tensor:
     """Mean 0 and variance 1 over the last axis: the first half of a layer norm. It can be differentiated once."""
-    return _Normalised.apply(x)[0]
+    return _Normalised.apply(x, 0.0)[0]
 
 
-def normalised_beside(x: Tensor) -> tuple[Tensor, Tensor]:
-    """`normalised` x, and x itself, for a residual connection: on the way back both gradients meet in one operation."""
-    return _Normalised.apply(x)
+def lifted(x: Tensor) -> Tensor:
+    """`normalised` x, every number of it about 1 / sqrt(D) more. All rows (D,) then have the same sum, so that a linear
+    map of them can do without a bias (`LinearMap.after_norm`)."""
+    return lifted_beside(x)[0]
+
+
+def lifted_beside(x: Tensor) -> tuple[Tensor, Tensor]:
+    """`lifted` x, and x itself, for a residual connection: on the way back both gradients meet in one operation."""
+    return _Normalised.apply(x, _lift(x.shape[-1]))
 
 
 class _Normalised(torch.autograd.Function):
-    """`normalised_beside`; what waits for the way back is its result, which the next product keeps as well, not its
-    input."""
+    """Normalised rows with ``lift`` added, and the rows themselves; what waits for the way back is the result, which
+    the next product keeps as well, not the input."""
 
     @staticmethod
-    def forward(ctx, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx, x: Tensor, lift: float) -> tuple[Tensor, Tensor]:
         ctx.set_materialize_grads(False)
-        result, _, inverse_deviation = torch.native_layer_norm(x, x.shape[-1:], None, None, 1e-5)
+        added = x.new_full(x.shape[-1:], lift) if lift else None
+        result, _, inverse_deviation = torch.native_layer_norm(x, x.shape[-1:], None, added, 1e-5)
         ctx.save_for_backward(result, inverse_deviation)
+        ctx.lift = lift
         return result, x.view_as(x)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor | None, beside: Tensor | None) -> Tensor | None:
+    def backward(ctx, gradient: Tensor | None, beside: Tensor | None) -> tuple[Tensor | None, None]:
         if gradient is None:
-            return beside
+            return beside, None
         result, inverse_deviation = ctx.saved_tensors
-        mean, deviation = torch.zeros_like(inverse_deviation), torch.ones_like(inverse_deviation)
+        mean, deviation = torch.full_like(inverse_deviation, ctx.lift), torch.ones_like(inverse_deviation)
         passed, _, _ = torch.ops.aten.native_layer_norm_backward(
             gradient, result, result.shape[-1:], mean, deviation, None, None, [True, False, False]
         )
         if beside is None:
-            return passed.mul_(inverse_deviation)
-        return torch.addcmul(beside, passed, inverse_deviation)
+            return passed.mul_(inverse_deviation), None
+        return torch.addcmul(beside, passed, inverse_deviation), None
 
 
 class StackedBatchNorm(nn.Module):

@@ -15,8 +15,8 @@ from ufama.core.layers import (
     StackedLayerNorm,
     StackedLinear,
     initialise,
-    normalised,
-    normalised_beside,
+    lifted,
+    lifted_beside,
 )
 
 
@@ -59,8 +59,8 @@ class FeedForward(nn.Module):
         self.contract = StackedLinear(runs, config.ffn_width, config.width)
         self.dropout = numbers.dropout(config.encoder_dropout)
 
-    def forward(self, z: Tensor, noise: Noise | None, before: Rescaling | None = None) -> Tensor:
-        expanded = self.expand.map().after(before)(z, rectified=True)
+    def forward(self, z: Tensor, noise: Noise | None, norm: Rescaling | None = None) -> Tensor:
+        expanded = self.expand.map().after_norm(norm)(z, rectified=True)
         return self.contract(self.dropout(expanded, noise))
 
 
@@ -85,9 +85,10 @@ class EncoderBlock(nn.Module):
 
     def forward(self, z: Tensor, noise: Noise | None) -> Tensor:
         if self.pre_norm:
-            rescaling, (normed, z) = self.attention_norm.rescaling(), normalised_beside(z)
-            z = z + self.attention_dropout(self.attention(normed, normed, noise, rescaling, rescaling), noise)
-            normed, z = normalised_beside(z)
+            normed, z = lifted_beside(z)
+            attended = self.attention(normed, normed, noise, self.attention_norm.rescaling())
+            z = z + self.attention_dropout(attended, noise)
+            normed, z = lifted_beside(z)
             fed = self.feed_forward(normed, noise, self.feed_forward_norm.rescaling())
             return z + self.feed_forward_dropout(fed, noise)
         z = self.attention_norm(z + self.attention_dropout(self.attention(z, z, noise), noise))
@@ -150,12 +151,12 @@ class Fusion(nn.Module):
         self.eye_output = StackedLinear(runs, eye_tokens * config.fusion_width, config.fusion_width)
 
     def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None) -> Tensor:
+        to_eeg, to_eye = self.eye_to_eeg.attention, self.eeg_to_eye.attention
         eeg_project, eye_project = self.eeg_project.map(), self.eye_project.map()
         if self.norm:
-            eeg, eye = normalised(eeg), normalised(eye)
-            eeg_project = eeg_project.after(self.eeg_norm.rescaling())
-            eye_project = eye_project.after(self.eye_norm.rescaling())
-        to_eeg, to_eye = self.eye_to_eeg.attention, self.eeg_to_eye.attention
+            eeg, eye = lifted(eeg), lifted(eye)
+            eeg_project = eeg_project.after_norm(self.eeg_norm.rescaling())
+            eye_project = eye_project.after_norm(self.eye_norm.rescaling())
         eeg_joint = LinearMap.beside(*to_eeg.asking(), *to_eye.giving()).after(eeg_project)
         eye_joint = LinearMap.beside(*to_eye.asking(), *to_eeg.giving()).after(eye_project)
         eeg_mixed, eye_mixed = mutually_attended(eeg_joint(eeg), eye_joint(eye), to_eeg.heads)

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from ufama.core import attention as module
-from ufama.core.attention import NEARLY, VECTOR, StackedAttention, attended, mutually_attended
+from ufama.core.attention import FILLED, VECTOR, StackedAttention, attended, mutually_attended
 from ufama.core.layers import LinearMap, Noise, Rescaling, StackedDropout, lifted, normalised
 
 RUNS, WINDOWS, HEADS, WIDTH = 2, 3, 2, 8
@@ -86,7 +85,7 @@ def test_mutual_attention_and_its_derivatives_equal_the_plain_loop(tokens, other
     assert torch.autograd.gradcheck(lambda *z: mutually_attended(*z, HEADS), given)
 
 
-@pytest.mark.parametrize("others", [NEARLY, VECTOR + 1])
+@pytest.mark.parametrize("others", [VECTOR - FILLED, VECTOR + 1])
 def test_mutual_attention_in_bfloat16_is_near_the_exact_one(others):
     given = two_modalities(7, others, torch.bfloat16)
     exact = [z.detach().double().requires_grad_() for z in given]
@@ -100,15 +99,8 @@ def test_mutual_attention_in_bfloat16_is_near_the_exact_one(others):
         assert (near.double() - true).norm() < 0.02 * true.norm()
 
 
-def test_how_many_scores_go_at_a_time_changes_no_bit(monkeypatch):
-    projected, _ = drawn(5, 5, joint=True, kept=False, dtype=torch.float32)
-    whole = attended(projected, HEADS)
-    monkeypatch.setattr(module, "AT_ONCE", 30)
-    assert torch.equal(attended(projected, HEADS), whole)
-
-
 @pytest.mark.parametrize("kept", [False, True])
-@pytest.mark.parametrize("keys", [NEARLY - 1, NEARLY, VECTOR - 1, VECTOR, VECTOR + 1])
+@pytest.mark.parametrize("keys", [VECTOR + more for more in (-FILLED - 1, -FILLED, -1, 0, 1, VECTOR - FILLED)])
 def test_rows_filled_up_to_a_vector_leave_no_trace(keys, kept):
     """bfloat16 on both sides of the sizes that are filled up; the plain loop has the same rounded inputs in float64."""
     projected, keep = drawn(7, keys, joint=False, kept=kept, dtype=torch.bfloat16)

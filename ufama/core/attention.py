@@ -7,12 +7,9 @@ from torch.nn import functional
 
 from ufama.core.layers import LinearMap, Noise, Rescaling, StackedDropout, StackedLinear
 
-AT_ONCE = 2**17
-"""Scores that go through the softmax at a time on a CPU: as float32 they stay in its cache."""
-
-VECTOR, NEARLY = 32, 28
-"""Bfloat16 numbers in a vector of a CPU with AVX-512, and from how many keys on a shorter row is filled up to a whole
-one: operations along shorter rows go number by number."""
+VECTOR, FILLED = 32, 4
+"""Bfloat16 numbers in a vector of a CPU with AVX-512, and how many keys at most are added to fill the last vector of a
+row: operations along a row go through what does not fill one number by number."""
 
 
 def attended(projected: list[Tensor], heads: int, keep: Tensor | None = None, keep_rate: float = 1.0) -> Tensor:
@@ -80,14 +77,14 @@ def _mix(
 ) -> tuple[Tensor, tuple[Tensor | None, ...]]:
     """(R, N, Tq, D), (R, N, Tk, 2 D) -> `attended`, and what `_unmix` needs."""
     tokens = keys_values.shape[2]
-    filled = VECTOR if keys_values.dtype == torch.bfloat16 and NEARLY <= tokens < VECTOR else None
+    filled = _filled(tokens) if keys_values.dtype == torch.bfloat16 else None
     (q,), (k, v) = _by_head(queries, 1, heads), _by_head(keys_values, 2, heads, filled)
     scale = q.shape[-1] ** -0.5
     scores = torch.baddbmm(q.new_empty(()), q.flatten(0, 1), k.flatten(0, 1).mT, beta=0, alpha=scale)
     if filled:
         scores[..., tokens:] = -torch.inf
         keep = None if keep is None else functional.pad(keep, (0, filled - tokens))
-    weights = _softmax_in_place(scores).unflatten(0, (heads, -1))
+    weights = torch.softmax(scores, -1, out=scores).unflatten(0, (heads, -1))
     mixed = torch.empty_like(queries, memory_format=torch.contiguous_format)
     _multiply(_kept(weights, keep, keep_rate), v, *_places(mixed, 1, heads))
     return mixed, (q, k, v, weights, keep)
@@ -123,6 +120,12 @@ def _apart(projected: list[Tensor]) -> list[Tensor]:
     return projected[0].split([width, 2 * width], -1)
 
 
+def _filled(tokens: int) -> int | None:
+    """How many keys there are once rows of them are filled up; None where too many are missing, or none."""
+    whole = -(-tokens // VECTOR) * VECTOR
+    return whole if 0 < whole - tokens <= FILLED else None
+
+
 def _by_head(z: Tensor, parts: int, heads: int, filled: int | None = None) -> Tensor:
     """(R, N, T, P H d) of P parts -> (P, H, R N, ``filled`` or T, d), copied; tokens beyond T are zero."""
     z = z.flatten(0, 1).unflatten(-1, (parts, heads, -1)).permute(2, 3, 0, 1, 4)
@@ -145,19 +148,7 @@ def _multiply(x: Tensor, y: Tensor, places: tuple[Tensor, ...], scale: float = 1
     """Each head's place = ``scale`` x y for every window, without the rows of filled-up tokens."""
     tokens = places[0].shape[1]
     for left, right, place in zip(x, y, places, strict=True):
-        if tokens == x.shape[2]:
-            torch.baddbmm(place, left, right, beta=0, alpha=scale, out=place)
-        else:
-            place.copy_(torch.baddbmm(place.new_empty(()), left, right, beta=0, alpha=scale)[:, :tokens])
-
-
-def _softmax_in_place(scores: Tensor) -> Tensor:
-    """``scores`` (n, Tq, Tk) after a softmax over Tk, computed in float32 at least."""
-    exact = torch.promote_types(scores.dtype, torch.float32)
-    at_once = max(1, AT_ONCE // scores[0].numel()) if scores.device.type == "cpu" else len(scores)
-    for some in scores.split(at_once):
-        some.copy_(torch.softmax(some, -1, dtype=exact))
-    return scores
+        torch.baddbmm(place, left[:, :tokens], right, beta=0, alpha=scale, out=place)
 
 
 def _kept(weights: Tensor, keep: Tensor | None, keep_rate: float) -> Tensor:

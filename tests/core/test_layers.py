@@ -8,7 +8,6 @@ import torch
 
 from ufama.config import PAPER, RELEASED
 from ufama.core.layers import (
-    WIDE,
     LinearMap,
     Noise,
     Rescaling,
@@ -124,16 +123,6 @@ def test_what_is_lifted_beside_its_residual_has_the_gradient_of_both():
     assert torch.equal(same, x)
     (of_residual_alone,) = torch.autograd.grad(same.sum(), x)
     assert torch.equal(of_residual_alone, torch.ones_like(x))
-
-
-@pytest.mark.parametrize("width", [WIDE - 1, WIDE])
-def test_a_bias_of_many_features_has_the_sum_over_windows_as_its_gradient(width):
-    """bfloat16 on both sides of the width from which on the sum is taken as a product."""
-    torch.manual_seed(6)
-    x, towards = torch.randn(2, 50, 4).bfloat16(), torch.randn(2, 50, width).bfloat16()
-    made = LinearMap(torch.randn(2, 4, width).bfloat16(), torch.randn(2, 1, width).bfloat16().requires_grad_())
-    (gradient,) = torch.autograd.grad(made(x), made.bias, towards)
-    torch.testing.assert_close(gradient, towards.double().sum(1, keepdim=True).bfloat16(), rtol=0.01, atol=0.01)
 
 
 def random_map(inputs, outputs, bias=True):

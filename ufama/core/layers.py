@@ -39,10 +39,6 @@ def _low_word(x: Tensor) -> Tensor:
     return (((x & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000).to(torch.int32)
 
 
-WIDE = 192
-"""From so many features on, sums of bfloat16 over the windows are slow on a CPU (`_ForEveryRow`)."""
-
-
 @lru_cache(maxsize=64)
 def _mixed_numbers(count: int, device: torch.device) -> Tensor:
     """(count,) int32: the hash of 0, 1, 2, ... Every layer that draws as many numbers starts from the same ones."""
@@ -108,9 +104,7 @@ class LinearMap(NamedTuple):
         elif self.bias is None:
             y = torch.bmm(rows, self.weight)
         else:
-            wide = self.bias.shape[-1] >= WIDE and rows.dtype == torch.bfloat16 and rows.device.type == "cpu"
-            bias = _ForEveryRow.apply(self.bias, rows.shape[1]) if wide else self.bias
-            y = torch.baddbmm(bias, rows, self.weight)
+            y = torch.baddbmm(self.bias, rows, self.weight)
         if rectified:
             y = torch.relu_(y)
         return y.view(*x.shape[:-1], -1)
@@ -128,9 +122,9 @@ class LinearMap(NamedTuple):
 
         It has no bias: the weights have taken it over. So no window meets one, and no gradient is summed over windows.
         """
-        return (
-            self if norm is None else LinearMap(_AfterNorm.apply(self.weight, self.bias, norm.gain, norm.shift), None)
-        )
+        if norm is None:
+            return self
+        return LinearMap(_AfterNorm.apply(self.weight, self.bias, norm.gain, norm.shift), None)
 
     @staticmethod
     def beside(*maps: "LinearMap") -> "LinearMap":
@@ -142,21 +136,6 @@ class LinearMap(NamedTuple):
         else:
             joined = None
         return LinearMap(torch.cat([one.weight for one in maps], -1), joined)
-
-
-class _ForEveryRow(torch.autograd.Function):
-    """A bias (R, 1, D) for every row: (R, rows, D). Its gradient, a sum over rows, is a product with ones here: where
-    rows are `WIDE`, a CPU sums bfloat16 at half that speed."""
-
-    @staticmethod
-    def forward(ctx, bias: Tensor, rows: int) -> Tensor:
-        return bias.expand(-1, rows, -1)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
-        runs, rows, _ = gradient.shape
-        return torch.bmm(gradient.new_ones(runs, 1, rows), gradient), None
 
 
 def _row_product(x: Tensor, weight: Tensor) -> Tensor:

@@ -166,6 +166,17 @@ def test_a_map_after_a_norm_has_the_gradients_of_both(bias):
     assert torch.autograd.gradcheck(weights, parts)
 
 
+def test_a_bias_in_bfloat16_weights_is_as_exact_as_the_weights():
+    """Of many rows and as many features as the paper's tokens have; the exact map has the same rounded parts."""
+    torch.manual_seed(5)
+    x = torch.randn(1, 200, 64, dtype=torch.float64)
+    parts = torch.randn(1, 64), torch.randn(1, 64), torch.randn(1, 64, 48) / 8, torch.randn(1, 1, 48)
+    gain, shift, weight, bias = (part.bfloat16() for part in parts)
+    ours = LinearMap(weight, bias).after_norm(Rescaling(gain, shift))(lifted(x.bfloat16())).double()
+    exact = LinearMap(weight.double(), bias.double())(Rescaling(gain.double(), shift.double())(normalised(x)))
+    assert (ours - exact).norm() < 0.01 * exact.norm()
+
+
 def test_maps_beside_each_other_keep_the_biases_that_some_have():
     torch.manual_seed(6)
     y, with_bias, without = torch.randn(3, 4, 6, dtype=torch.float64), random_map(6, 7), random_map(6, 2, bias=False)

@@ -27,8 +27,8 @@ import scipy
 from machine import hardware, own_peak_megabytes
 from threadpoolctl import threadpool_limits
 
-from ufama.data.eeg import EegSettings, read_raw, session_features, smoothed
 from ufama.data.layout import BAND_EDGES, CHANNELS
+from ufama.data.signals.eeg import EegSettings, read_raw, session_features, smoothed
 
 SETTINGS = EegSettings()
 SEED_SECONDS = 3394  # of the 15 clips together

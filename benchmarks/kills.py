@@ -26,10 +26,10 @@ import pandas as pd
 from machine import hardware, software
 
 from ufama import config
+from ufama.campaigns.campaign import results
+from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.store import TABLES, RunStore
 from ufama.config import TrainingConfig
-from ufama.lab.campaign import results
-from ufama.lab.experiments import DataRequest, Experiment
-from ufama.lab.runs import TABLES, RunStore
 
 EPOCHS = 30
 CHECKPOINT_SECONDS = 0.2

@@ -17,8 +17,8 @@ from training import UFAMA, spread, timed
 
 from ufama.config import PRESETS, TrainingConfig
 from ufama.data.folds import folds
-from ufama.lab.batches import part
-from ufama.lab.trainer import Trainer
+from ufama.training.batches import part
+from ufama.training.trainer import Trainer
 
 SIZES = {
     "subjects": (3, 6, 12, 24),

@@ -28,9 +28,9 @@ from torch.utils.flop_counter import flop_registry
 from ufama.config import PRESETS, TrainingConfig
 from ufama.data.folds import folds
 from ufama.data.windows import Windows
-from ufama.lab.batches import part
-from ufama.lab.trainer import Trainer
 from ufama.methods import method
+from ufama.training.batches import part
+from ufama.training.trainer import Trainer
 
 UFAMA = method("ufama")
 

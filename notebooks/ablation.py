@@ -21,7 +21,7 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "ablation",
@@ -30,7 +30,7 @@ page = notebook.open_page(
 )
 
 # %%
-from ufama.lab.grids import ablation_grid
+from ufama.campaigns.grids import ablation_grid
 from ufama.report import measured, tables
 
 results = page.results(ablation_grid(page.data, **page.choices))
@@ -41,8 +41,8 @@ page.show(tables.table7(results, page.data.dataset))
 
 # %% mystnb={"figure": {"name": "fig-ablation", "caption": "Models 1 to 6 on the data set of this page's parameter: published, and measured under three selection rules. Bars reach one population SD over runs."}, "image": {"alt": "Dot plot of mean accuracy in percent for the ablation models M1 to M6; hollow diamonds are published, filled markers measured under each selection rule, and horizontal bars reach one population standard deviation to each side."}}
 from ufama.report import figures
-from ufama.report.evaluation import accuracy, summary
-from ufama.report.paper import published
+from ufama.analysis.evaluation import accuracy, summary
+from ufama.analysis.paper import published
 
 facts = published("table7_ablation")
 figures.ablation(

@@ -15,7 +15,7 @@ require_real = False  # True: refuse to work on simulated recordings
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page("add_a_method", globals(), accepts=("dataset", "data_root", "require_real", "device"))
 
@@ -84,11 +84,11 @@ f"{mine.title}: {mine.inputs}; a file of {len(SOURCE.strip().splitlines())} line
 #
 # Three properties that every method has to have. Every parameter that it gives to the optimiser moves. Two trainings in
 # one stack are the two trainings alone: nothing of one reaches the other. And the labels of the target reach nothing:
-# dealt out anew, they leave every trained number as it was. {func}`ufama.lab.contract.contract` trains a few steps in
+# dealt out anew, they leave every trained number as it was. {func}`ufama.training.contract.contract` trains a few steps in
 # double precision and looks.
 
 # %%
-from ufama.lab.contract import contract
+from ufama.training.contract import contract
 
 print(contract(mine, page.windows.every(6)))
 
@@ -104,10 +104,10 @@ print(contract(mine, page.windows.every(6)))
 # %%
 from ufama.config import TrainingConfig
 from ufama.data.folds import folds
-from ufama.lab.campaign import results
-from ufama.lab.experiments import Experiment
-from ufama.lab.runs import RunStore
-from ufama.report.evaluation import accuracy
+from ufama.campaigns.campaign import results
+from ufama.campaigns.experiments import Experiment
+from ufama.campaigns.store import RunStore
+from ufama.analysis.evaluation import accuracy
 
 names = [fold.name for fold in folds(page.windows, "cross_subject")]
 common = {

@@ -8,7 +8,7 @@ dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
 data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page("alignment", globals(), accepts=("dataset", "data_root"))
 windows = page.windows

@@ -13,7 +13,7 @@
 dataset = "seed"  # "seed" or "seed_iv": whose values are listed one by one; the other tables show both sets
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page("audit", globals(), accepts=("dataset",))
 
@@ -30,7 +30,7 @@ page = notebook.open_page("audit", globals(), accepts=("dataset",))
 # that null (Poisson-binomial), over distinct values.
 
 # %%
-from ufama.report.audit import tables
+from ufama.report import audit_tables as tables
 
 tables.window_counts()
 
@@ -45,7 +45,7 @@ tables.window_counts()
 # No list of candidates is needed. The next figure asks every $n$ from 200 to 3600.
 
 # %% mystnb={"figure": {"name": "fig-audit-windows", "caption": "Published numbers, transcribed from the paper: how many of UF-AMA's accuracies below 100.00 in Tables 4 and 5 are k/n to two decimals, for every n from 200 to 3600 (dots), beside the number expected by chance (line). SEED: 17 values of three sessions; SEED-IV: 13 values per session."}, "image": {"alt": "Four panels, one for SEED and one for each session of SEED-IV, with the number of accuracies that are k/n against the candidate window count n from 200 to 3600. Grey dots scatter around an orange line of the chance expectation that rises with n; single vermilion dots at 842, 851, 832 and 822 reach all accuracies or all but one."}}
-from ufama.report.audit import figures
+from ufama.report import audit_figures as figures
 
 figures.matches_by_windows()
 

@@ -12,7 +12,7 @@
 require_real = False  # True: refuse to work on simulated recordings
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 pages = [
     notebook.open_page("calibration", globals(), accepts=("require_real",), dataset=dataset)
@@ -38,7 +38,7 @@ seed, seed_iv = (page.windows for page in pages)
 # Every sixteenth window of a trial; its neighbours are nearly equal.
 
 # %%
-from ufama.data.calibration import svm_anchors
+from ufama.studies.calibration import svm_anchors
 from ufama.report import measured
 
 anchors = measured.anchors([svm_anchors(windows, stride=16) for windows in (seed, seed_iv)])
@@ -46,9 +46,9 @@ pages[0].show(anchors)
 
 # %% [markdown]
 # The knobs of the simulator, at the values that give this table, are fields of
-# {class}`~ufama.data.simulator.SimulatorSettings`, each with its known effect; tests turn them one at a time.
+# {class}`~ufama.simulation.features.SimulatorSettings`, each with its known effect; tests turn them one at a time.
 
 # %%
-from ufama.data.simulator import SETTINGS
+from ufama.simulation.features import SETTINGS
 
 measured.settings(SETTINGS)

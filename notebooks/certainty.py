@@ -18,7 +18,7 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "certainty",
@@ -27,9 +27,9 @@ page = notebook.open_page(
 )
 
 # %%
-from ufama.lab.grids import results_grid
+from ufama.campaigns.grids import results_grid
 from ufama.report import certainty, measured
-from ufama.report.evaluation import select
+from ufama.analysis.evaluation import select
 
 results = page.results(results_grid(page.data, **page.choices))
 across = select(results, protocol="cross_subject")
@@ -65,7 +65,7 @@ certainty.interval_bars(intervals, page.windows.card.title)
 # them, of the paper's Tables 4 and 5; the others move one thing each.
 
 # %%
-from ufama.report import coverage
+from ufama.studies import coverage
 
 study = coverage.stored_study()
 certainty.coverage_sentence(study)
@@ -94,7 +94,7 @@ page.show(certainty.coverage_table(study, "seed_iv"))
 # people alone; the caption names it. Holm's correction counts the five comparisons.
 
 # %%
-from ufama.lab.grids import ablation_grid
+from ufama.campaigns.grids import ablation_grid
 
 ablation = page.results(ablation_grid(page.data, **page.choices))
 page.show(certainty.paired_tests_table(ablation, rule="last"))

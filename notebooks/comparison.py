@@ -22,7 +22,7 @@ device = "cpu"
 methods = None  # names by commas, such as "dann,ufama"; None: every method
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "comparison",
@@ -31,8 +31,8 @@ page = notebook.open_page(
 )
 
 # %%
-from ufama.lab.comparison_grid import comparison_grid, parameter_count
-from ufama.lab.tuning import Entry, stored_draws, stored_tuning
+from ufama.campaigns.comparison_grid import comparison_grid, parameter_count
+from ufama.campaigns.tuning import Entry, stored_draws, stored_tuning
 from ufama.report import measured
 from ufama.report import method_comparison as comparison
 from ufama.report.critical_difference import rank_lines

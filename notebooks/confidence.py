@@ -17,7 +17,7 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "confidence",
@@ -28,9 +28,9 @@ page = notebook.open_page(
 # %%
 from dataclasses import replace
 
-from ufama.lab.grids import results_grid
+from ufama.campaigns.grids import results_grid
 from ufama.report import measured, reliability
-from ufama.report.evaluation import select
+from ufama.analysis.evaluation import select
 
 results = select(page.results(results_grid(page.data, **page.choices)), protocol="cross_subject")
 page.show(measured.provenance(results))

@@ -14,7 +14,7 @@
 dataset = "seed"  # "seed" or "seed_iv": whose shape the first figure shows
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page("cost", globals(), accepts=("dataset",))
 

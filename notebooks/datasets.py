@@ -12,7 +12,7 @@
 require_real = False  # True: refuse to work on simulated recordings
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 pages = [
     notebook.open_page("datasets", globals(), accepts=("require_real",), dataset=dataset)
@@ -107,7 +107,7 @@ pd.DataFrame(rows)
 # seconds.
 
 # %%
-from ufama.data.finding import EEG_FOLDERS, EYE_FOLDERS
+from ufama.data.releases.finding import EEG_FOLDERS, EYE_FOLDERS
 from ufama.data.layout import LAYOUTS
 
 rows = []

@@ -5,13 +5,13 @@
 #
 # The released sets hold features; this page shows how they come out of a voltage. The steps are the paper's: 1000 Hz
 # down to 200 Hz, a band-pass from 1 to 75 Hz, windows of four seconds that do not overlap, and one number per channel
-# and band. The signal work is MNE's {cite:p}`Gramfort2013`; the steps are {mod}`ufama.data.eeg`.
+# and band. The signal work is MNE's {cite:p}`Gramfort2013`; the steps are {mod}`ufama.data.signals.eeg`.
 
 # %% tags=["parameters"]
 dataset = "seed"  # "seed" or "seed_iv": whose clips the simulated people watch
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page("features", globals(), accepts=("dataset",))
 dataset = page.data.dataset
@@ -20,14 +20,14 @@ dataset = page.data.dataset
 # ## Resampling and band-pass
 #
 # One simulated person watches one clip. To the voltage of the raw simulator
-# ({func}`~ufama.data.raw.feature_choices.as_recorded`) are added what an amplifier adds: an offset that sways, the mains,
+# ({func}`~ufama.studies.feature_choices.as_recorded`) are added what an amplifier adds: an offset that sways, the mains,
 # white noise.
 
 # %% mystnb={"figure": {"name": "fig-trace", "caption": "Ten simulated seconds at the forehead (FPZ), the top of the head (CZ) and the back (OZ). Blinks stay in: nothing in section 2.1 removes them."}, "image": {"alt": "Three rows of voltage against time. A pale line, the recorded voltage, is blurred by mains hum and sways by some sixty microvolts; the dark line, after resampling and band-pass, stays around zero and keeps the blinks at the forehead and the rhythm at the back of the head."}}
-from ufama.data.eeg import EegSettings, band_power, differential_entropy, preprocessed, smoothed
-from ufama.data.raw.feature_choices import as_recorded
+from ufama.data.signals.eeg import EegSettings, band_power, differential_entropy, preprocessed, smoothed
+from ufama.studies.feature_choices import as_recorded
 from ufama.data.layout import CHANNELS
-from ufama.data.raw.simulator import RawWorld
+from ufama.simulation.voltages import RawWorld
 from ufama.report import signals
 
 settings = EegSettings(smoothing="none")
@@ -42,7 +42,7 @@ signals.trace(recorded[:, 20_000:30_000], clean[:, 4_000:6_000], rates, shown)
 # %% [markdown]
 # The resampler and the filters are finite in length, so each output sample depends on less than two seconds to either
 # side. A session can therefore be preprocessed block by block with the same result as in one piece
-# ({func}`~ufama.data.eeg.session_features`; tested), and needs no more memory than a block.
+# ({func}`~ufama.data.signals.eeg.session_features`; tested), and needs no more memory than a block.
 
 # %% mystnb={"figure": {"name": "fig-spectrum", "caption": "Power density of the simulated channel OZ over the whole clip. The mains line lies inside the pass-band and on gamma's upper edge; the setting notch removes it, section 2.1 does not."}, "image": {"alt": "Power density against frequency on logarithmic axes. Before preprocessing the line extends to 500 hertz, with the highest values below 0.5 hertz and a peak at 50 hertz; afterwards it follows the same line from 1 to 75 hertz, mains peak included, and falls steeply outside. Five shaded bands run from 1 to 50 hertz."}}
 signals.spectrum(recorded[2], clean[2], rates)
@@ -52,7 +52,7 @@ signals.spectrum(recorded[2], clean[2], rates)
 #
 # {eq}`eq-1` of a normally distributed signal is {math}`\tfrac12 \ln(2 \pi e \sigma^2)`: a logarithm of the variance, in
 # nats. The variance of a band is the share of the window's power that lies in it, after a Hann taper, which keeps
-# strong slow waves from leaking into the fast bands. Code: {func}`~ufama.data.eeg.differential_entropy`.
+# strong slow waves from leaking into the fast bands. Code: {func}`~ufama.data.signals.eeg.differential_entropy`.
 
 # %% mystnb={"figure": {"name": "fig-bands", "caption": "One simulated window of OZ and its five bands, on one scale; variance in the tapered window and differential entropy in nats."}, "image": {"alt": "Six traces of four seconds, one above the other: the whole window, then its delta, theta, alpha, beta and gamma parts on one scale. The parts get faster downwards; beside each stand its variance and its entropy."}}
 entropy = differential_entropy(clean, settings.sampling_rate, settings)  # (windows, channels, bands)
@@ -106,7 +106,7 @@ signals.smoothing(
 # A support vector machine with default settings, on features made from simulated voltage in each of these ways.
 
 # %%
-from ufama.data.raw.feature_choices import svm_choices, unsmoothed_windows
+from ufama.studies.feature_choices import svm_choices, unsmoothed_windows
 
 people, seconds = (1, 2, 3, 4, 5, 8, 9, 10), 40.0
 windows = unsmoothed_windows(dataset, people, seconds)

@@ -19,7 +19,7 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "hadua", globals(), accepts=("dataset", "data_root", "require_real", "scale", "seeds", "device")
@@ -28,7 +28,7 @@ page = notebook.open_page(
 # %% [markdown]
 # ## The ledger of its divergences
 #
-# Each switch is a field of {class}`~ufama.methods.hadua.HaduaConfig`. What the harness decides is equal for every
+# Each switch is a field of {class}`~ufama.methods.hadua.method.HaduaConfig`. What the harness decides is equal for every
 # method of this book.
 
 # %%
@@ -56,11 +56,11 @@ page.show(hadua.ledger())
 #
 # With one window in the sequence, {math}`a = 1` whatever the query: what remains is a linear map, and queries and keys
 # receive no gradient. This is how the released code calls it. Below, one training of either preset on one fold, longer
-# than those of the tables further down. Code: {class}`~ufama.core.hadua_network.HierarchicalAttention`.
+# than those of the tables further down. Code: {class}`~ufama.methods.hadua.network.HierarchicalAttention`.
 
 # %%
-from ufama.lab.grids import compared_folds
-from ufama.report.hadua_batches import confidence_against_truth, watch
+from ufama.campaigns.grids import compared_folds
+from ufama.studies.hadua_batches import confidence_against_truth, watch
 
 chosen = {"scale": page.scale, "seed": page.seeds[0], "device": page.device, "epochs": 100}
 fold = compared_folds(page.data, page.scale)[0]
@@ -90,7 +90,7 @@ hadua_figures.attention_over_sequence(paper, released)
 # {math}`p = 1/3` and {math}`w = 0.986`, of four classes {math}`w = 0.969`. The released code makes both anew for every
 # batch, and stays there. In preset `paper` they move, but slowly: after 400 steps two thirds of the start are still in
 # them. The weight of the conditional term is the released code's gate: 1 or 0.5 once the classification loss is at
-# most 0.1 or below 0.15, else nothing. Code: {mod}`ufama.core.confidence`.
+# most 0.1 or below 0.15, else nothing. Code: {mod}`ufama.methods.hadua.confidence`.
 
 # %% mystnb={"figure": {"name": "fig-hadua-confidence", "caption": "One training of preset paper: confidence of the target batches and the running statistics that follow it; the Gaussian weights that they give; and the weight of the conditional term. Means over the steps of an epoch."}, "image": {"alt": "Three stacked line plots against the training epoch. Above, the batches' mean confidence and the slower running mean, the batches' SD of confidence and the running SD, which starts at 1. In the middle, the mean and the smallest Gaussian weight, close to 1 throughout. Below, the weight of the conditional term."}}
 hadua_figures.confidence_in_training(paper)
@@ -118,7 +118,7 @@ confidence_against_truth(paper).round(2)
 #
 # with {math}`u` uniform, {math}`c` the running class distribution and {math}`e` the epoch: strongest at the start, gone
 # after epoch 50. Nothing changes where {math}`c` is uniform, and it starts so. Trials are of unequal length, so even the
-# right shares are not equal. Code: {func}`~ufama.core.confidence.align`.
+# right shares are not equal. Code: {func}`~ufama.methods.hadua.confidence.align`.
 
 # %% mystnb={"figure": {"name": "fig-hadua-alignment", "caption": "Classes of one target: their true share of its windows, the trained network's mean probability, and that after uniform alignment at its first epoch's strength, with the class distribution remembered in training and with the target's own."}, "image": {"alt": "Grouped bars, one group per emotion class: the class's true share of the target's windows, its mean predicted probability, and that after uniform alignment with the classes remembered in training and with the target's own; a dashed line marks equal shares."}}
 hadua_figures.alignment_of_classes(paper)
@@ -133,7 +133,7 @@ hadua_figures.alignment_of_classes(paper)
 # \qquad a_{ic} = \frac{y_{ic}}{\sum_i y_{ic}}, \quad b_{jc} = \frac{w_j p'_{jc}}{\sum_j w_j p'_{jc}} ,
 # $$
 #
-# beside the marginal MMD of {doc}`alignment`. Code: {func}`~ufama.core.conditional_mmd.conditional_mmd`.
+# beside the marginal MMD of {doc}`alignment`. Code: {func}`~ufama.methods.parts.conditional_mmd.conditional_mmd`.
 #
 # ## Ablation
 #
@@ -142,7 +142,7 @@ hadua_figures.alignment_of_classes(paper)
 # beyond that.
 
 # %%
-from ufama.lab.grids import hadua_flips_grid, hadua_grid
+from ufama.campaigns.grids import hadua_flips_grid, hadua_grid
 from ufama.report import measured
 
 results = page.results(hadua_grid(page.data, **page.choices))

@@ -25,7 +25,7 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "ledger_effects", globals(), accepts=("dataset", "data_root", "require_real", "scale", "seeds", "device")
@@ -34,7 +34,7 @@ page = notebook.open_page(
 # %%
 from dataclasses import replace
 
-from ufama.lab.grids import ledger_grid
+from ufama.campaigns.grids import ledger_grid
 from ufama.report import ledger_effects, measured
 
 results = page.results(ledger_grid(page.data, **page.choices))

@@ -11,7 +11,7 @@ data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, e
 preset = "paper"  # "paper" or "released": which side of the ledger
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page("network", globals(), accepts=("dataset", "data_root", "preset"))
 

@@ -15,8 +15,8 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
-from ufama.workspace import workspace
+from ufama.pages import page as notebook
+from ufama.storage import workspace
 
 page = notebook.open_page("own_data", globals(), accepts=("dataset", "scale", "seeds", "device"))
 is_example = dataset == "example.npz"
@@ -110,7 +110,7 @@ for protocol in ("cross_subject", "cross_subject_pooled", "cross_session"):
 # something in the table tells the class away.
 
 # %%
-from ufama.data.baseline import svm_rows
+from ufama.studies.baseline import svm_rows
 from ufama.report import real_recordings
 
 real_recordings.svm(windows, svm_rows(windows, protocol="cross_subject_pooled"))
@@ -119,15 +119,15 @@ real_recordings.svm(windows, svm_rows(windows, protocol="cross_subject_pooled"))
 # ## Adapt
 #
 # The same network twice, with the same seeds and batches: trained on the source's labels alone, and with all of UF-AMA,
-# which also sees the target's windows but never their labels. {func}`~ufama.adaptation.adaptation` chooses the batch
+# which also sees the target's windows but never their labels. {func}`~ufama.campaigns.adaptation.adaptation` chooses the batch
 # from the table: the paper's 32, or as many windows as the smallest target has. This page computes in double precision,
 # so that it comes out alike on every processor.
 
 # %%
 from dataclasses import replace
 
-from ufama.adaptation import adaptation
-from ufama.lab import campaign
+from ufama.campaigns.adaptation import adaptation
+from ufama.campaigns import campaign
 
 block = adaptation(file, protocol="cross_subject_pooled", scale=page.scale, seeds=page.seeds)
 block = replace(block, training=block.training.but(precision="float64"))

@@ -19,7 +19,7 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "protocols",
@@ -30,9 +30,9 @@ page = notebook.open_page(
 # %%
 from dataclasses import replace
 
-from ufama.lab.grids import controls_grid, ladder_grid, protocols_grid
+from ufama.campaigns.grids import controls_grid, ladder_grid, protocols_grid
 from ufama.report import controls, ladder, measured, stimuli
-from ufama.report.evaluation import select
+from ufama.analysis.evaluation import select
 
 both_sets = page.data.dataset == "seed" and page.data.data_root is None
 other = replace(page, data=replace(page.data, dataset="seed_iv"))
@@ -98,7 +98,7 @@ for one in pages:
 # ## With known truth
 #
 # In the simulator the clip's own trace is a number,
-# {attr}`~ufama.data.simulator.ModalitySettings.clip`: a pattern that all people share while they watch a clip, apart from
+# {attr}`~ufama.simulation.features.ModalitySettings.clip`: a pattern that all people share while they watch a clip, apart from
 # what they feel. Turned to zero, everything that is recognised is the emotion. Turned up, a classifier that has seen the
 # clips gains, and in an unseen session with other clips it does not, or even loses: it has learned the clips. This is
 # SEED-IV's layout, whose sessions have their own clips.

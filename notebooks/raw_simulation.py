@@ -13,7 +13,7 @@
 dataset = "seed"  # or "seed_iv"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page("raw_simulation", globals(), accepts=("dataset",))
 dataset = page.data.dataset
@@ -27,7 +27,7 @@ dataset = page.data.dataset
 # offers. A blink is one event in both modalities.
 
 # %% mystnb={"figure": {"name": "fig-raw-traces", "caption": "Twelve seconds of one simulated person (subject 1) watching one clip: five of 62 electrodes, the pupil, the gaze. Blinks in grey."}, "image": {"alt": "Stacked traces over twelve seconds. A tall bump at the forehead falls together with a gap in the pupil trace; electrodes at the back show regular alpha waves; the pupil drifts slowly; the gaze moves in steps between flat stretches."}}
-from ufama.data.raw.simulator import RawWorld
+from ufama.simulation.voltages import RawWorld
 from ufama.report import raw_simulation
 
 world = RawWorld(dataset)
@@ -47,7 +47,7 @@ truth = world.truth(subject=1, session=1)
 # features has gone through the head, the artefacts, the differential entropy and the smoothing.
 
 # %% mystnb={"figure": {"name": "fig-raw-patterns", "caption": "What the emotions of simulated SEED do to band power at the electrodes, in the bands and (in brackets) regions where their sources are: the mean over an emotion's windows less the mean over all emotions; three people, one session, 8 s of every clip, features extracted from the voltages."}, "image": {"alt": "Five heads seen from above with a dot per electrode. Negative: more delta at the back and more gamma at the forehead. Neutral: more alpha at the back. Positive: more beta and gamma at the temples."}}
-from ufama.data.raw.windows import raw_windows
+from ufama.simulation.raw_windows import raw_windows
 
 raw_simulation.patterns(raw_windows(dataset, subjects=[1, 2, 3], sessions=[1], seconds=8.0))
 
@@ -55,7 +55,7 @@ raw_simulation.patterns(raw_windows(dataset, subjects=[1, 2, 3], sessions=[1], s
 # ## Beside the anchors
 #
 # The knobs were fixed by physiology and by published findings (each with its source, or named an assumption, in
-# {class}`~ufama.data.raw.simulator.RawSettings`). The accuracies of a support vector machine were then looked at for
+# {class}`~ufama.simulation.voltages.RawSettings`). The accuracies of a support vector machine were then looked at for
 # three sizes of the emotion; all three lie within the anchors, and the first choice stayed. No result of a deep method
 # entered.
 

@@ -13,10 +13,10 @@
 seeds = [0, 1, 2, 3, 4]  # which of the stored seeds
 
 # %% tags=["hide-input"]
-from ufama import notebook
-from ufama.lab.runs import published_folder, read_published
+from ufama.pages import page as notebook
+from ufama.campaigns.store import published_folder, read_published
 from ufama.report import real_recordings
-from ufama.report.evaluation import select
+from ufama.analysis.evaluation import select
 
 chosen = notebook.checked_parameters(globals(), ("seeds",))["seeds"]
 stored = read_published(published_folder() / "real")
@@ -37,7 +37,7 @@ baselines = published_folder() / "real_baselines"
 # | cite | {cite:t}`Zyma2019`, {cite:t}`Goldberger2000` | {cite:t}`Grzeszczyk2023`, {cite:t}`Goldberger2000` |
 #
 # Both are on PhysioNet. The project holds no copy: it holds the records of the runs below, which name the licence.
-# {mod}`~ufama.data.open_recordings` says how the tables are made; `ufama data convert` makes them. EEGMAT also goes the
+# {mod}`~ufama.data.signals.open_recordings` says how the tables are made; `ufama data convert` makes them. EEGMAT also goes the
 # whole way from the voltage: `ufama data convert eegmat-edf FOLDER eegmat.npz` reads the downloaded EDF files.
 
 # %%

@@ -15,15 +15,15 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "screening", globals(), accepts=("dataset", "data_root", "preset", "scale", "seeds", "device")
 )
 
 # %%
-from ufama.lab.grids import results_grid
-from ufama.report.evaluation import select
+from ufama.campaigns.grids import results_grid
+from ufama.analysis.evaluation import select
 
 results = page.results(results_grid(page.data, **page.choices))
 results = select(results, protocol="cross_subject", seed=page.seeds[0])
@@ -51,7 +51,7 @@ import torch
 from ufama.config import preset as preset_of
 from ufama.core.screening import screen
 from ufama.report import figures
-from ufama.report.evaluation import probabilities
+from ufama.analysis.evaluation import probabilities
 
 config = preset_of(page.preset, dataset=page.data.dataset)
 

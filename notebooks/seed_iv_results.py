@@ -17,7 +17,7 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "seed_iv_results",
@@ -27,7 +27,7 @@ page = notebook.open_page(
 )
 
 # %%
-from ufama.lab.grids import results_grid
+from ufama.campaigns.grids import results_grid
 from ufama.report import measured, tables
 
 results = page.results(results_grid(page.data, **page.choices))
@@ -50,8 +50,8 @@ page.show(tables.table5(results))
 
 # %% mystnb={"figure": {"name": "fig-seed_iv-subjects", "caption": "Cross-subject accuracy of each person and session, rule `last`: published and measured."}, "image": {"alt": "Dot plots of accuracy in percent, one row per person and one panel per session; hollow diamonds are the published values and filled dots the measured ones."}}
 from ufama.report import figures
-from ufama.report.evaluation import accuracy_per_recording, confusion, select
-from ufama.report.paper import published
+from ufama.analysis.evaluation import accuracy_per_recording, confusion, select
+from ufama.analysis.paper import published
 
 across = select(results, protocol="cross_subject")
 figures.subjects_beside_published(

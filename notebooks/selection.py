@@ -23,7 +23,7 @@
 # | cluster agreement | adjusted mutual information of the predicted classes with as many k-means clusters of the fused features | {cite:t}`Musgrave2022` |
 #
 # The first three reward confidence, which this method's own loss pushes up; they were made for methods that do not train
-# on their own predictions. Code: {mod}`ufama.lab.criteria`; the rules: {func}`~ufama.lab.selection.chosen_epochs`.
+# on their own predictions. Code: {mod}`ufama.training.criteria`; the rules: {func}`~ufama.training.selection.chosen_epochs`.
 
 # %% tags=["parameters"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
@@ -35,7 +35,7 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "selection",
@@ -44,7 +44,7 @@ page = notebook.open_page(
 )
 
 # %%
-from ufama.lab.grids import ablation_grid, results_grid
+from ufama.campaigns.grids import ablation_grid, results_grid
 from ufama.report import measured, selection
 
 results = page.results(results_grid(page.data, **page.choices))

@@ -16,7 +16,7 @@ scale = "quick"  # "quick" or "paper"
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "stability", globals(), accepts=("dataset", "data_root", "require_real", "preset", "scale", "device")
@@ -25,9 +25,9 @@ page = notebook.open_page(
 # %%
 from dataclasses import replace
 
-from ufama.lab.grids import stability_grid
+from ufama.campaigns.grids import stability_grid
 from ufama.report import measured, stability
-from ufama.report.evaluation import accuracy, accuracy_per_recording
+from ufama.analysis.evaluation import accuracy, accuracy_per_recording
 
 choices = {"preset": page.preset, "scale": page.scale}
 results = page.results(stability_grid(page.data, **choices))

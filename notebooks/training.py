@@ -12,7 +12,7 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "training", globals(), accepts=("dataset", "data_root", "preset", "scale", "seeds", "device")
@@ -55,8 +55,8 @@ config, training = scale_of(page.scale).apply(
 page.show(tables.table2(page.windows, config, training, scale=page.scale))
 
 # %%
-from ufama.lab.grids import results_grid
-from ufama.report.evaluation import select
+from ufama.campaigns.grids import results_grid
+from ufama.analysis.evaluation import select
 
 results = page.results(results_grid(page.data, **page.choices))
 results = select(results, protocol="cross_subject")

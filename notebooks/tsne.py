@@ -15,16 +15,16 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama import notebook
+from ufama.pages import page as notebook
 
 page = notebook.open_page(
     "tsne", globals(), accepts=("dataset", "data_root", "preset", "scale", "seeds", "device")
 )
 
 # %%
-from ufama.lab.grids import tsne_grid
+from ufama.campaigns.grids import tsne_grid
 from ufama.report import figures, measured
-from ufama.report.embedding import tsne_points
+from ufama.analysis.embedding import tsne_points
 
 results = page.results(tsne_grid(page.data, **(page.choices | {"seeds": page.seeds[:1]})))
 points = tsne_points(results, page.windows.card.class_names)

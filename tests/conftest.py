@@ -1,49 +1,18 @@
-"""A small, irregular data set: unequal trials and classes, odd numbers of tokens and features."""
+"""Fixtures of all rooms: small windows and tables, results of many runs, simulated folders."""
+
+import os
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
-from ufama.data.windows import DataCard, Windows
+from tests.builders import VARIANTS, MadeUpResults, hand_written, made_windows, make_results, results_of
+from ufama.data.releases.recordings import MARKER
+from ufama.data.windows import Windows
+from ufama.simulation.files import write_simulated
 
-
-def made_windows(*, subjects=4, sessions=2, trials=5, classes=3, seed=0) -> Windows:
-    """People with their own offset, clips with a class pattern, trials of 9 to 14 windows."""
-    draw = np.random.default_rng(seed)
-    pattern_eeg, pattern_eye = draw.normal(size=(classes, 7, 3)), draw.normal(size=(classes, 5))
-    columns = {name: [] for name in ("eeg", "eye", "label", "subject", "session", "trial", "clip", "window")}
-    for subject in range(1, subjects + 1):
-        shift_eeg, shift_eye = draw.normal(size=(7, 3)), draw.normal(size=5)
-        for session in range(1, sessions + 1):
-            for trial in range(1, trials + 1):
-                label, n = (2 * trial + session) % classes, 9 + (3 * trial + session) % 6
-                columns["eeg"].append(pattern_eeg[label] + shift_eeg + 0.5 * draw.normal(size=(n, 7, 3)))
-                columns["eye"].append(pattern_eye[label] + shift_eye + 0.5 * draw.normal(size=(n, 5)))
-                clip = (session - 1) * trials + trial
-                for name, value in (
-                    ("label", label),
-                    ("subject", subject),
-                    ("session", session),
-                    ("trial", trial),
-                    ("clip", clip),
-                ):
-                    columns[name].append(np.full(n, value))
-                columns["window"].append(np.arange(n))
-    arrays = {name: np.concatenate(parts) for name, parts in columns.items()}
-    for name in ("eeg", "eye"):
-        arrays[name] = arrays[name].astype(np.float32)
-    card = DataCard(
-        name="made",
-        simulated=True,
-        fingerprint=f"made-{subjects}-{sessions}-{trials}-{classes}-{seed}",
-        window_seconds=4.0,
-        eeg_tokens=tuple(f"E{i}" for i in range(7)),
-        eeg_features=("low", "middle", "high"),
-        eye_features=tuple(f"eye_{i}" for i in range(5)),
-        class_names=tuple(f"class {i}" for i in range(classes)),
-        licence="made up for tests",
-    )
-    return Windows(card=card, **arrays)
+SOME = {"seed": (1, 10), "seed_iv": (2, 13)}
 
 
 @pytest.fixture(scope="session")
@@ -91,3 +60,53 @@ def long_table(tmp_path):
 def _one_thread():
     """Small tensors gain nothing from threads, and tests may share their cores."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def results() -> MadeUpResults:
+    return make_results()
+
+
+@pytest.fixture(scope="session")
+def ablation() -> MadeUpResults:
+    return make_results(datasets=("seed",), variants=VARIANTS)
+
+
+@pytest.fixture
+def make():
+    return make_results
+
+
+@pytest.fixture
+def around():
+    return results_of
+
+
+@pytest.fixture
+def by_hand():
+    return hand_written
+
+
+@pytest.fixture(scope="session")
+def seed_folder(tmp_path_factory):
+    return write_simulated("seed", tmp_path_factory.mktemp("sets") / "seed")
+
+
+@pytest.fixture(scope="session")
+def seed_iv_folder(tmp_path_factory):
+    return write_simulated("seed_iv", tmp_path_factory.mktemp("sets") / "seed_iv", subjects=SOME["seed_iv"])
+
+
+@pytest.fixture
+def as_real(tmp_path, seed_folder, seed_iv_folder):
+    """A copy without the marker, as a licence holder's would be, to be damaged at will: files are links, so replace
+    them, never write into them."""
+
+    def copy(dataset):
+        source = {"seed": seed_folder, "seed_iv": seed_iv_folder}[dataset]
+        root = tmp_path / "copy"
+        shutil.copytree(source, root, copy_function=os.link)
+        (root / MARKER).unlink()
+        return root
+
+    return copy

@@ -3,7 +3,7 @@
     recording -> features -> windows -> folds -> batches -> network -> objective -> runs -> results -> pages
 
 `ufama.data` ends in folds, `ufama.core` turns batches into an objective, `ufama.methods` names what is compared,
-`ufama.lab` trains and stores runs, `ufama.report` turns results into tables and figures.
+`ufama.training` trains and stores runs, `ufama.report` turns results into tables and figures.
 """
 
 __version__ = "0.3.0"

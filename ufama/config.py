@@ -211,9 +211,9 @@ class TrainingConfig(Checked):
     window_stride: int = 1  # 24: keep every k-th window of a trial
     precision: Literal["float32", "float64", "tf32", "bf16"] = "float32"
     target_access: Literal["whole", "none", "share20", "share50", "first3", "others"] = "whole"
-    """Which of the target's trials, without labels, adaptation and scaling may see (`ufama.lab.batches.part`)."""
+    """Which of the target's trials, without labels, adaptation and scaling may see (`ufama.training.batches.part`)."""
     criteria: Literal["all", "none"] = "all"
-    """Whether the label-free criteria (`ufama.lab.criteria`) are logged at every evaluation."""
+    """Whether the label-free criteria (`ufama.training.criteria`) are logged at every evaluation."""
 
     def ranges(self):
         return [

@@ -24,13 +24,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ufama.data.doctor import examine
-from ufama.data.doctor.inspection import inspected
-from ufama.data.doctor.releases import RELEASES
 from ufama.data.layout import BANDS, DataError
-from ufama.data.recordings import MARKER, read_recordings
-from ufama.data.simulated_files import write_simulated
+from ufama.data.releases.doctor import examine
+from ufama.data.releases.doctor.inspection import inspected
+from ufama.data.releases.doctor.releases import RELEASES
+from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.data.two_modality import read_two_modality
+from ufama.simulation.files import write_simulated
 
 SECONDS_PER_READ = 20
 MEGABYTES_PER_READ = 700
@@ -524,7 +524,7 @@ def _read_set(dataset: str, subject: int, place: str) -> Callable[[Path], object
 
 
 def _read_raw(root: Path) -> object:
-    from ufama.data.raw.eeg_files import find_raw, raw_trials
+    from ufama.data.signals.eeg_files import find_raw, raw_trials
 
     release = next(one for one in RELEASES if one.folders[0] == "eeg_raw_data")
     inspected(root / RAW, RAW, release, 2, 1)

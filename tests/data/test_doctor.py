@@ -11,14 +11,14 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from ufama.cli import app
-from ufama.data.doctor import examine
-from ufama.data.doctor.examination import CODES, SEVERITIES, Finding
-from ufama.data.doctor.releases import RELEASES
-from ufama.data.finding import EEG_FOLDERS, EYE_FOLDERS
+from ufama.cli.main import app
 from ufama.data.layout import BANDS, SEED, SEED_IV, DataError
-from ufama.data.recordings import MARKER, read_recordings
-from ufama.report.doctor import show
+from ufama.data.releases.doctor import examine
+from ufama.data.releases.doctor.display import show
+from ufama.data.releases.doctor.examination import CODES, SEVERITIES, Finding
+from ufama.data.releases.doctor.releases import RELEASES
+from ufama.data.releases.finding import EEG_FOLDERS, EYE_FOLDERS
+from ufama.data.releases.recordings import MARKER, read_recordings
 
 SEED_EEG = "SEED_Multimodal/Chinese/02-EEG-DE-feature/eeg_used_4s"
 SEED_EYE = "SEED_Multimodal/Chinese/04-Eye-tracking-feature/eye_tracking_feature"

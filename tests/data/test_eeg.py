@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ufama.config import ConfigError
-from ufama.data.eeg import (
+from ufama.data.layout import BAND_EDGES, CHANNELS, DataError
+from ufama.data.signals.eeg import (
     NOT_ON_THE_SCALP,
     EegSettings,
     band_power,
@@ -18,7 +19,6 @@ from ufama.data.eeg import (
     smoothed,
     trial_features,
 )
-from ufama.data.layout import BAND_EDGES, CHANNELS, DataError
 
 PAPER = EegSettings()
 UNSMOOTHED = EegSettings(smoothing="none")

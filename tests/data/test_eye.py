@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from ufama.data.eye import EyeEvents, EyeStreams, detect_events, eye_features
 from ufama.data.layout import EVENT_FEATURES, SEED_IV_EYE_FEATURES, DataError
-from ufama.data.raw.eye_files import EYE_RAW_VARIABLES, EYE_RAW_WIDTHS, read_eye_raw, trial_statistics
+from ufama.data.signals.eye import EyeEvents, EyeStreams, detect_events, eye_features
+from ufama.data.signals.eye_files import EYE_RAW_VARIABLES, EYE_RAW_WIDTHS, read_eye_raw, trial_statistics
 
 
 def events_of(fixations=(), saccades=(), blinks=()):

@@ -8,7 +8,7 @@ import pytest
 from ufama.config import PROTOCOLS, TrainingConfig
 from ufama.data.folds import SCALINGS, folds, scaled
 from ufama.data.layout import LAYOUTS, SEED, SEED_IV, DataError
-from ufama.data.recordings import simulated_card
+from ufama.data.releases.recordings import simulated_card
 from ufama.data.windows import Windows
 
 

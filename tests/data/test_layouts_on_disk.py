@@ -12,11 +12,11 @@ import pytest
 
 import ufama.data
 from ufama.data import open_dataset, simulate, write_simulated
-from ufama.data.finding import EEG_FOLDERS
 from ufama.data.layout import BANDS, CHANNELS, EVENT_FEATURES, FEATURE_TOKENS, SEED, SEED_FEATURES, DataError
-from ufama.data.recordings import MARKER, read_recordings
-from ufama.data.simulator import SETTINGS, World, fingerprint
+from ufama.data.releases.finding import EEG_FOLDERS
+from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.data.windows import DataCard, constants_marked
+from ufama.simulation.features import SETTINGS, World, fingerprint
 
 ARRAYS = ("eeg", "eye", "label", "subject", "session", "trial", "clip", "window")
 MAT = "SEED_EEG/ExtractedFeatures_4s"
@@ -441,7 +441,7 @@ def test_windows_of_every_layout_are_kept_until_one_of_their_files_changes(
     choice, changed, licensed, tmp_path, monkeypatch
 ):
     reads = []
-    read_features = ufama.data.recordings.read_features
+    read_features = ufama.data.releases.recordings.read_features
 
     def counted(*arguments):
         reads.append(arguments)
@@ -450,7 +450,7 @@ def test_windows_of_every_layout_are_kept_until_one_of_their_files_changes(
     def read():
         return read_recordings("seed", licensed, subjects=[10], cache=tmp_path / "cache", **choice)
 
-    monkeypatch.setattr(ufama.data.recordings, "read_features", counted)
+    monkeypatch.setattr(ufama.data.releases.recordings, "read_features", counted)
     first, again = read(), read()
     assert len(reads) == 3
     assert first.card == again.card

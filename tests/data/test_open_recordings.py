@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ufama.data import read_two_modality
-from ufama.data.ecg import ECG_STATISTICS, beats, ecg_statistics
 from ufama.data.layout import DataError
-from ufama.data.open_recordings import (
+from ufama.data.signals.ecg import ECG_STATISTICS, beats, ecg_statistics
+from ufama.data.signals.open_recordings import (
     COGWEAR_SKIN,
     EEGMAT_BANDS,
     EEGMAT_CHANNELS,

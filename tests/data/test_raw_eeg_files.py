@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from ufama.data.eeg import EegSettings, band_power, smoothed, trial_features
 from ufama.data.layout import BANDS, CHANNELS, SEED, SEED_IV, DataError
-from ufama.data.raw import eeg_files
-from ufama.data.raw.eeg_files import (
+from ufama.data.releases.recordings import MARKER
+from ufama.data.signals import eeg_files
+from ufama.data.signals.eeg import EegSettings, band_power, smoothed, trial_features
+from ufama.data.signals.eeg_files import (
     SEED_CLIP_STARTS,
     RawRecording,
     find_raw,
@@ -19,7 +20,6 @@ from ufama.data.raw.eeg_files import (
     recording_entropy,
     write_features,
 )
-from ufama.data.recordings import MARKER
 
 SETTINGS = EegSettings(definition="log2_power")
 SECONDS = 8
@@ -328,7 +328,7 @@ def test_every_trial_of_seed_iv_session_one_has_its_windows():
 def test_the_command_writes_features_and_says_what_it_cannot_use(seed, tmp_path):
     from typer.testing import CliRunner
 
-    from ufama.cli import app
+    from ufama.cli.main import app
 
     def run(*more):
         return CliRunner().invoke(app, ["data", "features", str(seed), str(tmp_path / "out"), *more])

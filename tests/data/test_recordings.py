@@ -10,9 +10,9 @@ import pytest
 
 from ufama.data import open_dataset
 from ufama.data.layout import BANDS, SEED, DataError
-from ufama.data.recordings import MARKER, read_recordings
-from ufama.data.simulator import fingerprint, simulate
+from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.data.two_modality import read_two_modality
+from ufama.simulation.features import fingerprint, simulate
 
 SEED_EEG = "SEED_Multimodal/Chinese/02-EEG-DE-feature/eeg_used_4s"
 SEED_EYE = "SEED_Multimodal/Chinese/04-Eye-tracking-feature/eye_tracking_feature"
@@ -372,7 +372,7 @@ def test_windows_are_kept_until_a_file_changes(as_real, tmp_path, monkeypatch):
     first = read_recordings("seed", root, subjects=[1], cache=cache)
     (stored,) = cache.iterdir()
     with monkeypatch.context() as patched:
-        patched.setattr("ufama.data.recordings.read_features", None)  # reading again would fail
+        patched.setattr("ufama.data.releases.recordings.read_features", None)  # reading again would fail
         again = read_recordings("seed", root, subjects=[1], cache=cache)
     assert again.card == first.card
     for name in ARRAYS:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from ufama.data.files import CodeInPickleError, npz_members, numeric, unpickled
 from ufama.data.layout import DataError
-from ufama.data.matlab import LARGEST_VARIABLE, MatlabError, mat_variables
+from ufama.data.releases.files import CodeInPickleError, npz_members, numeric, unpickled
+from ufama.data.releases.matlab import LARGEST_VARIABLE, MatlabError, mat_variables
 
 SPEC = importlib.util.spec_from_file_location("mutations", Path(__file__).with_name("mutations.py"))
 mutations = importlib.util.module_from_spec(SPEC)
@@ -165,7 +165,7 @@ def test_an_archive_takes_no_memory_that_it_only_declares(tmp_path):
 
 
 def test_a_small_archive_that_unpacks_to_gigabytes_is_refused_before_unpacking(tmp_path, monkeypatch):
-    monkeypatch.setattr("ufama.data.files.LARGEST_UNPACKED", 2**20)
+    monkeypatch.setattr("ufama.data.releases.files.LARGEST_UNPACKED", 2**20)
     zeros = npy((2**18,), bytes(2**21))
     with pytest.raises(DataError, match="damaged, cut short"):
         npz_members(archive(tmp_path / "bomb.npz", a=zeros), ["a"])

@@ -5,8 +5,8 @@ import torch
 
 from ufama.config import TrainingConfig
 from ufama.data.folds import folds, scaled
-from ufama.lab.batches import part
-from ufama.lab.trainer import Trainer
+from ufama.training.batches import part
+from ufama.training.trainer import Trainer
 
 TRAINING = TrainingConfig(batch_size=16, epochs=2, steps_per_epoch=3, precision="float64", criteria="none")
 

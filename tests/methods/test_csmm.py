@@ -5,9 +5,9 @@ import torch
 
 from tests.methods.steps import check_every_parameter_moves, check_stack_equals_single_runs, trainer
 from ufama.config import ConfigError
-from ufama.core.contrastive import cross_view_contrast, relation_contrast
 from ufama.core.losses import cross_entropy
 from ufama.methods.csmm import METHOD, CsmmConfig, recording_weights, remembered_likeness
+from ufama.methods.parts.contrastive import cross_view_contrast, relation_contrast
 
 SMALL = {"width": 8}
 

@@ -9,17 +9,17 @@ import pytest
 import torch
 
 from tests.methods.steps import gradients
+from ufama.campaigns.campaign import results
+from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.store import RunStore
 from ufama.config import TrainingConfig, scale
 from ufama.data import two_modality_windows
 from ufama.data.folds import folds, scaled
-from ufama.lab.batches import part
-from ufama.lab.campaign import results
-from ufama.lab.experiments import DataRequest, Experiment
-from ufama.lab.runs import RunStore
-from ufama.lab.scores import accuracy
-from ufama.lab.trainer import Trainer
-from ufama.lab.training import train, train_fitted
 from ufama.methods import is_fitted, method, methods
+from ufama.training.batches import part
+from ufama.training.loop import train, train_fitted
+from ufama.training.scores import accuracy
+from ufama.training.trainer import Trainer
 
 TRAINED = sorted(name for name, chosen in methods().items() if not is_fitted(chosen))
 FITTED = sorted(name for name, chosen in methods().items() if is_fitted(chosen))

@@ -5,8 +5,8 @@ import torch
 
 from tests.methods.steps import TRAINING, check_every_parameter_moves, check_stack_equals_single_runs, trainer
 from ufama.core import losses
-from ufama.core.fine_grained_alignment import symmetric_divergence, weighted_class_mmd
 from ufama.methods.fmlan import METHOD, soft_classes
+from ufama.methods.parts.fine_grained_alignment import symmetric_divergence, weighted_class_mmd
 
 BIG = TRAINING.but(batch_size=32)
 

@@ -15,18 +15,18 @@ from tests.methods.steps import (
 )
 from ufama.config import ConfigError, scale
 from ufama.config import TrainingConfig as Training
-from ufama.core.conditional_mmd import conditional_mmd
-from ufama.core.confidence import initial_statistics, judge
-from ufama.core.hadua_network import HaduaOutputs, WideningAttention, lag_code
 from ufama.core.layers import StackedDropout, initialise
 from ufama.core.losses import cross_entropy
 from ufama.core.mmd import mmd_quadratic
 from ufama.data.folds import folds
-from ufama.lab.batches import context_rows, part
-from ufama.lab.contract import contract
-from ufama.lab.trainer import Trainer
 from ufama.methods import Step, method
-from ufama.methods.hadua import METHOD, PAPER, RELEASED, HaduaConfig
+from ufama.methods.hadua.confidence import initial_statistics, judge
+from ufama.methods.hadua.method import METHOD, PAPER, RELEASED, HaduaConfig
+from ufama.methods.hadua.network import HaduaOutputs, WideningAttention, lag_code
+from ufama.methods.parts.conditional_mmd import conditional_mmd
+from ufama.training.batches import context_rows, part
+from ufama.training.contract import contract
+from ufama.training.trainer import Trainer
 
 SMALL = {"width": 8, "fusion_width": 16, "attention_head_width": 4, "head_hidden": 6, "sequence_windows": 3}
 SHARP = SMALL | {"conditional_schedule": "constant"}  # the conditional term counts from the first step
@@ -316,7 +316,7 @@ def test_probabilities_are_the_heads_and_no_modality_has_its_own(small):
 
 def test_adaptation_undoes_a_shift_that_the_network_alone_falls_for():
     """Four made-up people, each with an offset that nothing scales away; labels of the target are read afterwards."""
-    from tests.conftest import made_windows
+    from tests.builders import made_windows
 
     windows = made_windows(sessions=1, trials=9, seed=1)
     training = Training(batch_size=32, epochs=1, steps_per_epoch=2, criteria="none", scaling="none")

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from tests.methods.steps import check_every_parameter_moves, check_stack_equals_single_runs, gradients, trainer
-from ufama.core.alignment import coral
 from ufama.core.losses import cross_entropy
 from ufama.methods.lafda_net import METHOD
+from ufama.methods.parts.alignment import coral
 
 
 def test_one_step_moves_every_parameter(small):

@@ -6,8 +6,8 @@ from torch.nn import functional
 
 from tests.methods.steps import TRAINING, check_every_parameter_moves, check_stack_equals_single_runs, trainer
 from ufama.core.layers import Noise
-from ufama.core.moments import moment_discrepancy
 from ufama.methods.mmda import METHOD, DirectionHead
+from ufama.methods.parts.moments import moment_discrepancy
 
 NARROW = {"hidden": 24, "width": 10}
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from ufama.core.broad_learning import on_simplex
 from ufama.data.folds import folds, scaled
 from ufama.methods import Recordings
 from ufama.methods.bases.fitted import flat
 from ufama.methods.msbls import METHOD, MsblsConfig, StackedSystems
+from ufama.methods.parts.broad_learning import on_simplex
 
 CONFIG = MsblsConfig(groups=3, group_nodes=4, enhancement=10, penalty=0.5)
 

@@ -7,11 +7,11 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from ufama.config import ConfigError
 from ufama.core import losses
-from ufama.core.adversarial import domain_loss, ramp
-from ufama.core.alignment import certainty_weight, class_confusion, coral, joint_mmd
 from ufama.core.layers import Noise
-from ufama.core.perceptron import SingleHeadNetwork
 from ufama.methods import Step, Task, method
+from ufama.methods.parts.adversarial import domain_loss, ramp
+from ufama.methods.parts.alignment import certainty_weight, class_confusion, coral, joint_mmd
+from ufama.methods.parts.perceptron import SingleHeadNetwork
 
 NAMES = ("dann", "dan", "jan", "deep_coral", "cdan", "mcd", "mcc", "source_only")
 ADDED = {"dann": "domain", "cdan": "domain", "dan": "mmd", "jan": "mmd", "deep_coral": "coral", "mcc": "confusion"}

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from tests.methods.steps import check_every_parameter_moves, check_stack_equals_single_runs, trainer
 from ufama.core.layers import Noise
-from ufama.core.pairwise import Thresholds, class_prototypes, source_pairs, target_pairs
+from ufama.methods.parts.pairwise import Thresholds, class_prototypes, source_pairs, target_pairs
 from ufama.methods.pr_pl import METHOD
 
 QUIET = {"discriminator_dropout": 0.0, "feature_noise": 0.0}

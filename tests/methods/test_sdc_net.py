@@ -10,7 +10,7 @@ from tests.methods.steps import TRAINING, check_every_parameter_moves, check_sta
 from ufama.core import losses
 from ufama.core.layers import Noise
 from ufama.core.mmd import mmd_neighbours
-from ufama.core.pairwise import Thresholds, source_pairs, target_pairs
+from ufama.methods.parts.pairwise import Thresholds, source_pairs, target_pairs
 from ufama.methods.sdc_net import METHOD, PAPER, RELEASED, mixed, mmd_weight, sure_from
 
 

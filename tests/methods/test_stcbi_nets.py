@@ -5,10 +5,10 @@ import torch
 
 from tests.methods.electrodes import NAMES, named
 from tests.methods.steps import trainer
-from ufama.core.class_relations import centre_distance, same_class_contrast
-from ufama.core.fine_grained_alignment import certainty
 from ufama.core.layers import initialise
 from ufama.core.network import LayerNumbers
+from ufama.methods.parts.class_relations import centre_distance, same_class_contrast
+from ufama.methods.parts.fine_grained_alignment import certainty
 from ufama.methods.stcbi_nets import METHOD, RegionInteraction, StcbiConfig
 
 SMALL = {"hidden": 12, "width": 8}

@@ -10,10 +10,10 @@ from ufama.core import losses
 from ufama.core.mmd import mmd_quadratic
 from ufama.core.screening import screen
 from ufama.data.folds import folds, scaled
-from ufama.lab.batches import SourceBatch, TargetBatch, part
-from ufama.lab.trainer import Trainer
 from ufama.methods import Step, method, methods
 from ufama.methods.ufama import METHOD
+from ufama.training.batches import SourceBatch, TargetBatch, part
+from ufama.training.trainer import Trainer
 
 SMALL = {"width": 8, "ffn_width": 12, "fusion_width": 16, "modality_head_width": 6, "fusion_head_width": 10}
 SURE = {"gate_confidence": 0.0, "fine_grained_from": 0}

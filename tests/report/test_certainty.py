@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ufama.analysis.comparisons import paired_test
+from ufama.analysis.evaluation import accuracy_per_recording, select
+from ufama.analysis.statistics import hierarchical_bootstrap, naive_interval, outcome_table
 from ufama.report import certainty
-from ufama.report.comparisons import paired_test
-from ufama.report.coverage import INTERVALS, TRUTHS
-from ufama.report.evaluation import accuracy_per_recording, select
-from ufama.report.statistics import hierarchical_bootstrap, naive_interval, outcome_table
+from ufama.studies.coverage import INTERVALS, TRUTHS
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,12 @@
 import pandas as pd
 import pytest
 
+from ufama.analysis.evaluation import accuracy, select
 from ufama.config import TARGET_ACCESS
 from ufama.data.controls import CONTROLS
-from ufama.data.simulator import simulate
 from ufama.report import controls, ladder
-from ufama.report.evaluation import accuracy, select
 from ufama.report.stimuli import protocol_facts
+from ufama.simulation.features import simulate
 
 
 def test_every_control_and_every_access_has_a_title():
@@ -18,7 +18,7 @@ def test_every_control_and_every_access_has_a_title():
 
 @pytest.fixture(scope="module")
 def under_control():
-    from tests.report.conftest import make_results
+    from tests.builders import make_results
 
     blocks = tuple({"control": name} for name in ("labels_shuffled", "", "eye_noise"))
     return select(make_results(datasets=("seed",), seeds=(0,), blocks=blocks), protocol="cross_subject")
@@ -81,7 +81,7 @@ def test_relabelled_names_chance_and_ceiling(results, windows):
 
 @pytest.fixture(scope="module")
 def rungs():
-    from tests.report.conftest import make_results
+    from tests.builders import make_results
 
     blocks = tuple({"target_access": name} for name in ("whole", "others", "none"))
     made = make_results(datasets=("seed",), variants=("M2", "M6"), seeds=(0,), blocks=blocks)

@@ -9,8 +9,9 @@ mpl.use("agg")
 
 from matplotlib import pyplot as plt
 
-from ufama.report import drawings, figures, paper
-from ufama.report.evaluation import accuracy, accuracy_per_recording, confusion, select, summary
+from ufama.analysis import paper
+from ufama.analysis.evaluation import accuracy, accuracy_per_recording, confusion, select, summary
+from ufama.report import drawings, figures
 from ufama.report.style import figure
 
 DATA_FIGURES = (

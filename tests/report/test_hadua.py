@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ufama.lab.experiments import DataRequest
-from ufama.lab.grids import HADUA_FLIPS, hadua_flips_grid, hadua_grid
-from ufama.methods.hadua import METHOD, PAPER, RELEASED, HaduaConfig
+from ufama.analysis.evaluation import accuracy
+from ufama.campaigns.experiments import DataRequest
+from ufama.campaigns.grids import HADUA_FLIPS, hadua_flips_grid, hadua_grid
+from ufama.methods.hadua.method import METHOD, PAPER, RELEASED, HaduaConfig
 from ufama.report import hadua, hadua_figures
-from ufama.report.evaluation import accuracy
-from ufama.report.hadua_batches import Watched, class_shares, confidence_against_truth, watch
 from ufama.report.table import DASH
+from ufama.studies.hadua_batches import Watched, class_shares, confidence_against_truth, watch
 
 BLOCKS = ({"preset": "paper", "changes": ""}, {"preset": "released", "changes": ""})
 
@@ -20,7 +20,7 @@ BLOCKS = ({"preset": "paper", "changes": ""}, {"preset": "released", "changes": 
 def made(variants, blocks, keep=lambda runs: runs["digest"].notna()):
     """Made-up results of HADUA: the shared ones with its names, and a conditional term that is open half of the time
     in H3 of preset paper."""
-    from tests.report.conftest import make_results
+    from tests.builders import make_results
 
     found = make_results(datasets=("seed",), variants=variants, seeds=(0,), blocks=blocks)
     runs = found.runs.assign(method="hadua", variant=found.runs["variant"].str.replace("M", "H"))

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from ufama.lab.grids import LEDGER_FLIPS, OPEN_FLIPS
+from ufama.analysis.evaluation import accuracy, select
+from ufama.campaigns.grids import LEDGER_FLIPS, OPEN_FLIPS
 from ufama.report import ledger_effects
-from ufama.report.evaluation import accuracy, select
 
 LEDGER = Path(__file__).resolve().parents[2] / "book" / "ledger.yml"
 BLOCKS = (
@@ -23,7 +23,7 @@ BLOCKS = (
 
 @pytest.fixture(scope="module")
 def flipped():
-    from tests.report.conftest import make_results
+    from tests.builders import make_results
 
     return select(make_results(datasets=("seed",), seeds=(0,), blocks=BLOCKS), protocol="cross_subject")
 

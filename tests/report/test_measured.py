@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ufama.data.calibration import SEED_ANCHORS
-from ufama.data.simulator import SETTINGS
+from ufama.analysis.evaluation import accuracy
 from ufama.report import measured
-from ufama.report.evaluation import accuracy
+from ufama.simulation.features import SETTINGS
+from ufama.studies.calibration import SEED_ANCHORS
 
 
 def test_steps_are_paired_differences_of_neighbouring_models(ablation):

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ufama.lab.tuning import Entry, Tuned
+from ufama.analysis import paper
+from ufama.analysis.comparisons import compare
+from ufama.analysis.evaluation import accuracy_per_recording, select
+from ufama.campaigns.tuning import Entry, Tuned
 from ufama.methods import methods
 from ufama.methods._not_built import NOT_BUILT
-from ufama.report import paper
-from ufama.report.comparisons import compare
 from ufama.report.critical_difference import ranking
-from ufama.report.evaluation import accuracy_per_recording, select
 from ufama.report.method_comparison import (
     accuracy_lines,
     comparison_table,

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from ufama.cli import app
+from ufama.analysis import paper
+from ufama.cli.main import app
 from ufama.methods import methods
 from ufama.methods._not_built import NOT_BUILT
-from ufama.report import paper
 from ufama.report.method_comparison import plain_name
 from ufama.report.methods import (
     entry_title,

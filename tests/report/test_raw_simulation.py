@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ufama.data.calibration import SEED_ANCHORS
 from ufama.data.layout import BANDS, CHANNELS
-from ufama.data.raw.calibration import TURNS
-from ufama.data.raw.simulator import RAW_SETTINGS, VERSION, RawWorld
-from ufama.data.simulator import simulate
 from ufama.report import raw_simulation
+from ufama.simulation.features import simulate
+from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawWorld
+from ufama.studies.calibration import SEED_ANCHORS
+from ufama.studies.raw_calibration import TURNS
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.report.conftest import MadeUpResults, hand_written
-from ufama.data.baseline import svm_rows
+from tests.builders import MadeUpResults, hand_written
 from ufama.report import real_recordings
 from ufama.report.table import to_csv
+from ufama.studies.baseline import svm_rows
 
 CARD = {"name": "hearts", "simulated": False, "fingerprint": "f", "licence": "CC0", "notes": []}
 RIGHT = {  # variant, fold, seed: how many of the two windows of class 0, and of the four of class 1, are right

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from ufama.analysis.evaluation import select
 from ufama.report import reliability
-from ufama.report.evaluation import select
 
 
 def test_bins_by_hand():

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from ufama.analysis.evaluation import select
 from ufama.report import selection
-from ufama.report.evaluation import select
 
 
 def history_of(curves, **criteria):

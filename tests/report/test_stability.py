@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ufama.analysis.evaluation import accuracy, accuracy_per_recording, select
 from ufama.report import stability
-from ufama.report.evaluation import accuracy, accuracy_per_recording, select
 
 
 def test_expected_best_is_the_mean_over_all_subsets():
@@ -81,7 +81,7 @@ def five_seeds(make_module):
 
 @pytest.fixture(scope="module")
 def make_module():
-    from tests.report.conftest import make_results
+    from tests.builders import make_results
 
     return make_results
 
@@ -107,7 +107,7 @@ def test_best_seed_table_is_consistent(five_seeds):
 
 def test_variance_table_finds_who_varies():
     """People differ by what was planted, seeds hardly: in the table as in the numbers."""
-    from tests.report.conftest import results_of
+    from tests.builders import results_of
 
     draw = np.random.default_rng(2)
     rows = [(p, s, seed) for p in range(40) for s in (1, 2, 3) for seed in range(5)]

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ufama.data.simulator import SETTINGS, simulate
 from ufama.data.windows import DataCard, Windows
 from ufama.report import stimuli
+from ufama.simulation.features import SETTINGS, simulate
 
 LABELS = {1: (0, 1, 2, 0, 1, 2), 2: (1, 1, 0, 2, 2, 0)}
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ufama.analysis.evaluation import accuracy, select
 from ufama.config import PAPER, TrainingConfig
 from ufama.data.windows import DataCard, Windows
-from ufama.report.evaluation import accuracy, select
 from ufama.report.table import to_csv
 from ufama.report.tables import sessions, table1, table2, table3, table4, table5, table6, table7
 

@@ -4,15 +4,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ufama import workspace as places
-from ufama.data.finding import EEG_FOLDERS, EegFolder, eeg_candidates
+from ufama import storage as places
 from ufama.data.folds import Fold, folds, scaled
 from ufama.data.layout import LAYOUTS, ROOT_VARIABLES, DataError, Layout, layout
-from ufama.data.recordings import Progress, read_recordings
-from ufama.data.simulated_files import write_simulated
-from ufama.data.simulator import SETTINGS, SimulatorSettings, simulate
+from ufama.data.releases.finding import EEG_FOLDERS, EegFolder, eeg_candidates
+from ufama.data.releases.recordings import Progress, read_recordings
 from ufama.data.two_modality import read_two_modality, two_modality_windows, write_two_modality
 from ufama.data.windows import DataCard, Windows
+from ufama.simulation.features import SETTINGS, SimulatorSettings, simulate
+from ufama.simulation.files import write_simulated
 
 __all__ = [
     "LAYOUTS",
@@ -53,7 +53,7 @@ def open_dataset(
 
     SEED and SEED-IV are read from ``data_root``, else from the folder named by UFAMA_SEED / UFAMA_SEED_IV. With
     neither, the simulated set of the same layout is written once to ``workspace``/simulated/ and read the same way;
-    the card says so. ``workspace`` defaults to `ufama.workspace.workspace`; parsed windows are kept in its cache/.
+    the card says so. ``workspace`` defaults to `ufama.storage.workspace`; parsed windows are kept in its cache/.
 
     ``subjects``, ``nan``, and what is read of the release, ``eeg``, ``feature`` and ``eye``, are those of
     `read_recordings`; a simulated set with another folder of EEG features than the usual one lies beside the usual set.

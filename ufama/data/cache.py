@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ufama.data.finding import Reading
+from ufama.data.releases.finding import Reading
 from ufama.data.windows import DataCard, Windows
 
 READER_VERSION = 2

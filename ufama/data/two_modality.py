@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ufama.data.files import npz_members, numeric
 from ufama.data.layout import DataError
+from ufama.data.releases.files import npz_members, numeric
 from ufama.data.windows import DataCard, Windows, content_fingerprint
 
 ARRAYS = ("modality_a", "modality_b", "label", "subject", "session", "trial")

@@ -131,7 +131,7 @@ def methods() -> dict[str, Method | Fitted]:
     """Every method of this folder, by name."""
     found = {}
     for module in pkgutil.iter_modules(__path__):
-        if not module.ispkg and not module.name.startswith("_"):
+        if not module.name.startswith("_") and module.name not in ("bases", "parts"):
             chosen = importlib.import_module(f"{__name__}.{module.name}").METHOD
             found[chosen.name] = chosen
     return found

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from ufama.core.layers import Noise, StackedLinear, initialise
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
-from ufama.core.recurrent import StackedLstm
-from ufama.core.single_head import SingleHeadOutputs
 from ufama.methods import Step, Task
 from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.parts.recurrent import StackedLstm
+from ufama.methods.parts.single_head import SingleHeadOutputs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,16 +15,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ufama.core.electrode_maps import ElectrodeMap, MapConvolution, known_electrodes
 from ufama.core.layers import Noise, StackedLinear, initialise
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
-from ufama.core.perceptron import Perceptron
-from ufama.core.single_head import SingleHeadOutputs
-from ufama.data.electrode_map import SIDE
 from ufama.methods import Step, Task
 from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.parts.electrode_grid import SIDE
+from ufama.methods.parts.electrode_maps import ElectrodeMap, MapConvolution, known_electrodes
+from ufama.methods.parts.perceptron import Perceptron
+from ufama.methods.parts.single_head import SingleHeadOutputs
 
 
 @dataclass(frozen=True, kw_only=True)

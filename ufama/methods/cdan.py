@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ufama.core.adversarial import MultilinearMap, discriminator, domain_loss, opposed_scores, ramp
-from ufama.core.alignment import certainty_weight
 from ufama.core.objective import Terms
 from ufama.methods import Step
 from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
+from ufama.methods.parts.adversarial import MultilinearMap, discriminator, domain_loss, opposed_scores, ramp
+from ufama.methods.parts.alignment import certainty_weight
 
 
 @dataclass(frozen=True, kw_only=True)

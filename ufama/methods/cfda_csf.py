@@ -16,16 +16,16 @@ from torch.nn import functional
 
 from ufama.config import Checked
 from ufama.core import losses
-from ufama.core.adversarial import discriminator, domain_loss, opposed_scores
-from ufama.core.alignment import coral
 from ufama.core.layers import Noise, StackedLinear, initialise
-from ufama.core.moments import moment_discrepancy
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
-from ufama.core.perceptron import Perceptron, PlainOutputs
-from ufama.core.separation import confident_log_loss
 from ufama.methods import Step, Task, checked_names
 from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores
+from ufama.methods.parts.alignment import coral
+from ufama.methods.parts.moments import moment_discrepancy
+from ufama.methods.parts.perceptron import Perceptron, PlainOutputs
+from ufama.methods.parts.separation import confident_log_loss
 
 
 @dataclass(frozen=True, kw_only=True)

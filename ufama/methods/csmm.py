@@ -16,17 +16,17 @@ import torch
 from torch import Tensor, nn
 
 from ufama.core import losses
-from ufama.core.adversarial import discriminator, domain_loss, opposed_scores, ramp
 from ufama.core.attention import StackedAttention
-from ufama.core.contrastive import cross_view_contrast, relation_contrast
 from ufama.core.layers import Noise, StackedLayerNorm, StackedLinear, initialise
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
-from ufama.core.perceptron import fusion_only
-from ufama.core.source_recordings import mean_per_recording
 from ufama.methods import Step, Task
 from ufama.methods.bases.network import NetworkConfig, weighed
 from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.methods.parts.contrastive import cross_view_contrast, relation_contrast
+from ufama.methods.parts.perceptron import fusion_only
+from ufama.methods.parts.source_recordings import mean_per_recording
 
 
 @dataclass(frozen=True, kw_only=True)

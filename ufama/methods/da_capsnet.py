@@ -14,18 +14,18 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ufama.core.adversarial import discriminator, domain_loss, opposed_scores, ramp
-from ufama.core.capsules import lengths, margin_loss, route, squash
-from ufama.core.electrode_maps import ElectrodeMap, MapConvolution, known_electrodes
 from ufama.core.layers import Noise, initialise
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
-from ufama.core.perceptron import fusion_only
-from ufama.core.source_recordings import BranchLinear
-from ufama.data.electrode_map import SIDE
 from ufama.methods import Step, Task
 from ufama.methods.bases.network import NetworkConfig, weighed
 from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.methods.parts.capsules import lengths, margin_loss, route, squash
+from ufama.methods.parts.electrode_grid import SIDE
+from ufama.methods.parts.electrode_maps import ElectrodeMap, MapConvolution, known_electrodes
+from ufama.methods.parts.perceptron import fusion_only
+from ufama.methods.parts.source_recordings import BranchLinear
 
 PLACES = 3  # of primary capsules along a side of the map
 

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ufama.core.adversarial import discriminator, domain_loss, opposed_scores, ramp
 from ufama.core.objective import Terms
 from ufama.methods import Step
 from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
+from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores, ramp
 
 
 @dataclass(frozen=True, kw_only=True)

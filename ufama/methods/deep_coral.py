@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from ufama.core.alignment import coral
 from ufama.core.objective import Terms
 from ufama.methods import Step
 from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
+from ufama.methods.parts.alignment import coral
 
 
 @dataclass(frozen=True, kw_only=True)

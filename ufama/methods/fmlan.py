@@ -17,16 +17,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ufama.core import losses
-from ufama.core.adversarial import ramp
-from ufama.core.fine_grained_alignment import certainty, symmetric_divergence, weighted_class_mmd
 from ufama.core.layers import Noise, StackedLinear, initialise
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
-from ufama.core.perceptron import Perceptron, fusion_only
-from ufama.core.source_recordings import BranchLinear, membership, own_branch
 from ufama.methods import Step, Task
 from ufama.methods.bases.network import NetworkConfig, weighed
 from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.parts.adversarial import ramp
+from ufama.methods.parts.fine_grained_alignment import certainty, symmetric_divergence, weighted_class_mmd
+from ufama.methods.parts.perceptron import Perceptron, fusion_only
+from ufama.methods.parts.source_recordings import BranchLinear, membership, own_branch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ufama.core.adversarial import ramp
-from ufama.core.alignment import joint_mmd
 from ufama.core.objective import Terms
 from ufama.methods import Step
 from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
+from ufama.methods.parts.adversarial import ramp
+from ufama.methods.parts.alignment import joint_mmd
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,17 +12,17 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from ufama.core.adversarial import discriminator, domain_loss, opposed_scores, ramp
-from ufama.core.alignment import coral
 from ufama.core.layers import Noise, StackedLinear, initialise
-from ufama.core.low_rank_fusion import LowRankFusion
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
-from ufama.core.perceptron import Perceptron
-from ufama.core.single_head import SingleHeadOutputs
 from ufama.methods import Step, Task
 from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.methods.parts.alignment import coral
+from ufama.methods.parts.low_rank_fusion import LowRankFusion
+from ufama.methods.parts.perceptron import Perceptron
+from ufama.methods.parts.single_head import SingleHeadOutputs
 
 
 @dataclass(frozen=True, kw_only=True)

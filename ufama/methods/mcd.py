@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from ufama.core import losses
-from ufama.core.adversarial import discrepancy
 from ufama.core.layers import Noise, reversed_gradient
 from ufama.core.objective import Terms
-from ufama.core.perceptron import Perceptron
 from ufama.methods import Step
 from ufama.methods.bases.plain import PlainConfig, PlainMethod
+from ufama.methods.parts.adversarial import discrepancy
+from ufama.methods.parts.perceptron import Perceptron
 
 
 @dataclass(frozen=True, kw_only=True)

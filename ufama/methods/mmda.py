@@ -23,16 +23,16 @@ from torch.nn import functional
 
 from ufama.config import Checked
 from ufama.core import losses
-from ufama.core.centroids import centroid_distance, moved_centroids
 from ufama.core.layers import Noise, StackedLinear, initialise
-from ufama.core.moments import recording_moment_discrepancy
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
-from ufama.core.perceptron import Perceptron, PlainOutputs
-from ufama.core.separation import entropy, softmin_weights
-from ufama.core.source_recordings import membership
 from ufama.methods import Step, Task
 from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.parts.centroids import centroid_distance, moved_centroids
+from ufama.methods.parts.moments import recording_moment_discrepancy
+from ufama.methods.parts.perceptron import Perceptron, PlainOutputs
+from ufama.methods.parts.separation import entropy, softmin_weights
+from ufama.methods.parts.source_recordings import membership
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,15 +18,15 @@ from torch.nn import functional
 
 from ufama.config import Checked
 from ufama.core import losses
-from ufama.core.adversarial import ramp
-from ufama.core.branches import branch_discrepancy, branch_mean_distance
 from ufama.core.layers import Noise, StackedBatchNorm, initialise
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
-from ufama.core.perceptron import Perceptron, fusion_only
-from ufama.core.source_recordings import BranchLinear, own_branch
 from ufama.methods import Step, Task, checked_names
 from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.parts.adversarial import ramp
+from ufama.methods.parts.branches import branch_discrepancy, branch_mean_distance
+from ufama.methods.parts.perceptron import Perceptron, fusion_only
+from ufama.methods.parts.source_recordings import BranchLinear, own_branch
 
 SLOPE = 0.01  # of the leaky ReLU below zero
 

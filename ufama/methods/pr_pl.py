@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ufama.config import Checked
-from ufama.core.adversarial import domain_loss, opposed_scores, ramp
 from ufama.core.layers import Noise, StackedLinear, initialise
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
-from ufama.core.pairwise import class_prototypes, closing_thresholds, orthogonality, source_pairs, target_pairs
-from ufama.core.perceptron import Perceptron, fusion_only
 from ufama.methods import Step, Task
 from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.parts.adversarial import domain_loss, opposed_scores, ramp
+from ufama.methods.parts.pairwise import class_prototypes, closing_thresholds, orthogonality, source_pairs, target_pairs
+from ufama.methods.parts.perceptron import Perceptron, fusion_only
 
 COUNT_MEMORY = 0.95  # of the clusters' counts, per step
 

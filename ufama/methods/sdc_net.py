@@ -19,15 +19,15 @@ from torch.nn import functional
 
 from ufama.config import Checked
 from ufama.core import losses
-from ufama.core.conditional_mmd import conditional_mmd, conditional_weight
 from ufama.core.layers import Noise, initialise
 from ufama.core.mmd import ESTIMATORS
 from ufama.core.network import Head, LayerNumbers
 from ufama.core.objective import Terms
-from ufama.core.pairwise import closing_thresholds, source_pairs, target_pairs
-from ufama.core.perceptron import Perceptron, fusion_only
 from ufama.methods import Step, Task, checked_names
 from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.parts.conditional_mmd import conditional_mmd, conditional_weight
+from ufama.methods.parts.pairwise import closing_thresholds, source_pairs, target_pairs
+from ufama.methods.parts.perceptron import Perceptron, fusion_only
 
 PUBLISHED_EPOCHS = 200
 

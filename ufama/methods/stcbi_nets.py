@@ -15,18 +15,18 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ufama.core.adversarial import discriminator, domain_loss, opposed_scores, ramp
 from ufama.core.attention import StackedAttention
-from ufama.core.class_relations import centre_distance, same_class_contrast
-from ufama.core.electrode_maps import known_electrodes, region_channels
-from ufama.core.fine_grained_alignment import certainty
 from ufama.core.layers import Noise, StackedLayerNorm, StackedLinear, initialise
 from ufama.core.network import LayerNumbers
 from ufama.core.objective import Terms
-from ufama.core.single_head import SingleHeadOutputs
 from ufama.methods import Step, Task
 from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.methods.parts.class_relations import centre_distance, same_class_contrast
+from ufama.methods.parts.electrode_maps import known_electrodes, region_channels
+from ufama.methods.parts.fine_grained_alignment import certainty
+from ufama.methods.parts.single_head import SingleHeadOutputs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from ufama.report.evaluation import UNITS
+from ufama.analysis.evaluation import UNITS
+from ufama.analysis.titles import CRITERION_MEANING, CRITERION_TITLES, RULE_MEANINGS
 from ufama.report.table import Column
-from ufama.report.titles import CRITERION_MEANING, CRITERION_TITLES, RULE_MEANINGS
 
 HONEST_RULES = ("last", "source_validation")
 """The rules that read no label of the target."""

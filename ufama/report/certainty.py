@@ -8,32 +8,32 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ufama.data.layout import LAYOUTS
-from ufama.report import style
-from ufama.report.captions import counted, measured_on, origin, rule_meanings, the_only
-from ufama.report.comparisons import (
+from ufama.analysis.comparisons import (
     SEED_DESIGN,
     SEED_IV_DESIGN,
     compare,
     detectable_difference,
     paired_differences,
 )
-from ufama.report.coverage import DEFAULT, INTERVALS, NAIVE
-from ufama.report.evaluation import RECORDING, UNITS, accuracy_per_recording, select
-from ufama.report.paper import ARXIV_ID, published
-from ufama.report.statistics import (
+from ufama.analysis.evaluation import RECORDING, UNITS, accuracy_per_recording, select
+from ufama.analysis.paper import ARXIV_ID, published
+from ufama.analysis.statistics import (
     crossed_interval,
     hierarchical_bootstrap,
     naive_interval,
     outcome_table,
     spread,
 )
+from ufama.analysis.titles import DATASET_TITLES, RULE_TITLES, VARIANT_TITLES
+from ufama.data.layout import LAYOUTS
+from ufama.report import style
+from ufama.report.captions import counted, measured_on, origin, rule_meanings, the_only
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.titles import DATASET_TITLES, RULE_TITLES, VARIANT_TITLES
+from ufama.studies.coverage import DEFAULT, INTERVALS, NAIVE
 
 if TYPE_CHECKING:
-    from ufama.lab.runs import Results
+    from ufama.campaigns.store import Results
 
 DESIGNS = {"seed": SEED_DESIGN, "seed_iv": SEED_IV_DESIGN}
 COUNTED = {"windows": "every window", "trials": "every trial, by the majority of its windows"}

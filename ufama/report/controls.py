@@ -8,6 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ufama.analysis.differences import against_baseline, interval_meaning, share_interval, summed_up, unit_means
+from ufama.analysis.evaluation import UNITS, accuracy, accuracy_per_recording
+from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES, SPREAD_MEANING, VARIANT_TITLES
 from ufama.data.windows import Windows
 from ufama.report import style
 from ufama.report.captions import (
@@ -23,15 +26,12 @@ from ufama.report.captions import (
     rule_meanings,
     spreads,
 )
-from ufama.report.differences import against_baseline, interval_meaning, share_interval, summed_up, unit_means
-from ufama.report.evaluation import UNITS, accuracy, accuracy_per_recording
 from ufama.report.stimuli import protocol_facts, relabelling_ceiling
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.titles import PROTOCOL_TITLES, RULE_TITLES, SPREAD_MEANING, VARIANT_TITLES
 
 if TYPE_CHECKING:
-    from ufama.lab.runs import Results
+    from ufama.campaigns.store import Results
 
 CONTROL_TITLES = {
     "": "nothing changed",

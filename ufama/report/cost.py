@@ -15,11 +15,11 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ufama.analysis.titles import DATASET_TITLES
 from ufama.report import style
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.titles import DATASET_TITLES
-from ufama.workspace import project_root
+from ufama.storage import project_root
 
 GOAL = 3.0
 """Times the reference's speed that the stack was asked to reach on a CPU."""

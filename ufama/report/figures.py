@@ -13,12 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from ufama.analysis.evaluation import square
+from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
 from ufama.config import RULES, VARIANTS
 from ufama.data.windows import Windows
 from ufama.report import style
-from ufama.report.evaluation import square
 from ufama.report.style import GROUP_TITLES, figure, headline
-from ufama.report.titles import PROTOCOL_TITLES, RULE_TITLES
 
 TERM_TITLES = {
     "classification": "classification, Eq. 14",

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from ufama.analysis.comparisons import holm
+from ufama.analysis.differences import against_baseline, interval_meaning, summed_up
+from ufama.analysis.evaluation import accuracy
+from ufama.analysis.titles import RULE_TITLES, SPREAD_MEANING
+from ufama.campaigns.grids import HADUA_FLIPS
 from ufama.config import RULES
-from ufama.lab.grids import HADUA_FLIPS
-from ufama.methods.hadua import PAPER, RELEASED
+from ufama.methods.hadua.method import PAPER, RELEASED
 from ufama.report.captions import (
     HONEST_RULES,
     counted,
@@ -18,14 +22,10 @@ from ufama.report.captions import (
     rule_meanings,
     spreads,
 )
-from ufama.report.comparisons import holm
-from ufama.report.differences import against_baseline, interval_meaning, summed_up
-from ufama.report.evaluation import accuracy
 from ufama.report.table import Column, Table
-from ufama.report.titles import RULE_TITLES, SPREAD_MEANING
 
 if TYPE_CHECKING:
-    from ufama.lab.runs import Results
+    from ufama.campaigns.store import Results
 
 STATED_PERCENT = {"seed": 94.68, "seed_iv": 92.00}
 """HADUA's cross-subject accuracy as a public summary of arXiv:2601.21488 states it. Not verified: the table that it is

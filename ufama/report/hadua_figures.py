@@ -9,18 +9,18 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ufama.analysis.evaluation import accuracy
+from ufama.analysis.titles import RULE_TITLES
 from ufama.config import RULES
-from ufama.core.confidence import gaussian_weight
+from ufama.methods.hadua.confidence import gaussian_weight
 from ufama.report import style
 from ufama.report.captions import n_runs
-from ufama.report.evaluation import accuracy
 from ufama.report.hadua import VARIANT_TITLES
-from ufama.report.hadua_batches import Watched, class_shares
 from ufama.report.style import figure, headline
-from ufama.report.titles import RULE_TITLES
+from ufama.studies.hadua_batches import Watched, class_shares
 
 if TYPE_CHECKING:
-    from ufama.lab.runs import Results
+    from ufama.campaigns.store import Results
 
 ATTENTION_TITLES = {
     "within_eeg": "within EEG",

@@ -9,6 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ufama.analysis.differences import against_baseline, interval_meaning, share_interval, summed_up, unit_means
+from ufama.analysis.evaluation import accuracy
+from ufama.analysis.titles import RULE_TITLES, SPREAD_MEANING, VARIANT_TITLES
 from ufama.report import style
 from ufama.report.captions import (
     HONEST_RULES,
@@ -22,14 +25,11 @@ from ufama.report.captions import (
     rule_meanings,
     spreads,
 )
-from ufama.report.differences import against_baseline, interval_meaning, share_interval, summed_up, unit_means
-from ufama.report.evaluation import accuracy
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.titles import RULE_TITLES, SPREAD_MEANING, VARIANT_TITLES
 
 if TYPE_CHECKING:
-    from ufama.lab.runs import Results
+    from ufama.campaigns.store import Results
 
 ACCESS_TITLES = {
     "none": "nothing; scaled by the source",

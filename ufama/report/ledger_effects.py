@@ -9,18 +9,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ufama.lab.grids import LEDGER_FLIPS, OPEN_FLIPS
+from ufama.analysis.comparisons import holm
+from ufama.analysis.differences import against_baseline, interval_meaning, summed_up
+from ufama.analysis.evaluation import accuracy
+from ufama.analysis.titles import RULE_TITLES
+from ufama.campaigns.grids import LEDGER_FLIPS, OPEN_FLIPS
 from ufama.report import style
 from ufama.report.captions import HONEST_RULES, counted, measured_on, n_runs, origin, point_columns, rule_meanings
-from ufama.report.comparisons import holm
-from ufama.report.differences import against_baseline, interval_meaning, summed_up
-from ufama.report.evaluation import accuracy
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.titles import RULE_TITLES
 
 if TYPE_CHECKING:
-    from ufama.lab.runs import Results
+    from ufama.campaigns.store import Results
 
 TOWARDS = {"released": "towards the released code", "open": "another reading", "preset": "preset"}
 _FLIPS = {
@@ -41,7 +41,7 @@ def ledger_row(changes: str) -> tuple[int, str]:
     if switches not in _FLIPS:
         raise ValueError(
             f"changes {changes!r}: no row of the ledger flips {', '.join(sorted(switches)) or 'nothing'} alone; "
-            "expected runs of ufama.lab.grids.ledger_grid."
+            "expected runs of ufama.campaigns.grids.ledger_grid."
         )
     return _FLIPS[switches]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ufama.analysis.evaluation import accuracy, select
+from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
 from ufama.config import VARIANTS, Checked
-from ufama.data.calibration import SEED_ANCHORS
-from ufama.report.evaluation import accuracy, select
 from ufama.report.table import Column, Table
-from ufama.report.titles import PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
+from ufama.studies.calibration import SEED_ANCHORS
 
 if TYPE_CHECKING:
-    from ufama.lab.runs import Results
+    from ufama.campaigns.store import Results
 
 SCALING_TITLES = {
     "source_zscore": "by the source's statistics",

@@ -10,23 +10,24 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ufama.lab.comparison_grid import REFERENCE
-from ufama.lab.tuning import Entry, Tuned
+from ufama.analysis import paper
+from ufama.analysis.comparisons import compare
+from ufama.analysis.evaluation import accuracy_per_recording, select
+from ufama.analysis.statistics import hierarchical_bootstrap, outcome_table
+from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
+from ufama.campaigns.comparison_grid import REFERENCE
+from ufama.campaigns.tuning import Entry, Tuned
 from ufama.methods import is_fitted, method, methods
 from ufama.methods._not_built import NOT_BUILT
-from ufama.report import paper, style
+from ufama.report import style
 from ufama.report.captions import counted, measured_on, origin, rule_meanings, the_only
-from ufama.report.comparisons import compare
 from ufama.report.critical_difference import Ranking, p_text, ranking
-from ufama.report.evaluation import accuracy_per_recording, select
 from ufama.report.methods import entry_title, is_control, setting_text
-from ufama.report.statistics import hierarchical_bootstrap, outcome_table
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.titles import PROTOCOL_TITLES, RULE_TITLES
 
 if TYPE_CHECKING:
-    from ufama.lab.runs import Results
+    from ufama.campaigns.store import Results
 
 RANKED_BY = "source_validation"
 """The rule that methods are ranked by: it reads no label of the target."""
@@ -66,7 +67,7 @@ def comparison_table(
     """Every method under one protocol, best first by source validation; below, the controls, which are neither ranked
     nor tested, and the published methods that were not run.
 
-    tuned   the settings that the entries were trained with, as `ufama.lab.tuning.stored_tuning` gives
+    tuned   the settings that the entries were trained with, as `ufama.campaigns.tuning.stored_tuning` gives
 
     Columns: published mean and SD where the paper prints them; measured accuracy under three rules, the 95 % interval
     of the first, its mean rank over people, and its paired difference to `REFERENCE` with Holm's p. Beside the table:

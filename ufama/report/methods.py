@@ -61,7 +61,7 @@ def not_built_table() -> Table:
 def tuning_table(draws: pd.DataFrame, title: str, scale: str) -> Table:
     """What tuning found: of every entry its default's and its choice's accuracy on held-out source people.
 
-    draws   one row per draw, as `ufama.lab.tuning.tune` and `stored_draws` give
+    draws   one row per draw, as `ufama.campaigns.tuning.tune` and `stored_draws` give
     title   of the data set
     """
     rows = []

@@ -15,16 +15,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ufama.data.layout import BANDS, CHANNELS, ELECTRODE_POSITIONS, layout
-from ufama.data.raw.calibration import BAD_SHARE
-from ufama.data.raw.head import RATE
-from ufama.data.raw.simulator import RAW_SETTINGS, VERSION, RawSettings, RawWorld
-from ufama.data.simulator import EEG_RESPONSE
 from ufama.data.windows import Windows
 from ufama.report import style
 from ufama.report.measured import anchor_rows
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.workspace import project_root
+from ufama.simulation.features import EEG_RESPONSE
+from ufama.simulation.head import RATE
+from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawSettings, RawWorld
+from ufama.storage import project_root
+from ufama.studies.raw_calibration import BAD_SHARE
 
 SECONDS = 16.0
 """Of every clip, in both stored tables."""
@@ -236,7 +236,7 @@ def provenance(**how) -> dict:
 
     versions = {"mne": mne.__version__, "numpy": np.__version__, "scikit-learn": sklearn.__version__}
     return {
-        "what": "simulated raw recordings, features made by ufama.data.eeg and ufama.data.eye, support vector machine",
+        "what": "simulated raw recordings, features made by ufama.data.signals.eeg and ufama.data.signals.eye, support vector machine",
         "command": "python -m ufama.report.raw_simulation",
         "simulated": True,
         "raw_simulator_version": VERSION,
@@ -248,9 +248,9 @@ def provenance(**how) -> dict:
 
 def measure_anchors(dataset: str) -> pd.DataFrame:
     """`svm_anchors` of one simulated raw set, at the size of the stored calibration."""
-    from ufama.data.calibration import svm_anchors
-    from ufama.data.raw.windows import raw_windows
-    from ufama.data.simulator import one_thread
+    from ufama.simulation.features import one_thread
+    from ufama.simulation.raw_windows import raw_windows
+    from ufama.studies.calibration import svm_anchors
 
     windows = raw_windows(dataset, subjects=CALIBRATION_PEOPLE[dataset], seconds=SECONDS)
     with one_thread():
@@ -273,7 +273,7 @@ def store_knobs(measured: pd.DataFrame) -> Path:
 
 
 if __name__ == "__main__":
-    from ufama.data.raw.calibration import knob_effects
+    from ufama.studies.raw_calibration import knob_effects
 
     store_anchors([measure_anchors(dataset) for dataset in CALIBRATION_PEOPLE])
     store_knobs(knob_effects(subjects=KNOB_PEOPLE, sessions=KNOB_SESSIONS, seconds=SECONDS))

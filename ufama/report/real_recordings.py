@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ufama.adaptation import ADAPTED, SOURCE_ONLY
+from ufama.analysis.evaluation import trial_outcomes, window_outcomes
+from ufama.analysis.titles import PROTOCOL_TITLES, RULE_MEANINGS, RULE_TITLES
+from ufama.campaigns.adaptation import ADAPTED, SOURCE_ONLY
 from ufama.config import RULES
-from ufama.data.baseline import balanced_accuracy
 from ufama.data.windows import DataCard, Windows
-from ufama.report.evaluation import trial_outcomes, window_outcomes
 from ufama.report.style import BLUE, GREY, ORANGE, WIDTH, figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.titles import PROTOCOL_TITLES, RULE_MEANINGS, RULE_TITLES
+from ufama.studies.baseline import balanced_accuracy
 
 if TYPE_CHECKING:
-    from ufama.lab.runs import Results
+    from ufama.campaigns.store import Results
 
 MODEL_TITLES = {SOURCE_ONLY: "source only", ADAPTED: "UF-AMA"}
 FEATURE_TITLES = {"a": "modality a", "b": "modality b", "both": "both"}
@@ -41,7 +41,7 @@ def _origin(cards: list[DataCard] | list[dict]) -> str:
 
 
 def svm(windows: Windows, rows: pd.DataFrame) -> Table:
-    """What `ufama.data.baseline.svm_rows` gave for ``windows``, ready to be shown or stored."""
+    """What `ufama.studies.baseline.svm_rows` gave for ``windows``, ready to be shown or stored."""
     import sklearn
 
     card = windows.card

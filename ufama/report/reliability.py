@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ufama.analysis.evaluation import BRANCHES, probabilities, window_outcomes
 from ufama.report import style
 from ufama.report.captions import counted, measured_on, n_runs, origin, rule_meanings
-from ufama.report.evaluation import BRANCHES, probabilities, window_outcomes
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 
 if TYPE_CHECKING:
-    from ufama.lab.runs import Results
+    from ufama.campaigns.store import Results
 
 BINS = 10
 BRANCH_TITLES = {"eeg": "EEG", "eye": "eye", "fusion": "fusion"}

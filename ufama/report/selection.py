@@ -11,8 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from ufama.analysis.differences import against_baseline, interval_meaning, summed_up
+from ufama.analysis.evaluation import UNITS
+from ufama.analysis.titles import ALL_RULE_TITLES, METHOD_TITLES, PROTOCOL_TITLES, SPREAD_MEANING, VARIANT_TITLES
 from ufama.config import VARIANTS
-from ufama.lab.selection import WATCHED, chosen_epochs
 from ufama.report import style
 from ufama.report.captions import (
     counted,
@@ -24,15 +26,13 @@ from ufama.report.captions import (
     rule_meanings,
     spreads,
 )
-from ufama.report.differences import against_baseline, interval_meaning, summed_up
-from ufama.report.evaluation import UNITS
 from ufama.report.stability import expected_best, normal_best
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.titles import ALL_RULE_TITLES, METHOD_TITLES, PROTOCOL_TITLES, SPREAD_MEANING, VARIANT_TITLES
+from ufama.training.selection import WATCHED, chosen_epochs
 
 if TYPE_CHECKING:
-    from ufama.lab.runs import Results
+    from ufama.campaigns.store import Results
 
 _HISTORY_ACCURACY = {"windows": "target_accuracy", "trials": "target_trial_accuracy"}
 _FAMILY = {"oracle": style.VERMILION, "last": style.BLUE, "source_validation": style.GREEN}

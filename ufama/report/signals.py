@@ -131,7 +131,7 @@ def smoothing(entropy: Mapping[str, np.ndarray], window_seconds: float) -> Figur
 
 
 def choices(measured: "pd.DataFrame", data_title: str, part: str) -> Table:
-    """What `ufama.data.raw.feature_choices.svm_choices` found: one row per definition and smoothing.
+    """What `ufama.studies.feature_choices.svm_choices` found: one row per definition and smoothing.
 
     part  which recordings, for the caption.
     """

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ufama.analysis.evaluation import UNITS
+from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
+from ufama.analysis.variance import variance_components
 from ufama.report import style
 from ufama.report.captions import counted, measured_on, n_runs, origin, rule_meanings, the_only
-from ufama.report.evaluation import UNITS
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-from ufama.report.titles import PROTOCOL_TITLES, RULE_TITLES
-from ufama.report.variance import variance_components
 
 
 def expected_best(values: np.ndarray, k: int) -> float:

@@ -8,16 +8,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ufama.data.calibration import MODALITIES, svm_anchors
+from ufama.analysis.differences import interval_meaning, share_interval, unit_means
+from ufama.analysis.evaluation import UNITS
 from ufama.data.controls import controlled, emotion_ceiling
 from ufama.data.folds import folds, scaled
 from ufama.data.windows import Windows
 from ufama.report import style
 from ufama.report.captions import interval_columns
-from ufama.report.differences import interval_meaning, share_interval, unit_means
-from ufama.report.evaluation import UNITS
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
+from ufama.studies.calibration import MODALITIES, svm_anchors
 
 MODALITY_TITLES = {"eeg": "EEG", "eye": "eye", "both": "both"}
 
@@ -158,7 +158,7 @@ def clip_strength(
     """
     from threadpoolctl import threadpool_limits
 
-    from ufama.data.simulator import SETTINGS, simulate
+    from ufama.simulation.features import SETTINGS, simulate
 
     rows = []
     for factor in factors:

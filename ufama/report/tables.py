@@ -6,13 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ufama.config import RULES, VARIANTS, TrainingConfig, UfamaConfig
-from ufama.data.windows import Windows
-from ufama.report import paper
-from ufama.report.captions import counts, measured_on, origin, rule_meanings, the_only
-from ufama.report.evaluation import UNITS, accuracy, accuracy_per_recording, select, summary
-from ufama.report.table import Column, Origin, Table
-from ufama.report.titles import (
+from ufama.analysis import paper
+from ufama.analysis.evaluation import UNITS, accuracy, accuracy_per_recording, select, summary
+from ufama.analysis.titles import (
     DATASET_TITLES,
     METHOD_TITLES,
     PROTOCOL_TITLES,
@@ -20,9 +16,13 @@ from ufama.report.titles import (
     SPREAD_MEANING,
     VARIANT_TITLES,
 )
+from ufama.config import RULES, VARIANTS, TrainingConfig, UfamaConfig
+from ufama.data.windows import Windows
+from ufama.report.captions import counts, measured_on, origin, rule_meanings, the_only
+from ufama.report.table import Column, Origin, Table
 
 if TYPE_CHECKING:
-    from ufama.lab.runs import Results
+    from ufama.campaigns.store import Results
 
 # --- what every measured table says about itself ---------------------------------------------------------------------
 

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from ufama.config import PAPER, Checked
 from ufama.core.layers import initialise
 from ufama.core.objective import Terms
-from ufama.core.perceptron import PlainNetwork, PlainOutputs, SingleHeadNetwork
 from ufama.data.windows import DataCard
 from ufama.methods import Step, Task, checked_names
 from ufama.methods.bases.network import NetworkConfig, classified, weighed
+from ufama.methods.parts.perceptron import PlainNetwork, PlainOutputs, SingleHeadNetwork
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,105 @@
+"""Paired differences by hand, and an interval that covers what it claims to."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from ufama.analysis.comparisons import sign_flip_p
+from ufama.analysis.differences import (
+    against_baseline,
+    interval,
+    interval_meaning,
+    summed_up,
+    unit_means,
+)
+from ufama.report.captions import counted, measured_on, rule_meanings
+
+
+def table(rows, columns=("what", "subject", "fold", "seed", "accuracy_windows", "accuracy_trials")):
+    return pd.DataFrame(rows, columns=columns)
+
+
+SIX = table(
+    [("", p, f"f{p}", 0, 0.5, 0.4) for p in range(6)]
+    + [("x", p, f"f{p}", 0, 0.5 + 0.01 * p, 0.4 - 0.1 * (p % 2)) for p in range(6)]
+)
+
+
+def test_differences_by_hand():
+    found = summed_up(against_baseline(SIX, "what", ""), ["what"]).iloc[0]
+    assert found["windows_points"] == pytest.approx(2.5)  # 0, 1, ..., 5 points
+    assert found["trials_points"] == pytest.approx(-5)
+    by_scipy = stats.t.interval(0.95, 5, loc=2.5, scale=stats.sem(np.arange(6)))
+    assert (found["windows_low_points"], found["windows_high_points"]) == pytest.approx(by_scipy)
+    assert (found["n"], found["n_units"]) == (6, 6)
+
+
+def test_the_order_of_rows_does_not_matter():
+    shuffled = SIX.sample(frac=1, random_state=1)
+    left, right = (summed_up(against_baseline(rows, "what", ""), ["what"]) for rows in (SIX, shuffled))
+    pd.testing.assert_frame_equal(left, right)
+
+
+def test_swapping_sides_turns_the_sign():
+    found = summed_up(against_baseline(SIX, "what", "x"), ["what"]).iloc[0]
+    assert found["windows_points"] == pytest.approx(-2.5)
+
+
+def test_a_row_without_partner_is_named():
+    with pytest.raises(ValueError, match=r"'fold': 'f5'.*no partner with what ''"):
+        against_baseline(SIX.drop(index=5), "what", "")
+
+
+def test_two_partners_are_refused():
+    with pytest.raises(ValueError, match="several rows of one fold and seed"):
+        against_baseline(pd.concat([SIX, SIX.iloc[:1]]), "what", "")
+
+
+def test_a_persons_folds_count_as_one_person():
+    rows = table([("x", p, f"f{p}{s}", 0, p / 10, 0.0) for p in range(5) for s in range(3)])
+    assert unit_means(rows, "accuracy_windows") == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert "over 5 people" in interval_meaning(rows)
+
+
+def test_folds_of_too_few_people_are_counted_and_said_to_be_dependent():
+    rows = table([("x", p, f"f{p}{s}", 0, p / 10, 0.0) for p in range(3) for s in range(3)])
+    assert len(unit_means(rows, "accuracy_windows")) == 9
+    assert "9 folds are of 3 people" in interval_meaning(rows)
+
+
+def test_no_interval_of_three_folds():
+    rows = table([("x", np.nan, f"session{s}", 0, s / 10, 0.0) for s in range(3)])
+    mean, low, high = interval(unit_means(rows, "accuracy_windows"))
+    assert mean == pytest.approx(0.1)
+    assert np.isnan([low, high]).all()
+    assert interval_meaning(rows) == "None is given for 3 folds."
+
+
+def test_interval_covers_the_truth_as_often_as_it_says():
+    draws = np.random.default_rng(0).normal(3, 2, size=(4000, 9))
+    ends = np.array([interval(row)[1:] for row in draws])
+    covered = ((ends[:, 0] < 3) & (ends[:, 1] > 3)).mean()
+    assert covered == pytest.approx(0.95, abs=0.0145)  # four standard errors of 4000 draws
+
+
+def test_sign_flips_by_hand():
+    assert sign_flip_p(np.array([1.0, 2, 3, 4, 5])) == pytest.approx(2 / 32)  # all signs alike, either way
+    assert sign_flip_p(np.zeros(6)) == 1
+    assert sign_flip_p(np.arange(1, 7)) == sign_flip_p(-np.arange(1, 7))
+
+
+@pytest.mark.parametrize(("people", "p"), [(4, np.nan), (5, 2 / 32)])
+def test_four_people_have_no_p(people, p):
+    made = table([("a", k, f"f{k}", 0, 0.5, 0.5) for k in range(people)])
+    pairs = made.assign(windows=0.1, trials=0.1)
+    assert summed_up(pairs, ["what"])["windows_p"][0] == pytest.approx(p, nan_ok=True)
+
+
+def test_captions_say_simulated_scale_and_counts(results):
+    runs = results.runs[results.runs["dataset"] == "seed"]
+    assert measured_on(runs) == "Measured on simulated SEED, scale quick, preset paper"
+    assert counted(runs, ["protocol"]) == ("n = 30 runs (15 folds × 2 seeds) or 6 runs (3 folds × 2 seeds); seeds 0, 1")
+    assert rule_meanings(["last", "bnm", "snd"]).count("criterion") == 1
+    with pytest.raises(ValueError, match="one data_title at a time"):
+        measured_on(results.runs)

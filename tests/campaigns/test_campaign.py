@@ -1,0 +1,205 @@
+"""A campaign trains what is missing, keeps what is finished, and survives being killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ufama import config
+from ufama.campaigns import campaign
+from ufama.campaigns.campaign import results
+from ufama.campaigns.experiments import DataRequest, Experiment, digest, stacks
+from ufama.campaigns.store import TABLES, RunStore, publish, read_published
+from ufama.config import ConfigError, TrainingConfig
+from ufama.data.folds import folds
+
+TRAINING = TrainingConfig(batch_size=8)
+COLUMNS = ["domain", "protocol", "fold"]
+
+
+@pytest.fixture
+def experiment(small_table, tmp_path, monkeypatch):
+    monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path))
+    monkeypatch.setenv("UFAMA_PUBLISHED", "none")
+    monkeypatch.setitem(config.SCALES, "smoke", config.scale("smoke").but(window_stride=2, steps_per_epoch=1))
+    return Experiment(
+        data=DataRequest(dataset=str(small_table)), scale="smoke", training=TRAINING, variants=("M6",), seeds=(0,)
+    )
+
+
+def trained_digests(monkeypatch):
+    """The digests of every stack that is trained from now on."""
+    seen, train_stack = [], campaign.train_stack
+    monkeypatch.setattr(
+        campaign,
+        "train_stack",
+        lambda stack, *rest, **more: seen.append(stack.digests) or train_stack(stack, *rest, **more),
+    )
+    return seen
+
+
+def test_stored_runs_are_not_trained_again(experiment, monkeypatch):
+    seen = trained_digests(monkeypatch)
+    first = results([experiment], workers=1)
+    assert sum(map(len, seen)) == len(first.runs) == 8
+    second = results([experiment], workers=1)
+    assert sum(map(len, seen)) == 8
+    for name in ("runs", *TABLES):
+        pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name))
+
+
+def test_a_half_stored_stack_is_trained_again_as_it_was(experiment, tmp_path, monkeypatch):
+    whole = results([experiment], workers=1, stack_size=4)
+    import shutil
+
+    lost = whole.runs.digest[2]
+    shutil.rmtree(tmp_path / "runs" / lost)
+    seen = trained_digests(monkeypatch)
+    again = results([experiment], workers=1, stack_size=4)
+    assert len(seen) == 1
+    assert lost in seen[0]
+    assert len(seen[0]) == 4
+    pd.testing.assert_frame_equal(again.predictions, whole.predictions)
+    pd.testing.assert_frame_equal(again.history, whole.history)
+
+
+def test_workers_give_the_records_of_one_process(experiment, tmp_path):
+    here = results([experiment], workers=1)
+    os.environ["UFAMA_WORKSPACE"] = str(tmp_path / "other")
+    there = results([experiment], store=RunStore(tmp_path / "other" / "runs"), workers=2)
+    pd.testing.assert_frame_equal(here.predictions, there.predictions)
+    pd.testing.assert_frame_equal(here.history, there.history)
+
+
+def test_a_record_says_what_was_run(experiment):
+    found = results([experiment], workers=1)
+    run = found.runs.iloc[0]
+    assert (run.fold, run.subject, run.session) == ("session1-subject1", 1, 1)
+    assert (run.scale, run.variant, run.threads, run.epochs) == ("smoke", "M6", 1, 2)
+    assert not run.simulated  # a table that somebody brought
+    assert run.config["encoder_norm"] == "pre"
+    assert set(found.predictions.rule) == {"oracle", "last", "source_validation"}
+    own = found.predictions[(found.predictions.digest == run.digest) & (found.predictions.rule == "last")]
+    windows = experiment.data.open().every(2)
+    target = (windows.subject == 1) & (windows.session == 1)
+    for column in ("subject", "session", "trial", "window", "label"):
+        assert own[column].tolist() == getattr(windows, column)[target].tolist()
+    for branch in ("eeg", "eye", "fusion"):
+        assert np.allclose(own[[f"{branch}_{c}" for c in range(3)]].sum(axis=1), 1, atol=2e-4)
+
+
+def test_stacks_hold_equal_steps_and_every_run_once(experiment):
+    made = stacks([experiment, experiment], 3)
+    digests = [name for stack in made for name in stack.digests]
+    assert len(digests) == len(set(digests)) == 8
+    assert max(len(stack.runs) for stack in made) <= 3
+
+
+def test_digests_differ_in_everything_that_matters(experiment):
+    from dataclasses import replace
+
+    windows = experiment.data.open()
+
+    def first(**changes):
+        return digest(replace(experiment, **changes).configs()[0], windows)
+
+    made = {
+        first(),
+        first(seeds=(1,)),
+        first(variants=("M5",)),
+        first(preset="released"),
+        first(protocol="cross_session"),
+        first(changes={"trusted_share": 0.4}),
+        first(training=TRAINING.but(batch_size=9)),
+        first(fold_names=("session1-subject2",)),
+    }
+    noise = replace(experiment, data=replace(experiment.data, control="eye_noise"))
+    made.add(digest(noise.configs()[0], noise.data.open()))
+    assert len(made) == 9
+    assert first() == first()
+
+
+def test_a_record_says_what_differs_from_its_preset(experiment):
+    from dataclasses import replace
+
+    training = TRAINING.but(target_access="others", epoch_length="source")
+    noise = replace(experiment.data, control="eeg_noise")
+    asked = replace(
+        experiment, data=noise, changes={"mmd_kernels": 1}, training=training, fold_names=("session2-subject3",)
+    )
+    run = results([asked], workers=1).runs.iloc[0]
+    assert run.changes == "mmd_kernels=1, batch_size=8, epoch_length='source', target_access='others'"
+    assert (run.control, run.target_access) == ("eeg_noise", "others")
+    assert len(run.held_out_trials) == 2
+    assert run.dataset == "small.npz"  # a file's name, without its folder
+
+
+def test_all_windows_can_be_kept_at_any_scale(experiment):
+    from dataclasses import replace
+
+    thinned, kept = (
+        results([replace(experiment, keep_windows=keep, fold_names=("session1-subject1",))], workers=1)
+        for keep in (False, True)
+    )
+    assert kept.runs.target_windows[0] == len(folds(experiment.data.open(), "cross_subject")[0].target)
+    assert thinned.runs.target_windows[0] < kept.runs.target_windows[0]
+
+
+def test_published_results_answer_before_anything_is_trained(experiment, tmp_path, monkeypatch):
+    first = results([experiment], workers=1)
+    publish(first, tmp_path / "published" / "some", embeddings_of=[], provenance={})
+    monkeypatch.delenv("UFAMA_PUBLISHED")
+    monkeypatch.setattr(campaign, "published_folder", lambda: tmp_path / "published")
+    seen = trained_digests(monkeypatch)
+    again = results([experiment], store=RunStore(tmp_path / "empty"), workers=1)
+    assert not seen
+    pd.testing.assert_frame_equal(again.predictions, first.predictions)
+
+
+def test_an_unknown_fold_is_named_with_the_known_ones(experiment):
+    from dataclasses import replace
+
+    with pytest.raises(ConfigError, match="no fold 'session9-subject1'; it has session1-subject1, "):
+        replace(experiment, fold_names=("session9-subject1",)).configs()
+
+
+def test_reproduce_killed_at_any_moment_ends_with_the_same_records(long_table, tmp_path):
+    """Real SIGKILLs; the uninterrupted run is the reference."""
+
+    def command(name):
+        line = [sys.executable, "-m", "ufama.cli.main", "reproduce", "--datasets", str(long_table), "--scale", "smoke"]
+        environment = os.environ | {"UFAMA_WORKSPACE": str(tmp_path / name)}
+        return [*line, "--until", "training", "--workers", "1"], environment
+
+    line, environment = command("whole")
+    start = time.monotonic()
+    subprocess.run(line, env=environment, check=True, capture_output=True)
+    whole_time = time.monotonic() - start
+    line, environment = command("killed")
+    counts = []
+    for share in (0.65, 0.9):
+        process = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(whole_time * share)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        counts.append(len(list((tmp_path / "killed" / "runs").glob("*/about.json"))))
+    assert counts == sorted(counts)
+    subprocess.run(line, env=environment, check=True, capture_output=True)
+    whole, killed = RunStore(tmp_path / "whole" / "runs"), RunStore(tmp_path / "killed" / "runs")
+    digests = sorted(path.parent.name for path in whole.folder.glob("*/about.json"))
+    assert digests == sorted(path.parent.name for path in killed.folder.glob("*/about.json"))
+    assert digests
+    for name in digests:
+        for table in TABLES:
+            pd.testing.assert_frame_equal(getattr(whole.load(name), table), getattr(killed.load(name), table))
+    line = [sys.executable, "-m", "ufama.cli.main", "campaign", "--datasets", str(long_table), "--scale", "smoke"]
+    line += ["--publish", str(tmp_path / "published")]
+    subprocess.run(line, env=environment | {"UFAMA_PUBLISHED": "none"}, check=True, capture_output=True)
+    published = read_published(tmp_path / "published")
+    assert sorted(published.runs.digest) == digests
+    assert set(published.embeddings.digest) <= set(digests) and len(published.embeddings)

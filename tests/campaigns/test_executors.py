@@ -1,0 +1,126 @@
+"""However the workers end, every run ends up stored, with the same bits."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ufama import config
+from ufama.campaigns import executors
+from ufama.campaigns.campaign import results
+from ufama.campaigns.executors import CampaignError, Finished, StoppedError, Work, in_this_process
+from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.store import RunStore
+from ufama.config import TrainingConfig
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch, small):
+    """Three folds, a second or two of training each, with checkpoints all the time."""
+    monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("UFAMA_PUBLISHED", "none")
+    monkeypatch.setenv("UFAMA_CHECKPOINT_SECONDS", "0.05")
+    long = config.scale("smoke").but(window_stride=1, epochs=60, evaluate_every=20)
+    monkeypatch.setitem(config.SCALES, "smoke", long)
+    path = tmp_path / "small.npz"
+    coordinates = {name: getattr(small, name) for name in ("label", "subject", "session", "trial")}
+    np.savez(path, modality_a=small.eeg, modality_b=small.eye, **coordinates)
+    names = ("session1-subject1", "session1-subject2", "session2-subject3")
+    return Experiment(
+        data=DataRequest(dataset=str(path)), scale="smoke", training=TrainingConfig(batch_size=8), fold_names=names
+    )
+
+
+def workers_of_this_process():
+    """Process ids of the children that train."""
+    found = []
+    for child in os.popen(f"pgrep -P {os.getpid()}").read().split():
+        with open(f"/proc/{child}/cmdline", "rb") as file:
+            if b"spawn_main" in file.read():
+                found.append(int(child))
+    return found
+
+
+def kill_one_in_training(store, killed):
+    """SIGKILL a worker once there is a checkpoint, that is in the middle of a training."""
+    while not list(store.unfinished.glob("*.safetensors")):
+        time.sleep(0.005)
+    while not killed:
+        for worker in workers_of_this_process():
+            os.kill(worker, signal.SIGKILL)
+            killed.append(worker)
+            break
+
+
+def assert_same(ours, theirs):
+    for table in ("history", "predictions", "embeddings"):
+        pd.testing.assert_frame_equal(getattr(ours, table), getattr(theirs, table))
+
+
+@pytest.mark.parametrize("how", [{"workers": 2}, {"workers": 2, "scheduler": "local"}], ids=["processes", "dask"])
+def test_a_worker_killed_in_the_middle_costs_nothing(asked, tmp_path, how):
+    whole = results([asked], store=RunStore(tmp_path / "whole"), workers=1, stack_size=1)
+    store, killed = RunStore(tmp_path / "killed"), []
+    hunter = threading.Thread(target=kill_one_in_training, args=(store, killed), daemon=True)
+    hunter.start()
+    found = results([asked], store=store, stack_size=1, **how)
+    hunter.join(5)
+    assert killed
+    assert_same(found, whole)
+    assert not list(store.unfinished.glob("*.safetensors"))
+
+
+def test_ctrl_c_in_processes_saves_what_was_reached(asked, tmp_path):
+    store, stop = RunStore(tmp_path / "store"), threading.Event()
+
+    def stop_in_the_middle(state):
+        if 0.1 < state.share < 0.9:
+            stop.set()
+
+    with pytest.raises(StoppedError, match=r"stopped at epoch \d+ of 60 and saved"):
+        results([asked], store=store, workers=2, stack_size=1, stop=stop, progress=stop_in_the_middle)
+    reached = list(store.unfinished.glob("*.safetensors"))
+    assert reached
+    again = results([asked], store=store, workers=1, stack_size=1)
+    assert_same(again, results([asked], store=RunStore(tmp_path / "whole"), workers=1, stack_size=1))
+
+
+def test_workers_that_always_die_are_an_error_that_says_what_to_do():
+    over = threading.Event()
+
+    def hunt():
+        while not over.is_set():
+            for worker in workers_of_this_process():
+                os.kill(worker, signal.SIGKILL)
+            time.sleep(0.1)
+
+    hunter = threading.Thread(target=hunt)
+    hunter.start()
+    try:
+        with pytest.raises(CampaignError, match=r"ended 3 times before they finished.*Lower --workers or --stack-size"):
+            list(executors.in_processes(["any"], Work(print, "cpu"), 1, threading.Event(), lambda: None))
+    finally:
+        over.set()
+        hunter.join()
+
+
+def test_no_scheduler_is_an_error_that_names_it():
+    with pytest.raises(CampaignError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        list(executors.on_dask([1], Work(print, "cpu"), "tcp://127.0.0.1:9", 1, threading.Event(), lambda: None))
+
+
+def test_what_another_campaign_trains_comes_last():
+    answers = {"a": [executors.BUSY, None], "b": [0.5]}
+    work = Work(lambda stack, device, stopping: answers[stack].pop(0), "cpu")
+    done = list(in_this_process(["a", "b"], work, threading.Event(), lambda: None))
+    assert done == [Finished("b", 0.5), Finished("a", None)]
+
+
+@pytest.mark.parametrize("device, number, own", [("cpu", 3, "cpu"), ("cuda:1", 3, "cuda:1"), ("cuda", 3, "cuda:1")])
+def test_each_worker_has_its_own_gpu(monkeypatch, device, number, own):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert executors._own_device(device, number) == own

@@ -1,0 +1,139 @@
+"""The store shows a whole record or none, and says what is wrong in one message."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ufama.campaigns.store import TABLES, Results, RunRecord, RunStore, StoreError, publish, read_published
+
+ORDER = sorted(TABLES)
+
+
+def record(digest="d1", value=0.25, **about):
+    predictions = pd.DataFrame({"rule": ["last"] * 3, "label": [0, 1, 1], "fusion_0": np.float32([value, 0.5, 1.0])})
+    return RunRecord(
+        about={
+            "digest": digest,
+            "seed": 3,
+            "class_names": ["a", "b"],
+            "config": {"width": 4},
+            "training": {"epochs": 2},
+        }
+        | {"data_card": {"name": "made"}, "versions": {"numpy": "2"}}
+        | about,
+        history=pd.DataFrame({"epoch": [0, 1], "classification": np.float32([1.5, 0.5])}),
+        predictions=predictions,
+        embeddings=pd.DataFrame({"domain": ["source"], "z0": np.float32([value])}),
+    )
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    store = RunStore(tmp_path / "runs")
+    store.save(record())
+    loaded = store.load("d1")
+    assert loaded.about == record().about
+    for name in TABLES:
+        pd.testing.assert_frame_equal(getattr(loaded, name), getattr(record(), name))
+
+
+def test_a_finished_record_is_left_as_it_is(tmp_path):
+    store = RunStore(tmp_path)
+    store.save(record(value=0.25))
+    store.save(record(value=0.75))
+    assert store.load("d1").predictions.fusion_0[0] == 0.25
+    assert [path.name for path in tmp_path.iterdir()] == ["d1"]
+
+
+def test_a_record_is_there_only_when_whole(tmp_path, monkeypatch):
+    store = RunStore(tmp_path)
+
+    def fails(self, path, **_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", fails)
+    with pytest.raises(StoreError, match=r"cannot write below .*No space left.*UFAMA_WORKSPACE"):
+        store.save(record())
+    assert not store.has("d1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_appears_by_one_rename_or_not_at_all(tmp_path, monkeypatch):
+    def fails(aside, home):
+        assert sorted(path.name for path in Path(aside).iterdir()) == ["about.json", *(f"{n}.parquet" for n in ORDER)]
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "rename", fails)
+    with pytest.raises(StoreError, match="Input/output error"):
+        RunStore(tmp_path).save(record())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_writers_leave_one_whole_record(tmp_path, monkeypatch):
+    """The second writer reaches the rename after the first has finished."""
+    store, rename = RunStore(tmp_path), os.rename
+
+    def late(aside: Path, home: Path):
+        rename(aside, home)
+        monkeypatch.setattr(os, "rename", rename)
+        other = tmp_path / ".other"
+        (home / "about.json").rename(home / "kept")
+        (home / "kept").rename(home / "about.json")
+        other.mkdir()
+        (other / "x").touch()
+        os.rename(other, home)  # fails: the folder is there and not empty
+
+    monkeypatch.setattr(os, "rename", late)
+    store.save(record())
+    assert store.load("d1").about["seed"] == 3
+
+
+def test_a_damaged_record_names_its_folder(tmp_path):
+    store = RunStore(tmp_path)
+    store.save(record())
+    (tmp_path / "d1" / "history.parquet").write_bytes(b"not parquet")
+    with pytest.raises(StoreError, match=r"d1 cannot be read .*Remove that folder"):
+        store.load("d1")
+
+
+def test_results_keep_the_asked_order():
+    results = Results.of([record("a", 0.1), record("b", 0.2), record("c", 0.3)]).at(["c", "a"])
+    assert results.runs.digest.tolist() == ["c", "a"]
+    assert results.predictions.digest.tolist() == ["c"] * 3 + ["a"] * 3
+    assert results.predictions.fusion_0.tolist()[:1] == [np.float32(0.3)]
+
+
+def test_a_selection_has_no_columns_of_other_data_sets():
+    wider = record("b")
+    wider = RunRecord(
+        about=wider.about,
+        history=wider.history,
+        predictions=wider.predictions.assign(fusion_1=np.float32(0.5)),
+        embeddings=wider.embeddings,
+    )
+    both = Results.of([record("a"), wider])
+    assert "fusion_1" in both.at(["a", "b"]).predictions
+    assert "fusion_1" not in both.at(["a"]).predictions
+
+
+def test_published_results_read_back_and_drop_unwanted_embeddings(tmp_path):
+    results = Results.of([record("a", 0.1), record("b", 0.2)])
+    publish(results, tmp_path / "quick", embeddings_of=["b"], provenance={"runs": 2})
+    read = read_published(tmp_path / "quick")
+    pd.testing.assert_frame_equal(read.predictions, results.predictions)
+    assert read.runs.config.tolist() == [{"width": 4}, {"width": 4}]
+    assert read.embeddings.digest.tolist() == ["b"]
+    assert [path.name for path in tmp_path.iterdir()] == ["quick"]
+
+
+def test_fusion_alone_can_be_published(tmp_path):
+    results = Results.of([record("a", 0.123456)])
+    predictions = results.predictions.assign(eeg_0=np.float32(0.5), eye_0=np.float32(0.5))
+    results = Results(results.runs, results.history, predictions, results.embeddings)
+    publish(results, tmp_path / "some", embeddings_of=[], provenance={}, fusion_only=True)
+    read = read_published(tmp_path / "some").predictions
+    assert not {"eeg_0", "eye_0"} & set(read)
+    assert read.fusion_0.tolist() == results.predictions.fusion_0.round(4).tolist()
+    assert read.fusion_0[0] == np.float32(0.1235) != results.predictions.fusion_0[0]

@@ -1,0 +1,68 @@
+"""The contract's check finds what it is for."""
+
+import torch
+
+from ufama.core.objective import Terms
+from ufama.methods import method
+from ufama.methods.source_only import SourceOnly
+from ufama.training.contract import contract
+from ufama.training.trainer import Trainer
+
+
+def test_a_method_of_the_package_keeps_it(small):
+    found = contract(method("source_only"), small, batch_size=16)
+    assert found.kept
+    assert str(found).count("yes") == 3
+
+
+class Lazy(SourceOnly):
+    """Weighs its loss with 0: no gradient, no movement."""
+
+    def terms(self, config, step, state):
+        terms = super().terms(config, step, state)
+        return Terms(terms.losses, {name: 0 * weight for name, weight in terms.weights.items()}, {}, state)
+
+
+class Mixing(SourceOnly):
+    """Every run is weighted by the other runs' losses."""
+
+    def terms(self, config, step, state):
+        terms = super().terms(config, step, state)
+        weights = {name: terms.losses[name].detach().mean() * weight for name, weight in terms.weights.items()}
+        return Terms(terms.losses, weights, {}, state)
+
+
+def test_parameters_that_stay_still_are_named(small):
+    found = contract(Lazy(), small, batch_size=16)
+    assert not found.kept
+    assert "head.weight" in found.still
+    assert found.stack_distance == 0
+
+
+def test_runs_that_mix_are_found(small):
+    found = contract(Mixing(), small, batch_size=16)
+    assert not found.kept
+    assert found.stack_distance > 1e-8
+    assert not found.still
+
+
+def test_labels_that_reach_the_training_are_found(small, monkeypatch):
+    """A method that knows every label, as none can by its step alone."""
+    seen = {}
+
+    class Peeking(SourceOnly):
+        def build(self, config, task, seeds):
+            network = super().build(config, task, seeds)
+            with torch.no_grad():
+                network.head.weight += float(seen["label"] @ range(len(seen["label"]))) % 7
+            return network
+
+    class Watched(Trainer):
+        def __init__(self, chosen, config, training, recordings, *rest):
+            seen["label"] = recordings.label
+            super().__init__(chosen, config, training, recordings, *rest)
+
+    monkeypatch.setattr("ufama.training.contract.Trainer", Watched)
+    found = contract(Peeking(), small, batch_size=16)
+    assert found.target_labels_reach
+    assert not found.kept

@@ -1,0 +1,1 @@
+"""Results to numbers: accuracies, intervals, comparisons of runs."""

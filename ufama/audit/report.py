@@ -1,0 +1,341 @@
+"""Every test of the audit on one table: what goes beyond chance is a finding, the rest is listed beside it."""
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ufama.audit.findings import ALL, Finding, findings
+from ufama.audit.granularity import (
+    NEAREST,
+    SEARCHED,
+    TableError,
+    granularity,
+    printed_units,
+    smallest_fit,
+    trial_errors,
+    trial_test,
+)
+from ufama.audit.rows import headline, kind_of_sd, proportional_rows
+
+ACCURACY_NAMES = ("accuracy", "accuracy_percent")
+PRINTED_NAMES = {"mean": ("mean", "mean_percent", "reported_mean"), "sd": ("sd", "sd_percent", "reported_sd")}
+RULES = {"nearest": NEAREST, "truncation": ("truncation",)}
+MOST_DECIMALS = 4
+FIRST_DRAWS = 999
+FORMATS = {"p_value": ".1g", "expected": ".2g", "constant": ".4f"}
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What `audit_table` computed: a frame per test, and the findings.
+
+    granularity   method, windows, rounding, values, perfect, tested, matches, expected, distinct, distinct_matches,
+                  p_value; the best candidate of a method first
+    search        method, session, windows (smallest n that fits all), multiples, others, expected
+    trials        method, trials, distinct, whole, expected, trials_wrong, p_value
+    means         method, session, n, mean, population_sd, sample_sd, printed_mean, printed_sd, mean_fits, kinds
+    pairs         session, row_a, row_b, constant, followed, informative, n, expected, p_value
+    """
+
+    granularity: pd.DataFrame
+    search: pd.DataFrame
+    trials: pd.DataFrame
+    means: pd.DataFrame
+    pairs: pd.DataFrame
+    findings: tuple[Finding, ...]
+    level: float
+    decimals: int
+    tolerance: float
+    searched: tuple[int, int]
+
+    def to_dict(self) -> dict:
+        """Plain Python values throughout; what is missing is None."""
+        tables = {name: _records(getattr(self, name)) for name in TABLES}
+        rest = {"level": self.level, "decimals": self.decimals, "tolerance": self.tolerance, "searched": self.searched}
+        return {"findings": [found._asdict() for found in self.findings], **tables, **rest}
+
+    def to_json(self) -> str:
+        """The report as JSON text."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, default=list) + "\n"
+
+    def __rich__(self):
+        from rich.console import Group
+        from rich.markup import escape
+        from rich.table import Table
+        from rich.text import Text
+
+        parts = []
+        for name, title in TABLES.items():
+            rows = _records(getattr(self, name))
+            if rows:
+                table = Table(title=title, title_justify="left")
+                for column in rows[0]:
+                    table.add_column(column.replace("_", " "), overflow="fold")
+                for row in rows:
+                    table.add_row(*(escape(_cell(column, value)) for column, value in row.items()))
+                parts.append(table)
+        said = [f"{place}. {found.text}" for place, found in enumerate(self.findings, start=1)]
+        low, high = self.searched
+        parts += [
+            Text("\nFindings", style="bold"),
+            Text("\n".join(said) or "Nothing beyond chance."),
+            Text(
+                f"Level {self.level:g} for each kind of test, divided by the number of its tests. 0 and 100 % are k/n "
+                f"for every n and are not tested; equal values count once in a p-value. Searched: n from {low} to "
+                f"{high}. Proportional: within {self.tolerance:g}. This is arithmetic on printed numbers; it does not "
+                "say why they are so.", style="dim",
+            ),
+        ]  # fmt: skip
+        return Group(*parts)
+
+
+TABLES = {
+    "granularity": "Accuracies that are k/n",
+    "search": "Smallest n of which all accuracies are shares",
+    "trials": "Wrong windows as sums of whole trials",
+    "means": "Means and standard deviations",
+    "pairs": "Row b as a constant times row a",
+}
+
+
+def _records(frame: pd.DataFrame) -> list[dict]:
+    def plain(value):
+        if isinstance(value, (list, tuple)):
+            return list(value)
+        if pd.isna(value):
+            return None
+        return value.item() if isinstance(value, np.generic) else value
+
+    return [{name: plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _cell(column: str, value) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:{FORMATS.get(column, '.2f')}}"
+    return str(value)
+
+
+def read_accuracies(path: Path | str) -> pd.DataFrame:
+    """A table of accuracies as text, so that the printed decimals are known. Raises TableError if it cannot be read."""
+    try:
+        return pd.read_csv(path, dtype=str, skipinitialspace=True)
+    except (OSError, ValueError) as error:
+        raise TableError(f"{path} cannot be read as a CSV table: {error}") from None
+
+
+def counts_from(text: str, *, several: bool = False) -> int | tuple[int, ...]:
+    """Window counts as typed: '842', or '851,832,822'; always a tuple if ``several``. Raises TableError otherwise."""
+    try:
+        counts = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise TableError(
+            f"{text!r} is not a window count: give whole numbers, joined by commas without spaces."
+        ) from None
+    return counts if several or len(counts) > 1 else counts[0]
+
+
+def audit_table(
+    frame: pd.DataFrame, *, windows: Sequence = (), trials: Sequence | None = None, printed: pd.DataFrame | None = None,
+    decimals: int | None = None, search: Sequence[int] = SEARCHED, level: float = 0.01, tolerance: float = 0.06,
+) -> AuditReport:  # fmt: skip
+    """Every test of the audit on one table.
+
+    frame     one accuracy in percent per row: column ``accuracy`` (or accuracy_percent) and, where the paper has them,
+              ``method``, ``session`` and ``subject``
+    windows   candidates for n; each a whole number, or one per session (in the order of sorted sessions)
+    trials    windows of each trial: one list for all sessions, or one list per session
+    printed   means and SDs that the paper prints: columns mean, sd and, where they apply, method and session (empty
+              or "all": over the method's whole row)
+    decimals  as printed; by default the most that a value has
+    level     probability of one or more findings of a kind (granularity, search, trials, proportional rows) by chance:
+              Bonferroni's bound over the tests of that kind
+
+    Raises TableError when a column is missing, a value is no percentage, or a list has not one entry per session.
+    """
+    table, decimals = _tidy(frame, decimals)
+    sessions = sorted(table["session"].unique(), key=_natural)
+    candidates = [_per_session(candidate, sessions, "windows") for candidate in windows]
+    trial_lists = None if trials is None else _trial_lists(trials, sessions)
+    fits = _granularity_rows(table, candidates, decimals)
+    found = _search_rows(table, search, decimals)
+    whole = _trial_rows(table, trial_lists, decimals)
+    means = _mean_rows(table, printed, decimals)
+    pairs = _pair_rows(table, tolerance, level)
+    said = findings(fits, found, whole, means, pairs, sessions=sessions, level=level, tolerance=tolerance)
+    searched = (int(min(search)), int(max(search)))
+    return AuditReport(fits, found, whole, means, pairs, said, level, decimals, tolerance, searched)
+
+
+# --- the table as given ----------------------------------------------------------------------------------------------
+
+
+def _tidy(frame: pd.DataFrame, decimals: int | None) -> tuple[pd.DataFrame, int]:
+    name = next((name for name in ACCURACY_NAMES if name in frame), None)
+    if name is None or not len(frame):
+        raise TableError(
+            f"the table needs a column {' or '.join(ACCURACY_NAMES)} in percent, one accuracy per row (and method, "
+            f"session, subject where they apply); it has {len(frame)} rows and {', '.join(map(str, frame.columns))}."
+        )
+    text = [str(value).strip() for value in frame[name]]
+    if decimals is None:
+        decimals = max(len(value.partition(".")[2]) for value in text)
+        if decimals > MOST_DECIMALS:
+            raise TableError(f"a value has {decimals} decimals: round as the paper prints, at most {MOST_DECIMALS}.")
+    units = printed_units(text, decimals)
+    if (units <= 10**decimals).all():
+        raise TableError("all accuracies are 1 or less: give percent, not shares.")
+    tidy = pd.DataFrame({"accuracy": units / 10**decimals})
+    for column in ("method", "session", "subject"):
+        if column in frame and frame[column].isna().any():
+            raise TableError(f"column {column} has an empty cell; every row needs one, or leave the column out.")
+        tidy[column] = [_label(value) for value in frame[column]] if column in frame else ALL
+    if "subject" in frame and tidy.duplicated(["method", "session", "subject"]).any():
+        twice = tidy[tidy.duplicated(["method", "session", "subject"])].iloc[0]
+        raise TableError(f"method {twice.method}, session {twice.session}, subject {twice.subject} is there twice.")
+    return tidy, decimals
+
+
+def _label(value) -> str:
+    """A method, session or subject as text: the number 1.0 and the text 1 name the same session."""
+    return str(int(value)) if isinstance(value, (float, np.floating)) and value == int(value) else str(value).strip()
+
+
+def _natural(text: str) -> tuple:
+    return (0, float(text), "") if text.replace(".", "", 1).isdigit() else (1, 0.0, text)
+
+
+def _per_session(value, sessions: list[str], what: str) -> dict:
+    entries = [value] * len(sessions) if np.ndim(value) == 0 else list(value)
+    if len(entries) != len(sessions):
+        raise TableError(f"{what} {value!r} has {len(entries)} entries; give one, or {len(sessions)}, one per session.")
+    return dict(zip(sessions, entries, strict=True))
+
+
+def _trial_lists(trials: Sequence, sessions: list[str]) -> dict:
+    lists = [trials] if np.ndim(trials[0]) == 0 else list(trials)
+    lists = lists * len(sessions) if len(lists) == 1 else lists
+    if len(lists) != len(sessions):
+        raise TableError(f"{len(lists)} lists of trials are given; give one, or {len(sessions)}, one per session.")
+    return dict(zip(sessions, [tuple(entries) for entries in lists], strict=True))
+
+
+def _named(entries) -> str:
+    distinct = list(dict.fromkeys(entries))
+    return str(distinct[0]) if len(distinct) == 1 else ", ".join(map(str, entries))
+
+
+# --- the tests -------------------------------------------------------------------------------------------------------
+
+
+def _granularity_rows(table: pd.DataFrame, candidates: list[dict], decimals: int) -> pd.DataFrame:
+    rows = []
+    for method, part in table.groupby("method", sort=False):
+        tried = []
+        for candidate, (rule, roundings) in itertools.product(candidates, RULES.items()):
+            counts = part["session"].map(candidate).to_numpy()
+            fit = granularity(part["accuracy"], counts, decimals=decimals, roundings=roundings)
+            tried.append({
+                "method": method, "windows": _named(candidate.values()), "rounding": rule, "values": len(part),
+                "perfect": len(part) - fit.tested, "tested": fit.tested, "matches": fit.matches,
+                "expected": fit.expected, "distinct": fit.distinct, "distinct_matches": fit.distinct_matches,
+                "p_value": fit.p_value,
+            })  # fmt: skip
+        rows += sorted(tried, key=lambda row: row["p_value"])
+    return pd.DataFrame(rows)
+
+
+def _search_rows(table: pd.DataFrame, search: Sequence[int], decimals: int) -> pd.DataFrame:
+    rows = []
+    for method, part in table.groupby("method", sort=False):
+        groups = [(ALL, part), *(part.groupby("session", sort=False) if part["session"].nunique() > 1 else ())]
+        for session, values in groups:
+            fit = smallest_fit(values["accuracy"], search, decimals=decimals)
+            rows.append((method, session, fit.windows, fit.multiples, len(fit.others), fit.expected))
+    frame = pd.DataFrame(rows, columns=["method", "session", "windows", "multiples", "others", "expected"])
+    return frame.astype({"windows": "Int64"})
+
+
+def _trial_rows(table: pd.DataFrame, trial_lists: dict | None, decimals: int) -> pd.DataFrame:
+    rows = []
+    for method, part in table.groupby("method", sort=False) if trial_lists else ():
+        by_trials: dict[tuple, list] = {}
+        for session, values in part.groupby("session", sort=False)["accuracy"]:
+            by_trials.setdefault(trial_lists[session], []).extend(values)
+        parts = [(trial_errors(values, trials, decimals=decimals), trials) for trials, values in by_trials.items()]
+        test = trial_test(parts)
+        wrong = sum(int((errors["fewest"].fillna(0) * errors["times"]).sum()) for errors, _ in parts)
+        counts = _named([len(trials) for trials in by_trials])
+        rows.append((method, counts, test.distinct, test.whole, test.expected, wrong, test.p_value))
+    columns = ["method", "trials", "distinct", "whole", "expected", "trials_wrong", "p_value"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _mean_rows(table: pd.DataFrame, printed: pd.DataFrame | None, decimals: int) -> pd.DataFrame:
+    facts = _printed_facts(printed)
+    rows = []
+    for method, part in table.groupby("method", sort=False):
+        groups = [(ALL, part), *(part.groupby("session", sort=False) if part["session"].nunique() > 1 else ())]
+        for session, values in groups:
+            row = {"method": method, "session": session, **headline(values["accuracy"])._asdict()}
+            row |= {"printed_mean": np.nan, "printed_sd": np.nan, "mean_fits": None, "kinds": None}
+            if (method, session) in facts:
+                mean, sd = facts[method, session]
+                names = {name: values[name].tolist() if session == ALL else None for name in ("subject", "session")}
+                kind = kind_of_sd(
+                    values["accuracy"], mean, sd, subjects=names["subject"], sessions=names["session"],
+                    decimals=decimals,
+                )  # fmt: skip
+                kinds = list(kind.fits) if np.isfinite(sd) else None
+                row |= {"printed_mean": mean, "printed_sd": sd, "mean_fits": kind.mean_fits, "kinds": kinds}
+            rows.append(row)
+    frame = pd.DataFrame(rows)
+    return frame.astype({"mean_fits": object, "kinds": object})
+
+
+def _printed_facts(printed: pd.DataFrame | None) -> dict:
+    if printed is None:
+        return {}
+    columns = {}
+    for what, names in PRINTED_NAMES.items():
+        columns[what] = next((name for name in names if name in printed), None)
+        if columns[what] is None:
+            raise TableError(f"the table of printed means needs a column {' or '.join(names)}.")
+    facts = {}
+    for row in printed.to_dict("records"):
+        session = row.get("session", ALL)
+        key = (str(row.get("method", ALL)), ALL if pd.isna(session) else _label(session))
+        facts[key] = (float(row[columns["mean"]]), float(row[columns["sd"]]))
+    return facts
+
+
+def _pair_rows(table: pd.DataFrame, tolerance: float, level: float) -> pd.DataFrame:
+    columns = ["session", "row_a", "row_b", "constant", "followed", "informative", "n", "expected", "p_value"]
+    methods = list(dict.fromkeys(table["method"]))
+    pairs = []
+    for session, part in table.groupby("session", sort=False) if (table["subject"] != ALL).any() else ():
+        wide = part.pivot(index="subject", columns="method", values="accuracy")
+        for names in itertools.combinations([method for method in methods if method in wide], 2):
+            both = wide[list(names)].dropna()
+            low, high = sorted(names, key=lambda name: both[name].mean())  # the cap cuts the higher row
+            if len(both) > 2 and (both[high] < 100).any() and (both > 0).all(axis=None):
+                pairs.append((session, low, high, both))
+    rows = []
+    for session, low, high, both in pairs:
+        found = proportional_rows(both[low], both[high], tolerance=tolerance, draws=FIRST_DRAWS)
+        if found.p_value <= level:  # enough draws to tell whether it stands among all pairs
+            draws = max(10 * FIRST_DRAWS, int(20 * len(pairs) / level))
+            found = proportional_rows(both[low], both[high], tolerance=tolerance, draws=draws, seed=1)
+        rows.append((session, low, high, found.constant, found.followed, found.informative, found.n, found.expected,
+                     found.p_value))  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,85 @@
+"""Source-only training and UF-AMA on a table of one's own: what to train, and where its results are kept."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.store import TABLES, Results, how_made, publish, read_published
+from ufama.config import PROTOCOLS, ConfigError, TrainingConfig
+from ufama.data.folds import folds
+from ufama.data.two_modality import ENDINGS
+
+SOURCE_ONLY, ADAPTED = "M1", "M6"
+"""The network trained on the source's labels alone, and all of UF-AMA: the same network, batches and seeds."""
+
+
+def adaptation(
+    file: str | Path,
+    *,
+    protocol: str = "cross_subject",
+    seeds: tuple[int, ...] = (0,),
+    scale: str = "quick",
+    scaling: str = "subject_session_zscore",
+    batch_size: int | None = None,
+    keep_windows: bool = True,
+) -> Experiment:
+    """Source-only and UF-AMA on every fold of a two-modality table.
+
+    protocol       see `ufama.data.folds.folds`
+    batch_size     None: the paper's 32, or the smallest target's windows where there are fewer
+    keep_windows   False: keep every few windows only, as ``scale`` says; for features smoothed over time
+
+    An epoch is as long as the source's (`epoch_length`), because the target of a small table holds few batches.
+    Raises ConfigError for an unknown protocol or a file of another ending, DataError as `open_dataset` does.
+    """
+    if not str(file).endswith(ENDINGS):
+        raise ConfigError(f"{file} is not a two-modality table: expected a file that ends in {' or '.join(ENDINGS)}.")
+    if protocol not in PROTOCOLS:
+        raise ConfigError(f"protocol {protocol!r} is not known; choose one of {', '.join(PROTOCOLS)}.")
+    data = DataRequest(dataset=str(file))
+    smallest = min(len(fold.target) for fold in folds(data.open(), protocol))
+    training = TrainingConfig(
+        batch_size=batch_size or max(2, min(TrainingConfig().batch_size, smallest)),
+        epoch_length="source",
+        scaling=scaling,
+        criteria="none",
+    )
+    return Experiment(
+        data=data,
+        protocol=protocol,
+        scale=scale,
+        seeds=seeds,
+        variants=(SOURCE_ONLY, ADAPTED),
+        training=training,
+        keep_windows=keep_windows,
+    )
+
+
+def publish_adaptation(found: Results, folder: Path) -> Results:
+    """Add the results to those published in ``folder``, where pages read them; all that are there then.
+
+    A run that is already there is left as it is. Embeddings are not kept.
+    """
+    if (folder / "runs.parquet").is_file():
+        before = read_published(folder)
+        fresh = found.at(found.runs.digest[~found.runs.digest.isin(before.runs.digest)])
+        found = Results(
+            **{
+                name: pd.concat([getattr(before, name), getattr(fresh, name)], ignore_index=True)
+                for name in ("runs", *TABLES)
+            }
+        )
+    runs = found.runs
+    provenance = {
+        "runs": len(runs),
+        "data": [
+            {"title": card["name"], "licence": card["licence"], "notes": card["notes"]}
+            for card in {card["fingerprint"]: card for card in runs.data_card}.values()
+        ],
+        "simulated": bool(runs.simulated.any()),
+        "protocol": sorted(runs.protocol.unique().tolist()),
+        **how_made(runs),
+    }
+    publish(found, folder, embeddings_of=[], provenance=provenance)
+    return found

@@ -1,0 +1,233 @@
+"""Where stacks are trained: in this process, in processes of this machine, or by the workers of a Dask cluster."""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any, NamedTuple
+
+from ufama.campaigns.checkpoints import StoppedError
+
+ATTEMPTS = 3
+"""How often a stack is begun whose worker process dies before it is finished."""
+
+POLL_SECONDS = 0.5
+
+
+class CampaignError(RuntimeError):
+    """The campaign cannot go on; the message says what happened and how to mend it. Finished runs are kept."""
+
+
+class Finished(NamedTuple):
+    """A stack that is done. ``accuracy`` is the mean of its runs at the last epoch, None if it was stored already."""
+
+    stack: Any
+    accuracy: float | None
+
+
+class Work(NamedTuple):
+    """What is done with a stack: ``train(stack, device, stopping)`` -> accuracy, or `BUSY`. Travels to workers."""
+
+    train: Callable[[Any, str, Callable[[], bool]], float | str | None]
+    device: str
+
+
+BUSY = "busy"
+"""What `Work.train` answers when another campaign is training the stack: it is asked again later."""
+
+
+def in_this_process(todo: list, work: Work, stop: threading.Event, tick: Callable[[], None]) -> Iterator[Finished]:
+    """One stack after the other, those that another campaign is training last. ``tick`` is called now and then."""
+    waiting = deque(todo)
+    while waiting:
+        stack = waiting.popleft()
+
+        def stopping() -> bool:
+            tick()
+            return stop.is_set()
+
+        accuracy = work.train(stack, work.device, stopping)
+        if accuracy == BUSY:
+            waiting.append(stack)
+            _pause(stop, tick)
+        else:
+            yield Finished(stack, accuracy)
+
+
+def in_processes(
+    todo: list, work: Work, workers: int, stop: threading.Event, tick: Callable[[], None]
+) -> Iterator[Finished]:
+    """Several processes of this machine; on several GPUs, one each. A process that dies is replaced, its stack goes on
+    from its checkpoint. Raises CampaignError when stacks keep killing theirs."""
+    waiting, deaths = list(todo), 0
+    while waiting:
+        with _pool(workers, work.device) as (pool, stopping):
+            futures = {pool.submit(_in_worker, work, stack): stack for stack in waiting}
+            try:
+                for done in _as_they_finish(futures, pool, work, stop, stopping, tick):
+                    waiting.remove(done.stack)
+                    deaths = 0
+                    yield done
+            except BrokenProcessPool:
+                deaths += 1
+                if deaths == ATTEMPTS:
+                    raise CampaignError(
+                        f"worker processes ended {ATTEMPTS} times before they finished anything, as they do when "
+                        "memory runs out. Lower --workers or --stack-size and start the same command again."
+                    ) from None
+
+
+class _pool:  # noqa: N801 - used as a context, as contextlib's are
+    """A pool of workers that know their device, end with their parent and leave Ctrl-C to it."""
+
+    def __init__(self, workers: int, device: str):
+        context = get_context("spawn")
+        self.stopping = context.Event()
+        devices = context.Queue()
+        for number in range(workers):
+            devices.put(_own_device(device, number))
+        self.pool = ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_begin_worker, initargs=(os.getpid(), devices, self.stopping)
+        )
+
+    def __enter__(self):
+        return self.pool, self.stopping
+
+    def __exit__(self, kind, *_):
+        self.pool.shutdown(wait=kind is None or kind is StoppedError, cancel_futures=True)
+
+
+def _as_they_finish(futures: dict, pool, work: Work, stop: threading.Event, stopping, tick) -> Iterator[Finished]:
+    stopped: list[StoppedError] = []
+    while futures:
+        ready, _ = wait(futures, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+        tick()
+        if stop.is_set() and not stopping.is_set():
+            stopping.set()
+            for future in [f for f in futures if f.cancel()]:
+                del futures[future]
+        for future in ready:
+            if (stack := futures.pop(future, None)) is None:
+                continue
+            try:
+                accuracy = future.result()
+            except StoppedError as error:
+                stopped.append(error)
+                continue
+            if accuracy == BUSY:
+                if not stop.is_set():
+                    time.sleep(POLL_SECONDS)
+                    futures[pool.submit(_in_worker, work, stack)] = stack
+            else:
+                yield Finished(stack, accuracy)
+    if stop.is_set():
+        raise StoppedError("; ".join(str(error) for error in stopped) or "nothing was in training")
+
+
+def on_dask(
+    todo: list, work: Work, address: str, workers: int, stop: threading.Event, tick: Callable[[], None]
+) -> Iterator[Finished]:
+    """Workers of a Dask cluster; ``address`` of its scheduler, or "local" for ``workers`` processes of this machine.
+
+    The workers write to the store themselves: its folder must be the same for all. A worker that is lost is replaced by
+    another. Where workers declare the resource GPU, a stack takes one of it. Raises CampaignError when the cluster
+    cannot be reached or a stack keeps losing its workers.
+    """
+    try:
+        from distributed import Client, KilledWorker, LocalCluster
+    except ImportError:
+        raise CampaignError(
+            "a Dask cluster needs the package distributed: pip install distributed, or leave --scheduler out."
+        ) from None
+    own = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    cluster = LocalCluster(**own) if address == "local" else None
+    try:
+        client = Client(cluster or address, timeout="20s")
+    except OSError as error:
+        raise CampaignError(
+            f"no Dask scheduler answers at {address}: {error}. Start one, or check --scheduler."
+        ) from None
+    lost: Counter = Counter()
+    try:
+        held = any("GPU" in one.get("resources", {}) for one in client.scheduler_info()["workers"].values())
+        resources = {"GPU": 1} if held else None
+
+        def submit(stack):
+            return client.submit(_on_dask_worker, work, stack, pure=False, resources=resources, retries=0)
+
+        futures = {submit(stack): stack for stack in todo}
+        while futures:
+            tick()
+            if stop.is_set():
+                client.cancel(list(futures))
+                raise StoppedError("what the cluster's workers had begun goes on from its checkpoint")
+            for future in [f for f in futures if f.done()]:
+                stack = futures.pop(future)
+                try:
+                    accuracy = future.result()
+                except KilledWorker:
+                    lost[id(stack)] += 1
+                    if lost[id(stack)] == ATTEMPTS:
+                        raise CampaignError(
+                            f"a stack lost its worker {ATTEMPTS} times, as happens when memory runs out. Give workers "
+                            "more, or lower --stack-size, and start the same command again."
+                        ) from None
+                    futures[submit(stack)] = stack
+                    continue
+                if accuracy == BUSY:
+                    futures[submit(stack)] = stack
+                else:
+                    yield Finished(stack, accuracy)
+            time.sleep(POLL_SECONDS)
+    finally:
+        client.close()
+        if cluster is not None:
+            cluster.close()
+
+
+def _pause(stop: threading.Event, tick: Callable[[], None]) -> None:
+    tick()
+    if stop.wait(POLL_SECONDS):
+        raise StoppedError("another campaign was training what is left")
+
+
+def _own_device(device: str, number: int) -> str:
+    """The device of worker ``number``: of several GPUs each its own, where none is named."""
+    if device != "cuda":
+        return device
+    import torch
+
+    return f"cuda:{number % torch.cuda.device_count()}"
+
+
+_MINE: dict[str, Any] = {}
+
+
+def _begin_worker(parent: int, devices, stopping) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _MINE.update(device=devices.get(), stopping=stopping)
+    _end_with_parent(parent)
+
+
+def _in_worker(work: Work, stack):
+    return work.train(stack, _MINE["device"], _MINE["stopping"].is_set)
+
+
+def _on_dask_worker(work: Work, stack):
+    return work.train(stack, work.device, lambda: False)
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this worker when the campaign that started it is gone, however it ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

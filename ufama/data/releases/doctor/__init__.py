@@ -1,0 +1,6 @@
+"""What is in a folder of recordings, what is missing or damaged, what it means and what to do."""
+
+from ufama.data.releases.doctor.diagnosis import examine
+from ufama.data.releases.doctor.examination import Examination, Finding
+
+__all__ = ["Examination", "Finding", "examine"]

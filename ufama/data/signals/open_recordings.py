@@ -1,0 +1,280 @@
+"""Two openly licensed sets of real recordings as two-modality Windows: EEGMAT (EEG, ECG) and CogWear (pulse, skin).
+
+Neither is about emotion and neither has eye tracking. They show that the whole path works on real people's signals.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ufama.data.layout import DataError
+from ufama.data.releases.files import npz_members
+from ufama.data.signals.ecg import ECG_STATISTICS, ecg_statistics
+from ufama.data.two_modality import two_modality_windows, write_two_modality
+from ufama.data.windows import Windows, content_fingerprint
+
+EEGMAT_CHANNELS = (
+    "Fp1", "Fp2", "F3", "F4", "F7", "F8", "T3", "T4", "C3", "C4", "T5", "T6", "P3", "P4", "O1", "O2", "Fz", "Cz", "Pz",
+)  # fmt: skip
+EEGMAT_BANDS = {
+    "delta": (1.0, 4.0),
+    "theta": (4.0, 8.0),
+    "alpha": (8.0, 14.0),
+    "beta": (14.0, 31.0),
+    "gamma": (31.0, 45.0),
+}
+"""Hz. The recordings are released low-passed at 45 Hz, so the last band ends there."""
+ECG_CHANNEL = "ECG ECG"
+EEGMAT_SECONDS = 4.0
+EEGMAT_TASK_WINDOWS = 15
+"""Windows of the minute of arithmetic."""
+EEGMAT_FACTS = {
+    "name": "EEGMAT",
+    "a_tokens": EEGMAT_CHANNELS,
+    "a_names": tuple(EEGMAT_BANDS),
+    "class_names": ("rest", "arithmetic"),
+    "window_seconds": EEGMAT_SECONDS,
+    "licence": "Open Data Commons Attribution License v1.0 (ODC-By 1.0): EEG During Mental Arithmetic Tasks v1.0.0.",
+    "citation": "Zyma et al. (2019), Data 4(1):14, doi:10.3390/data4010014; Goldberger et al. (2000), Circulation "
+    "101(23):e215-e220.",
+}
+EEGMAT_NOTES = (
+    "One recording per class and person: whatever differs between two recordings, time included, tells the class.",
+)
+
+COGWEAR_SESSIONS = ("pilot", "pre", "post")
+COGWEAR_FACTS = {
+    "name": "CogWear",
+    "class_names": ("baseline", "Stroop"),
+    "window_seconds": 30.0,
+    "licence": "Open Database License (ODbL 1.0, share-alike): CogWear v1.0.0, PhysioNet, doi:10.13026/5f6t-b637.",
+    "citation": "Grzeszczyk et al. (2023), CogWear.",
+}
+COGWEAR_NOTES = (
+    "Windows of 30 s every 10 s overlap by two thirds: neighbours are nearly equal.",
+    "Skin temperature is left out: it drifts with time and so tells the order of the conditions.",
+)
+COGWEAR_SKIN = 11
+"""Features of the skin's conductance; those after them are its temperature's."""
+
+
+def eegmat(source: str | Path, *, balanced: bool = True) -> Windows:
+    """EEGMAT from a feature file: rest or mental arithmetic, 36 people, 19 channels x 5 bands and 15 of the ECG.
+
+    source     .npz with modality_a (n, 95), channel after channel, a_names (CHANNEL_BAND), modality_b (n, 15),
+               b_names, label (0 rest, 1 arithmetic), subject (0 to 35, as in the files), session_or_trial,
+               window_start_s, balanced and ecg_ok (n,)
+    balanced   keep the last 15 windows of rest and the first 15 of arithmetic of everyone; else all windows
+
+    session is 1; trial 1 is rest and 2 arithmetic, as in the files. Raises DataError for a file of another form.
+    """
+    path = Path(source)
+    members = _members(path, "a_names", "b_names", "label", "balanced", "ecg_ok")
+    names = [f"{channel}_{band}" for channel in EEGMAT_CHANNELS for band in EEGMAT_BANDS]
+    if [str(name) for name in members["a_names"]] != names:
+        raise DataError(f"{path}: a_names are not the 19 channels' five bands. Expected {names[0]}, {names[1]}, ...")
+    unplugged = ~members["ecg_ok"].astype(bool)
+    recordings = sorted(set(zip(members["subject"][unplugged], members["session_or_trial"][unplugged], strict=True)))
+    notes = [*EEGMAT_NOTES]
+    if recordings:
+        listed = ", ".join(f"subject {person} recording {recording + 1}" for person, recording in recordings)
+        notes.append(f"The ECG lead looks unplugged in {listed}; these are kept.")
+    keep = members["balanced"].astype(bool) if balanced else np.ones(len(unplugged), bool)
+    return two_modality_windows(
+        where=str(path),
+        modality_a=members["modality_a"][keep],
+        modality_b=members["modality_b"][keep],
+        b_names=[str(name) for name in members["b_names"]],
+        label=members["label"][keep],
+        subject=members["subject"][keep],
+        session=np.ones(keep.sum(), np.int64),
+        trial=members["session_or_trial"][keep] + 1,
+        clip=members["session_or_trial"][keep] + 1,
+        window=members["window_start_s"][keep] / EEGMAT_SECONDS,
+        notes=notes,
+        **EEGMAT_FACTS,
+    )
+
+
+def eegmat_rest(source: str | Path) -> Windows:
+    """EEGMAT's first against its last 15 windows of rest: a control. Nothing but time tells these classes apart.
+
+    ``source`` as in `eegmat`; trial 1 is early and 2 late. People with fewer than 30 windows of rest are left out.
+    """
+    windows = eegmat(source, balanced=False)
+    rest = windows.select(np.lexsort([windows.window, windows.trial, windows.subject]))
+    rest = rest.select(rest.label == 0)
+    own = [np.flatnonzero(rest.subject == subject) for subject in np.unique(rest.subject)]
+    own = [rows for rows in own if len(rows) >= 2 * EEGMAT_TASK_WINDOWS]
+    ends = [rows[np.r_[:EEGMAT_TASK_WINDOWS, -EEGMAT_TASK_WINDOWS:0]] for rows in own]
+    chosen = rest.select(np.concatenate(ends))
+    part = np.tile(np.repeat([0, 1], EEGMAT_TASK_WINDOWS), len(own))
+    card = replace(
+        chosen.card,
+        name="EEGMAT-rest",
+        class_names=("early rest", "late rest"),
+        fingerprint=content_fingerprint({"eeg": chosen.eeg, "eye": chosen.eye, "label": part}),
+    )
+    return replace(chosen, label=part, trial=part + 1, clip=part + 1, card=card)
+
+
+def eegmat_from_edf(folder: str | Path, *, balanced: bool = True) -> Windows:
+    """EEGMAT from its recordings: ``SubjectNN_1.edf`` (rest) and ``SubjectNN_2.edf`` (arithmetic) of any people.
+
+    EEG: differential entropy (half log of 2 pi e variance, microvolts) of 19 channels in EEGMAT_BANDS, windows of 4 s,
+    neither resampled nor smoothed; ECG: `ufama.data.signals.ecg`. A window with too few heartbeats to say anything takes its
+    recording's medians, and a note counts them. The rest is as in `eegmat`.
+
+    Raises DataError for a folder without recordings, a person with one of the two, a channel that is not there, and
+    for an ECG without a single usable window.
+    """
+    folder = Path(folder)
+    found = {
+        (int(match[1]), int(match[2])): path
+        for path in sorted(folder.glob("Subject*_*.edf"))
+        if (match := re.fullmatch(r"Subject(\d+)_([12])\.edf", path.name))
+    }
+    people = sorted({person for person, _ in found})
+    if not people:
+        raise DataError(
+            f"{folder} holds no SubjectNN_1.edf and SubjectNN_2.edf. Name the folder of EEGMAT's EDF files."
+        )
+    columns = {name: [] for name in ("eeg", "ecg", "subject", "trial", "window")}
+    notes = [*EEGMAT_NOTES, "Computed from the EDF recordings."]
+    for person in people:
+        for recording in (1, 2):
+            if (person, recording) not in found:
+                raise DataError(f"{folder} has no Subject{person:02d}_{recording}.edf beside the other recording.")
+        parts = {recording: _recording(found[person, recording], notes) for recording in (1, 2)}
+        task = len(parts[2][0])
+        for recording, (eeg, ecg) in parts.items():
+            window = np.arange(len(eeg))
+            keep = window[-task:] if balanced and recording == 1 else window
+            columns["eeg"].append(eeg[keep])
+            columns["ecg"].append(ecg[keep])
+            columns["subject"].append(np.full(len(keep), person))
+            columns["trial"].append(np.full(len(keep), recording))
+            columns["window"].append(keep)
+    joined = {name: np.concatenate(values) for name, values in columns.items()}
+    return two_modality_windows(
+        where=str(folder),
+        modality_a=joined["eeg"],
+        modality_b=joined["ecg"],
+        b_names=ECG_STATISTICS,
+        label=joined["trial"] - 1,
+        subject=joined["subject"],
+        session=np.ones(len(joined["eeg"]), np.int64),
+        trial=joined["trial"],
+        clip=joined["trial"],
+        window=joined["window"],
+        notes=notes,
+        **EEGMAT_FACTS,
+    )
+
+
+def cogwear(source: str | Path, *, sessions: tuple[str, ...] = COGWEAR_SESSIONS) -> Windows:
+    """CogWear from a feature file: baseline or Stroop test, wristband; 23 people, 11 of them before and after.
+
+    source     .npz with modality_a (n, 18) of the blood volume pulse, modality_b (n, 15) of the skin, of which the
+               first 11 (its conductance) are kept, a_names, b_names, label (0 baseline, 1 Stroop, 2 survey: left
+               out), subject, session_or_trial (0 pilot, 1 pre, 2 post) and window_start_s
+    sessions   which of COGWEAR_SESSIONS; ("pre", "post") keeps only people who have both, for `cross_session`
+
+    session is 1 pilot, 2 pre, 3 post; trial 1 is the baseline and 2 the test. Raises DataError for another form.
+    """
+    path = Path(source)
+    members = _members(path, "a_names", "b_names", "label")
+    if members["modality_b"].shape[1] != len(members["b_names"]) or not str(members["b_names"][-1]).startswith("temp"):
+        raise DataError(f"{path}: b_names do not end in skin temperature. Expected 11 features of EDA, then of temp.")
+    for name in sessions:
+        if name not in COGWEAR_SESSIONS:
+            raise DataError(f"session {name!r} is not known: choose from {', '.join(COGWEAR_SESSIONS)}.")
+    numbers = [COGWEAR_SESSIONS.index(name) for name in sessions]
+    session, subject = members["session_or_trial"], members["subject"]
+    keep = (members["label"] < 2) & np.isin(session, numbers)
+    if tuple(sessions) == ("pre", "post"):
+        both = set.intersection(*(set(subject[keep & (session == number)].tolist()) for number in numbers))
+        keep &= np.isin(subject, list(both))
+    return two_modality_windows(
+        where=str(path),
+        modality_a=members["modality_a"][keep],
+        a_names=[str(name) for name in members["a_names"]],
+        a_tokens=["pulse"],
+        modality_b=members["modality_b"][keep, :COGWEAR_SKIN],
+        b_names=[str(name) for name in members["b_names"][:COGWEAR_SKIN]],
+        label=members["label"][keep],
+        subject=subject[keep],
+        session=session[keep] + 1,
+        trial=members["label"][keep] + 1,
+        clip=members["label"][keep] + 1,
+        window=members["window_start_s"][keep] / 10.0,
+        notes=COGWEAR_NOTES,
+        **COGWEAR_FACTS,
+    )
+
+
+def cogwear_sessions(source: str | Path) -> Windows:
+    """CogWear of the people who came before and after: for `cross_session`."""
+    return cogwear(source, sessions=("pre", "post"))
+
+
+CONVERTERS: dict[str, Callable[[str | Path], Windows]] = {
+    "eegmat": eegmat,
+    "eegmat-edf": eegmat_from_edf,
+    "eegmat-rest": eegmat_rest,
+    "cogwear": cogwear,
+    "cogwear-sessions": cogwear_sessions,
+}
+"""What `ufama data convert` knows, by name."""
+
+
+def convert(name: str, source: str | Path, out: str | Path) -> Windows:
+    """Write the named open set as a two-modality table to ``out``, .npz or .parquet; its windows.
+
+    Raises DataError for a name that is not one of CONVERTERS, and as they do.
+    """
+    if name not in CONVERTERS:
+        raise DataError(f"there is no open set {name!r}: choose one of {', '.join(CONVERTERS)}.")
+    windows = CONVERTERS[name](source)
+    write_two_modality(out, windows)
+    return windows
+
+
+def _members(path: Path, *more: str) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise DataError(f"{path} is missing: expected an .npz of features. Check the path.")
+    names = ("modality_a", "modality_b", "subject", "session_or_trial", "window_start_s", *more)
+    members = npz_members(path, names)
+    rows = len(members["label"])
+    for name in names:
+        if not name.endswith("_names") and len(np.atleast_1d(members[name])) != rows:
+            raise DataError(f"{path}: {name} has {len(np.atleast_1d(members[name]))} rows. Expected {rows}, as label.")
+    return members
+
+
+def _recording(path: Path, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """One recording's features, (windows, 19, 5) and (windows, 15); what was filled in is added to ``notes``."""
+    from ufama.data.signals.eeg import EegSettings, read_raw, session_features
+
+    raw = read_raw(path)
+    if ECG_CHANNEL not in raw.ch_names:
+        raise DataError(f"{path} has no channel {ECG_CHANNEL!r}: expected it among {', '.join(raw.ch_names)}.")
+    rate = float(raw.info["sfreq"])
+    settings = EegSettings(high=45.0, window_seconds=EEGMAT_SECONDS, smoothing="none")
+    (eeg,) = session_features(raw, [(0.0, raw.n_times / rate)], settings, channels=EEGMAT_CHANNELS)
+    try:
+        ecg = ecg_statistics(raw.get_data(picks=[ECG_CHANNEL])[0], rate, window_seconds=EEGMAT_SECONDS)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    empty = np.isnan(ecg).any(axis=1)
+    if empty.all():
+        raise DataError(
+            f"{path}: no window has three heartbeats in a row. The ECG lead was off; leave this person out."
+        )
+    if empty.any():
+        ecg = np.where(np.isnan(ecg), np.nanmedian(ecg, axis=0), ecg)
+        notes.append(f"{path.name}: {empty.sum()} windows without heartbeats have the recording's median statistics.")
+    return eeg[: len(ecg)], ecg[: len(eeg)]

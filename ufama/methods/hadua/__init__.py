@@ -1,0 +1,5 @@
+"""HADUA (arXiv:2601.21488)."""
+
+from ufama.methods.hadua.method import METHOD
+
+__all__ = ["METHOD"]

@@ -1,0 +1,1 @@
+"""What only the compared methods are built from."""

@@ -1,0 +1,1 @@
+"""What a notebook opens with, and the commands that compute the whole book."""

@@ -1,0 +1,308 @@
+"""The audit of the UF-AMA paper's own tables: every number here is computed from its printed ones."""
+
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from ufama.analysis import paper
+from ufama.audit.findings import ALL
+from ufama.audit.granularity import TableError, TrialTest, granularity, trial_errors, trial_test
+from ufama.audit.report import AuditReport, audit_table
+from ufama.audit.rows import followers, headline, proportional_rows
+from ufama.data.layout import layout
+from ufama.report.table import Column, Table
+
+COPIES = ("CFDA-CSF", "LAFDA-Net")
+"""The two other methods of Tables 4 and 5, in the order in which their rows are compared."""
+
+DISCUSSED_CONSTANTS = {"seed": (1.0275, 1.0290, None), "seed_iv": (1.0450, 1.0156, 1.0197)}
+"""LAFDA-Net's row over CFDA-CSF's in sessions 1-3, to four decimals; None where no constant stands out."""
+
+TOLERANCE = 0.06
+ROUNDING_ALONE = 0.0105
+"""What rounding leaves of an exact ratio near 1: half a unit of the printed entry and half a unit times the ratio."""
+
+SOURCE = "Published numbers, transcribed from the paper."
+
+
+def _checked(dataset: str) -> str:
+    if dataset not in paper.SUBJECTS_TABLE:
+        raise TableError(
+            f"the paper has tables of {' and '.join(map(repr, paper.SUBJECTS_TABLE))}, not of {dataset!r}."
+        )
+    return dataset
+
+
+def accuracies(dataset: str) -> pd.DataFrame:
+    """Table 4 or 5: session, method, subject, accuracy_percent. Raises TableError for another data set."""
+    return paper.published(paper.SUBJECTS_TABLE[_checked(dataset)])
+
+
+def printed_means(dataset: str) -> pd.DataFrame:
+    """What the paper prints of them: means and SDs by session (Tables 4, 5), over all (cross-subject, Tables 3, 6)."""
+    summary = paper.published("table4_table5_reported_summary")
+    by_session = summary[summary["dataset"] == _checked(dataset)]
+    methods = paper.published(paper.METHODS_TABLE[dataset])
+    over_all = methods[(methods["protocol"] == "cross_subject") & methods["method"].isin(by_session["method"])]
+    columns = ["method", "session", "mean_percent", "sd_percent"]
+    return pd.concat([by_session[columns], over_all.assign(session=ALL)[columns]], ignore_index=True)
+
+
+@lru_cache(maxsize=2)
+def paper_audit(dataset: str) -> AuditReport:
+    """The whole audit of Table 4 or 5, as ``ufama audit`` does it."""
+    return audit_table(
+        accuracies(dataset), windows=(paper.IMPLIED_WINDOWS[dataset], paper.STATED_WINDOWS[dataset]),
+        trials=layout(dataset).window_counts, printed=printed_means(dataset), tolerance=TOLERANCE,
+    )  # fmt: skip
+
+
+def _provenance() -> dict:
+    return {"source": f"{paper.TITLE}, arXiv:{paper.ARXIV_ID}", "kind": "computed from published numbers"}
+
+
+def _p(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.2f}" if value >= 0.01 else f"{value:.0e}".replace("e-0", "e-")
+
+
+# --- window counts ---------------------------------------------------------------------------------------------------
+
+
+def window_counts() -> Table:
+    """How many accuracies of Tables 4 and 5 are k/n, for the counts of 4-s and of 1-s windows."""
+    rows, exceptions = [], []
+    for dataset in paper.SUBJECTS_TABLE:
+        table, title = accuracies(dataset), layout(dataset).title
+        for method in (paper.METHOD, *COPIES):
+            for session in (ALL, *sorted(table["session"].unique())):
+                if session != ALL and method != paper.METHOD:
+                    continue
+                part = table[(table["method"] == method) & ((table["session"] == session) | (session == ALL))]
+                row = {"set": title, "method": method, "session": str(session), "values": len(part)}
+                for name, counts in (("four", paper.IMPLIED_WINDOWS), ("one", paper.STATED_WINDOWS)):
+                    n = part["session"].map(dict(enumerate(counts[dataset], start=1))).to_numpy()
+                    fit = granularity(part["accuracy_percent"], n)
+                    row |= {"below": fit.tested, f"{name}_n": ", ".join(map(str, dict.fromkeys(n.tolist())))}
+                    row |= {f"{name}_fit": fit.matches, f"{name}_chance": fit.expected, f"{name}_p": _p(fit.p_value)}
+                    if name == "four" and method == paper.METHOD and session == ALL:
+                        missed = part["accuracy_percent"].to_numpy()[~fit.values["fits"]]
+                        exceptions += [f"{title}: {value:.2f}" for value in missed]
+                rows.append(row)
+    frame = pd.DataFrame(rows)
+    columns = [
+        Column("set", "set", "key"), Column("method", "method", "key"), Column("session", "session", "key"),
+        Column("values", "values", "published"), Column("below", "below 100", "published"),
+    ]  # fmt: skip
+    for name, group in (("four", "4-s windows"), ("one", "1-s windows (section 3.2)")):
+        columns += [
+            Column(f"{name}_n", "n", "published", group), Column(f"{name}_fit", "k/n", "published", group),
+            Column(f"{name}_chance", "by chance", "published", group, decimals=1),
+            Column(f"{name}_p", "p", "published", group),
+        ]  # fmt: skip
+    caption = (
+        f"{SOURCE} Accuracies below 100.00 that are k/n to two decimals (to the nearest), and how many would be by "
+        "chance. 100.00 is k/n for every n and is not tested; p counts equal values once. The only value of "
+        f"{paper.METHOD} that is not k/n for 4-s windows: {'; '.join(exceptions)}."
+    )
+    return _table("audit_window_counts", frame, columns, caption)
+
+
+# --- whole trials ----------------------------------------------------------------------------------------------------
+
+
+def trial_parts(dataset: str) -> list[tuple[str, pd.DataFrame, tuple[int, ...]]]:
+    """Sessions with the same trials together: (sessions, trial_errors, trial windows)."""
+    table = accuracies(dataset)
+    table = table[table["method"] == paper.METHOD]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for session, trials in enumerate(layout(dataset).window_counts, start=1):
+        groups.setdefault(trials, []).append(session)
+    return [
+        (", ".join(map(str, sessions)),
+         trial_errors(table.loc[table["session"].isin(sessions), "accuracy_percent"], trials), trials)
+        for trials, sessions in groups.items()
+    ]  # fmt: skip
+
+
+def trial_sums(dataset: str) -> Table:
+    """Every distinct UF-AMA accuracy below 100 as whole trials: as few as possible."""
+    rows = []
+    for sessions, errors, trials in trial_parts(dataset):
+        for error in errors[errors["value"] < 100].itertuples():
+            known = pd.notna(error.wrong)
+            rows.append({
+                "session": sessions, "value": error.value, "times": error.times, "n": sum(trials),
+                "wrong": error.wrong if known else None, "fewest": error.fewest if pd.notna(error.fewest) else None,
+                "example": " + ".join(map(str, error.example)) or None, "subsets": error.subsets or None,
+                "chance": 100 * error.chance if known else np.nan,
+            })  # fmt: skip
+    frame = pd.DataFrame(rows)
+    columns = [
+        Column("session", "session", "key"), Column("value", "accuracy (%)", "published", decimals=2),
+        Column("times", "printed", "published"), Column("n", "n", "published"),
+        Column("wrong", "wrong windows", "published"), Column("fewest", "fewest trials", "published"),
+        Column("example", "such as", "published"), Column("subsets", "choices", "published"),
+        Column("chance", "counts near it (%)", "published", decimals=0),
+    ]  # fmt: skip
+    caption = (
+        f"{SOURCE} {layout(dataset).title}, {paper.METHOD}: the wrong windows n - k of every distinct accuracy below "
+        "100.00 as a sum of whole trials, as few as possible. Choices: so many sets of that many trials. Last column: "
+        "the share of all counts within half a mean trial that are sums of so few trials; 100 means that the "
+        "decomposition says nothing."
+    )
+    return _table(f"audit_trials_{dataset}", frame, columns, caption)
+
+
+def trials_of(dataset: str, reach: int | None = None) -> TrialTest:
+    """The whole-trial test of UF-AMA's accuracies; ``reach`` as in `trial_test`."""
+    return trial_test([(errors, trials) for _, errors, trials in trial_parts(dataset)], reach=reach)
+
+
+def trial_tests() -> Table:
+    """Both sets: how many accuracies are whole trials, how many would be by chance, with three notions of near."""
+    rows = []
+    for dataset in paper.SUBJECTS_TABLE:
+        parts, title = trial_parts(dataset), layout(dataset).title
+        trials = parts[0][2]
+        mean = round(sum(trials) / len(trials))
+        for near, reach in (("half a mean trial", None), ("a mean trial", mean), ("10 windows", 10)):
+            rows.append({"set": title, "near": near, **trials_of(dataset, reach)._asdict()})
+    frame = pd.DataFrame(rows)
+    frame["p_value"] = frame["p_value"].map(_p)
+    columns = [
+        Column("set", "set", "key"), Column("near", "near means within", "key"),
+        Column("distinct", "distinct accuracies", "published"), Column("whole", "sums of whole trials", "published"),
+        Column("expected", "by chance", "published", decimals=1), Column("p_value", "p", "published"),
+    ]  # fmt: skip
+    caption = (
+        f"{SOURCE} {paper.METHOD}: distinct accuracies per session list (k/n, below 100.00) whose wrong windows are a "
+        "sum of whole trials, and how many would be if each count of wrong windows were uniform near where it is. p: "
+        "probability of so small a total of fewest trials then."
+    )
+    return _table("audit_trial_tests", frame, columns, caption)
+
+
+# --- means, SDs, proportional rows -----------------------------------------------------------------------------------
+
+
+def spreads() -> Table:
+    """Printed means and SDs of Tables 3-6 beside both SDs of the values, and which kind the printed one is."""
+    frames = []
+    for dataset in paper.SUBJECTS_TABLE:
+        means = paper_audit(dataset).means.copy()
+        means.insert(0, "set", layout(dataset).title)
+        means["kinds"] = [" or ".join(kinds) or "none of the kinds asked" for kinds in means["kinds"]]
+        frames.append(means.drop(columns="mean_fits"))
+    frame = pd.concat(frames, ignore_index=True)
+    group = "of the printed values"
+    columns = [
+        Column("set", "set", "key"), Column("method", "method", "key"), Column("session", "session", "key"),
+        Column("n", "n", "published"), Column("mean", "mean", "published", group, 2),
+        Column("population_sd", "population SD", "published", group, 2),
+        Column("sample_sd", "sample SD", "published", group, 2),
+        Column("printed_mean", "mean", "published", "printed", 2),
+        Column("printed_sd", "SD", "published", "printed", 2),
+        Column("kinds", "the printed SD is the", "published"),
+    ]  # fmt: skip
+    caption = (
+        f"{SOURCE} Means and SDs in percent. Session all: the cross-subject entries of Tables 3 and 6, compared with "
+        "all values of Tables 4 and 5, their means per subject and their means per session. An SD fits when rounding "
+        "alone can make the difference (about 0.01)."
+    )
+    return _table("audit_spreads", frame, columns, caption)
+
+
+def proportional() -> Table:
+    """LAFDA-Net's row over CFDA-CSF's by session: how many entries follow one constant, and how many by chance."""
+    rows = []
+    for dataset in paper.SUBJECTS_TABLE:
+        wide = accuracies(dataset).pivot(index=["session", "subject"], columns="method", values="accuracy_percent")
+        for session, named in enumerate(DISCUSSED_CONSTANTS[dataset], start=1):
+            first, second = (wide.loc[session, method] for method in COPIES)
+            best = proportional_rows(first, second, tolerance=TOLERANCE)
+            strict = proportional_rows(first, second, tolerance=ROUNDING_ALONE)
+            agree = None if named is None else int(followers(first, second, named, tolerance=TOLERANCE).sum())
+            rows.append({
+                "set": layout(dataset).title, "session": session, "n": best.n, "named": named, "agree": agree,
+                "constant": best.constant, "followed": best.followed, "informative": best.informative,
+                "expected": best.expected, "p_value": _p(best.p_value), "strict": strict.constant,
+                "strict_followed": strict.followed, "strict_informative": strict.informative,
+            })  # fmt: skip
+    frame = pd.DataFrame(rows).astype({"agree": "Int64"})
+    four, best, strict = (
+        "constant to 4 decimals",
+        f"best within {TOLERANCE}",
+        f"best within {ROUNDING_ALONE} (rounding)",
+    )
+    columns = [
+        Column("set", "set", "key"), Column("session", "session", "key"), Column("n", "subjects", "published"),
+        Column("named", "constant", "published", four, 4), Column("agree", "follow", "published", four),
+        Column("constant", "constant", "published", best, 4), Column("followed", "follow", "published", best),
+        Column("informative", "below 100", "published", best),
+        Column("expected", "by chance", "published", best, 1), Column("p_value", "p", "published", best),
+        Column("strict", "constant", "published", strict, 4), Column("strict_followed", "follow", "published", strict),
+        Column("strict_informative", "below 100", "published", strict),
+    ]  # fmt: skip
+    caption = (
+        f"{SOURCE} LAFDA-Net's accuracies as a constant times CFDA-CSF's of the same subjects, cut at 100. Left: a "
+        f"constant to four decimals, within {TOLERANCE}. Then the constant that most entries below 100 follow. By "
+        "chance: the larger of two expectations, for shuffled rows and for entries moved by up to one point (9999 "
+        "draws each, so p is at least 1e-4). Session 3 of SEED: no constant stands out."
+    )
+    return _table("audit_proportional", frame, columns, caption)
+
+
+def ratios(dataset: str) -> Table:
+    """LAFDA-Net's accuracy over CFDA-CSF's, by subject and session."""
+    wide = accuracies(dataset).pivot(index="subject", columns=["method", "session"], values="accuracy_percent")
+    ratio = (wide[COPIES[1]] / wide[COPIES[0]]).rename(columns=lambda session: f"session_{session}")
+    frame = ratio.reset_index()
+    frame.columns.name = None
+    columns = [Column("subject", "subject", "key")]
+    columns += [Column(name, name.replace("_", " "), "published", decimals=4) for name in ratio]
+    caption = f"{SOURCE} {layout(dataset).title}: LAFDA-Net's accuracy divided by CFDA-CSF's, by subject and session."
+    return _table(f"audit_ratios_{dataset}", frame, columns, caption)
+
+
+# --- what follows ----------------------------------------------------------------------------------------------------
+
+
+def consequences() -> Table:
+    """What the tables' size allows to see: trials in all, what one is worth, and the ablation's gain in trials."""
+    rows = []
+    ablation = paper.published("table7_ablation").set_index(["dataset", "variant"])["mean_percent"]
+    for dataset in paper.SUBJECTS_TABLE:
+        facts = layout(dataset)
+        values = accuracies(dataset).query("method == @paper.METHOD")["accuracy_percent"]
+        weights = [100 * length / sum(lengths) for lengths in facts.window_counts for length in lengths]
+        trials = len(values) * len(facts.trials)
+        mean = headline(values).mean
+        gain = ablation[dataset, "M6"] - ablation[dataset, "M1"]
+        rows.append({
+            "set": facts.title, "folds": len(values), "per_fold": len(facts.trials), "trials": trials,
+            "worth": f"{min(weights):.1f} to {max(weights):.1f}", "mean": mean,
+            "wrong": (100 - mean) / 100 * trials, "gain": gain, "gain_trials": gain / 100 * trials,
+            "standard_error": np.sqrt(mean * (100 - mean) / trials),
+        })  # fmt: skip
+    frame = pd.DataFrame(rows)
+    columns = [
+        Column("set", "set", "key"), Column("folds", "folds", "published"),
+        Column("per_fold", "trials per fold", "published"), Column("trials", "trials in all", "published"),
+        Column("worth", "one trial in a fold (points)", "published"),
+        Column("mean", "mean (%)", "published", decimals=2),
+        Column("wrong", "wrong, in trials", "published", decimals=1),
+        Column("gain", "M6 - M1 (points)", "published", decimals=2),
+        Column("gain_trials", "M6 - M1, in trials", "published", decimals=1),
+        Column("standard_error", "standard error (points)", "published", decimals=2),
+    ]  # fmt: skip
+    caption = (
+        f"{SOURCE} What a difference is worth in trials. M6 - M1: the gain of all parts over the network alone in "
+        "Table 7. Standard error: of a share of that many independent trials; trials of one person are not "
+        "independent, so the true one is larger."
+    )
+    return _table("audit_consequences", frame, columns, caption)
+
+
+def _table(name: str, frame: pd.DataFrame, columns: list[Column], caption: str) -> Table:
+    return Table(name, frame[[column.name for column in columns]], tuple(columns), caption, _provenance())

@@ -1,0 +1,1 @@
+"""People who were never recorded: their features, voltages and files."""

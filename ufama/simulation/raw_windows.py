@@ -1,0 +1,96 @@
+"""Features of simulated raw recordings, extracted as from anybody's: `ufama.data.signals.eeg` and `ufama.data.signals.eye`."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ufama.data.layout import WINDOW_SECONDS, DataError, checked_subjects, layout
+from ufama.data.releases.recordings import Progress, simulated_card
+from ufama.data.signals.eye import eye_features
+from ufama.data.windows import Windows, constants_marked
+from ufama.simulation.features import one_thread
+from ufama.simulation.head import RATE
+from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawSettings, RawWorld
+
+if TYPE_CHECKING:
+    from ufama.data.signals.eeg import EegSettings
+
+
+def raw_fingerprint(
+    dataset: str, settings: RawSettings, subjects: Sequence[int], sessions: Sequence[int], **more
+) -> str:
+    """32 hexadecimal digits from everything that decides the recordings, not from bytes: alike on every machine."""
+    content = {"dataset": dataset, "raw settings": asdict(settings), "version": VERSION}
+    content |= {"subjects": list(subjects), "sessions": list(sessions), **more}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def checked_sessions(dataset: str, sessions: Sequence[int] | None) -> tuple[int, ...]:
+    """The chosen sessions in ascending order, all for None. Raises DataError for one that the set does not have."""
+    known = layout(dataset).sessions
+    if sessions is None:
+        return known
+    unknown = [session for session in sessions if session not in known]
+    if unknown or not sessions:
+        raise DataError(
+            f"{layout(dataset).title} has no session {', '.join(map(str, unknown)) or '(none chosen)'}: choose from "
+            f"{', '.join(map(str, known))}."
+        )
+    return tuple(sorted(set(sessions)))
+
+
+def raw_windows(
+    dataset: str,
+    settings: RawSettings = RAW_SETTINGS,
+    *,
+    subjects: Sequence[int] | None = None,
+    sessions: Sequence[int] | None = None,
+    seconds: float | None = None,
+    eeg: "EegSettings | None" = None,
+    progress: Progress | None = None,
+) -> Windows:
+    """The windows of simulated raw recordings, extracted in memory by `ufama.data.signals.eeg` and `ufama.data.signals.eye`.
+
+    seconds  only the first so many of every clip; None means whole clips
+    eeg      how the EEG's features are made; by default log2 power, as the released files hold, LDS-smoothed
+
+    Raises DataError for people, sessions or lengths that the set does not have.
+    """
+    from ufama.data.signals.eeg import EegSettings, smoothed, trial_features
+
+    facts = layout(dataset)
+    chosen, days = checked_subjects(facts, subjects), checked_sessions(dataset, sessions)
+    if seconds is not None and seconds < WINDOW_SECONDS:
+        raise DataError(f"seconds = {seconds:g} holds no window: expected at least {WINDOW_SECONDS:g}.")
+    # the simulated signal is filtered already
+    eeg = eeg or EegSettings(definition="log2_power", low=None, high=None)
+    world = RawWorld(dataset, settings)
+    rows = []
+    pairs = [(subject, session) for subject in chosen for session in days]
+    for done, (subject, session) in enumerate(pairs, start=1):
+        table = facts.table(session)
+        for trial, bounds in zip(facts.trials, facts.bounds(session), strict=True):
+            length = world.seconds(session, trial, seconds)
+            streams, events = world.eye(subject, session, trial, seconds)
+            eyes = eye_features(
+                streams, events, seconds=length, dataset=dataset, smooth=lambda values: smoothed(values, eeg)
+            ).values
+            with one_thread():
+                features = trial_features(world.eeg(subject, session, trial, seconds), RATE, eeg)
+            count = len(features)
+            rows.append(
+                {name: values[bounds][:count] for name, values in table.items()}
+                | {"subject": np.full(count, subject), "session": np.full(count, session)}
+                | {"eeg": features.astype(np.float32), "eye": eyes.astype(np.float32)}
+            )
+        if progress:
+            progress(done, len(pairs), f"simulating raw {facts.title}")
+    columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    fingerprint = raw_fingerprint(dataset, settings, chosen, days, seconds=seconds, features=asdict(eeg))
+    part = "whole clips" if seconds is None else f"the first {seconds:g} s of every clip"
+    note = f"Features of simulated raw recordings: voltages and gaze of {part}."
+    return constants_marked(Windows(**columns, card=replace(simulated_card(facts, fingerprint), notes=(note,))))

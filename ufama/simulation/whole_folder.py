@@ -1,0 +1,82 @@
+"""A folder of simulated recordings that appears whole or not at all, also when several processes write it at once."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ufama.data.layout import DataError
+from ufama.data.releases.recordings import MARKER
+
+
+def written_whole(folder: Path, identity: dict, fill: Callable[[Path], dict]) -> Path:
+    """``folder``, after ``fill(building)`` made it in a hidden folder beside it, which is renamed when whole.
+
+    fill       writes the files and returns what the marker says, ``identity`` in it
+    identity   what tells one simulated set from another: one that is there already is kept if it is this one, else
+               replaced
+
+    Raises DataError when anything but a simulated set is in the way.
+    """
+    if _holds(folder, identity):
+        return folder
+    _refuse_to_overwrite(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
+    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.building-", dir=folder.parent))
+    try:
+        description = fill(building)
+        (building / MARKER).write_text(json.dumps(description, indent=1) + "\n")
+        building.chmod(0o755)
+        _move_into_place(building, folder, identity)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return folder
+
+
+def _holds(folder: Path, identity: dict) -> bool:
+    """Whether the simulated set of this identity lies in ``folder``, perhaps with more folders."""
+    try:
+        found = json.loads((folder / MARKER).read_text())
+        also = set(found.get("also", ())) >= set(identity.get("also", ()))
+        return also and found.items() >= {name: value for name, value in identity.items() if name != "also"}.items()
+    except (OSError, ValueError, AttributeError, TypeError):
+        return False
+
+
+def _refuse_to_overwrite(folder: Path) -> None:
+    if folder.exists() and not (folder / MARKER).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(
+            f"{folder} is in the way: expected an empty place or an earlier simulated set with its {MARKER}. "
+            "Nothing was overwritten; choose another folder."
+        )
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed writer left beside ``folder`` more than an hour ago."""
+    for left in folder.parent.glob(f".{folder.name}.*-*"):
+        if left.is_dir() and time.time() - left.stat().st_mtime > 3600:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _move_into_place(building: Path, folder: Path, identity: dict) -> None:
+    """Rename; if another process was faster with the same set, keep its set; an outdated set is moved out first."""
+    for _ in range(10):
+        try:
+            os.rename(building, folder)
+            return
+        except OSError:
+            if _holds(folder, identity):
+                return
+            _refuse_to_overwrite(folder)
+        outdated = Path(tempfile.mkdtemp(prefix=f".{folder.name}.outdated-", dir=folder.parent))
+        try:
+            with contextlib.suppress(FileNotFoundError):  # another process moved it out
+                os.rename(folder, outdated / "set")
+        finally:
+            shutil.rmtree(outdated, ignore_errors=True)
+    raise DataError(f"{folder} could not be replaced: another process keeps writing there. Stop it and try again.")

@@ -1,0 +1,1 @@
+"""Measurements that one page needs and that take minutes."""

@@ -1,0 +1,127 @@
+"""What the choices of section 2.1 do to a plain classifier: definition, smoothing and normalisation, on simulated
+voltages.
+
+The voltages are those of `ufama.simulation.voltages`, the classifier is that of `ufama.studies.raw_calibration`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ufama.data.releases.recordings import simulated_card
+from ufama.data.signals.eeg import EegSettings, smoothed, trial_features
+from ufama.data.windows import Windows
+from ufama.simulation.features import one_thread
+from ufama.simulation.head import RATE
+from ufama.simulation.raw_windows import raw_fingerprint
+from ufama.simulation.voltages import RAW_SETTINGS, RawWorld
+from ufama.studies.raw_calibration import fold_accuracies
+
+_FILTERED = EegSettings(low=None, high=None, smoothing="none")  # simulated voltages are band-passed already
+
+DEFINITIONS = {
+    "half_log_variance": _FILTERED,
+    "log2_power": _FILTERED.but(definition="log2_power"),
+    "log2_power, first 256 samples": _FILTERED.but(definition="log2_power", log2_bins="first_256_samples"),
+    "half_log_variance, short taper": _FILTERED.but(tapered_share=0.2),
+}
+"""Ways to make a window's entropy, see `ufama.data.signals.eeg.differential_entropy`."""
+
+SMOOTHINGS = ("none", "moving_average", "lds")
+SCALINGS = ("none", "source_zscore", "subject_session_minmax", "subject_session_zscore")
+
+_MAINS = (50.0, 4.0)  # Hz, uV
+_SWAY = (0.1, 60.0)  # Hz, uV
+_AMPLIFIER_UV = 2.0
+
+
+def as_recorded(signal: np.ndarray, seed: int = 0) -> np.ndarray:
+    """A simulated signal, (channels, samples) at 200 Hz, as an amplifier would record it at 1000 Hz.
+
+    Added are what the pipeline has to remove: an offset that sways slowly, 50 Hz from the mains, white noise. Their
+    sizes are made up.
+    """
+    import mne
+
+    with one_thread():
+        fast = mne.filter.resample(signal, 5, 1, method="polyphase", verbose=False)
+    draw = np.random.default_rng(seed)
+    time = np.arange(fast.shape[1]) / (5 * RATE)
+    phase = draw.uniform(0, 2 * np.pi, (len(signal), 1))
+    for frequency, size in (_SWAY, _MAINS):
+        fast = fast + size * np.sin(2 * np.pi * frequency * time + phase)
+    return fast + _AMPLIFIER_UV * draw.standard_normal(fast.shape)
+
+
+def unsmoothed_windows(dataset: str, subjects: Sequence[int], seconds: float) -> dict[str, Windows]:
+    """Session 1 of some simulated people, the first ``seconds`` of every clip, under each of `DEFINITIONS`.
+
+    Without eye movement: ``eye`` has no columns.
+    """
+    world, session = RawWorld(dataset), 1
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in DEFINITIONS}
+    places = []
+    for subject in subjects:
+        for trial in world.facts.trials:
+            voltage = world.eeg(subject, session, trial, seconds)
+            with one_thread():
+                made = {name: trial_features(voltage, RATE, settings) for name, settings in DEFINITIONS.items()}
+            for name, values in made.items():
+                rows[name].append(values.astype(np.float32))
+            count = len(values)
+            label, clip = world.facts.labels[session - 1][trial - 1], world.facts.clip(session, trial)
+            places.append(np.array([[label, subject, session, trial, clip]] * count))
+            places[-1] = np.column_stack([places[-1], np.arange(count)])
+    names = ("label", "subject", "session", "trial", "clip", "window")
+    columns = dict(zip(names, np.concatenate(places).T, strict=True))
+    windows = {}
+    for name, values in rows.items():
+        print_of = raw_fingerprint(dataset, RAW_SETTINGS, subjects, (session,), seconds=seconds, choice=name)
+        eeg = np.concatenate(values)
+        note = f"The first {seconds:g} s of every clip; no eye movement."
+        card = replace(simulated_card(world.facts, print_of), eye_features=(), notes=(note,))
+        windows[name] = Windows(eeg=eeg, eye=np.empty((len(eeg), 0), np.float32), card=card, **columns)
+    return windows
+
+
+def smoothed_windows(windows: Windows, smoothing: str) -> Windows:
+    """The same windows with every trial's entropy smoothed as named."""
+    settings, eeg = EegSettings(smoothing=smoothing), np.empty_like(windows.eeg)
+    of = windows.trial_ids()
+    for trial in range(of.max() + 1):
+        rows = np.flatnonzero(of == trial)
+        rows = rows[np.argsort(windows.window[rows])]
+        eeg[rows] = smoothed(windows.eeg[rows], settings)
+    return replace(windows, eeg=eeg)
+
+
+def svm_choices(windows: dict[str, Windows], *, stride: int = 1):
+    """Accuracies of the classifier on a person left out, for each definition (with LDS) and each smoothing, by scaling.
+
+    windows  of each definition, not smoothed; the smoothings are tried on the first. Smoothing sees all windows of a
+             trial, the classifier every ``stride``-th
+
+    Returns a pandas DataFrame: definition, smoothing, scaling, accuracy_mean, accuracy_sd_over_folds, folds, windows.
+    """
+    import pandas as pd
+
+    first = next(iter(windows))
+    asked = [(name, "lds") for name in windows] + [(first, kind) for kind in SMOOTHINGS if kind != "lds"]
+    rows = []
+    for definition, smoothing in asked:
+        ready = smoothed_windows(windows[definition], smoothing).every(stride)
+        for scaling in SCALINGS:
+            accuracies = np.array(list(fold_accuracies(ready, "cross_subject", "eeg", scaling).values()))
+            rows.append(
+                {
+                    "definition": definition,
+                    "smoothing": smoothing,
+                    "scaling": scaling,
+                    "accuracy_mean": accuracies.mean(),
+                    "accuracy_sd_over_folds": accuracies.std(),
+                    "folds": len(accuracies),
+                    "windows": len(ready),
+                }
+            )
+    return pd.DataFrame(rows)

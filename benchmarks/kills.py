@@ -54,7 +54,7 @@ def write_table(path: Path) -> None:
 
 def campaign(table: Path, workers: int) -> None:
     """The small campaign, in this process: what is killed. Its store is below UFAMA_WORKSPACE."""
-    config.SCALES["smoke"] = config.scale("smoke").but(
+    config.SCALES["smoke"] = config.scale("smoke").replace(
         epochs=EPOCHS, steps_per_epoch=3, window_stride=1, evaluate_every=10
     )
     asked = Experiment(data=DataRequest(dataset=str(table)), scale="smoke", training=TrainingConfig(batch_size=8))

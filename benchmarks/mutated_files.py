@@ -33,7 +33,7 @@ def main() -> int:
         parser.error(f"format {unknown[0]!r} is not known: choose all or one of {', '.join(mutations.FORMATS)}")
     failed = []
     with tempfile.TemporaryDirectory() as folder:
-        roots = mutations.prepared(Path(folder))
+        roots = mutations.load_scaled(Path(folder))
         for name in names:
             start = time.perf_counter()
             counts, failures = mutations.outcomes(name, roots[name], chosen.count, chosen.seed)

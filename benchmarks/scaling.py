@@ -38,7 +38,7 @@ def measure(preset: str, repeats: int, steps: int) -> dict:
             config = UFAMA.preset(preset, dataset="seed", variant="M6")
             trainer = Trainer(UFAMA, config, training, windows, [own], [0])
             trainer.train_epoch(0)
-            made[dimension, size] = trainer, own.steps(training.but(steps_per_epoch=None))
+            made[dimension, size] = trainer, own.steps(training.replace(steps_per_epoch=None))
     times: dict[tuple, list[float]] = {key: [] for key in made}
     for _ in range(repeats):
         for key, (trainer, _) in made.items():

@@ -63,7 +63,7 @@ def stack(
 
 def plain(windows: Windows, shape: str, preset: str, training: TrainingConfig, device: str) -> Callable[[], None]:
     """A function that trains the reference for one epoch."""
-    one = stack(windows, shape, preset, training.but(precision="float32"), 1, "cpu", False)
+    one = stack(windows, shape, preset, training.replace(precision="float32"), 1, "cpu", False)
     card, batches = windows.card, one.batches
     reference = Reference(
         one.config,
@@ -130,7 +130,7 @@ class CountedProducts(TorchDispatchMode):
 
 def flop_per_step(windows: Windows, shape: str, preset: str, training: TrainingConfig) -> int:
     """Floating-point operations in the products of one step of one run, forwards and backwards."""
-    one = stack(windows, shape, preset, training.but(precision="float32", steps_per_epoch=1), 1, "cpu", False)
+    one = stack(windows, shape, preset, training.replace(precision="float32", steps_per_epoch=1), 1, "cpu", False)
     with CountedProducts() as counted:
         one.train_epoch(20)
     return counted.flop

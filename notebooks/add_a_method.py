@@ -90,7 +90,7 @@ f"{mine.title}: {mine.inputs}; a file of {len(SOURCE.strip().splitlines())} line
 # %%
 from ufama.training.contract import contract
 
-print(contract(mine, page.windows.every(6)))
+print(contract(mine, page.windows.subsample(6)))
 
 # %% [markdown]
 # The methods of the package pass these and more in `tests/`.

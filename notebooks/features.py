@@ -71,7 +71,7 @@ signals.bands_of_a_window(
 # %%
 import numpy as np
 
-log2 = differential_entropy(clean, settings.sampling_rate, settings.but(definition="log2_power"))
+log2 = differential_entropy(clean, settings.sampling_rate, settings.replace(definition="log2_power"))
 constant = entropy - np.log(2) / 2 * log2
 {
     "half_log_variance, range": [round(float(value), 1) for value in (entropy.min(), entropy.max())],
@@ -94,7 +94,7 @@ constant = entropy - np.log(2) / 2 * log2
 
 # %% mystnb={"figure": {"name": "fig-smoothing", "caption": "Alpha entropy of OZ over the simulated clip: each window, the moving average of five windows, and the LDS with the field's variances."}, "image": {"alt": "Entropy against time over a trial. Grey dots, not smoothed, scatter by up to half a nat; an orange line, the moving average, follows them in part; a blue line, the LDS, is nearly level."}}
 signals.smoothing(
-    {name: smoothed(entropy, settings.but(smoothing=name))[:, 2, 2] for name in ("none", "moving_average", "lds")},
+    {name: smoothed(entropy, settings.replace(smoothing=name))[:, 2, 2] for name in ("none", "moving_average", "lds")},
     settings.window_seconds,
 )
 

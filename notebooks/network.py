@@ -70,12 +70,12 @@ drawings.fusion_block()
 import pandas as pd
 import torch
 
-from ufama.methods import Task, method
+from ufama.methods import ProblemSpec, method
 
 ufama = method("ufama")
 config = ufama.preset(page.preset, dataset=page.data.dataset, variant="M6")
 windows = page.windows
-task = Task(windows.card, source_domains=1, target_windows=32)
+task = ProblemSpec(windows.card, source_domains=1, target_windows=32)
 network = ufama.build(config, task, seeds=[0, 1])
 
 eeg = torch.as_tensor(windows.eeg[:32]).expand(2, -1, -1, -1)  # (R, N, tokens, features)

@@ -130,7 +130,7 @@ from ufama.campaigns.adaptation import adaptation
 from ufama.campaigns import campaign
 
 block = adaptation(file, protocol="cross_subject_pooled", scale=page.scale, seeds=page.seeds)
-block = replace(block, training=block.training.but(precision="float64"))
+block = replace(block, training=block.training.replace(precision="float64"))
 results = campaign.results([block], device=page.device, workers=1)
 real_recordings.adapted(results)
 

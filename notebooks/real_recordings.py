@@ -20,7 +20,7 @@ from ufama.analysis.evaluation import select
 
 chosen = notebook.checked_parameters(globals(), ("seeds",))["seeds"]
 stored = read_published(published_folder() / "real")
-stored = stored.at(stored.runs.digest[stored.runs.seed.isin(chosen)])
+stored = stored.select(stored.runs.digest[stored.runs.seed.isin(chosen)])
 baselines = published_folder() / "real_baselines"
 
 # %% [markdown]

@@ -27,7 +27,7 @@ class MadeUpResults:
     history: pd.DataFrame
     predictions: pd.DataFrame
 
-    def at(self, digests):
+    def select(self, digests):
         return MadeUpResults(
             *(table[table["digest"].isin(digests)] for table in (self.runs, self.history, self.predictions))
         )

@@ -17,7 +17,7 @@ def run(**changes):
         variant="M6",
         method_config=PAPER,
         training=TrainingConfig(),
-    ).but(**changes)
+    ).replace(**changes)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def run(**changes):
 )
 def test_a_wrong_value_is_refused_with_the_right_ones(changes, message):
     with pytest.raises(ConfigError, match=message):
-        PAPER.but(**changes)
+        PAPER.replace(**changes)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_digest_names_configuration_data_and_method():
     names = {
         run().digest("data", 1),
         run(seed=1).digest("data", 1),
-        run(method_config=PAPER.but(distillation=False)).digest("data", 1),
+        run(method_config=PAPER.replace(distillation=False)).digest("data", 1),
         run().digest("other data", 1),
         run().digest("data", 2),
     }

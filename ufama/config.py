@@ -43,7 +43,7 @@ def _describe(kind: Any) -> str:
     )
 
 
-class Checked:
+class ValidatedConfig:
     """Base of the frozen configurations: checks every field's type at the door."""
 
     def __post_init__(self):
@@ -59,7 +59,7 @@ class Checked:
     def ranges(self) -> list[tuple[str, float, float]]:
         return []
 
-    def but(self, **changes):
+    def replace(self, **changes):
         """A copy with some fields changed; an unknown field is an error that names the known ones."""
         known = [field.name for field in fields(self)]
         for name in changes:
@@ -69,7 +69,7 @@ class Checked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class UfamaConfig(Checked):
+class UfamaConfig(ValidatedConfig):
     """UF-AMA's decisions. The comment of a field is its row in the ledger."""
 
     # network
@@ -145,7 +145,7 @@ class UfamaConfig(Checked):
 PAPER = UfamaConfig()
 """The paper's side of every row, and the released code's value where the paper is silent."""
 
-RELEASED = PAPER.but(
+RELEASED = PAPER.replace(
     encoder_norm="post",
     encoder_dropout=0.1,
     attention_bias=True,
@@ -174,7 +174,7 @@ def preset(name: str, *, dataset: str = "seed") -> UfamaConfig:
         raise ConfigError(f"preset {name!r} is not known; choose one of {', '.join(PRESETS)}.")
     if name == "paper":
         return PAPER
-    return RELEASED.but(encoder_blocks=1 if dataset == "seed" else 3)
+    return RELEASED.replace(encoder_blocks=1 if dataset == "seed" else 3)
 
 
 def variant(config: UfamaConfig, name: str) -> UfamaConfig:
@@ -182,7 +182,7 @@ def variant(config: UfamaConfig, name: str) -> UfamaConfig:
     if name not in VARIANTS:
         raise ConfigError(f"variant {name!r} is not known; choose one of {', '.join(VARIANTS)}.")
     step = VARIANTS.index(name) + 1
-    return config.but(
+    return config.replace(
         compactness=step >= 2,
         mmd=step >= 3,
         consistency="none" if step < 4 else "unscreened" if step == 4 else "screened",
@@ -191,7 +191,7 @@ def variant(config: UfamaConfig, name: str) -> UfamaConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig(Checked):
+class TrainingConfig(ValidatedConfig):
     """How a run is trained; the same for every method.
 
     ``reported_rule`` and the experiment's protocol and seeds are rows 21, 22 and 27: they choose what is read from a
@@ -236,7 +236,7 @@ class TrainingConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale(Checked):
+class Scale(ValidatedConfig):
     """A size of the whole experiment: how long, on how many windows, how wide. `paper` is the paper's own.
 
     `quick` makes up for its few steps with a larger learning rate: of 5e-4, 1e-3, 2e-3 and 4e-3 the one with the best
@@ -254,11 +254,11 @@ class Scale(Checked):
     ffn_width: int
     fusion_width: int
 
-    def apply(self, method: Checked, training: TrainingConfig) -> tuple[Checked, TrainingConfig]:
+    def apply(self, method: ValidatedConfig, training: TrainingConfig) -> tuple[ValidatedConfig, TrainingConfig]:
         """The two configurations at this size; a method without these widths keeps its own."""
         known = {field.name for field in fields(method)}
         widths = {name: getattr(self, name) for name in ("width", "ffn_width", "fusion_width") if name in known}
-        return method.but(**widths), training.but(
+        return method.replace(**widths), training.replace(
             epochs=self.epochs,
             window_stride=self.window_stride,
             steps_per_epoch=self.steps_per_epoch,
@@ -312,7 +312,7 @@ def scale(name: str) -> Scale:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunConfig(Checked):
+class RunConfig(ValidatedConfig):
     """One training, completely: what is trained on what, how, with which seed.
 
     ``digest(fingerprint)`` names its record on disk: equal digests mean equal records.
@@ -326,7 +326,7 @@ class RunConfig(Checked):
     method: str
     preset: str
     variant: str
-    method_config: Checked
+    method_config: ValidatedConfig
     training: TrainingConfig
 
     def digest(self, fingerprint: str, method_version: int) -> str:

@@ -10,7 +10,7 @@ from ufama.analysis.differences import (
     against_baseline,
     interval,
     interval_meaning,
-    summed_up,
+    summarise,
     unit_means,
 )
 from ufama.report.captions import counted, measured_on, rule_meanings
@@ -27,7 +27,7 @@ SIX = table(
 
 
 def test_differences_by_hand():
-    found = summed_up(against_baseline(SIX, "what", ""), ["what"]).iloc[0]
+    found = summarise(against_baseline(SIX, "what", ""), ["what"]).iloc[0]
     assert found["windows_points"] == pytest.approx(2.5)  # 0, 1, ..., 5 points
     assert found["trials_points"] == pytest.approx(-5)
     by_scipy = stats.t.interval(0.95, 5, loc=2.5, scale=stats.sem(np.arange(6)))
@@ -37,12 +37,12 @@ def test_differences_by_hand():
 
 def test_the_order_of_rows_does_not_matter():
     shuffled = SIX.sample(frac=1, random_state=1)
-    left, right = (summed_up(against_baseline(rows, "what", ""), ["what"]) for rows in (SIX, shuffled))
+    left, right = (summarise(against_baseline(rows, "what", ""), ["what"]) for rows in (SIX, shuffled))
     pd.testing.assert_frame_equal(left, right)
 
 
 def test_swapping_sides_turns_the_sign():
-    found = summed_up(against_baseline(SIX, "what", "x"), ["what"]).iloc[0]
+    found = summarise(against_baseline(SIX, "what", "x"), ["what"]).iloc[0]
     assert found["windows_points"] == pytest.approx(-2.5)
 
 
@@ -93,7 +93,7 @@ def test_sign_flips_by_hand():
 def test_four_people_have_no_p(people, p):
     made = table([("a", k, f"f{k}", 0, 0.5, 0.5) for k in range(people)])
     pairs = made.assign(windows=0.1, trials=0.1)
-    assert summed_up(pairs, ["what"])["windows_p"][0] == pytest.approx(p, nan_ok=True)
+    assert summarise(pairs, ["what"])["windows_p"][0] == pytest.approx(p, nan_ok=True)
 
 
 def test_captions_say_simulated_scale_and_counts(results):

@@ -18,7 +18,7 @@ def text(root) -> str:
 
 @pytest.fixture(scope="module")
 def tables(root) -> dict[str, pd.DataFrame]:
-    folder = root / "ufama" / "report" / "published"
+    folder = root / "ufama" / "analysis" / "published"
     return {
         "4": pd.read_csv(folder / "table4_seed_per_subject.csv"),
         "5": pd.read_csv(folder / "table5_seed_iv_per_subject.csv"),

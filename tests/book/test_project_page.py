@@ -94,7 +94,7 @@ def test_the_citation_file_agrees_with_the_package(root):
 
 def test_every_published_method_that_is_listed_has_a_bibliography_entry(root):
     entries = set(re.findall(r"@\w+\{([^,]+),", (root / "book" / "references.bib").read_text(encoding="utf-8")))
-    published = root / "ufama" / "report" / "published"
+    published = root / "ufama" / "analysis" / "published"
     keys = {
         line.split(",")[2]
         for name in ("table3_seed_methods.csv", "table6_seed_iv_methods.csv")

@@ -67,7 +67,7 @@ def test_published_results_add_up_and_keep_what_was_there(table, tmp_path):
         *again.runs.digest[~again.runs.digest.isin(first.runs.digest)],
     ]
     pd.testing.assert_frame_equal(
-        stored.at(again.runs.digest).predictions, again.predictions, check_dtype=False, check_like=True
+        stored.select(again.runs.digest).predictions, again.predictions, check_dtype=False, check_like=True
     )
     told = json.loads((home / "provenance.json").read_text())
     assert told["runs"] == 8

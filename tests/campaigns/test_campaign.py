@@ -26,7 +26,7 @@ COLUMNS = ["domain", "protocol", "fold"]
 def experiment(small_table, tmp_path, monkeypatch):
     monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path))
     monkeypatch.setenv("UFAMA_PUBLISHED", "none")
-    monkeypatch.setitem(config.SCALES, "smoke", config.scale("smoke").but(window_stride=2, steps_per_epoch=1))
+    monkeypatch.setitem(config.SCALES, "smoke", config.scale("smoke").replace(window_stride=2, steps_per_epoch=1))
     return Experiment(
         data=DataRequest(dataset=str(small_table)), scale="smoke", training=TRAINING, variants=("M6",), seeds=(0,)
     )
@@ -85,7 +85,7 @@ def test_a_record_says_what_was_run(experiment):
     assert run.config["encoder_norm"] == "pre"
     assert set(found.predictions.rule) == {"oracle", "last", "source_validation"}
     own = found.predictions[(found.predictions.digest == run.digest) & (found.predictions.rule == "last")]
-    windows = experiment.data.open().every(2)
+    windows = experiment.data.open().subsample(2)
     target = (windows.subject == 1) & (windows.session == 1)
     for column in ("subject", "session", "trial", "window", "label"):
         assert own[column].tolist() == getattr(windows, column)[target].tolist()
@@ -115,7 +115,7 @@ def test_digests_differ_in_everything_that_matters(experiment):
         first(preset="released"),
         first(protocol="cross_session"),
         first(changes={"trusted_share": 0.4}),
-        first(training=TRAINING.but(batch_size=9)),
+        first(training=TRAINING.replace(batch_size=9)),
         first(fold_names=("session1-subject2",)),
     }
     noise = replace(experiment, data=replace(experiment.data, control="eye_noise"))
@@ -127,7 +127,7 @@ def test_digests_differ_in_everything_that_matters(experiment):
 def test_a_record_says_what_differs_from_its_preset(experiment):
     from dataclasses import replace
 
-    training = TRAINING.but(target_access="others", epoch_length="source")
+    training = TRAINING.replace(target_access="others", epoch_length="source")
     noise = replace(experiment.data, control="eeg_noise")
     asked = replace(
         experiment, data=noise, changes={"mmd_kernels": 1}, training=training, fold_names=("session2-subject3",)

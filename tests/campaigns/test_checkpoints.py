@@ -11,7 +11,7 @@ import torch
 from ufama import config
 from ufama.campaigns import checkpoints
 from ufama.campaigns.campaign import results, train_stack
-from ufama.campaigns.checkpoints import BusyError, Desk, StoppedError, unfinished
+from ufama.campaigns.checkpoints import BusyError, StackCheckpoint, StoppedError, unfinished
 from ufama.campaigns.experiments import DataRequest, Experiment, stacks
 from ufama.campaigns.store import TABLES, RunStore
 from ufama.config import TrainingConfig
@@ -23,7 +23,7 @@ EPOCHS = 14  # past the switch of the MMD schedule and of fine-grained alignment
 def own_workspace(tmp_path, monkeypatch):
     monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("UFAMA_PUBLISHED", "none")
-    small = config.scale("smoke").but(window_stride=2, steps_per_epoch=2, epochs=EPOCHS, evaluate_every=3)
+    small = config.scale("smoke").replace(window_stride=2, steps_per_epoch=2, epochs=EPOCHS, evaluate_every=3)
     monkeypatch.setitem(config.SCALES, "smoke", small)
 
 
@@ -49,9 +49,9 @@ def test_stopped_after_every_epoch_it_ends_with_the_same_bits(stack, tmp_path):
     whole = train_stack(stack)
     for epoch in range(1, EPOCHS + 1):
         told = pytest.raises(StoppedError, match=f"2 runs stopped at epoch {epoch} of {EPOCHS} and saved")
-        with Desk(tmp_path, stack.digests, "cpu", "any") as desk, told:
+        with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk, told:
             train_stack(stack, desk=desk, stopping=lambda: True)
-    with Desk(tmp_path, stack.digests, "cpu", "any") as desk:
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk:
         assert_equal_records(train_stack(stack, desk=desk, stopping=lambda: pytest.fail("trained again")), whole)
         desk.clear()
     assert not desk.path.exists()
@@ -59,7 +59,7 @@ def test_stopped_after_every_epoch_it_ends_with_the_same_bits(stack, tmp_path):
 
 def test_a_checkpoint_is_used(stack, tmp_path):
     """Against the test above passing by training anew: damaged moments must show."""
-    with Desk(tmp_path, stack.digests, "cpu", "any") as desk, pytest.raises(StoppedError):
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk, pytest.raises(StoppedError):
         train_stack(stack, desk=desk, stopping=lambda: True)
     from safetensors import safe_open
     from safetensors.torch import save_file
@@ -69,7 +69,7 @@ def test_a_checkpoint_is_used(stack, tmp_path):
     moments = [name for name in values if name.endswith("exp_avg")]
     assert moments
     save_file(values | {name: -values[name] for name in moments}, desk.path, metadata=about)
-    with Desk(tmp_path, stack.digests, "cpu", "any") as desk:
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk:
         disturbed = train_stack(stack, desk=desk)
     assert not disturbed[0].predictions.equals(train_stack(stack)[0].predictions)
 
@@ -77,17 +77,17 @@ def test_a_checkpoint_is_used(stack, tmp_path):
 @pytest.mark.parametrize("what", ["another version", "not a checkpoint", "another order of runs"])
 def test_a_foreign_checkpoint_is_not_used(stack, tmp_path, monkeypatch, what):
     whole = train_stack(stack)
-    with Desk(tmp_path, stack.digests, "cpu", "any") as desk, pytest.raises(StoppedError):
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk, pytest.raises(StoppedError):
         train_stack(stack, desk=desk, stopping=lambda: True)
     if what == "another version":
         monkeypatch.setattr(checkpoints.ufama, "__version__", "0.0.0")
     elif what == "not a checkpoint":
         desk.path.write_bytes(b"nothing of the kind")
     else:
-        other = Desk(tmp_path, stack.digests[::-1], "cpu", "any")
+        other = StackCheckpoint(tmp_path, stack.digests[::-1], "cpu", "any")
         desk.path.rename(other.path)
         other.path.rename(desk.path)
-    with Desk(tmp_path, stack.digests, "cpu", "any") as desk:
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk:
         assert_equal_records(train_stack(stack, desk=desk), whole)
 
 
@@ -97,7 +97,7 @@ def test_where_no_checkpoint_can_be_written_training_goes_on(stack, tmp_path, mo
 
     monkeypatch.setattr("safetensors.torch.save_file", full)
     monkeypatch.setenv("UFAMA_CHECKPOINT_SECONDS", "0")
-    with Desk(tmp_path, stack.digests, "cpu", "any") as desk:
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk:
         assert len(train_stack(stack, desk=desk)) == 2
         with pytest.raises(StoppedError, match="could not be saved there: it will start anew"):
             train_stack(stack, desk=desk, stopping=lambda: True)
@@ -105,9 +105,9 @@ def test_where_no_checkpoint_can_be_written_training_goes_on(stack, tmp_path, mo
 
 
 def test_two_at_one_stack(stack, tmp_path):
-    with Desk(tmp_path, stack.digests, "cpu", "any"), pytest.raises(BusyError):
-        Desk(tmp_path, stack.digests, "cpu", "any").__enter__()
-    with Desk(tmp_path, stack.digests, "cpu", "any"):
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any"), pytest.raises(BusyError):
+        StackCheckpoint(tmp_path, stack.digests, "cpu", "any").__enter__()
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any"):
         pass
 
 
@@ -115,7 +115,7 @@ def test_a_campaign_waits_for_what_another_trains(small_table):
     asked = experiment(small_table, fold_names=("session1-subject1", "session2-subject3"))
     first, second = stacks([asked], 1)
     store, finished = RunStore(), []
-    held = Desk(store.unfinished, first.digests, "cpu", "the other's")
+    held = StackCheckpoint(store.unfinished, first.digests, "cpu", "the other's")
     held.__enter__()
 
     def other_campaign():
@@ -131,7 +131,7 @@ def test_a_campaign_waits_for_what_another_trains(small_table):
     found = results([asked], store=store, workers=1, stack_size=1)
     other.join()
     assert len(found.runs) == 2 and len(finished) == 1
-    ours = found.at([first.digests[0]]).predictions
+    ours = found.select([first.digests[0]]).predictions
     pd.testing.assert_frame_equal(ours.drop(columns="digest"), finished[0].predictions)
 
 

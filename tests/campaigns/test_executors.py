@@ -12,7 +12,7 @@ import pytest
 from ufama import config
 from ufama.campaigns import executors
 from ufama.campaigns.campaign import results
-from ufama.campaigns.executors import CampaignError, Finished, StoppedError, Work, in_this_process
+from ufama.campaigns.executors import CampaignError, StackResult, StoppedError, Work, in_this_process
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.store import RunStore
 from ufama.config import TrainingConfig
@@ -24,7 +24,7 @@ def asked(tmp_path, monkeypatch, small):
     monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("UFAMA_PUBLISHED", "none")
     monkeypatch.setenv("UFAMA_CHECKPOINT_SECONDS", "0.05")
-    long = config.scale("smoke").but(window_stride=1, epochs=60, evaluate_every=20)
+    long = config.scale("smoke").replace(window_stride=1, epochs=60, evaluate_every=20)
     monkeypatch.setitem(config.SCALES, "smoke", long)
     path = tmp_path / "small.npz"
     coordinates = {name: getattr(small, name) for name in ("label", "subject", "session", "trial")}
@@ -117,7 +117,7 @@ def test_what_another_campaign_trains_comes_last():
     answers = {"a": [executors.BUSY, None], "b": [0.5]}
     work = Work(lambda stack, device, stopping: answers[stack].pop(0), "cpu")
     done = list(in_this_process(["a", "b"], work, threading.Event(), lambda: None))
-    assert done == [Finished("b", 0.5), Finished("a", None)]
+    assert done == [StackResult("b", 0.5), StackResult("a", None)]
 
 
 @pytest.mark.parametrize("device, number, own", [("cpu", 3, "cpu"), ("cuda:1", 3, "cuda:1"), ("cuda", 3, "cuda:1")])

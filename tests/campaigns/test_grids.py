@@ -33,11 +33,11 @@ def test_the_flips_lead_from_paper_to_released():
     """All of them together, row 2 aside, are preset released; each alone is not paper."""
     together = {}
     for row, changed in LEDGER_FLIPS.items():
-        assert PAPER.but(**changed) != PAPER
+        assert PAPER.replace(**changed) != PAPER
         assert not together.keys() & changed.keys()
         if row != 2:
             together |= changed
-    assert PAPER.but(**together) == RELEASED
+    assert PAPER.replace(**together) == RELEASED
 
 
 def test_the_open_rows_are_alike_in_both_presets():

@@ -5,13 +5,13 @@ import pytest
 from ufama import config
 from ufama.campaigns import plans
 from ufama.campaigns.experiments import DataRequest, Experiment, stacks
-from ufama.campaigns.plans import Plan, Remembered, cpu_plan
+from ufama.campaigns.plans import Plan, PlanCache, cpu_plan
 from ufama.config import TrainingConfig
 
 
 @pytest.fixture
 def missing(small_table, monkeypatch):
-    monkeypatch.setitem(config.SCALES, "smoke", config.scale("smoke").but(window_stride=2, steps_per_epoch=1))
+    monkeypatch.setitem(config.SCALES, "smoke", config.scale("smoke").replace(window_stride=2, steps_per_epoch=1))
     asked = Experiment(data=DataRequest(dataset=str(small_table)), scale="smoke", training=TrainingConfig(batch_size=8))
     return stacks([asked], 4)
 
@@ -21,7 +21,7 @@ USUAL = Plan(workers=2, threads=1, stack_size=4)
 
 def test_a_short_campaign_is_not_calibrated(missing, tmp_path):
     said = []
-    assert cpu_plan(missing, USUAL, Remembered(tmp_path), said.append) == USUAL
+    assert cpu_plan(missing, USUAL, PlanCache(tmp_path), said.append) == USUAL
     assert not said
 
 
@@ -37,13 +37,13 @@ def test_the_fastest_plan_is_taken_said_and_remembered(missing, tmp_path, monkey
     monkeypatch.setattr(plans, "LONG_SECONDS", 0.0)
     said = []
     # two processes halve their time, so 0.04 / 2 is less than the 0.03 of one process with both cores
-    assert cpu_plan(missing, USUAL, Remembered(tmp_path), said.append) == Plan(2, 1, 12)
+    assert cpu_plan(missing, USUAL, PlanCache(tmp_path), said.append) == Plan(2, 1, 12)
     assert said == [
         "calibrated: 2 processes of 1 threads with stacks of 12 take 20.0 ms per step and run; "
         "the slowest of 4 plans, 40.0"
     ]
     assert sorted(timed) == sorted(seconds)
-    assert cpu_plan(missing, USUAL, Remembered(tmp_path), said.append) == Plan(2, 1, 12)
+    assert cpu_plan(missing, USUAL, PlanCache(tmp_path), said.append) == Plan(2, 1, 12)
     assert len(timed) == 4 and len(said) == 1
 
 
@@ -52,7 +52,7 @@ def test_a_real_calibration_times_a_step(missing):
 
 
 def test_what_is_remembered_survives_a_damaged_file(tmp_path):
-    remembered = Remembered(tmp_path / "new")
+    remembered = PlanCache(tmp_path / "new")
     assert remembered.get("any") is None
     remembered.set("any", [1, 2])
     remembered.set("other", 3)
@@ -71,6 +71,6 @@ def test_a_gpu_s_stack_fills_its_free_memory(missing, tmp_path, monkeypatch, fre
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (int(free_gib * 2**30), 0))
     asked = Experiment(data=missing[0].data, scale="smoke", training=TrainingConfig(batch_size=8))
     said = []
-    found = plans.gpu_stack_size(asked, device="cuda", remembered=Remembered(tmp_path), say=said.append)
+    found = plans.gpu_stack_size(asked, device="cuda", remembered=PlanCache(tmp_path), say=said.append)
     assert found == size == max(1, min(450, int((0.6 * free_gib * 1024 - 30) / 20)))
     assert len(said) == 1 and said[0].startswith("a GPU: 20 MiB per run of ufama")

@@ -99,7 +99,7 @@ def test_a_damaged_record_names_its_folder(tmp_path):
 
 
 def test_results_keep_the_asked_order():
-    results = Results.of([record("a", 0.1), record("b", 0.2), record("c", 0.3)]).at(["c", "a"])
+    results = Results.of([record("a", 0.1), record("b", 0.2), record("c", 0.3)]).select(["c", "a"])
     assert results.runs.digest.tolist() == ["c", "a"]
     assert results.predictions.digest.tolist() == ["c"] * 3 + ["a"] * 3
     assert results.predictions.fusion_0.tolist()[:1] == [np.float32(0.3)]
@@ -114,8 +114,8 @@ def test_a_selection_has_no_columns_of_other_data_sets():
         embeddings=wider.embeddings,
     )
     both = Results.of([record("a"), wider])
-    assert "fusion_1" in both.at(["a", "b"]).predictions
-    assert "fusion_1" not in both.at(["a"]).predictions
+    assert "fusion_1" in both.select(["a", "b"]).predictions
+    assert "fusion_1" not in both.select(["a"]).predictions
 
 
 def test_published_results_read_back_and_drop_unwanted_embeddings(tmp_path):

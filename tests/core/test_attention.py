@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ufama.core.attention import FILLED, VECTOR, StackedAttention, attended, mutually_attended
-from ufama.core.layers import LinearMap, Noise, Rescaling, StackedDropout, lifted, normalised
+from ufama.core.layers import CounterRNG, LinearMap, Rescaling, StackedDropout, lifted, normalised
 
 RUNS, WINDOWS, HEADS, WIDTH = 2, 3, 2, 8
 KEEP_RATE = 0.75
@@ -156,7 +156,7 @@ def test_dropout_drops_weights_of_the_attention_in_training_only():
     torch.manual_seed(3)
     layer = attention(dropout=0.5)
     x = torch.randn(RUNS, WINDOWS, 5, WIDTH, dtype=torch.float64)
-    noise = Noise(torch.tensor([3, 4]), torch.tensor(0))
+    noise = CounterRNG(torch.tensor([3, 4]), torch.tensor(0))
     keep = noise.keep(1, torch.Size([RUNS, WINDOWS, HEADS, 5, 5]), 0.5).permute(2, 0, 1, 3, 4)
     projected = LinearMap.beside(layer.query.map(), layer.key.map(), layer.value.map())(x)
     expected = layer.output(attended([projected], HEADS, keep, 0.5))

@@ -8,8 +8,8 @@ import torch
 
 from ufama.config import PAPER, RELEASED
 from ufama.core.layers import (
+    CounterRNG,
     LinearMap,
-    Noise,
     Rescaling,
     StackedDropout,
     StackedLayerNorm,
@@ -20,11 +20,11 @@ from ufama.core.layers import (
     lifted_beside,
     normalised,
 )
-from ufama.core.network import EncoderBlock, LayerNumbers
+from ufama.core.network import DropoutIds, EncoderBlock
 
 
 def noise(seeds, step=0):
-    return Noise(torch.tensor([derived_seed(seed, "dropout") for seed in seeds]), torch.tensor(step))
+    return CounterRNG(torch.tensor([derived_seed(seed, "dropout") for seed in seeds]), torch.tensor(step))
 
 
 def hashed(x):
@@ -196,8 +196,8 @@ def test_a_rectified_map_has_no_negative_values_and_the_gradient_of_a_relu():
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
 def test_encoder_block_equals_the_librarys_transformer_layer(norm):
-    config = RELEASED.but(encoder_norm=norm, width=8, ffn_width=12)
-    block = EncoderBlock(1, config, LayerNumbers()).double()
+    config = RELEASED.replace(encoder_norm=norm, width=8, ffn_width=12)
+    block = EncoderBlock(1, config, DropoutIds()).double()
     torch.manual_seed(2)
     for parameter in block.parameters():
         torch.nn.init.normal_(parameter)
@@ -224,7 +224,7 @@ def test_encoder_block_equals_the_librarys_transformer_layer(norm):
 
 def test_initial_values_depend_on_the_runs_seed_alone():
     def block(seeds):
-        made = EncoderBlock(len(seeds), PAPER.but(width=8, ffn_width=12), LayerNumbers())
+        made = EncoderBlock(len(seeds), PAPER.replace(width=8, ffn_width=12), DropoutIds())
         initialise(made, seeds)
         return dict(made.named_parameters())
 
@@ -248,7 +248,7 @@ def test_initial_weights_fill_their_range():
     "place", ["attention.dropout", "attention_dropout", "feed_forward.dropout", "feed_forward_dropout"]
 )
 def test_each_dropout_of_an_encoder_block_acts(place):
-    block = EncoderBlock(2, RELEASED.but(width=8, ffn_width=12), LayerNumbers())
+    block = EncoderBlock(2, RELEASED.replace(width=8, ffn_width=12), DropoutIds())
     initialise(block, [0, 1])
     layers = {name: layer for name, layer in block.named_modules() if isinstance(layer, StackedDropout)}
     assert len({layer.layer for layer in layers.values()}) == len(layers) == 4, "every place draws its own mask"

@@ -58,7 +58,7 @@ def advance(stack, reference, step, epoch):
 
 
 def config_of(name, **changes):
-    return preset(name, dataset="seed_iv").but(**SMALL, **STILL, **changes)
+    return preset(name, dataset="seed_iv").replace(**SMALL, **STILL, **changes)
 
 
 @pytest.mark.parametrize("epoch", [0, 11, 41, 86])

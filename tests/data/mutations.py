@@ -553,7 +553,7 @@ FORMATS = {
 """Every format that is read from outside."""
 
 
-def prepared(folder: Path) -> dict[str, Path]:
+def load_scaled(folder: Path) -> dict[str, Path]:
     """A healthy folder for each format."""
     roots = {}
     for dataset, subject in (("seed", 1), ("seed_iv", 2)):

@@ -51,7 +51,7 @@ def as_raw(signal, rate, names=None):
 @pytest.mark.parametrize("window_seconds", [4.0, 2.0, 1.0])
 @pytest.mark.parametrize("rate", [200.0, 500.0])
 def test_known_variances_give_the_formula(rate, window_seconds):
-    found = differential_entropy(oscillations(rate, 13), rate, PAPER.but(window_seconds=window_seconds))
+    found = differential_entropy(oscillations(rate, 13), rate, PAPER.replace(window_seconds=window_seconds))
     assert found.shape == (13 // window_seconds, 2, 5)
     tolerance = 1e-3 if window_seconds == 4 else 0.01  # a sine beside its bin leaks past a neighbouring band's edge
     np.testing.assert_allclose(found[:, 0], np.broadcast_to(KNOWN, found[:, 0].shape), rtol=tolerance)
@@ -90,13 +90,13 @@ def test_the_variance_is_that_of_a_band_passed_signal():
 
 def test_a_shorter_taper_keeps_the_variance_and_scatters_less():
     signal = noise(40, 800 * 30)
-    hann, short = (differential_entropy(signal, 200.0, PAPER.but(tapered_share=share)) for share in (1.0, 0.2))
+    hann, short = (differential_entropy(signal, 200.0, PAPER.replace(tapered_share=share)) for share in (1.0, 0.2))
     scatter = hann.std(axis=(0, 1)) / short.std(axis=(0, 1))
     np.testing.assert_allclose(scatter, np.sqrt(1.944 / 1.116), rtol=0.07)  # sum w^4 over (sum w^2)^2 of each taper
     np.testing.assert_allclose(
         band_power(hann, PAPER).mean(axis=(0, 1)), band_power(short, PAPER).mean(axis=(0, 1)), 0.03
     )
-    known = differential_entropy(oscillations(200.0, 8), 200.0, PAPER.but(tapered_share=0.2))
+    known = differential_entropy(oscillations(200.0, 8), 200.0, PAPER.replace(tapered_share=0.2))
     np.testing.assert_allclose(known[:, 0], np.broadcast_to(KNOWN, known[:, 0].shape), rtol=0.01)
 
 
@@ -104,7 +104,8 @@ def test_a_shorter_taper_keeps_the_variance_and_scatters_less():
 def test_the_definitions_differ_by_a_factor_and_a_constant_per_band(rate):
     signal = noise(3, 4000)
     half, log2 = (
-        differential_entropy(signal, rate, PAPER.but(definition=name)) for name in ("half_log_variance", "log2_power")
+        differential_entropy(signal, rate, PAPER.replace(definition=name))
+        for name in ("half_log_variance", "log2_power")
     )
     difference = half - 0.5 * np.log(2) * log2
     np.testing.assert_allclose(difference, np.broadcast_to(difference[0, 0], difference.shape), atol=1e-9)
@@ -112,7 +113,7 @@ def test_the_definitions_differ_by_a_factor_and_a_constant_per_band(rate):
 
 
 def test_log2_power_by_a_double_loop():
-    settings = PAPER.but(definition="log2_power", window_seconds=0.5)
+    settings = PAPER.replace(definition="log2_power", window_seconds=0.5)
     signal = noise(2, 64 * 2)
     found = differential_entropy(signal, 128.0, settings)
     assert found.shape == (2, 2, 5)
@@ -131,7 +132,7 @@ def test_log2_power_by_a_double_loop():
 
 @pytest.mark.parametrize(("rate", "seconds"), [(200.0, 4.0), (200.0, 1.0), (250.0, 2.0)])
 def test_the_first_256_samples_by_a_slow_twin(rate, seconds):
-    settings = PAPER.but(definition="log2_power", log2_bins="first_256_samples", window_seconds=seconds)
+    settings = PAPER.replace(definition="log2_power", log2_bins="first_256_samples", window_seconds=seconds)
     length = int(rate * seconds)
     signal = noise(2, 2 * length + 7) + 50
     found = differential_entropy(signal, rate, settings)
@@ -148,7 +149,7 @@ def test_the_first_256_samples_by_a_slow_twin(rate, seconds):
 def test_a_constant_offset_reaches_every_band_of_the_first_256_samples_and_none_of_the_whole_window():
     signal = noise(1, 800)
     for bins in ("first_256_samples", "whole_window"):
-        settings = PAPER.but(definition="log2_power", log2_bins=bins)
+        settings = PAPER.replace(definition="log2_power", log2_bins=bins)
         change = differential_entropy(signal + 200, 200.0, settings) - differential_entropy(signal, 200.0, settings)
         if bins == "whole_window":
             np.testing.assert_allclose(change, 0, atol=1e-9)
@@ -158,7 +159,7 @@ def test_a_constant_offset_reaches_every_band_of_the_first_256_samples_and_none_
 
 @pytest.mark.parametrize("definition", ["half_log_variance", "log2_power"])
 def test_band_power_undoes_the_logarithm(definition):
-    settings = PAPER.but(definition=definition)
+    settings = PAPER.replace(definition=definition)
     once = differential_entropy(noise(2, 1600), 200.0, settings)
     twice = differential_entropy(3 * noise(2, 1600), 200.0, settings)
     np.testing.assert_allclose(band_power(twice, settings) / band_power(once, settings), 9)
@@ -190,7 +191,7 @@ def slow_lds(series, step, observed, start):
     return out
 
 
-LDS = PAPER.but(lds_step_variance=0.03, lds_noise_variance=0.7, lds_start_variance=0.4)
+LDS = PAPER.replace(lds_step_variance=0.03, lds_noise_variance=0.7, lds_start_variance=0.4)
 
 
 @pytest.mark.parametrize("windows", [1, 2, 11])
@@ -215,15 +216,15 @@ def test_lds_is_the_posterior_mean_of_the_gaussian_model():
 
 def test_moving_average_by_hand():
     values = np.array([[3.0], [5.0], [10.0], [0.0]])
-    settings = PAPER.but(smoothing="moving_average", moving_average_windows=3)
+    settings = PAPER.replace(smoothing="moving_average", moving_average_windows=3)
     np.testing.assert_allclose(smoothed(values, settings), [[4.0], [6.0], [5.0], [5.0]])
-    np.testing.assert_allclose(smoothed(values, settings.but(moving_average_windows=1)), values)
-    np.testing.assert_allclose(smoothed(values, settings.but(moving_average_windows=9)), np.full((4, 1), 4.5))
+    np.testing.assert_allclose(smoothed(values, settings.replace(moving_average_windows=1)), values)
+    np.testing.assert_allclose(smoothed(values, settings.replace(moving_average_windows=9)), np.full((4, 1), 4.5))
 
 
 @pytest.mark.parametrize("smoothing", ["lds", "moving_average", "none"])
 def test_smoothers_keep_a_constant_and_follow_a_change_of_unit(smoothing):
-    settings = PAPER.but(smoothing=smoothing)
+    settings = PAPER.replace(smoothing=smoothing)
     values = np.random.default_rng(5).normal(size=(17, 2, 5))
     np.testing.assert_allclose(smoothed(np.full((6, 2), 7.5), settings), 7.5)
     np.testing.assert_allclose(smoothed(3 * values - 8, settings), 3 * smoothed(values, settings) - 8, rtol=1e-10)
@@ -250,7 +251,7 @@ def test_a_band_pass_keeps_its_band_and_stops_what_lies_outside():
 def test_a_notch_removes_the_mains_and_little_else():
     time = np.arange(200 * 40) / 200
     signal = np.stack([np.sin(2 * np.pi * f * time) for f in (50.0, 45.0, 55.0)])
-    rms = preprocessed(signal, 200.0, PAPER.but(notch=50.0))[:, 1600:-1600].std(axis=1) * np.sqrt(2)
+    rms = preprocessed(signal, 200.0, PAPER.replace(notch=50.0))[:, 1600:-1600].std(axis=1) * np.sqrt(2)
     assert rms[0] < 0.01
     np.testing.assert_allclose(rms[1:], 1, atol=0.01)
 
@@ -266,7 +267,7 @@ def test_a_notch_removes_the_mains_and_little_else():
     ],
 )
 def test_blocks_give_what_the_whole_signal_gives(rate, changes):
-    settings = UNSMOOTHED.but(**changes)
+    settings = UNSMOOTHED.replace(**changes)
     signal = noise(3, int(rate * 41) + 3)
     spans = [(0.0, 9.5), (9.985, 30.0), (31.0, 41.0)]
     found = session_features(as_raw(signal, rate), spans, settings, block_seconds=5.0)
@@ -288,7 +289,7 @@ def test_blocks_of_any_length_agree_and_trials_are_smoothed_by_themselves():
 
 @pytest.mark.parametrize(("end", "cut"), [("last", slice(0, -1)), ("first", slice(1, None))])
 def test_the_extra_sample_of_a_released_trial_is_dropped_at_the_named_end(end, cut):
-    settings = UNSMOOTHED.but(extra_sample=end, low=None, high=None)
+    settings = UNSMOOTHED.replace(extra_sample=end, low=None, high=None)
     signal = noise(2, 200 * 9 + 1)
     expected = differential_entropy(signal[:, cut], 200.0, settings)
     np.testing.assert_array_equal(trial_features(signal, 200.0, settings), expected)
@@ -406,7 +407,7 @@ def test_a_recording_cut_short_is_an_error_not_fewer_windows(tmp_path):
         (lambda: differential_entropy(noise(2, 700), 200.0, PAPER), "holds no window of 4 s"),
         (lambda: differential_entropy(noise(2, 900), 200.03, PAPER), "expected a whole number"),
         (lambda: differential_entropy(np.zeros((1, 800)), 200.0, PAPER), "first: window 0, channel row 0, delta"),
-        (lambda: differential_entropy(noise(1, 800), 200.0, PAPER.but(window_seconds=0.2)), "too coarse for delta"),
+        (lambda: differential_entropy(noise(1, 800), 200.0, PAPER.replace(window_seconds=0.2)), "too coarse for delta"),
         (lambda: differential_entropy(np.full((1, 800), np.nan), 200.0, PAPER), "NaN or infinite in 1 channels"),
         (lambda: preprocessed(noise(1, 300), 200.0, PAPER), "shorter than its filter"),
         (lambda: preprocessed(noise(1, 3000), 128.0, PAPER), "no content up to high = 75"),
@@ -440,6 +441,6 @@ def test_settings_without_a_meaning_are_refused(changes, message):
 def test_a_flat_channel_can_be_given_a_smallest_power():
     signal = noise(2, 1600)
     signal[1] = 0
-    found = differential_entropy(signal, 200.0, PAPER.but(smallest_power=1e-6))
+    found = differential_entropy(signal, 200.0, PAPER.replace(smallest_power=1e-6))
     np.testing.assert_allclose(found[:, 1], 0.5 * np.log(2 * np.pi * np.e * 1e-6))
     np.testing.assert_allclose(found[:, :1], differential_entropy(signal[:1], 200.0, PAPER), rtol=1e-12)

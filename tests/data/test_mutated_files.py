@@ -15,7 +15,7 @@ COUNT = 24
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory):
-    return mutations.prepared(tmp_path_factory.mktemp("mutated"))
+    return mutations.load_scaled(tmp_path_factory.mktemp("mutated"))
 
 
 @pytest.mark.parametrize("name", mutations.FORMATS)

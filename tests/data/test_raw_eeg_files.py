@@ -247,15 +247,15 @@ def test_seed_iv_features_have_the_releases_names_order_and_axes(seed_iv, tmp_pa
     kinds = [f"{feature}_{kind}" for feature in ("de", "psd") for kind in ("movingAve", "LDS")]
     assert list(content)[3:] == [f"{kind}{trial}" for trial in range(1, 25) for kind in kinds]
     for trial in (1, 13):
-        plain = expected_entropy(trial, SETTINGS.but(smoothing="none"))
+        plain = expected_entropy(trial, SETTINGS.replace(smoothing="none"))
         lds = smoothed(plain, SETTINGS)
-        average = smoothed(band_power(plain, SETTINGS), SETTINGS.but(smoothing="moving_average"))
+        average = smoothed(band_power(plain, SETTINGS), SETTINGS.replace(smoothing="moving_average"))
         np.testing.assert_allclose(content[f"de_LDS{trial}"], lds.transpose(1, 0, 2), rtol=1e-9)
         np.testing.assert_allclose(content[f"psd_movingAve{trial}"], average.transpose(1, 0, 2), rtol=1e-9)
 
 
 def test_seed_features_are_written_for_everybody_and_pairs_for_those_with_eyes(seed, tmp_path):
-    settings = SETTINGS.but(window_seconds=1.0, smoothing="none")
+    settings = SETTINGS.replace(window_seconds=1.0, smoothing="none")
     written = write_features("seed", seed, tmp_path, settings, sessions=[1])
     extracted = tmp_path / "SEED_EEG" / "ExtractedFeatures_1s"
     assert {path.name for path in extracted.iterdir()} == {"label.mat", "1_20131027.mat", "6_20130712.mat"}
@@ -303,11 +303,11 @@ def test_features_made_otherwise_are_not_mixed(seed, seed_iv, tmp_path):
     with pytest.raises(DataError, match="holds the recordings themselves"):
         write_features("seed_iv", seed_iv, seed_iv, SETTINGS, sessions=[1])
     with pytest.raises(DataError, match="has no place in SEED-IV"):
-        write_features("seed_iv", seed_iv, tmp_path / "new", SETTINGS.but(smoothing="none"))
+        write_features("seed_iv", seed_iv, tmp_path / "new", SETTINGS.replace(smoothing="none"))
     out = tmp_path / "out"
     write_features("seed", seed, out, SETTINGS, subjects=[6], sessions=[1])
     with pytest.raises(DataError, match="with other settings"):
-        write_features("seed", seed, out, SETTINGS.but(window_seconds=1.0), subjects=[6], sessions=[1])
+        write_features("seed", seed, out, SETTINGS.replace(window_seconds=1.0), subjects=[6], sessions=[1])
 
 
 def test_a_failure_leaves_no_half_written_file(tmp_path):

@@ -13,7 +13,7 @@ TRAINING = TrainingConfig(batch_size=16, epochs=2, steps_per_epoch=3, precision=
 
 def trainer(method, windows, seeds=(0,), fold_numbers=(0,), training=TRAINING, **changes):
     """A trainer of the method's whole variant at preset paper, one run per seed and fold number."""
-    config = method.preset(method.presets[0], dataset="made", variant=method.variants[-1]).but(**changes)
+    config = method.preset(method.presets[0], dataset="made", variant=method.variants[-1]).replace(**changes)
     known = folds(windows, "cross_subject")
     parts = [part(windows, known[number], training, seed) for number, seed in zip(fold_numbers, seeds, strict=True)]
     return Trainer(method, config, training, scaled(windows, training.scaling), parts, list(seeds))

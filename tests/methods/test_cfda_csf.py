@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from tests.methods.steps import TRAINING, check_every_parameter_moves, check_stack_equals_single_runs, trainer
-from ufama.core.layers import Noise
+from ufama.core.layers import CounterRNG
 from ufama.methods.cfda_csf import METHOD
 from ufama.methods.parts.moments import moment_discrepancy
 
@@ -33,7 +33,7 @@ def test_terms_by_their_formulas(small):
         outputs = made.network(
             torch.cat([source.eeg, target.eeg], 1),
             torch.cat([source.eye, target.eye], 1),
-            Noise(made.noise_seeds, made.steps_done),
+            CounterRNG(made.noise_seeds, made.steps_done),
         )
         s, t = outputs.split(TRAINING.batch_size)
         scores = [made.network.discriminator(x.fused, None)[0, :, 0] for x in (s, t)]
@@ -72,7 +72,7 @@ def test_features_are_trained_against_the_discriminator(small):
         first = made.network.eye_extractor.linear[0].weight
         (gradients[weight],) = torch.autograd.grad(terms.total().sum(), first)
     fresh = trainer(METHOD, small, dropout=0.0, **WIDE)
-    noise = Noise(fresh.noise_seeds, fresh.steps_done)
+    noise = CounterRNG(fresh.noise_seeds, fresh.steps_done)
     outputs = fresh.network(torch.cat([source.eeg, target.eeg], 1), torch.cat([source.eye, target.eye], 1), noise)
     s, t = outputs.split(TRAINING.batch_size)
     scores = [fresh.network.discriminator(x.fused, None) for x in (s, t)]

@@ -5,14 +5,14 @@ import torch
 from tests.methods.electrodes import named
 from tests.methods.steps import trainer
 from ufama.core.layers import initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.network import DropoutIds
 from ufama.methods.da_capsnet import METHOD, CapsuleConfig, PrimaryCapsules
 
 
 def test_primary_capsules_see_their_third_of_the_map():
     """A change in the map's middle third, away from its rim, reaches the capsules of that place only."""
     config = CapsuleConfig(windows=2, maps=3, capsules=2, primary_width=4)
-    primary = PrimaryCapsules(2, config, LayerNumbers())
+    primary = PrimaryCapsules(2, config, DropoutIds())
     initialise(primary, [0, 1])
     primary.double()
     maps = torch.randn(2, 3, 2, 9, 9, generator=torch.Generator().manual_seed(1), dtype=torch.float64)

@@ -35,7 +35,7 @@ RUNS = [(0, 4), (2, 4), (2, 5)]  # fold, seed; the target of fold 2 is shorter
 def configured(name, **changes):
     """The whole method at preset paper in the widths of scale smoke."""
     chosen = method(name)
-    config = chosen.preset(chosen.presets[0], dataset="made", variant=chosen.variants[-1]).but(**changes)
+    config = chosen.preset(chosen.presets[0], dataset="made", variant=chosen.variants[-1]).replace(**changes)
     return scale("smoke").apply(config, TRAINING)[0]
 
 
@@ -125,7 +125,7 @@ def test_a_step_reaches_every_parameter_it_claims_to_train_and_no_other(uneven, 
 def test_a_step_in_bfloat16_says_nearly_what_the_exact_one_says(uneven, name, changes):
     precisions = ("float64", "bf16")
     exact, rounded = (
-        trainer(name, changes, uneven, RUNS[:2], TRAINING.but(precision=precision)) for precision in precisions
+        trainer(name, changes, uneven, RUNS[:2], TRAINING.replace(precision=precision)) for precision in precisions
     )
     losses = []
     for made in (exact, rounded):
@@ -159,7 +159,7 @@ def test_no_step_reads_a_label_of_the_target(small, name):
 
 @pytest.mark.parametrize("name", sorted(methods()))
 def test_permuting_the_targets_labels_changes_nothing_but_the_oracle(small, name):
-    fold, training = folds(small, "cross_subject")[0], TRAINING.but(epochs=1)
+    fold, training = folds(small, "cross_subject")[0], TRAINING.replace(epochs=1)
 
     def run(windows):
         if is_fitted(method(name)):
@@ -206,7 +206,7 @@ def test_what_tuning_may_try_is_accepted(name):
         assert len(set(values)) == len(values) > 1
         for value in values:
             known = config if hasattr(config, setting) else TRAINING
-            assert getattr(known.but(**{setting: value}), setting) == value
+            assert getattr(known.replace(**{setting: value}), setting) == value
 
 
 def easy_windows(*, worlds=4, people=4, classes=3, trials=6, length=16, seed=0):
@@ -254,7 +254,7 @@ def last_accuracy(name):
     )
     config = configured(name)
     if hasattr(config, "learning_rate") and name not in OWN_RATE:
-        config = config.but(learning_rate=3e-3)
+        config = config.replace(learning_rate=3e-3)
     shifted = [fold for fold in folds(windows, "cross_subject") if fold.subject == windows.subject.max()]
     parts = [part(windows, fold, training, 0) for fold in shifted]
     made = Trainer(method(name), config, training, scaled(windows, "none"), parts, [0] * len(parts))

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from ufama.config import ConfigError
-from ufama.methods import Recordings, method
+from ufama.methods import UnlabelledWindows, method
 from ufama.methods.bases.fitted import side_by_side, softmax_of_scores
 
 
 def recordings(session, trial, eeg=None, eye=None):
     n = len(trial)
-    return Recordings(
+    return UnlabelledWindows(
         eeg=np.zeros((n, 2, 3)) if eeg is None else eeg,
         eye=np.zeros((n, 2)) if eye is None else eye,
         subject=np.ones(n, int),
@@ -23,7 +23,7 @@ def recordings(session, trial, eeg=None, eye=None):
 def said(name, card, source, label, target, seed=0, **changes):
     """(n, C) the fusion branch; the others have to be NaN."""
     chosen = method(name)
-    config = chosen.preset("paper", dataset="made", variant="full").but(**changes)
+    config = chosen.preset("paper", dataset="made", variant="full").replace(**changes)
     probabilities = chosen.fit(config, card, source, np.asarray(label), target, seed)(target)
     assert probabilities.shape == (len(target.trial), 3, len(card.class_names))
     assert np.isnan(probabilities[:, :2]).all()
@@ -58,7 +58,9 @@ def test_clip_order_by_hand(small):
 
 def test_clip_order_knows_every_window_of_people_who_saw_the_same_clips(small):
     rows, others = small.subject == 1, small.subject != 1
-    source, target = (Recordings(*[getattr(small, n)[r] for n in Recordings._fields]) for r in (others, rows))
+    source, target = (
+        UnlabelledWindows(*[getattr(small, n)[r] for n in UnlabelledWindows._fields]) for r in (others, rows)
+    )
     found = said("clip_order", small.card, source, small.label[others], target)
     assert np.array_equal(found.argmax(1), small.label[rows])
 
@@ -94,7 +96,7 @@ def test_ridges_scores_solve_the_normal_equations(small):
 def test_a_class_that_the_source_lacks_is_never_predicted(small, name, known):
     (source, label), (target, truth) = separable(0), separable(1)
     kept = np.isin(label, known)
-    fewer = Recordings(*[values[kept] for values in source])
+    fewer = UnlabelledWindows(*[values[kept] for values in source])
     found = said(name, small.card, fewer, label[kept], target)
     lacking = ({0, 1, 2} - set(known)).pop()
     assert (found[:, lacking] == 0).all()

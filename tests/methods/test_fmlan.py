@@ -8,7 +8,7 @@ from ufama.core import losses
 from ufama.methods.fmlan import METHOD, soft_classes
 from ufama.methods.parts.fine_grained_alignment import symmetric_divergence, weighted_class_mmd
 
-BIG = TRAINING.but(batch_size=32)
+BIG = TRAINING.replace(batch_size=32)
 
 
 @pytest.mark.parametrize("reads", ["eeg", "eeg_and_eye"])

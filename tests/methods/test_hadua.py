@@ -231,7 +231,7 @@ def test_statistics_of_each_batch_forget_the_ones_before(small):
 def test_each_variant_adds_one_part(small, name, terms, aligned, weighted):
     config = METHOD.preset("paper", dataset="seed", variant=name)
     made = trainer(METHOD, small, **SMALL)
-    config = config.but(**SMALL, conditional_schedule="constant", momentum=0.5)
+    config = config.replace(**SMALL, conditional_schedule="constant", momentum=0.5)
     found = METHOD.terms(config, given_step(made), dict(made.state))
     assert list(found.losses) == terms
     if "conditional" in terms:
@@ -324,7 +324,7 @@ def test_adaptation_undoes_a_shift_that_the_network_alone_falls_for():
     parts = [part(windows, fold, training, 0) for fold in people]
     accuracy = {}
     for variant in ("H1", "H5"):
-        config = METHOD.preset("paper", dataset="made", variant=variant).but(**SMALL)
+        config = METHOD.preset("paper", dataset="made", variant=variant).replace(**SMALL)
         made = Trainer(METHOD, config, training, windows, parts, [0] * len(parts))
         for epoch in range(50):
             made.train_epoch(epoch)

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from tests.methods.steps import TRAINING, check_every_parameter_moves, check_stack_equals_single_runs, trainer
-from ufama.core.layers import Noise
+from ufama.core.layers import CounterRNG
 from ufama.methods.mmda import METHOD, DirectionHead
 from ufama.methods.parts.moments import moment_discrepancy
 
@@ -35,7 +35,7 @@ def test_two_steps_equal_a_loop_over_recordings(small):
             both = made.network(
                 torch.cat([source.eeg, target.eeg], 1),
                 torch.cat([source.eye, target.eye], 1),
-                Noise(made.noise_seeds, made.steps_done),
+                CounterRNG(made.noise_seeds, made.steps_done),
             )
         s, t = both.split(TRAINING.batch_size)
         terms = made.step(source, target, torch.tensor(0.0, dtype=torch.float64))

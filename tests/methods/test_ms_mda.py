@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from tests.methods.steps import TRAINING, check_every_parameter_moves, check_stack_equals_single_runs, trainer
-from ufama.core.layers import Noise
+from ufama.core.layers import CounterRNG
 from ufama.methods.ms_mda import METHOD
 
 SLIM = {"common_hidden": 20, "common_second": 14, "width": 12, "branch_width": 9}
@@ -30,7 +30,7 @@ def test_terms_equal_a_loop_over_recordings(small, agree_on):
         both = made.network(
             torch.cat([source.eeg, target.eeg], 1),
             torch.cat([source.eye, target.eye], 1),
-            Noise(made.noise_seeds, made.steps_done),
+            CounterRNG(made.noise_seeds, made.steps_done),
         )
     s, t = both.split(TRAINING.batch_size)
     terms = made.step(source, target, torch.tensor(1.0, dtype=torch.float64))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ufama.data.folds import folds, scaled
-from ufama.methods import Recordings
+from ufama.methods import UnlabelledWindows
 from ufama.methods.bases.fitted import flat
 from ufama.methods.msbls import METHOD, MsblsConfig, StackedSystems
 from ufama.methods.parts.broad_learning import on_simplex
@@ -13,7 +13,7 @@ CONFIG = MsblsConfig(groups=3, group_nodes=4, enhancement=10, penalty=0.5)
 
 
 def recordings(windows, rows):
-    return Recordings(*[getattr(windows, name)[rows] for name in Recordings._fields])
+    return UnlabelledWindows(*[getattr(windows, name)[rows] for name in UnlabelledWindows._fields])
 
 
 def fold_of(windows):
@@ -26,7 +26,7 @@ def test_each_block_fits_the_residual_and_reads_the_other_modality(small):
     (eeg, eye), wanted = flat(source), np.eye(3)[label]
     errors = []
     for blocks in (1, 2, 3, 4):
-        stacked = StackedSystems(eeg, eye, wanted, CONFIG.but(blocks=blocks), seed=1)
+        stacked = StackedSystems(eeg, eye, wanted, CONFIG.replace(blocks=blocks), seed=1)
         errors.append(np.square(wanted - stacked.scores(eeg, eye)).sum())
         scores = [stacked.scores(*pair) for pair in (flat(target), (flat(target)[0], 0 * flat(target)[1]))]
         assert np.array_equal(*scores) == (blocks == 1)
@@ -36,7 +36,7 @@ def test_each_block_fits_the_residual_and_reads_the_other_modality(small):
 def test_the_first_blocks_do_not_depend_on_those_above(small):
     source, label, _, _ = fold_of(small)
     (eeg, eye), wanted = flat(source), np.eye(3)[label]
-    short, long = (StackedSystems(eeg, eye, wanted, CONFIG.but(blocks=blocks), seed=1) for blocks in (2, 4))
+    short, long = (StackedSystems(eeg, eye, wanted, CONFIG.replace(blocks=blocks), seed=1) for blocks in (2, 4))
     for one, other in zip(short._blocks, long._blocks, strict=False):
         assert np.array_equal(one.weights, other.weights)
 

@@ -7,9 +7,9 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from ufama.config import ConfigError
 from ufama.core import losses
-from ufama.core.layers import Noise
-from ufama.methods import Step, Task, method
-from ufama.methods.parts.adversarial import domain_loss, ramp
+from ufama.core.layers import CounterRNG
+from ufama.methods import ProblemSpec, Step, method
+from ufama.methods.parts.adversarial import dann_schedule, domain_loss
 from ufama.methods.parts.alignment import certainty_weight, class_confusion, coral, joint_mmd
 from ufama.methods.parts.perceptron import SingleHeadNetwork
 
@@ -25,13 +25,13 @@ def normal(*shape, seed=0):
 def step_of(name, card, progress=0.5, dropout=0.0, **changes):
     """(method, config, one step of two runs on 9 source and 7 target windows)."""
     chosen = method(name)
-    config = chosen.preset("paper", dataset="made", variant=chosen.variants[-1]).but(
+    config = chosen.preset("paper", dataset="made", variant=chosen.variants[-1]).replace(
         **SMALL | {"dropout": dropout} | changes
     )
-    network = chosen.build(config, Task(card, 3, 7), [1, 2]).double()
+    network = chosen.build(config, ProblemSpec(card, 3, 7), [1, 2]).double()
     eeg, eye = normal(2, 16, 7, 3), normal(2, 16, 5, seed=1)
     eeg[:, 9:], eye[:, 9:] = 1.5 * eeg[:, 9:] + 0.5, eye[:, 9:] - 1
-    noise = Noise(torch.tensor([3, 4]), torch.tensor(0))
+    noise = CounterRNG(torch.tensor([3, 4]), torch.tensor(0))
     source, target = network(eeg, eye, noise).split(9)
     label = torch.randint(3, (2, 9), generator=torch.Generator().manual_seed(5))
     epoch = torch.tensor(40 * progress, dtype=torch.float64)
@@ -137,7 +137,9 @@ def test_the_reversed_gradient_ramps_while_the_discriminator_always_learns(small
         own.append(torch.autograd.grad(terms.losses["domain"].sum(), first)[0])
         reached.append(gradient)
     assert reached[0].abs().max() == 0
-    ratio = ramp(torch.tensor(0.9, dtype=torch.float64)) / ramp(torch.tensor(0.1, dtype=torch.float64))
+    ratio = dann_schedule(torch.tensor(0.9, dtype=torch.float64)) / dann_schedule(
+        torch.tensor(0.1, dtype=torch.float64)
+    )
     torch.testing.assert_close(reached[2], ratio * reached[1])
     torch.testing.assert_close(own[0], own[2])
     assert own[0].abs().max() > 0
@@ -245,8 +247,8 @@ def test_the_source_alone_is_its_cross_entropy(small):
 
 def test_wrong_settings_are_errors_that_name_the_field():
     with pytest.raises(ConfigError, match=r"PlainConfig.backbone = 'resnet'.*'perceptron', 'ufama'"):
-        method("source_only").defaults.but(backbone="resnet")
+        method("source_only").defaults.replace(backbone="resnet")
     with pytest.raises(ConfigError, match=r"DannConfig.domain_weight = -1.*from 0 to 100"):
-        method("dann").defaults.but(domain_weight=-1)
+        method("dann").defaults.replace(domain_weight=-1)
     with pytest.raises(ConfigError, match="cdan has no variant 'full'; choose one of CDAN, CDAN"):
         method("cdan").preset("paper", dataset="seed", variant="full")

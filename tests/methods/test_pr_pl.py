@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from tests.methods.steps import check_every_parameter_moves, check_stack_equals_single_runs, trainer
-from ufama.core.layers import Noise
+from ufama.core.layers import CounterRNG
 from ufama.methods.parts.pairwise import Thresholds, class_prototypes, source_pairs, target_pairs
 from ufama.methods.pr_pl import METHOD
 
@@ -92,7 +92,7 @@ def test_counts_of_clusters_fade(small):
 
 def test_the_discriminator_s_features_are_blurred_by_normal_noise(small):
     made = trainer(METHOD, small)
-    noise = Noise(torch.tensor([4]), torch.tensor(0))
+    noise = CounterRNG(torch.tensor([4]), torch.tensor(0))
     blur = made.network.jittered(torch.zeros(1, 300, 64, dtype=torch.float64), noise, 0.005) / 0.005
     assert blur.mean().abs() < 4 / math.sqrt(blur.numel())
     assert blur.var().item() == pytest.approx(1, abs=0.05)

@@ -8,7 +8,7 @@ import torch
 
 from tests.methods.steps import TRAINING, check_every_parameter_moves, check_stack_equals_single_runs, one_step, trainer
 from ufama.core import losses
-from ufama.core.layers import Noise
+from ufama.core.layers import CounterRNG
 from ufama.core.mmd import mmd_neighbours
 from ufama.methods.parts.pairwise import Thresholds, source_pairs, target_pairs
 from ufama.methods.sdc_net import METHOD, PAPER, RELEASED, mixed, mmd_weight, sure_from
@@ -48,7 +48,7 @@ def test_a_window_is_mixed_with_the_drawn_partner_or_left_alone():
 def test_shares_of_a_mixture_are_beta_distributed():
     """Beta(1/2, 1/2) has mean 1/2, variance 1/8, and a third of its mass below 1/4."""
     windows = torch.tensor([0.0, 1.0], dtype=torch.float64).view(1, 1, 2, 1).expand(1, 20000, -1, -1)
-    draws = Noise(torch.tensor([3]), torch.tensor(0)).uniform(1, (1, 20000, 3)).double()
+    draws = CounterRNG(torch.tensor([3]), torch.tensor(0)).uniform(1, (1, 20000, 3)).double()
     draws[..., 2] = 0
     share = mixed(windows, draws)
     assert share.mean().item() == pytest.approx(0.5, abs=0.012)
@@ -58,7 +58,7 @@ def test_shares_of_a_mixture_are_beta_distributed():
 
 def test_halved_windows_are_half_of_all_and_evaluation_sees_none(small):
     made = trainer(METHOD, small, augmentation="halved")
-    noise, ones = Noise(torch.tensor([5]), torch.tensor(0)), torch.ones(1, 4000, 3, dtype=torch.float64)
+    noise, ones = CounterRNG(torch.tensor([5]), torch.tensor(0)), torch.ones(1, 4000, 3, dtype=torch.float64)
     factor = made.network.augmented(ones, noise)
     assert set(factor.unique().tolist()) == {0.5, 1.0}
     assert factor.mean().item() == pytest.approx(0.75, abs=0.02)

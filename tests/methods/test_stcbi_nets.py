@@ -6,7 +6,7 @@ import torch
 from tests.methods.electrodes import NAMES, named
 from tests.methods.steps import trainer
 from ufama.core.layers import initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.network import DropoutIds
 from ufama.methods.parts.class_relations import centre_distance, same_class_contrast
 from ufama.methods.parts.fine_grained_alignment import certainty
 from ufama.methods.stcbi_nets import METHOD, RegionInteraction, StcbiConfig
@@ -15,7 +15,7 @@ SMALL = {"hidden": 12, "width": 8}
 
 
 def test_a_region_s_electrodes_reach_its_own_token_and_the_others_by_attention():
-    interaction = RegionInteraction(1, NAMES, 3, StcbiConfig(**SMALL), LayerNumbers())
+    interaction = RegionInteraction(1, NAMES, 3, StcbiConfig(**SMALL), DropoutIds())
     initialise(interaction, [0])
     interaction.double()
     x = torch.randn(1, 2, 7, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)

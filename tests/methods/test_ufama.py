@@ -23,7 +23,7 @@ TRAINING = TrainingConfig(batch_size=16, epochs=2, precision="float64")
 def trainer(windows, config, training=TRAINING, seeds=(0,), changes=SMALL):
     fold = folds(windows, "cross_subject")[0]
     parts = [part(windows, fold, training, seed) for seed in seeds]
-    return Trainer(METHOD, config.but(**changes), training, scaled(windows, training.scaling), parts, list(seeds))
+    return Trainer(METHOD, config.replace(**changes), training, scaled(windows, training.scaling), parts, list(seeds))
 
 
 def one_step(made, epoch=20.0):
@@ -73,7 +73,7 @@ def test_total_is_the_paper_s_weighted_sum(small):
 
 def test_a_step_reads_labels_beside_the_source_and_screens_the_target(small):
     """Without dropout a step's terms are those of two separate passes over the batch's two halves."""
-    made = trainer(small, PAPER.but(head_dropout=0.0), changes=SMALL | SURE)
+    made = trainer(small, PAPER.replace(head_dropout=0.0), changes=SMALL | SURE)
     made.batches.draw_epoch(0)
     source, target = made.batches.step(0)
     with torch.no_grad():
@@ -88,7 +88,7 @@ def test_a_step_reads_labels_beside_the_source_and_screens_the_target(small):
 
 
 def test_terms_are_the_branches_losses(small):
-    made = trainer(small, PAPER.but(screening_pool="batch"), changes=SMALL | SURE)
+    made = trainer(small, PAPER.replace(screening_pool="batch"), changes=SMALL | SURE)
     made.batches.draw_epoch(0)
     source, target = made.batches.step(0)
     with torch.no_grad():
@@ -141,7 +141,7 @@ def test_the_audit_counts_right_pseudo_labels_by_group():
     probabilities = torch.stack([eeg, eye, eeg], dim=1).double()
     found = METHOD.audit(PAPER, probabilities, label)
     assert found == {"consistent_right": 0.5, "conflicting_right": 1.0, "teacher_right": 0.5}
-    nobody = METHOD.audit(PAPER.but(trusted_share=0.0), probabilities, label)
+    nobody = METHOD.audit(PAPER.replace(trusted_share=0.0), probabilities, label)
     assert all(value != value for value in nobody.values())  # NaN: there is nothing to be right about
 
 
@@ -206,7 +206,7 @@ FLIPS = [
 
 @pytest.mark.parametrize("flip", FLIPS, ids=lambda flip: "-".join(flip))
 def test_every_switch_changes_the_training(small, flip):
-    assert losses_over_steps(small, PAPER.but(**flip)) != losses_over_steps(small, PAPER)
+    assert losses_over_steps(small, PAPER.replace(**flip)) != losses_over_steps(small, PAPER)
 
 
 def test_the_switches_that_need_their_own_setting(small):
@@ -214,10 +214,12 @@ def test_the_switches_that_need_their_own_setting(small):
     tested = {name for flip in FLIPS for name in flip} | set(SMALL) | set(SURE)
     elsewhere = {"attention_heads", "gate_inclusive", "distillation_minimum", "distillation_weight", "unscreened_label"}
     assert {field.name for field in fields(UfamaConfig)} == tested | elsewhere
-    unscreened = PAPER.but(consistency="unscreened")
-    assert losses_over_steps(small, unscreened) != losses_over_steps(small, unscreened.but(unscreened_label="fusion"))
-    assert losses_over_steps(small, PAPER.but(distillation_minimum=1000)) != losses_over_steps(small, PAPER)
-    assert losses_over_steps(small, PAPER.but(attention_heads=4)) != losses_over_steps(small, PAPER)
+    unscreened = PAPER.replace(consistency="unscreened")
+    assert losses_over_steps(small, unscreened) != losses_over_steps(
+        small, unscreened.replace(unscreened_label="fusion")
+    )
+    assert losses_over_steps(small, PAPER.replace(distillation_minimum=1000)) != losses_over_steps(small, PAPER)
+    assert losses_over_steps(small, PAPER.replace(attention_heads=4)) != losses_over_steps(small, PAPER)
 
 
 def test_presets_differ_where_the_ledger_says():

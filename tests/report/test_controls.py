@@ -56,7 +56,7 @@ def test_controls_figure_has_one_row_per_control(under_control):
 
 @pytest.fixture(scope="module")
 def windows():
-    return simulate("seed", subjects=(1, 2)).every(24)
+    return simulate("seed", subjects=(1, 2)).subsample(24)
 
 
 def test_protocols_side_by_side(results, windows):

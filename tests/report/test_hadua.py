@@ -28,7 +28,7 @@ def made(variants, blocks, keep=lambda runs: runs["digest"].notna()):
     third = kept["digest"][kept["variant"].eq("H3")]
     weight = pd.Series(np.where(found.history["epoch"] % 2 == 0, 1.0, 0.0), index=found.history.index)
     history = found.history.assign(conditional_weight=weight.where(found.history["digest"].isin(third)))
-    return replace(found, runs=runs, history=history).at(kept["digest"])
+    return replace(found, runs=runs, history=history).select(kept["digest"])
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_grids_are_both_presets_on_the_compared_folds():
     flips = hadua_flips_grid(data, scale="quick")
     assert len(flips) == len(HADUA_FLIPS) + 2
     for changed in HADUA_FLIPS.values():
-        assert PAPER.but(**changed) != PAPER
+        assert PAPER.replace(**changed) != PAPER
     assert set(METHOD.variants) == set(hadua.VARIANT_TITLES)
 
 

@@ -22,7 +22,7 @@ def test_stored_numbers_are_of_the_settings_in_force():
     for name in ("calibration", "knobs"):
         _, provenance = raw_simulation.stored(name)
         assert provenance["simulated"] is True
-        assert RAW_SETTINGS.but(**provenance["settings"]) == RAW_SETTINGS
+        assert RAW_SETTINGS.replace(**provenance["settings"]) == RAW_SETTINGS
         assert provenance["raw_simulator_version"] == VERSION
 
 

@@ -76,7 +76,7 @@ def test_protocol_facts(new_clips, seen):
 
 def with_clips(factor):
     knobs = {name: getattr(SETTINGS, name) for name in ("eeg", "eye")}
-    settings = SETTINGS.but(**{name: knob.but(clip=knob.clip * factor) for name, knob in knobs.items()})
+    settings = SETTINGS.replace(**{name: knob.replace(clip=knob.clip * factor) for name, knob in knobs.items()})
     return simulate("seed", settings, subjects=(1, 2, 3, 4, 5))
 
 

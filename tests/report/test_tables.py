@@ -179,7 +179,7 @@ def test_facts_of_the_data_stand_beside_the_published_ones(windows):
 
 
 def test_settings_that_differ_from_the_paper_are_visible(windows):
-    table = table2(windows, PAPER.but(trusted_share=0.4), TrainingConfig(epochs=20), scale="quick")
+    table = table2(windows, PAPER.replace(trusted_share=0.4), TrainingConfig(epochs=20), scale="quick")
     rows = table.frame.set_index("detail")[["published", "configured"]]
     assert rows.loc["training epochs"].tolist() == ["400", "20"]
     assert rows.loc["confidence ranking threshold alpha"].tolist() == ["0.5", "0.4"]

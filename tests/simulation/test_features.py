@@ -25,7 +25,9 @@ TEMPORAL, GAMMA = CHANNELS.index("T7"), BANDS.index("gamma")
 
 def seed_with(*, mixed_feeling=SETTINGS.mixed_feeling, **changes):
     """SEED of four people with the EEG's knobs changed and nobody's modality bad."""
-    settings = SETTINGS.but(bad_modality_share=0.0, mixed_feeling=mixed_feeling, eeg=SETTINGS.eeg.but(**changes))
+    settings = SETTINGS.replace(
+        bad_modality_share=0.0, mixed_feeling=mixed_feeling, eeg=SETTINGS.eeg.replace(**changes)
+    )
     return simulate("seed", settings, subjects=(1, 2, 3, 4))
 
 
@@ -70,7 +72,7 @@ def test_a_person_is_drawn_alike_with_and_without_the_others():
 
 
 def test_another_seed_is_another_set_with_another_fingerprint():
-    other = SETTINGS.but(seed=SETTINGS.seed + 1)
+    other = SETTINGS.replace(seed=SETTINGS.seed + 1)
     assert fingerprint("seed", other) != fingerprint("seed") != fingerprint("seed_iv")
     assert not np.array_equal(simulate("seed", other, subjects=[1]).eeg, simulate("seed", subjects=[1]).eeg)
 
@@ -163,13 +165,13 @@ def test_mixed_feeling_moves_both_modalities_together():
     def together(mixed_feeling):
         """Correlation, over trials of one emotion, of what EEG and eyes show of positive minus neutral."""
         clean = {"individual": 0.0, "clip": 0.0, "trial_noise": 0.1, "drift": 0.0}
-        settings = SETTINGS.but(
-            eeg=SETTINGS.eeg.but(**clean),
-            eye=SETTINGS.eye.but(**clean),
+        settings = SETTINGS.replace(
+            eeg=SETTINGS.eeg.replace(**clean),
+            eye=SETTINGS.eye.replace(**clean),
             mixed_feeling=mixed_feeling,
             bad_modality_share=0.0,
         )
-        windows = simulate("seed", settings, subjects=(1, 2, 3, 4)).every(1000)  # the first window of each trial
+        windows = simulate("seed", settings, subjects=(1, 2, 3, 4)).subsample(1000)  # the first window of each trial
         label = windows.label.reshape(12, -1)
         shown = []
         for values in (windows.eeg.reshape(len(windows), -1), np.log(windows.eye[:, :22])):
@@ -186,14 +188,14 @@ def test_mixed_feeling_moves_both_modalities_together():
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (0.25, 9), (1.0, 36)])
 def test_the_asked_share_of_subject_sessions_has_a_bad_modality(share, expected):
-    assert len(bad_modalities("seed", SETTINGS.but(bad_modality_share=share))) == expected
+    assert len(bad_modalities("seed", SETTINGS.replace(bad_modality_share=share))) == expected
 
 
 def test_a_bad_modality_hardly_carries_the_emotion_and_the_other_still_does():
-    everywhere = SETTINGS.but(bad_modality_share=1.0)
+    everywhere = SETTINGS.replace(bad_modality_share=1.0)
     bad = bad_modalities("seed", everywhere)
     clean = {"individual": 0.0, "clip": 0.0, "trial_noise": 0.0}
-    settings = everywhere.but(eeg=SETTINGS.eeg.but(**clean), mixed_feeling=0.0)
+    settings = everywhere.replace(eeg=SETTINGS.eeg.replace(**clean), mixed_feeling=0.0)
     shown = contrast(simulate("seed", settings, subjects=(1, 2, 3, 4)))[:, TEMPORAL, GAMMA]
     is_bad = np.array([bad[subject, session] == "eeg" for subject in (1, 2, 3, 4) for session in (1, 2, 3)])
     assert 0 < is_bad.sum() < 12
@@ -255,7 +257,7 @@ def files_in(folder):
 
 
 def test_an_outdated_set_is_replaced_as_a_whole_and_the_same_set_kept(tmp_path):
-    other = SETTINGS.but(seed=7)
+    other = SETTINGS.replace(seed=7)
     folder = write_simulated("seed", tmp_path / "seed", other, subjects=[1, 10])
     written = (folder / MARKER).stat().st_mtime_ns
     write_simulated("seed", folder, other, subjects=[1, 10])

@@ -18,7 +18,7 @@ from ufama.simulation.raw_windows import raw_windows
 from ufama.simulation.voltages import RAW_SETTINGS, RawWorld
 from ufama.studies.raw_calibration import clip_recognition
 
-QUIET = RAW_SETTINGS.but(
+QUIET = RAW_SETTINGS.replace(
     person_shift=0.0, session_shift=0.0, mixed_feeling=0.0, individual=0.0, clip=0.0, trial_noise=0.0, drift=0.0,
     artefacts=0.0, bad_modality_share=0.0,
 )  # fmt: skip
@@ -96,13 +96,13 @@ def test_equal_settings_give_equal_recordings_and_another_seed_others():
     first, again = RawWorld("seed"), RawWorld("seed")
     again.eeg(3, 2, 4, 4.0)  # what was asked before does not matter
     np.testing.assert_array_equal(first.eeg(1, 1, 2, 4.0), again.eeg(1, 1, 2, 4.0))
-    other = RawWorld("seed", RAW_SETTINGS.but(seed=1))
+    other = RawWorld("seed", RAW_SETTINGS.replace(seed=1))
     assert not np.array_equal(first.eeg(1, 1, 2, 4.0), other.eeg(1, 1, 2, 4.0))
     assert first.truth(1, 1) == again.truth(1, 1) != other.truth(1, 1)
 
 
 def test_nothing_lies_above_75_hz_and_alpha_peaks_at_the_persons_frequency():
-    world = RawWorld("seed", QUIET.but(person_shift=1.0, eeg_emotion=0.0))
+    world = RawWorld("seed", QUIET.replace(person_shift=1.0, eeg_emotion=0.0))
     for subject in (1, 2):
         signal = world.eeg(subject, 1, 1, 60.0)[CHANNELS.index("POZ"), :12000].reshape(15, 800)
         power = (np.abs(np.fft.rfft(np.hanning(800) * signal)) ** 2).mean(axis=0)
@@ -115,7 +115,7 @@ def test_nothing_lies_above_75_hz_and_alpha_peaks_at_the_persons_frequency():
 
 
 def test_emotions_reach_the_scalp_where_the_literature_has_them():
-    found = contrasts(raw_windows("seed", QUIET.but(eeg_emotion=2.0), subjects=[1], sessions=[1], seconds=8.0))
+    found = contrasts(raw_windows("seed", QUIET.replace(eeg_emotion=2.0), subjects=[1], sessions=[1], seconds=8.0))
     negative, neutral, positive = found
 
     def strongest(contrast, band, count=4):
@@ -126,13 +126,13 @@ def test_emotions_reach_the_scalp_where_the_literature_has_them():
     behind = {"P3", "PZ", "P4", "PO3", "POZ", "PO4", "O1", "OZ", "O2", "PO5", "PO6"}
     assert strongest(neutral, "alpha") <= behind
     assert strongest(negative, "delta") <= behind
-    none = contrasts(raw_windows("seed", QUIET.but(eeg_emotion=0.0), subjects=[1], sessions=[1], seconds=8.0))
+    none = contrasts(raw_windows("seed", QUIET.replace(eeg_emotion=0.0), subjects=[1], sessions=[1], seconds=8.0))
     assert np.abs(none).max() < 0.5 * np.abs(found).max()
 
 
 def test_person_and_session_shift_move_what_their_names_say():
     def spread(**changes):
-        settings = QUIET.but(eeg_emotion=0.0, **changes)
+        settings = QUIET.replace(eeg_emotion=0.0, **changes)
         windows = raw_windows("seed", settings, subjects=[1, 2], sessions=[1, 2], seconds=4.0)
         means = [
             [windows.eeg[(windows.subject == p) & (windows.session == s)].mean(axis=0) for s in (1, 2)] for p in (1, 2)
@@ -151,7 +151,7 @@ def test_person_and_session_shift_move_what_their_names_say():
 
 
 def test_a_blink_is_one_event_in_both_modalities():
-    world = RawWorld("seed", QUIET.but(artefacts=1.0))
+    world = RawWorld("seed", QUIET.replace(artefacts=1.0))
     eeg, (streams, events) = world.eeg(1, 1, 1, 60.0), world.eye(1, 1, 1, 60.0)
     front, back = eeg[CHANNELS.index("FPZ")], eeg[CHANNELS.index("OZ")]
     assert len(events.blink_start) > 3
@@ -163,7 +163,7 @@ def test_a_blink_is_one_event_in_both_modalities():
 
 def test_the_pupil_follows_the_clips_light_alike_for_everybody():
     def likeness(clip):
-        world = RawWorld("seed", QUIET.but(clip=clip))
+        world = RawWorld("seed", QUIET.replace(clip=clip))
         clip_seen = world._clip(1, 1)
         found = []
         for subject in (1, 2, 3):
@@ -178,7 +178,7 @@ def test_the_pupil_follows_the_clips_light_alike_for_everybody():
 
 
 def test_the_gaze_rests_where_the_clip_offers_something():
-    world = RawWorld("seed", QUIET.but(clip=1.0))
+    world = RawWorld("seed", QUIET.replace(clip=1.0))
     clip, (streams, _) = world._clip(1, 2), world.eye(5, 1, 2)
     shot = np.searchsorted(clip.cuts, streams.time, side="right") - 1
     nearest = np.linalg.norm(streams.gaze[:, None] - clip.places[shot], axis=2).min(axis=1)
@@ -189,7 +189,7 @@ def test_the_gaze_rests_where_the_clip_offers_something():
 
 def test_emotions_move_the_eyes():
     def means(emotion):
-        world = RawWorld("seed", QUIET.but(eye_emotion=emotion))
+        world = RawWorld("seed", QUIET.replace(eye_emotion=emotion))
         dilated = [np.nanmean(world.eye(1, 1, trial)[0].pupil[:, 0]) for trial in SEED.trials]
         labels = np.array(SEED.labels[0])
         return [np.mean([value for value, k in zip(dilated, labels, strict=True) if k == label]) for label in range(3)]
@@ -203,9 +203,9 @@ def test_emotions_move_the_eyes():
 
 
 def test_clips_of_one_emotion_are_recognised_only_where_clips_differ():
-    quiet = QUIET.but(trial_noise=0.3)
+    quiet = QUIET.replace(trial_noise=0.3)
     none, some = (
-        raw_windows("seed", quiet.but(clip=clip), subjects=[1, 2, 3, 4], sessions=[1], seconds=8.0)
+        raw_windows("seed", quiet.replace(clip=clip), subjects=[1, 2, 3, 4], sessions=[1], seconds=8.0)
         for clip in (0.0, 2.0)
     )
     for modality in ("eeg", "eye"):
@@ -216,8 +216,8 @@ def test_clips_of_one_emotion_are_recognised_only_where_clips_differ():
 
 
 def test_a_bad_modality_carries_less_emotion_and_more_noise():
-    all_bad = RawWorld("seed", QUIET.but(bad_modality_share=1.0, eeg_emotion=2.0))
-    good = RawWorld("seed", QUIET.but(eeg_emotion=2.0))
+    all_bad = RawWorld("seed", QUIET.replace(bad_modality_share=1.0, eeg_emotion=2.0))
+    good = RawWorld("seed", QUIET.replace(eeg_emotion=2.0))
     pairs = [(subject, session) for subject in SEED.subjects for session in SEED.sessions]
     bad = {pair: all_bad.bad_modality(*pair) for pair in pairs}
     assert set(bad.values()) == {"eeg", "eye"}

@@ -43,7 +43,7 @@ def test_a_row_is_the_mean_and_population_sd_over_folds_of_plain_accuracies(smal
     noise = np.random.default_rng(5).normal(scale=3, size=small.eye.shape)
     small = replace(small, eye=(small.eye + noise).astype(np.float32))  # hard enough that folds differ
     table = svm_anchors(small, protocols=["cross_session"], modalities=["eye"], scalings=["source_zscore"], stride=3)
-    thin, accuracies, trials = small.every(3), [], []
+    thin, accuracies, trials = small.subsample(3), [], []
     for fold in folds(thin, "cross_session"):
         values = scaled(thin, "source_zscore", fold).eye
         guess = SVC().fit(values[fold.source], thin.label[fold.source]).predict(values[fold.target])

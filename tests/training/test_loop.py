@@ -12,7 +12,7 @@ from ufama.data.folds import folds, scaled
 from ufama.methods.ufama import METHOD
 from ufama.training.batches import epoch_order, part
 from ufama.training.criteria import CRITERIA
-from ufama.training.loop import JUDGED, judged_epochs, train
+from ufama.training.loop import JUDGED, criteria_epochs, train
 from ufama.training.selection import chosen_epochs
 from ufama.training.trainer import Trainer
 
@@ -25,7 +25,7 @@ def trained(windows, config, training, runs, device="cpu"):
     every = folds(windows, "cross_subject")
     parts = [part(windows, every[fold], training, seed) for fold, seed in runs]
     prepared = scaled(windows, training.scaling)
-    made = Trainer(METHOD, config.but(**SMALL), training, prepared, parts, [seed for _, seed in runs], device)
+    made = Trainer(METHOD, config.replace(**SMALL), training, prepared, parts, [seed for _, seed in runs], device)
     results = train(made, windows.label, oracle_label=windows.label)
     return results, made
 
@@ -61,7 +61,7 @@ def uneven(small):
 @pytest.mark.parametrize("config", PRESETS, ids=["paper", "released"])
 def test_unequal_folds_stack_over_twenty_steps_and_every_schedule(uneven, config):
     """Folds of unequal targets and sources, past epoch 10, where the MMD's weight and the fine-grained terms change."""
-    training = TRAINING.but(epochs=20, steps_per_epoch=1, evaluate_every=10)
+    training = TRAINING.replace(epochs=20, steps_per_epoch=1, evaluate_every=10)
     runs = [(0, 0), (1, 0), (5, 7)]
     together, stack = trained(uneven, config, training, runs)
     assert len({len(part.target) for part in stack.batches.parts}) > 1
@@ -84,8 +84,8 @@ def test_unequal_folds_stack_over_twenty_steps_and_every_schedule(uneven, config
 @pytest.mark.parametrize("precision", ["bf16", "tf32"])
 def test_precisions_train_near_float32(small, precision):
     """bf16 rounds products to 8 bits; on a CPU tf32 changes nothing."""
-    (exact,), _ = trained(small, PAPER, TRAINING.but(precision="float32"), [(0, 0)])
-    (rounded,), made = trained(small, PAPER, TRAINING.but(precision=precision), [(0, 0)])
+    (exact,), _ = trained(small, PAPER, TRAINING.replace(precision="float32"), [(0, 0)])
+    (rounded,), made = trained(small, PAPER, TRAINING.replace(precision=precision), [(0, 0)])
     assert all(value.dtype == torch.float32 for value in made.network.parameters())
     difference = np.abs(exact.choices["last"].probabilities - rounded.choices["last"].probabilities).max()
     assert difference == 0 if precision == "tf32" else 0 < difference < 0.1
@@ -96,7 +96,7 @@ def test_a_step_that_cannot_be_captured_runs_eagerly_and_says_so(small):
     own, said = part(small, fold, TRAINING, 0), []
     prepared = scaled(small, TRAINING.scaling)
     eager, fallen_back = (
-        Trainer(METHOD, PAPER.but(**SMALL), TRAINING, prepared, [own], [0], captured=captured, say=said.append)
+        Trainer(METHOD, PAPER.replace(**SMALL), TRAINING, prepared, [own], [0], captured=captured, say=said.append)
         for captured in (False, True)
     )
     assert len(said) == 1 and said[0].startswith("ufama: the step cannot be captured as a CUDA graph and runs eagerly")
@@ -113,7 +113,9 @@ def test_a_captured_step_equals_an_eager_one_and_the_cpu(small, config):
     own = part(small, fold, TRAINING, 0)
     prepared = scaled(small, TRAINING.scaling)
     made = [
-        Trainer(METHOD, config.but(**SMALL), TRAINING, prepared, [own], [0], device, captured=captured, say=pytest.fail)
+        Trainer(
+            METHOD, config.replace(**SMALL), TRAINING, prepared, [own], [0], device, captured=captured, say=pytest.fail
+        )
         for device, captured in (("cuda", True), ("cuda", False), ("cpu", False))
     ]
     for trainer in made:
@@ -125,14 +127,14 @@ def test_a_captured_step_equals_an_eager_one_and_the_cpu(small, config):
 
 def test_criteria_are_taken_at_forty_epochs_of_a_long_training():
     long = TrainingConfig(epochs=400)
-    judged = judged_epochs(long)
+    judged = criteria_epochs(long)
     assert len(judged) == JUDGED and {0, 399} <= judged
-    assert judged_epochs(TrainingConfig(epochs=16, evaluate_every=2)) == {1, 3, 5, 7, 9, 11, 13, 15}
-    assert judged_epochs(long.but(criteria="none")) == set()
+    assert criteria_epochs(TrainingConfig(epochs=16, evaluate_every=2)) == {1, 3, 5, 7, 9, 11, 13, 15}
+    assert criteria_epochs(long.replace(criteria="none")) == set()
 
 
 def test_a_network_that_diverged_has_no_criteria_and_stops_nobody(small):
-    (lost, healthy), made = trained(small, PAPER, TRAINING.but(learning_rate=0.0), [(0, 0), (3, 0)])
+    (lost, healthy), made = trained(small, PAPER, TRAINING.replace(learning_rate=0.0), [(0, 0), (3, 0)])
     assert np.isfinite(lost.history["bnm"]).all()
     with torch.no_grad():
         next(made.network.parameters())[0] = torch.nan
@@ -142,7 +144,7 @@ def test_a_network_that_diverged_has_no_criteria_and_stops_nobody(small):
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_the_same_seed_twice_is_bit_equal(small, precision):
-    training = TRAINING.but(precision=precision)
+    training = TRAINING.replace(precision=precision)
     first, _ = trained(small, PAPER, training, RUNS)
     second, _ = trained(small, PAPER, training, RUNS)
     for a, b in zip(first, second, strict=True):
@@ -179,7 +181,7 @@ def test_permuting_the_targets_labels_changes_nothing_but_the_oracle(small, conf
 def test_without_the_targets_labels_there_is_no_oracle(small):
     fold = folds(small, "cross_subject")[0]
     prepared, own = scaled(small, TRAINING.scaling), part(small, fold, TRAINING, 0)
-    made = Trainer(METHOD, PAPER.but(**SMALL), TRAINING, prepared, [own], [0])
+    made = Trainer(METHOD, PAPER.replace(**SMALL), TRAINING, prepared, [own], [0])
     (result,) = train(made, small.label)
     assert set(result.choices) == {"last", "source_validation"}
     assert "target_accuracy" not in result.history
@@ -187,7 +189,7 @@ def test_without_the_targets_labels_there_is_no_oracle(small):
 
 def test_validation_people_are_neither_trained_on_nor_the_target(small):
     fold = folds(small, "cross_subject")[2]
-    own = part(small, fold, TRAINING.but(validation_subjects=2), 3)
+    own = part(small, fold, TRAINING.replace(validation_subjects=2), 3)
     people = [set(small.subject[rows]) for rows in (own.source, own.validation, own.target)]
     assert [len(p) for p in people] == [1, 2, 1]
     assert len(set.union(*people)) == 4
@@ -196,19 +198,19 @@ def test_validation_people_are_neither_trained_on_nor_the_target(small):
 
 def test_nobody_left_to_train_on_is_an_error(small):
     with pytest.raises(ValueError, match="validation_subjects = 3 leaves none"):
-        part(small, folds(small, "cross_subject")[0], TRAINING.but(validation_subjects=3), 0)
+        part(small, folds(small, "cross_subject")[0], TRAINING.replace(validation_subjects=3), 0)
 
 
 def test_without_validation_people_the_rule_is_left_out(small):
-    (result,), _ = trained(small, PAPER, TRAINING.but(validation_subjects=0), [(0, 0)])
+    (result,), _ = trained(small, PAPER, TRAINING.replace(validation_subjects=0), [(0, 0)])
     assert set(result.choices) == {"oracle", "last"}
 
 
 def test_an_epoch_is_one_pass_over_the_shorter_domain(small):
     fold = folds(small, "cross_subject")[0]
     own = part(small, fold, TRAINING, 0)
-    assert own.steps(TRAINING.but(steps_per_epoch=None)) == len(fold.target) // 8
-    assert own.steps(TRAINING.but(steps_per_epoch=None, epoch_length="source")) == len(own.source) // 8
+    assert own.steps(TRAINING.replace(steps_per_epoch=None)) == len(fold.target) // 8
+    assert own.steps(TRAINING.replace(steps_per_epoch=None, epoch_length="source")) == len(own.source) // 8
 
 
 def test_batches_repeat_no_window_before_all_have_been_drawn():
@@ -218,13 +220,13 @@ def test_batches_repeat_no_window_before_all_have_been_drawn():
 
 
 def test_a_target_smaller_than_a_batch_is_an_error(small):
-    training = TRAINING.but(batch_size=200)
+    training = TRAINING.replace(batch_size=200)
     with pytest.raises(ValueError, match="less than one batch of 200"):
         trained(small, PAPER, training, [(0, 0)])
 
 
 def test_evaluation_every_other_epoch_leaves_gaps_and_ends_with_the_last(small):
-    (result,), _ = trained(small, PAPER, TRAINING.but(epochs=3, evaluate_every=2), [(0, 0)])
+    (result,), _ = trained(small, PAPER, TRAINING.replace(epochs=3, evaluate_every=2), [(0, 0)])
     assert np.isnan(result.history["target_accuracy"]).tolist() == [True, False, False]
     assert result.choices["last"].epoch == 2
 
@@ -241,7 +243,7 @@ def test_history_holds_every_term_and_group(small):
 
 
 def test_the_history_tells_what_each_rule_chose(small):
-    results, _ = trained(small, PAPER, TRAINING.but(epochs=5, evaluate_every=2), RUNS)
+    results, _ = trained(small, PAPER, TRAINING.replace(epochs=5, evaluate_every=2), RUNS)
     history = pd.concat(
         [pd.DataFrame(run.history).assign(digest=str(i), epoch=range(5)) for i, run in enumerate(results)]
     )
@@ -252,14 +254,14 @@ def test_the_history_tells_what_each_rule_chose(small):
 
 
 def test_without_criteria_none_is_logged(small):
-    (result,), _ = trained(small, PAPER, TRAINING.but(criteria="none"), [(0, 0)])
+    (result,), _ = trained(small, PAPER, TRAINING.replace(criteria="none"), [(0, 0)])
     assert not set(CRITERIA) & set(result.history)
 
 
 @pytest.mark.parametrize("access", ["others", "share50", "share20", "first3"])
 def test_adaptation_sees_no_held_out_trial(small, access):
     fold = folds(small, "cross_subject")[1]
-    own = part(small, fold, TRAINING.but(target_access=access), 4)
+    own = part(small, fold, TRAINING.replace(target_access=access), 4)
     whole = part(small, fold, TRAINING, 4)
     assert np.array_equal(own.test, fold.target) and np.array_equal(whole.target, fold.target)
     assert own.held_out_trials == whole.held_out_trials and len(own.held_out_trials) == 2  # a third of five
@@ -271,12 +273,12 @@ def test_adaptation_sees_no_held_out_trial(small, access):
 
 def test_a_fifth_of_the_trials_is_within_the_half(small):
     fold = folds(small, "cross_subject")[1]
-    fifth, half = (part(small, fold, TRAINING.but(target_access=f"share{n}"), 4).target for n in (20, 50))
+    fifth, half = (part(small, fold, TRAINING.replace(target_access=f"share{n}"), 4).target for n in (20, 50))
     assert set(fifth) < set(half)
 
 
 def test_with_nothing_of_the_target_a_run_does_not_depend_on_it(small):
-    training = TRAINING.but(target_access="none", scaling="source_zscore", epoch_length="source")
+    training = TRAINING.replace(target_access="none", scaling="source_zscore", epoch_length="source")
     fold = folds(small, "cross_subject")[0]
     other = replace(small, eeg=small.eeg.copy())
     other.eeg[fold.target] += 1
@@ -284,7 +286,7 @@ def test_with_nothing_of_the_target_a_run_does_not_depend_on_it(small):
     def weights(windows):
         own = part(windows, fold, training, 0)
         prepared = scaled(windows, training.scaling, fold, own.target)
-        made = Trainer(METHOD, PAPER.but(**SMALL), training, prepared, [own], [0])
+        made = Trainer(METHOD, PAPER.replace(**SMALL), training, prepared, [own], [0])
         train(made, windows.label)
         return list(made.network.parameters())
 
@@ -293,4 +295,4 @@ def test_with_nothing_of_the_target_a_run_does_not_depend_on_it(small):
 
 def test_scaling_that_reads_a_target_nobody_may_see_is_an_error():
     with pytest.raises(ConfigError, match=r"target_access = 'none' forbids"):
-        TRAINING.but(target_access="none")
+        TRAINING.replace(target_access="none")

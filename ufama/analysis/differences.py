@@ -38,7 +38,7 @@ def against_baseline(
     return pairs.assign(**{unit: pairs[f"accuracy_{unit}"] - pairs[f"accuracy_{unit}_baseline"] for unit in UNITS})
 
 
-def summed_up(pairs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def summarise(pairs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Mean difference of each group of ``by`` and its 95 % interval, in percentage points, for windows and trials.
 
     Columns: ``by``, {unit}_points, {unit}_low_points, {unit}_high_points, {unit}_p (of the means of people or

@@ -34,7 +34,7 @@ def select(results: "Results", **wanted) -> "Results":
     if not keep.any():
         found = {column: results.runs[column].dropna().unique().tolist() for column in wanted}
         raise ValueError(f"no run has {wanted}: the runs at hand have {found}. Train those runs or ask for these.")
-    return results.at(results.runs["digest"][keep])
+    return results.select(results.runs["digest"][keep])
 
 
 def probabilities(predictions: pd.DataFrame, branch: str) -> np.ndarray:

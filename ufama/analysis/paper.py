@@ -55,7 +55,7 @@ def published(name: str) -> pd.DataFrame:
     if name not in PUBLISHED:
         raise ValueError(f"{name!r} is not a published table; choose one of {', '.join(PUBLISHED)}.")
     as_text = str if name in ("table1_datasets", "table2_hyperparameters") else None
-    with (files("ufama.report") / "published" / f"{name}.csv").open(encoding="utf-8") as file:
+    with (files("ufama.analysis") / "published" / f"{name}.csv").open(encoding="utf-8") as file:
         table = pd.read_csv(file, dtype=as_text)
     if name in METHODS_TABLE.values():
         return _by_protocol(table)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.store import TABLES, Results, how_made, publish, read_published
+from ufama.campaigns.store import TABLES, Results, publish, read_published, run_provenance
 from ufama.config import PROTOCOLS, ConfigError, TrainingConfig
 from ufama.data.folds import folds
 from ufama.data.two_modality import ENDINGS
@@ -63,7 +63,7 @@ def publish_adaptation(found: Results, folder: Path) -> Results:
     """
     if (folder / "runs.parquet").is_file():
         before = read_published(folder)
-        fresh = found.at(found.runs.digest[~found.runs.digest.isin(before.runs.digest)])
+        fresh = found.select(found.runs.digest[~found.runs.digest.isin(before.runs.digest)])
         found = Results(
             **{
                 name: pd.concat([getattr(before, name), getattr(fresh, name)], ignore_index=True)
@@ -79,7 +79,7 @@ def publish_adaptation(found: Results, folder: Path) -> Results:
         ],
         "simulated": bool(runs.simulated.any()),
         "protocol": sorted(runs.protocol.unique().tolist()),
-        **how_made(runs),
+        **run_provenance(runs),
     }
     publish(found, folder, embeddings_of=[], provenance=provenance)
     return found

@@ -11,10 +11,18 @@ from typing import NamedTuple
 import pandas as pd
 import torch
 
-from ufama.campaigns.checkpoints import BusyError, Desk, stack_name, unfinished
-from ufama.campaigns.executors import BUSY, Finished, Work, in_processes, in_this_process, on_dask
-from ufama.campaigns.experiments import Experiment, Stack, digest, fits_fold, found_part, prepared, stacks
-from ufama.campaigns.plans import Plan, Remembered, cpu_plan, gpu_stack_size
+from ufama.campaigns.checkpoints import BusyError, StackCheckpoint, stack_name, unfinished
+from ufama.campaigns.executors import BUSY, StackResult, Work, in_processes, in_this_process, on_dask
+from ufama.campaigns.experiments import (
+    Experiment,
+    Stack,
+    digest,
+    load_scaled,
+    scaling_depends_on_fold,
+    split_of,
+    stacks,
+)
+from ufama.campaigns.plans import Plan, PlanCache, cpu_plan, gpu_stack_size
 from ufama.campaigns.records import record_of
 from ufama.campaigns.store import Results, RunRecord, RunStore, published_folder, read_published
 from ufama.config import RunConfig
@@ -22,7 +30,7 @@ from ufama.data.folds import scaled
 from ufama.data.windows import Windows
 from ufama.methods import Fitted, Method, is_fitted, method
 from ufama.training.batches import Part
-from ufama.training.loop import Trained, new_course, train, train_fitted
+from ufama.training.loop import TrainingResult, new_training_state, train, train_fitted
 from ufama.training.trainer import Trainer
 
 CPU_STACK = 4
@@ -47,7 +55,7 @@ def train_stack(
     stack: Stack,
     device: str = "cpu",
     *,
-    desk: Desk | None = None,
+    desk: StackCheckpoint | None = None,
     compiled: bool = False,
     stopping: Callable[[], bool] = lambda: False,
     threads: int = 1,
@@ -60,9 +68,9 @@ def train_stack(
     """
     first = stack.runs[0]
     chosen = method(first.method)
-    windows, ready = prepared(stack.data, first.training.window_stride, first.training.scaling)
-    found = [found_part(stack.data, config) for config in stack.runs]
-    if fits_fold(first.training):
+    windows, ready = load_scaled(stack.data, first.training.window_stride, first.training.scaling)
+    found = [split_of(stack.data, config) for config in stack.runs]
+    if scaling_depends_on_fold(first.training):
         fold, own = found[0]
         ready = scaled(windows, first.training.scaling, fold, own.target)
     before = torch.get_num_threads()
@@ -97,10 +105,10 @@ def _trained_runs(
     windows: Windows,
     parts: list[Part],
     device: str,
-    desk: Desk | None,
+    desk: StackCheckpoint | None,
     compiled: bool,
     stopping: Callable[[], bool],
-) -> list[Trained]:
+) -> list[TrainingResult]:
     """What the runs of one stack leave behind; a method without steps is fitted to one after the other."""
     config, training = runs[0].method_config, runs[0].training
     if is_fitted(chosen):
@@ -109,7 +117,7 @@ def _trained_runs(
             for run, own in zip(runs, parts, strict=True)
         ]
     trainer = Trainer(chosen, config, training, windows, parts, [run.seed for run in runs], device, compiled=compiled)
-    course = new_course(trainer, windows.label)
+    course = new_training_state(trainer, windows.label)
     if desk is None:
         return train(trainer, windows.label, oracle_label=windows.label, course=course)
     desk.resume(trainer, course)
@@ -139,7 +147,7 @@ def train_and_store(
     first = stack.runs[0]
     label = f"{first.dataset} {first.protocol} {first.method} {first.variant}, {first.preset}"
     try:
-        with Desk(store.unfinished, stack.digests, device, label) as desk:
+        with StackCheckpoint(store.unfinished, stack.digests, device, label) as desk:
             if all(store.has(name) for name in stack.digests):
                 return None
             records = train_stack(stack, device, desk=desk, compiled=compiled, stopping=stopping, threads=threads)
@@ -230,14 +238,14 @@ def _plan(
     checkpoints, so that it finds its stacks again."""
     if torch.device(device).type == "cuda":
         gpus = torch.cuda.device_count() if device == "cuda" else 1
-        remembered = Remembered(store.unfinished)
+        remembered = PlanCache(store.unfinished)
         size = stack_size or partial(gpu_stack_size, device=device, remembered=remembered, say=say)
         return Plan(workers=workers or gpus, threads=1, stack_size=size)
     usual = Plan(workers=workers or os.cpu_count() or 1, threads=1, stack_size=stack_size or CPU_STACK)
     if workers or stack_size or scheduler:
         return usual
     missing = [s for s in stacks(experiments, CPU_STACK) if not all(n in stored or store.has(n) for n in s.digests)]
-    return cpu_plan(missing, usual, Remembered(store.unfinished), say) if missing else usual
+    return cpu_plan(missing, usual, PlanCache(store.unfinished), say) if missing else usual
 
 
 def _train_all(
@@ -279,7 +287,7 @@ def _train_all(
 
 def _executed(
     todo: list[Stack], work: Work, workers: int, scheduler: str | None, stop: threading.Event, tick: Callable[[], None]
-) -> Iterator[Finished]:
+) -> Iterator[StackResult]:
     if scheduler:
         return on_dask(todo, work, scheduler, workers, stop, tick)
     if workers == 1:
@@ -292,7 +300,7 @@ def _gathered(digests: list[str], published: dict[Path, frozenset[str]], store: 
     for home, names in published.items():
         here = [name for name in digests if name in missing and name in names]
         if here:
-            parts.append(_read_published(home).at(here))
+            parts.append(_read_published(home).select(here))
             missing -= set(here)
     if missing:
         parts.append(Results.of(store.load(name) for name in digests if name in missing))
@@ -302,4 +310,4 @@ def _gathered(digests: list[str], published: dict[Path, frozenset[str]], store: 
             for name in ("runs", "history", "predictions", "embeddings")
         }
     )
-    return together.at(digests)
+    return together.select(digests)

@@ -14,8 +14,8 @@ import torch
 from filelock import FileLock, Timeout
 
 import ufama
-from ufama.campaigns.store import cannot_write
-from ufama.training.loop import Course
+from ufama.campaigns.store import store_error
+from ufama.training.loop import TrainingState
 from ufama.training.trainer import Trainer
 
 EVERY_SECONDS = 120.0
@@ -50,7 +50,7 @@ def stack_name(digests: tuple[str, ...]) -> str:
     return hashlib.sha256("/".join(digests).encode()).hexdigest()[:16]
 
 
-class Desk:
+class StackCheckpoint:
     """The place of one unfinished stack: its lock, its checkpoint, its progress. Use as a context.
 
     folder   of all unfinished stacks
@@ -71,20 +71,20 @@ class Desk:
         self._made_by = json.dumps([ufama.__version__, torch.__version__, kind, list(digests)])
         self._saved = self._noted = time.monotonic()
 
-    def __enter__(self) -> "Desk":
+    def __enter__(self) -> "StackCheckpoint":
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
         except Timeout:
             raise BusyError(f"another process trains the stack {self.name}") from None
         except OSError as error:
-            raise cannot_write(self.folder, error) from error
+            raise store_error(self.folder, error) from error
         return self
 
     def __exit__(self, *_) -> None:
         self._lock.release()
 
-    def resume(self, trainer: Trainer, course: Course) -> None:
+    def resume(self, trainer: Trainer, course: TrainingState) -> None:
         """Bring trainer and course to where the stack was left; leave them as they are if there is no checkpoint."""
         if not self.path.is_file():
             return
@@ -103,7 +103,7 @@ class Desk:
             {k.removeprefix("course."): v.numpy() for k, v in values.items() if k.startswith("course.")}, logged
         )
 
-    def save(self, trainer: Trainer, course: Course) -> bool:
+    def save(self, trainer: Trainer, course: TrainingState) -> bool:
         """Write the checkpoint over the last one, whole or not at all; False where it cannot be written."""
         try:
             from safetensors.torch import save_file
@@ -123,7 +123,7 @@ class Desk:
                 aside.unlink(missing_ok=True)
         return True
 
-    def after_epoch(self, trainer: Trainer, course: Course, stopping: bool) -> None:
+    def after_epoch(self, trainer: Trainer, course: TrainingState, stopping: bool) -> None:
         """Note how far the stack is and, now and then, write its checkpoint. Raises StoppedError if ``stopping``."""
         now = time.monotonic()
         if now - self._noted >= TOLD_SECONDS or stopping:
@@ -138,7 +138,7 @@ class Desk:
             fate = "and saved there" if saved else "but could not be saved there: it will start anew"
             raise StoppedError(f"{self.runs} runs stopped at epoch {course.epoch} of {course.epochs} {fate}")
 
-    def _note(self, course: Course) -> None:
+    def _note(self, course: TrainingState) -> None:
         told = Progress(
             runs=self.runs,
             epoch=course.epoch,

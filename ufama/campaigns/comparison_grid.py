@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.tuning import entries, stored_tuning, with_setting
 from ufama.data.folds import folds
-from ufama.methods import Task, is_fitted, method
+from ufama.methods import ProblemSpec, is_fitted, method
 from ufama.training.batches import part
 
 REFERENCE = "source_only"
@@ -47,9 +47,9 @@ def parameter_count(block: Experiment) -> int | None:
     chosen, config = method(block.method), block.configs()[0]
     if is_fitted(chosen):
         return None
-    windows = block.data.open().every(config.training.window_stride)
+    windows = block.data.open().subsample(config.training.window_stride)
     fold = next(fold for fold in folds(windows, config.protocol) if fold.name == config.fold)
     own = part(windows, fold, config.training, config.seed)
-    task = Task(windows.card, own.source_domains, len(own.target))
+    task = ProblemSpec(windows.card, own.source_domains, len(own.target))
     network = chosen.build(config.method_config, task, [config.seed])
     return sum(parameter.numel() for parameter in network.parameters())

@@ -23,7 +23,7 @@ class CampaignError(RuntimeError):
     """The campaign cannot go on; the message says what happened and how to mend it. Finished runs are kept."""
 
 
-class Finished(NamedTuple):
+class StackResult(NamedTuple):
     """A stack that is done. ``accuracy`` is the mean of its runs at the last epoch, None if it was stored already."""
 
     stack: Any
@@ -41,7 +41,7 @@ BUSY = "busy"
 """What `Work.train` answers when another campaign is training the stack: it is asked again later."""
 
 
-def in_this_process(todo: list, work: Work, stop: threading.Event, tick: Callable[[], None]) -> Iterator[Finished]:
+def in_this_process(todo: list, work: Work, stop: threading.Event, tick: Callable[[], None]) -> Iterator[StackResult]:
     """One stack after the other, those that another campaign is training last. ``tick`` is called now and then."""
     waiting = deque(todo)
     while waiting:
@@ -56,12 +56,12 @@ def in_this_process(todo: list, work: Work, stop: threading.Event, tick: Callabl
             waiting.append(stack)
             _pause(stop, tick)
         else:
-            yield Finished(stack, accuracy)
+            yield StackResult(stack, accuracy)
 
 
 def in_processes(
     todo: list, work: Work, workers: int, stop: threading.Event, tick: Callable[[], None]
-) -> Iterator[Finished]:
+) -> Iterator[StackResult]:
     """Several processes of this machine; on several GPUs, one each. A process that dies is replaced, its stack goes on
     from its checkpoint. Raises CampaignError when stacks keep killing theirs."""
     waiting, deaths = list(todo), 0
@@ -102,7 +102,7 @@ class _pool:  # noqa: N801 - used as a context, as contextlib's are
         self.pool.shutdown(wait=kind is None or kind is StoppedError, cancel_futures=True)
 
 
-def _as_they_finish(futures: dict, pool, work: Work, stop: threading.Event, stopping, tick) -> Iterator[Finished]:
+def _as_they_finish(futures: dict, pool, work: Work, stop: threading.Event, stopping, tick) -> Iterator[StackResult]:
     stopped: list[StoppedError] = []
     while futures:
         ready, _ = wait(futures, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -124,14 +124,14 @@ def _as_they_finish(futures: dict, pool, work: Work, stop: threading.Event, stop
                     time.sleep(POLL_SECONDS)
                     futures[pool.submit(_in_worker, work, stack)] = stack
             else:
-                yield Finished(stack, accuracy)
+                yield StackResult(stack, accuracy)
     if stop.is_set():
         raise StoppedError("; ".join(str(error) for error in stopped) or "nothing was in training")
 
 
 def on_dask(
     todo: list, work: Work, address: str, workers: int, stop: threading.Event, tick: Callable[[], None]
-) -> Iterator[Finished]:
+) -> Iterator[StackResult]:
     """Workers of a Dask cluster; ``address`` of its scheduler, or "local" for ``workers`` processes of this machine.
 
     The workers write to the store themselves: its folder must be the same for all. A worker that is lost is replaced by
@@ -182,7 +182,7 @@ def on_dask(
                 if accuracy == BUSY:
                     futures[submit(stack)] = stack
                 else:
-                    yield Finished(stack, accuracy)
+                    yield StackResult(stack, accuracy)
             time.sleep(POLL_SECONDS)
     finally:
         client.close()

@@ -44,9 +44,9 @@ def _opened(request: DataRequest) -> Windows:
 
 
 @lru_cache(maxsize=4)
-def prepared(request: DataRequest, stride: int, scaling: str) -> tuple[Windows, Windows]:
+def load_scaled(request: DataRequest, stride: int, scaling: str) -> tuple[Windows, Windows]:
     """The request's windows, thinned; and scaled where the scaling does not depend on the fold."""
-    windows = request.open().every(stride)
+    windows = request.open().subsample(stride)
     return windows, windows if scaling == "source_zscore" else scaled(windows, scaling)
 
 
@@ -86,14 +86,14 @@ class Experiment:
                 raise ConfigError(f"{self.protocol} has no fold {name!r}; it has {', '.join(known)}.")
         runs = []
         for variant in self.variants or chosen.variants[-1:]:
-            config = chosen.preset(self.preset, dataset=self.data.name, variant=variant).but(**self.changes)
+            config = chosen.preset(self.preset, dataset=self.data.name, variant=variant).replace(**self.changes)
             config, training = size.apply(config, self.training)
             if self.learning_rate is not None:
-                training = training.but(learning_rate=self.learning_rate)
+                training = training.replace(learning_rate=self.learning_rate)
             if self.precision is not None:
-                training = training.but(precision=self.precision)
+                training = training.replace(precision=self.precision)
             if self.keep_windows:
-                training = training.but(window_stride=1)
+                training = training.replace(window_stride=1)
             runs += [
                 RunConfig(
                     dataset=self.data.name,
@@ -145,9 +145,9 @@ def stacks(experiments: Iterable[Experiment], stack_size: int | Callable[[Experi
             if name in seen:
                 continue
             seen.add(name)
-            own = found_part(experiment.data, config)[1]
+            own = split_of(experiment.data, config)[1]
             size = (own.steps(config.training), own.source_domains)
-            alone = (config.fold, config.seed) if fits_fold(config.training) else None
+            alone = (config.fold, config.seed) if scaling_depends_on_fold(config.training) else None
             key = (experiment.data, config.protocol, config.method, config.method_config, config.training)
             alike[(*key, config.preset, config.variant, config.scale, size, alone, most)].append((config, name))
     return [
@@ -157,7 +157,7 @@ def stacks(experiments: Iterable[Experiment], stack_size: int | Callable[[Experi
     ]
 
 
-def fits_fold(training: TrainingConfig) -> bool:
+def scaling_depends_on_fold(training: TrainingConfig) -> bool:
     """Whether features are scaled for each run, by what its own source or target shows."""
     return training.scaling == "source_zscore" or training.target_access != "whole"
 
@@ -169,14 +169,14 @@ def _chunks(members: list, size: int) -> Iterator[list]:
         yield [members[index] for index in indices]
 
 
-def found_part(data: DataRequest, config: RunConfig) -> tuple[Fold, Part]:
+def split_of(data: DataRequest, config: RunConfig) -> tuple[Fold, Part]:
     """The fold of a run and the rows of its part in it."""
-    windows, _ = prepared(data, config.training.window_stride, config.training.scaling)
+    windows, _ = load_scaled(data, config.training.window_stride, config.training.scaling)
     fold = _folds(data, config.training.window_stride, config.protocol)[config.fold]
     return fold, part(windows, fold, config.training, config.seed)
 
 
 @lru_cache(maxsize=16)
 def _folds(data: DataRequest, stride: int, protocol: str) -> dict[str, Fold]:
-    windows = data.open().every(stride)
+    windows = data.open().subsample(stride)
     return {fold.name: fold for fold in folds(windows, protocol)}

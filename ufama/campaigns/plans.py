@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import torch
 
-from ufama.campaigns.experiments import Experiment, Stack, found_part, prepared, stacks
+from ufama.campaigns.experiments import Experiment, Stack, load_scaled, split_of, stacks
 from ufama.methods import is_fitted, method
 from ufama.training.trainer import Trainer
 
@@ -33,7 +33,7 @@ class Plan(NamedTuple):
     stack_size: int | Callable[[Experiment], int]  # runs that advance in one step
 
 
-class Remembered:
+class PlanCache:
     """Choices made for a campaign, kept beside its checkpoints: a later start finds the same stacks."""
 
     def __init__(self, folder: Path):
@@ -56,7 +56,7 @@ class Remembered:
             os.replace(aside, self._path)
 
 
-def gpu_stack_size(experiment: Experiment, *, device: str, remembered: Remembered, say: Callable[[str], None]) -> int:
+def gpu_stack_size(experiment: Experiment, *, device: str, remembered: PlanCache, say: Callable[[str], None]) -> int:
     """Runs of the experiment that fit the GPU's free memory: measured by a step of one run and of three."""
     if is_fitted(method(experiment.method)):
         return MOST_RUNS
@@ -89,7 +89,7 @@ def _peak_bytes(stack: Stack, runs: int, device: str) -> int:
     return peak
 
 
-def cpu_plan(missing: list[Stack], usual: Plan, remembered: Remembered, say: Callable[[str], None]) -> Plan:
+def cpu_plan(missing: list[Stack], usual: Plan, remembered: PlanCache, say: Callable[[str], None]) -> Plan:
     """The fastest of: one process per core with stacks of 1, 4 or 12 runs, and one process with all cores' threads.
 
     Timed on the first stack that has steps; only for campaigns that would take long, the rest keep ``usual``. Cores are
@@ -107,7 +107,7 @@ def cpu_plan(missing: list[Stack], usual: Plan, remembered: Remembered, say: Cal
     cores = usual.workers
     each = _seconds_per_run_step(example, usual.stack_size, 1)
     training = example.runs[0].training
-    steps = training.epochs * found_part(example.data, example.runs[0])[1].steps(training)
+    steps = training.epochs * split_of(example.data, example.runs[0])[1].steps(training)
     if each * steps * runs / cores < LONG_SECONDS:
         return usual
     timed = {usual: each / cores}
@@ -144,8 +144,8 @@ def _seconds_per_run_step(stack: Stack, runs: int, threads: int) -> float:
 
 def _trainer(stack: Stack, runs: int, device: str, *, captured: bool) -> Trainer:
     first = stack.runs[0]
-    _, ready = prepared(stack.data, first.training.window_stride, first.training.scaling)
-    own = found_part(stack.data, first)[1]
+    _, ready = load_scaled(stack.data, first.training.window_stride, first.training.scaling)
+    own = split_of(stack.data, first)[1]
     return Trainer(
         method(first.method),
         first.method_config,

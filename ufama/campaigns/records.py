@@ -19,7 +19,7 @@ from ufama.data.windows import Windows
 from ufama.methods import method
 from ufama.storage import project_root
 from ufama.training.batches import Part
-from ufama.training.loop import Trained
+from ufama.training.loop import TrainingResult
 
 
 def record_of(
@@ -29,7 +29,7 @@ def record_of(
     control: str,
     fold: Fold,
     own: Part,
-    result: Trained,
+    result: TrainingResult,
     windows: Windows,
     steps: int,
     device: str,

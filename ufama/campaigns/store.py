@@ -19,7 +19,7 @@ class StoreError(RuntimeError):
     """The store cannot be read or written; the message names the path and how to mend it."""
 
 
-def cannot_write(folder: Path, error: OSError) -> StoreError:
+def store_error(folder: Path, error: OSError) -> StoreError:
     """The error of a store whose folder is full, read-only or no folder."""
     return StoreError(
         f"cannot write below {folder}: {error.strerror or error}. Free some space or point UFAMA_WORKSPACE at a folder "
@@ -71,7 +71,7 @@ class Results:
         }
         return cls(runs=pd.DataFrame([record.about for record in records]), **tables)
 
-    def at(self, digests: Iterable[str]) -> "Results":
+    def select(self, digests: Iterable[str]) -> "Results":
         """The runs with these digests, in this order."""
         digests = list(digests)
         order = pd.Series(range(len(digests)), index=digests)
@@ -116,7 +116,7 @@ class RunStore:
             with contextlib.suppress(FileExistsError):
                 self._rename(aside, self.folder / record.digest)
         except OSError as error:
-            raise cannot_write(self.folder, error) from error
+            raise store_error(self.folder, error) from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
@@ -183,7 +183,7 @@ def publish(
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def how_made(runs: pd.DataFrame) -> dict:
+def run_provenance(runs: pd.DataFrame) -> dict:
     """What every provenance says of its runs."""
     told = ("scale", "preset", "seeds", "device", "commit", "torch")
     columns = runs.rename(columns={"seed": "seeds"}).assign(commit=runs.commit.fillna("unknown"))

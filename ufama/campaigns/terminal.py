@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ufama.campaigns.campaign import State, results
 from ufama.campaigns.checkpoints import unfinished
-from ufama.campaigns.experiments import DataRequest, Experiment, digest, found_part
+from ufama.campaigns.experiments import DataRequest, Experiment, digest, split_of
 from ufama.campaigns.grids import GRIDS
 from ufama.campaigns.store import Results, RunStore
 from ufama.config import PRESETS, ConfigError
@@ -159,7 +159,7 @@ def overview(grid: list[Experiment], store: RunStore) -> Table:
             continue
         seen |= new.keys()
         asked = sum(
-            config.training.epochs * found_part(block.data, config)[1].steps(config.training) for config in new.values()
+            config.training.epochs * split_of(block.data, config)[1].steps(config.training) for config in new.values()
         )
         there = sum(store.has(name) for name in new)
         runs, stored, steps = runs + len(new), stored + there, steps + asked

@@ -80,7 +80,7 @@ def drawn_settings(entry: Entry, *, dataset: str, scale_name: str) -> list[dict]
     picked = draw.choice(len(others), min(DRAWS - 1, len(others)), replace=False) if others else []
     for setting in others:
         own = {name: value for name, value in setting.items() if hasattr(plain, name)}
-        got = _values(entry, plain.but(**own), scale_name)
+        got = _values(entry, plain.replace(**own), scale_name)
         for name in own:
             if got[name] != setting[name]:
                 raise ConfigError(

@@ -280,7 +280,7 @@ def tune(
 ) -> None:
     """Try equally many settings of every method and keep the one that is best on people held out of the source.
 
-    The comparison of methods reads the kept settings. Finished runs are not trained again.
+    The comparison of methods reads the kept settings. StackResult runs are not trained again.
     """
     from ufama.campaigns.experiments import DataRequest
     from ufama.campaigns.terminal import Machine, trained

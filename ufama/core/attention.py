@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from ufama.core.layers import LinearMap, Noise, Rescaling, StackedDropout, StackedLinear
+from ufama.core.layers import CounterRNG, LinearMap, Rescaling, StackedDropout, StackedLinear
 
 VECTOR, FILLED = 32, 4
 """Bfloat16 numbers in a vector of a CPU with AVX-512, and how many keys at most are added to fill the last vector of a
@@ -185,7 +185,7 @@ class StackedAttention(nn.Module):
         self,
         query: Tensor,
         context: Tensor,
-        noise: Noise | None,
+        noise: CounterRNG | None,
         norm: Rescaling | None = None,
     ) -> Tensor:
         if query is context:

@@ -45,7 +45,7 @@ def _mixed_numbers(count: int, device: torch.device) -> Tensor:
     return _mixed(torch.arange(count, dtype=torch.int32, device=device))
 
 
-class Noise:
+class CounterRNG:
     """The random draws of one training step: a pure function of (run's seed, step, layer, element).
 
     No generator is advanced, so a run draws the same whatever runs beside it, on any device, and a step stays free of
@@ -80,7 +80,7 @@ class StackedDropout(nn.Module):
         super().__init__()
         self.layer, self.rate = layer, rate
 
-    def forward(self, x: Tensor, noise: Noise | None) -> Tensor:
+    def forward(self, x: Tensor, noise: CounterRNG | None) -> Tensor:
         if noise is None or self.rate == 0:
             return x
         return x * noise.keep(self.layer, x.shape, self.rate) * (1 / (1 - self.rate))
@@ -218,7 +218,7 @@ class StackedLayerNorm(nn.Module):
 
 
 def _lift(width: int) -> float:
-    """About 1 / sqrt(width), and exact in every floating-point format."""
+    """MethodInfo 1 / sqrt(width), and exact in every floating-point format."""
     return 2.0 ** round(-math.log2(width) / 2)
 
 
@@ -281,7 +281,7 @@ class StackedBatchNorm(nn.Module):
         self.register_buffer("running_variance", torch.ones(runs, width))
         self.momentum, self.eps = momentum, eps
 
-    def forward(self, x: Tensor, noise: Noise | None) -> Tensor:
+    def forward(self, x: Tensor, noise: CounterRNG | None) -> Tensor:
         if noise is None:
             mean, variance = self.running_mean.to(x.dtype), self.running_variance.to(x.dtype)
         else:
@@ -297,7 +297,7 @@ class StackedBatchNorm(nn.Module):
 
 class _ReversedGradient(torch.autograd.Function):
     """The identity whose gradient is multiplied by -strength: adversarial training in one step (DANN,
-    arXiv:1505.07818). Call `reversed_gradient`."""
+    arXiv:1505.07818). Call `gradient_reversal`."""
 
     @staticmethod
     def forward(ctx, x: Tensor, strength: Tensor) -> Tensor:
@@ -310,7 +310,7 @@ class _ReversedGradient(torch.autograd.Function):
         return -strength * gradient, None
 
 
-def reversed_gradient(x: Tensor, strength: Tensor) -> Tensor:
+def gradient_reversal(x: Tensor, strength: Tensor) -> Tensor:
     """``x`` as it is; on the way back its gradient times -``strength``, a () tensor."""
     return _ReversedGradient.apply(x, strength)
 

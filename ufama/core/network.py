@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from ufama.config import UfamaConfig
 from ufama.core.attention import StackedAttention, mutually_attended
 from ufama.core.layers import (
+    CounterRNG,
     LinearMap,
-    Noise,
     Rescaling,
     StackedDropout,
     StackedLayerNorm,
@@ -39,7 +39,7 @@ class NetworkOutputs(NamedTuple):
         return torch.stack([self.eeg_logits, self.eye_logits, self.fusion_logits], dim=2).softmax(-1)
 
 
-class LayerNumbers:
+class DropoutIds:
     """Hands every dropout layer a number of its own, in the order they are built."""
 
     def __init__(self):
@@ -53,13 +53,13 @@ class LayerNumbers:
 class FeedForward(nn.Module):
     """Two linear layers with a ReLU between: (R, N, T, D) -> same."""
 
-    def __init__(self, runs: int, config: UfamaConfig, numbers: LayerNumbers):
+    def __init__(self, runs: int, config: UfamaConfig, numbers: DropoutIds):
         super().__init__()
         self.expand = StackedLinear(runs, config.width, config.ffn_width)
         self.contract = StackedLinear(runs, config.ffn_width, config.width)
         self.dropout = numbers.dropout(config.encoder_dropout)
 
-    def forward(self, z: Tensor, noise: Noise | None, norm: Rescaling | None = None) -> Tensor:
+    def forward(self, z: Tensor, noise: CounterRNG | None, norm: Rescaling | None = None) -> Tensor:
         expanded = self.expand.map().after_norm(norm)(z, rectified=True)
         return self.contract(self.dropout(expanded, noise))
 
@@ -67,7 +67,7 @@ class FeedForward(nn.Module):
 class EncoderBlock(nn.Module):
     """One Transformer block, pre-norm as Eq. (3) or post-norm (``encoder_norm``): (R, N, T, D) -> same."""
 
-    def __init__(self, runs: int, config: UfamaConfig, numbers: LayerNumbers):
+    def __init__(self, runs: int, config: UfamaConfig, numbers: DropoutIds):
         super().__init__()
         self.pre_norm = config.encoder_norm == "pre"
         self.attention = StackedAttention(
@@ -83,7 +83,7 @@ class EncoderBlock(nn.Module):
         self.attention_dropout = numbers.dropout(config.encoder_dropout)
         self.feed_forward_dropout = numbers.dropout(config.encoder_dropout)
 
-    def forward(self, z: Tensor, noise: Noise | None) -> Tensor:
+    def forward(self, z: Tensor, noise: CounterRNG | None) -> Tensor:
         if self.pre_norm:
             normed, z = lifted_beside(z)
             attended = self.attention(normed, normed, noise, self.attention_norm.rescaling())
@@ -101,14 +101,14 @@ class Encoder(nn.Module):
     x (R, N, T, F) -> tokens (R, N, T, width), embedding (R, N, width).
     """
 
-    def __init__(self, runs: int, tokens: int, features: int, config: UfamaConfig, numbers: LayerNumbers):
+    def __init__(self, runs: int, tokens: int, features: int, config: UfamaConfig, numbers: DropoutIds):
         super().__init__()
         self.embed = StackedLinear(runs, features, config.width)
         self.blocks = nn.ModuleList(EncoderBlock(runs, config, numbers) for _ in range(config.encoder_blocks))
         self.flatten = config.branch_feature == "flatten"
         self.project = StackedLinear(runs, config.width * (tokens if self.flatten else 1), config.width)
 
-    def forward(self, x: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, noise: CounterRNG | None) -> tuple[Tensor, Tensor]:
         tokens = self.embed(x)
         for block in self.blocks:
             tokens = block(tokens, noise)
@@ -121,7 +121,7 @@ class CrossAttention(nn.Module):
     receiver (R, N, T, fusion_width), and mixed, the same shape: what its tokens drew from the giver's -> same.
     """
 
-    def __init__(self, runs: int, config: UfamaConfig, numbers: LayerNumbers):
+    def __init__(self, runs: int, config: UfamaConfig, numbers: DropoutIds):
         super().__init__()
         self.attention = StackedAttention(
             runs, config.fusion_width, config.attention_heads, config.attention_bias, numbers.dropout(0.0)
@@ -137,7 +137,7 @@ class Fusion(nn.Module):
     eeg_tokens (R, N, Te, width), eye_tokens (R, N, Ty, width) -> fused (R, N, 2 * fusion_width).
     """
 
-    def __init__(self, runs: int, eeg_tokens: int, eye_tokens: int, config: UfamaConfig, numbers: LayerNumbers):
+    def __init__(self, runs: int, eeg_tokens: int, eye_tokens: int, config: UfamaConfig, numbers: DropoutIds):
         super().__init__()
         self.norm = config.fusion_norm
         if self.norm:
@@ -150,7 +150,7 @@ class Fusion(nn.Module):
         self.eeg_output = StackedLinear(runs, eeg_tokens * config.fusion_width, config.fusion_width)
         self.eye_output = StackedLinear(runs, eye_tokens * config.fusion_width, config.fusion_width)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None) -> Tensor:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None) -> Tensor:
         to_eeg, to_eye = self.eye_to_eeg.attention, self.eeg_to_eye.attention
         eeg_project, eye_project = self.eeg_project.map(), self.eye_project.map()
         if self.norm:
@@ -174,7 +174,7 @@ class Head(nn.Module):
         self.output = StackedLinear(runs, hidden, classes)
         self.dropout = dropout
 
-    def forward(self, z: Tensor, noise: Noise | None) -> Tensor:
+    def forward(self, z: Tensor, noise: CounterRNG | None) -> Tensor:
         return self.output(self.dropout(torch.relu(self.hidden(z)), noise))
 
 
@@ -196,7 +196,7 @@ class Network(nn.Module):
         seeds: list[int],
     ):
         super().__init__()
-        runs, numbers = len(seeds), LayerNumbers()
+        runs, numbers = len(seeds), DropoutIds()
         self.bands_as_tokens = config.eeg_token_axis == "bands"
         if self.bands_as_tokens:
             eeg_tokens, eeg_features = eeg_features, eeg_tokens
@@ -211,7 +211,7 @@ class Network(nn.Module):
         )
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> NetworkOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> NetworkOutputs:
         eeg_tokens, eeg_embedding = self.eeg_encoder(eeg.transpose(2, 3) if self.bands_as_tokens else eeg, noise)
         eye_tokens, eye_embedding = self.eye_encoder(eye[..., None], noise)
         fused = self.fusion(eeg_tokens, eye_tokens, noise)

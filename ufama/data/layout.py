@@ -185,7 +185,7 @@ class Layout:
         """``<subject>_<date>``: the names in SEED-IV, and of SEED's .mat files."""
         return f"{subject}_{self.dates[subject][session - 1]}"
 
-    def at(self, window_seconds: float) -> "Layout":
+    def select(self, window_seconds: float) -> "Layout":
         """The same set cut into windows of another length. Raises DataError where the clips' durations are unknown."""
         if window_seconds == self.window_seconds:
             return self

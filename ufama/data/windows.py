@@ -95,7 +95,7 @@ class Windows:
         """The windows at ``rows`` (integer positions or a boolean mask), in that order."""
         return replace(self, **{name: getattr(self, name)[rows] for name in self._arrays()})
 
-    def every(self, stride: int) -> "Windows":
+    def subsample(self, stride: int) -> "Windows":
         """Every ``stride``-th window of each trial, from its first: neighbours of a smoothed trial are nearly equal."""
         return self if stride == 1 else self.select(self.window % stride == 0)
 

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from torch import Tensor, nn
 
-from ufama.config import Checked, ConfigError
-from ufama.core.layers import Noise
+from ufama.config import ConfigError, ValidatedConfig
+from ufama.core.layers import CounterRNG
 from ufama.core.objective import Terms
 from ufama.data.windows import DataCard
 
 
-class Task(NamedTuple):
+class ProblemSpec(NamedTuple):
     """What a stack of runs is built for."""
 
     card: DataCard
@@ -31,7 +31,7 @@ class Step(NamedTuple):
     """What a method sees of one training step. The target comes without labels."""
 
     network: nn.Module  # what `build` made, for parts that the outputs do not hold (a discriminator)
-    noise: Noise  # the step's random draws
+    noise: CounterRNG  # the step's random draws
     source: Any  # the network's outputs for the source windows
     source_label: Tensor  # (R, B) int64
     source_domain: Tensor  # (R, B) int64: which of the source's recordings a window is from, 0-based
@@ -42,7 +42,7 @@ class Step(NamedTuple):
     evaluate_target: Any  # () -> the outputs of the same target windows without dropout and without gradient
 
 
-class About(Protocol):
+class MethodInfo(Protocol):
     """What every method says of itself."""
 
     name: str
@@ -55,44 +55,44 @@ class About(Protocol):
     checked_against: str  # what its numbers are compared with in the tests
     search: Mapping[str, tuple]  # values that tuning may try for its settings, or for `learning_rate`
 
-    def preset(self, name: str, *, dataset: str, variant: str) -> Checked:
+    def preset(self, name: str, *, dataset: str, variant: str) -> ValidatedConfig:
         """The named configuration. Raises ConfigError for a preset or variant that does not exist."""
 
-    def context(self, config: Checked) -> int:
+    def context(self, config: ValidatedConfig) -> int:
         """Windows that one input holds: the window itself and those before it in its trial. Usually 1."""
 
 
-class Method(About, Protocol):
+class Method(MethodInfo, Protocol):
     """The contract of a method that trains step by step. Every tensor has the runs axis first; nothing may mix runs,
     and nothing may wait for a tensor's value (no ``.item()``, no branch on it), so that a step can be captured."""
 
-    def build(self, config: Checked, task: Task, seeds: list[int]) -> nn.Module:
+    def build(self, config: ValidatedConfig, task: ProblemSpec, seeds: list[int]) -> nn.Module:
         """The network of a stack of ``len(seeds)`` runs, initialised: run r from ``seeds[r]`` alone.
 
-        Called with eeg (R, N, T, F), eye (R, N, F) and a Noise (training) or None (evaluation), its outputs have
+        Called with eeg (R, N, T, F), eye (R, N, F) and a CounterRNG (training) or None (evaluation), its outputs have
         ``split(first)``, into the first windows and the rest, and ``fused`` (R, N, D), the features that a record
         keeps a sample of. With a context of L > 1 the inputs are (R, N, L, T, F) and (R, N, L, F), the window itself
         last; where its trial has fewer windows before it, the first is repeated.
         """
 
-    def trained(self, config: Checked, network: nn.Module) -> list:
+    def trained(self, config: ValidatedConfig, network: nn.Module) -> list:
         """The parameters the optimiser (Adam) gets, or groups of them with "params", "lr" and "weight_decay", where
         they differ from `TrainingConfig.learning_rate` and no decay."""
 
-    def initial_state(self, config: Checked, task: Task, runs: int) -> dict[str, Tensor]:
+    def initial_state(self, config: ValidatedConfig, task: ProblemSpec, runs: int) -> dict[str, Tensor]:
         """What the method carries from step to step, by name, each (R, ...); may be empty."""
 
-    def terms(self, config: Checked, step: Step, state: dict[str, Tensor]) -> Terms:
+    def terms(self, config: ValidatedConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         """The step's loss terms, weights, diagnostics and next state."""
 
     def predict(self, outputs: Any) -> Tensor:
         """(R, N, 3, C) class probabilities of the branches eeg, eye, fusion; NaN for a branch that does not exist."""
 
-    def audit(self, config: Checked, probabilities: Tensor, label: Tensor) -> dict[str, float]:
+    def audit(self, config: ValidatedConfig, probabilities: Tensor, label: Tensor) -> dict[str, float]:
         """What to log of one run's target when its labels are known, (N, 3, C), (N,); training never sees it."""
 
 
-class Recordings(NamedTuple):
+class UnlabelledWindows(NamedTuple):
     """n windows with their coordinates and without labels, scaled."""
 
     eeg: np.ndarray  # (n, T, F)
@@ -103,20 +103,20 @@ class Recordings(NamedTuple):
     window: np.ndarray  # (n,)
 
 
-Predictor = Callable[[Recordings], np.ndarray]
+Predictor = Callable[[UnlabelledWindows], np.ndarray]
 """Windows -> (n, 3, C) class probabilities of the branches eeg, eye, fusion; NaN for a branch that does not exist."""
 
 
-class Fitted(About, Protocol):
+class Fitted(MethodInfo, Protocol):
     """The contract of a method that is fitted at once, one run after the other."""
 
     def fit(
         self,
-        config: Checked,
+        config: ValidatedConfig,
         card: DataCard,
-        source: Recordings,
+        source: UnlabelledWindows,
         source_label: np.ndarray,
-        target: Recordings,
+        target: UnlabelledWindows,
         seed: int,
     ) -> Predictor:
         """Fit on the labelled source, with the unlabelled target at hand; what comes back predicts any windows."""
@@ -164,7 +164,7 @@ def _from_elsewhere(name: str) -> Method | Fitted:
         ) from None
 
 
-def checked_names(chosen: About, preset: str, variant: str) -> None:
+def checked_names(chosen: MethodInfo, preset: str, variant: str) -> None:
     """Raise ConfigError if the method has no such preset or variant; the message lists those it has."""
     for what, name, known in (("preset", preset, chosen.presets), ("variant", variant, chosen.variants)):
         if name not in known:

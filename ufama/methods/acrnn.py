@@ -13,10 +13,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ufama.core.layers import Noise, StackedLinear, initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import CounterRNG, StackedLinear, initialise
+from ufama.core.network import DropoutIds
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task
+from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
 from ufama.methods.parts.recurrent import StackedLstm
@@ -66,9 +66,9 @@ class TimeAttention(nn.Module):
 class AcrnnNetwork(nn.Module):
     """forward: eeg (R, N, L, T, F), eye (unread), noise (None: evaluation) -> SingleHeadOutputs."""
 
-    def __init__(self, config: AcrnnConfig, task: Task, seeds: list[int]):
+    def __init__(self, config: AcrnnConfig, task: ProblemSpec, seeds: list[int]):
         super().__init__()
-        runs, numbers, card = len(seeds), LayerNumbers(), task.card
+        runs, numbers, card = len(seeds), DropoutIds(), task.card
         channels = len(card.eeg_tokens)
         self.channel_attention = ChannelAttention(runs, channels, config.squeeze)
         self.convolution = StackedLinear(runs, channels * len(card.eeg_features), config.hidden)
@@ -78,7 +78,7 @@ class AcrnnNetwork(nn.Module):
         self.head = StackedLinear(runs, config.width, len(card.class_names))
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> SingleHeadOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> SingleHeadOutputs:
         filtered = torch.relu(self.convolution(self.channel_attention(eeg).flatten(3)))
         fused = self.time_attention(self.memory(self.dropout(filtered, noise)))
         return SingleHeadOutputs(fused, self.head(fused))
@@ -98,7 +98,7 @@ class Acrnn(PlainMethod):
     def context(self, config: AcrnnConfig) -> int:
         return config.windows
 
-    def build(self, config: AcrnnConfig, task: Task, seeds: list[int]) -> AcrnnNetwork:
+    def build(self, config: AcrnnConfig, task: ProblemSpec, seeds: list[int]) -> AcrnnNetwork:
         return AcrnnNetwork(config, task, seeds)
 
     def terms(self, config: AcrnnConfig, step: Step, state: dict[str, Tensor]) -> Terms:

@@ -15,10 +15,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ufama.core.layers import Noise, StackedLinear, initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import CounterRNG, StackedLinear, initialise
+from ufama.core.network import DropoutIds
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task
+from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
 from ufama.methods.parts.electrode_grid import SIDE
@@ -54,9 +54,9 @@ class EmbeddingBlock(nn.Module):
 class C2pciNetwork(nn.Module):
     """forward: eeg (R, N, T, F), eye (R, N, Fy), noise (None: evaluation) -> SingleHeadOutputs."""
 
-    def __init__(self, config: C2pciConfig, task: Task, seeds: list[int]):
+    def __init__(self, config: C2pciConfig, task: ProblemSpec, seeds: list[int]):
         super().__init__()
-        runs, numbers, card = len(seeds), LayerNumbers(), task.card
+        runs, numbers, card = len(seeds), DropoutIds(), task.card
         known_electrodes("c2pci_net", card.eeg_tokens)
         self.map = ElectrodeMap(card.eeg_tokens)
         self.unify = MapConvolution(runs, len(card.eeg_features), config.maps)
@@ -68,7 +68,7 @@ class C2pciNetwork(nn.Module):
         self.head = StackedLinear(runs, 2 * config.width, len(card.class_names))
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> SingleHeadOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> SingleHeadOutputs:
         eyes, maps = self.eye_extractor(eye, noise), self.unify(self.map(eeg))
         for block in self.blocks:
             maps = block(maps, eyes)
@@ -88,7 +88,7 @@ class C2pciNet(PlainMethod):
     defaults = C2pciConfig()
     search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3, 1e-2), "dropout": (0.2, 0.5)}
 
-    def build(self, config: C2pciConfig, task: Task, seeds: list[int]) -> C2pciNetwork:
+    def build(self, config: C2pciConfig, task: ProblemSpec, seeds: list[int]) -> C2pciNetwork:
         return C2pciNetwork(config, task, seeds)
 
     def terms(self, config: C2pciConfig, step: Step, state: dict[str, Tensor]) -> Terms:

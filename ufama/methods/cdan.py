@@ -9,7 +9,13 @@ from torch import Tensor
 from ufama.core.objective import Terms
 from ufama.methods import Step
 from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
-from ufama.methods.parts.adversarial import MultilinearMap, discriminator, domain_loss, opposed_scores, ramp
+from ufama.methods.parts.adversarial import (
+    MultilinearMap,
+    adversarial_logits,
+    dann_schedule,
+    discriminator,
+    domain_loss,
+)
 from ufama.methods.parts.alignment import certainty_weight
 
 
@@ -17,7 +23,7 @@ from ufama.methods.parts.alignment import certainty_weight
 class CdanConfig(PlainConfig):
     """``entropy_conditioning``: windows count by how certain their prediction is (CDAN+E)."""
 
-    domain_weight: float = 1.0  # the strength of the reversed gradient at the end of its ramp
+    domain_weight: float = 1.0  # the strength of the reversed gradient at the end of its dann_schedule
     entropy_conditioning: bool = True
 
     def ranges(self):
@@ -39,7 +45,7 @@ class Cdan(PlainMethod):
     search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3), "domain_weight": (0.1, 0.3, 1.0)}
 
     def preset(self, name: str, *, dataset: str, variant: str) -> CdanConfig:
-        return super().preset(name, dataset=dataset, variant=variant).but(entropy_conditioning=variant == "CDAN+E")
+        return super().preset(name, dataset=dataset, variant=variant).replace(entropy_conditioning=variant == "CDAN+E")
 
     def parts(self, config, task, network, seeds):
         shown = MultilinearMap(network.fused_width, network.classes, seeds)
@@ -52,8 +58,8 @@ class Cdan(PlainMethod):
             step.network.shown(outputs.fused, p)
             for outputs, p in zip((step.source, step.target), probabilities, strict=True)
         ]
-        strength = config.domain_weight * ramp(step.progress)
-        scores = opposed_scores(step.network.discriminator, *shown, strength, step.noise)
+        strength = config.domain_weight * dann_schedule(step.progress)
+        scores = adversarial_logits(step.network.discriminator, *shown, strength, step.noise)
         weights = [certainty_weight(p) for p in probabilities] if config.entropy_conditioning else []
         return classified_with(step, state, domain_loss(*scores, *weights), 1.0, name="domain")
 

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.config import Checked
+from ufama.config import ValidatedConfig
 from ufama.core import losses
-from ufama.core.layers import Noise, StackedLinear, initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import CounterRNG, StackedLinear, initialise
+from ufama.core.network import DropoutIds
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task, checked_names
+from ufama.methods import ProblemSpec, Step, checked_names
 from ufama.methods.bases.plain import PlainMethod
-from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores
+from ufama.methods.parts.adversarial import adversarial_logits, discriminator, domain_loss
 from ufama.methods.parts.alignment import coral
 from ufama.methods.parts.moments import moment_discrepancy
 from ufama.methods.parts.perceptron import Perceptron, PlainOutputs
@@ -29,7 +29,7 @@ from ufama.methods.parts.separation import confident_log_loss
 
 
 @dataclass(frozen=True, kw_only=True)
-class CfdaCsfConfig(Checked):
+class CfdaCsfConfig(ValidatedConfig):
     """CFDA-CSF's settings, with the published values for SEED."""
 
     width: int = 128  # of each modality's embedding and of their sum
@@ -63,7 +63,7 @@ class SumNetwork(nn.Module):
 
     def __init__(self, config: CfdaCsfConfig, eeg_features: int, eye_features: int, classes: int, seeds: list[int]):
         super().__init__()
-        runs, numbers = len(seeds), LayerNumbers()
+        runs, numbers = len(seeds), DropoutIds()
         hidden = (400, 200, 150, config.width)
         self.eeg_extractor = Perceptron(runs, (eeg_features, *hidden), numbers, norm=True, dropout=config.dropout)
         self.eye_extractor = Perceptron(runs, (eye_features, *hidden), numbers, norm=True, dropout=config.dropout)
@@ -71,7 +71,7 @@ class SumNetwork(nn.Module):
         self.discriminator = discriminator(runs, config.width, config.discriminator_hidden, numbers)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> PlainOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> PlainOutputs:
         eeg_embedding = self.eeg_extractor(eeg.flatten(2), noise)
         eye_embedding = self.eye_extractor(eye, noise)
         fused = eeg_embedding + eye_embedding
@@ -95,7 +95,7 @@ class CfdaCsf(PlainMethod):
         checked_names(self, name, variant)
         return CfdaCsfConfig(correlation_weight=0.5 if dataset == "seed" else 0.1)
 
-    def build(self, config: CfdaCsfConfig, task: Task, seeds: list[int]) -> SumNetwork:
+    def build(self, config: CfdaCsfConfig, task: ProblemSpec, seeds: list[int]) -> SumNetwork:
         card = task.card
         eeg_features = len(card.eeg_tokens) * len(card.eeg_features)
         return SumNetwork(config, eeg_features, len(card.eye_features), len(card.class_names), seeds)
@@ -103,7 +103,7 @@ class CfdaCsf(PlainMethod):
     def terms(self, config: CfdaCsfConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
         full = torch.ones_like(step.progress)
-        scores = opposed_scores(step.network.discriminator, source.fused, target.fused, full, step.noise)
+        scores = adversarial_logits(step.network.discriminator, source.fused, target.fused, full, step.noise)
         values = {
             "classification": losses.cross_entropy(source.logits, step.source_label).mean(-1),
             "coarse": domain_loss(*scores) / 2,

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ufama.config import Checked
+from ufama.config import ValidatedConfig
 from ufama.data.windows import DataCard
-from ufama.methods import Predictor, Recordings
+from ufama.methods import Predictor, UnlabelledWindows
 from ufama.methods.bases.fitted import FittedMethod, as_fusion, one_hot
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipOrderConfig(Checked):
+class ClipOrderConfig(ValidatedConfig):
     """There is nothing to set."""
 
 
@@ -35,9 +35,9 @@ class ClipOrder(FittedMethod):
         self,
         config: ClipOrderConfig,
         card: DataCard,
-        source: Recordings,
+        source: UnlabelledWindows,
         source_label: np.ndarray,
-        target: Recordings,
+        target: UnlabelledWindows,
         seed: int,
     ) -> Predictor:
         classes = len(card.class_names)
@@ -49,7 +49,7 @@ class ClipOrder(FittedMethod):
                     return np.bincount(source_label[alike]).argmax()
             return np.bincount(source_label).argmax()
 
-        def predict(windows: Recordings) -> np.ndarray:
+        def predict(windows: UnlabelledWindows) -> np.ndarray:
             places = np.stack([windows.session, windows.trial], axis=1)
             distinct, place = np.unique(places, axis=0, return_inverse=True)
             label = np.array([label_of(session, trial) for session, trial in distinct])

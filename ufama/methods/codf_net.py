@@ -15,7 +15,7 @@ import numpy as np
 
 from ufama.core.layers import derived_seed
 from ufama.data.windows import DataCard
-from ufama.methods import Predictor, Recordings
+from ufama.methods import Predictor, UnlabelledWindows
 from ufama.methods.bases.fitted import FittedMethod, flat, one_hot
 from ufama.methods.msbls import BroadConfig
 from ufama.methods.parts.broad_learning import BroadSystem, on_simplex, ridge, with_ones
@@ -68,7 +68,7 @@ class SubSystems:
         ]
 
 
-def held_out_parts(windows: Recordings, parts: int) -> np.ndarray:
+def held_out_parts(windows: UnlabelledWindows, parts: int) -> np.ndarray:
     """(n,) the part of each window: people in turn; of one person alone, trials in turn."""
     people = len(np.unique(windows.subject))
     unit = windows.subject if people > 1 else windows.trial
@@ -89,9 +89,9 @@ class CodfNet(FittedMethod):
         self,
         config: CodfConfig,
         card: DataCard,
-        source: Recordings,
+        source: UnlabelledWindows,
         source_label: np.ndarray,
-        target: Recordings,
+        target: UnlabelledWindows,
         seed: int,
     ) -> Predictor:
         (eeg, eye), wanted = flat(source), one_hot(source_label, len(card.class_names))
@@ -104,7 +104,7 @@ class CodfNet(FittedMethod):
         fusing = ridge(with_ones(decisions.reshape(len(part), -1)), wanted, config.decision_penalty)
         whole = SubSystems(eeg, eye, wanted, config, derived_seed(seed, "whole"))
 
-        def predict(windows: Recordings) -> np.ndarray:
+        def predict(windows: UnlabelledWindows) -> np.ndarray:
             scores = whole.scores(*flat(windows))
             fused = with_ones(scores.reshape(len(scores), -1)) @ fusing
             return np.stack([on_simplex(branch) for branch in (scores[:, EEG], scores[:, EYE], fused)], axis=1)

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from ufama.core import losses
 from ufama.core.attention import StackedAttention
-from ufama.core.layers import Noise, StackedLayerNorm, StackedLinear, initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import CounterRNG, StackedLayerNorm, StackedLinear, initialise
+from ufama.core.network import DropoutIds
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task
+from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.network import NetworkConfig, weighed
 from ufama.methods.bases.plain import PlainMethod
-from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
 from ufama.methods.parts.contrastive import cross_view_contrast, relation_contrast
 from ufama.methods.parts.perceptron import fusion_only
 from ufama.methods.parts.source_recordings import mean_per_recording
@@ -38,7 +38,7 @@ class CsmmConfig(NetworkConfig):
     attention_heads: int = 2
     contrast_temperature: float = 0.1
     contrast_weight: float = 0.1
-    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its ramp
+    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its dann_schedule
     choice_temperature: float = 0.1  # the smaller, the fewer recordings count; of a difference in probability
     choice_momentum: float = 0.9
 
@@ -78,7 +78,7 @@ class CsmmOutputs(NamedTuple):
 class AttendingBranch(nn.Module):
     """One modality: its tokens attend to each other, then to the other modality's, and become one embedding."""
 
-    def __init__(self, runs: int, tokens: int, features: int, config: CsmmConfig, numbers: LayerNumbers):
+    def __init__(self, runs: int, tokens: int, features: int, config: CsmmConfig, numbers: DropoutIds):
         super().__init__()
         width, heads = config.width, config.attention_heads
         self.embed = StackedLinear(runs, features, width)
@@ -89,14 +89,14 @@ class AttendingBranch(nn.Module):
         self.project = StackedLinear(runs, tokens * width, width)
         self.dropout = numbers.dropout(config.dropout)
 
-    def attended(self, x: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
+    def attended(self, x: Tensor, noise: CounterRNG | None) -> tuple[Tensor, Tensor]:
         """(R, N, T, F) -> tokens (R, N, T, D) after self-attention, and normed, as the other modality sees them."""
         tokens = self.embed(x)
         normed = self.self_norm(tokens)
         tokens = tokens + self.self_attention(normed, normed, noise)
         return tokens, self.cross_norm(tokens)
 
-    def embedding(self, tokens: Tensor, normed: Tensor, other: Tensor, noise: Noise | None) -> Tensor:
+    def embedding(self, tokens: Tensor, normed: Tensor, other: Tensor, noise: CounterRNG | None) -> Tensor:
         """Tokens (R, N, T, D), the same normed, and the other modality's normed -> (R, N, D)."""
         tokens = tokens + self.cross_attention(normed, other, noise)
         return self.dropout(torch.relu(self.project(tokens.flatten(2))), noise)
@@ -108,16 +108,16 @@ class CsmmNetwork(nn.Module):
     forward: eeg (R, N, T, F), eye (R, N, Fy), noise (None: evaluation) -> CsmmOutputs.
     """
 
-    def __init__(self, config: CsmmConfig, task: Task, seeds: list[int]):
+    def __init__(self, config: CsmmConfig, task: ProblemSpec, seeds: list[int]):
         super().__init__()
-        runs, numbers, card = len(seeds), LayerNumbers(), task.card
+        runs, numbers, card = len(seeds), DropoutIds(), task.card
         self.eeg = AttendingBranch(runs, len(card.eeg_features), len(card.eeg_tokens), config, numbers)
         self.eye = AttendingBranch(runs, len(card.eye_features), 1, config, numbers)
         self.head = StackedLinear(runs, 2 * config.width, len(card.class_names))
         self.discriminator = discriminator(runs, 2 * config.width, config.hidden, numbers)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> CsmmOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> CsmmOutputs:
         eeg_tokens, eeg_normed = self.eeg.attended(eeg.transpose(2, 3), noise)
         eye_tokens, eye_normed = self.eye.attended(eye[..., None], noise)
         eeg_embedding = self.eeg.embedding(eeg_tokens, eeg_normed, eye_normed, noise)
@@ -154,18 +154,18 @@ class Csmm(PlainMethod):
         "contrast_weight": (0.03, 0.1, 0.3),
     }
 
-    def build(self, config: CsmmConfig, task: Task, seeds: list[int]) -> CsmmNetwork:
+    def build(self, config: CsmmConfig, task: ProblemSpec, seeds: list[int]) -> CsmmNetwork:
         return CsmmNetwork(config, task, seeds)
 
-    def initial_state(self, config: CsmmConfig, task: Task, runs: int) -> dict[str, Tensor]:
+    def initial_state(self, config: CsmmConfig, task: ProblemSpec, runs: int) -> dict[str, Tensor]:
         return {"target_likeness": torch.full((runs, task.source_domains), 0.5)}
 
     def terms(self, config: CsmmConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
         weight = recording_weights(state["target_likeness"], config.choice_temperature)
         per_window = weight.gather(1, step.source_domain)
-        strength = config.domain_weight * ramp(step.progress)
-        source_score, target_score = opposed_scores(
+        strength = config.domain_weight * dann_schedule(step.progress)
+        source_score, target_score = adversarial_logits(
             step.network.discriminator, source.fused, target.fused, strength, step.noise
         )
         likeness = remembered_likeness(

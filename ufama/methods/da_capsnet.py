@@ -14,13 +14,13 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ufama.core.layers import Noise, initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import CounterRNG, initialise
+from ufama.core.network import DropoutIds
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task
+from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.network import NetworkConfig, weighed
 from ufama.methods.bases.plain import PlainMethod
-from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
 from ufama.methods.parts.capsules import lengths, margin_loss, route, squash
 from ufama.methods.parts.electrode_grid import SIDE
 from ufama.methods.parts.electrode_maps import ElectrodeMap, MapConvolution, known_electrodes
@@ -39,7 +39,7 @@ class CapsuleConfig(NetworkConfig):
     capsules: int = 2  # at each place of each branch
     primary_width: int = 6  # numbers in a primary capsule
     class_width: int = 8  # numbers in a class's capsule
-    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its ramp
+    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its dann_schedule
 
     def ranges(self):
         return [
@@ -75,7 +75,7 @@ class PrimaryCapsules(nn.Module):
     (R, N, L, G, G) -> (R, N, capsules * 9, primary_width).
     """
 
-    def __init__(self, runs: int, config: CapsuleConfig, numbers: LayerNumbers):
+    def __init__(self, runs: int, config: CapsuleConfig, numbers: DropoutIds):
         super().__init__()
         self.convolution = MapConvolution(runs, config.windows, config.maps)
         self.capsules = BranchLinear(
@@ -84,7 +84,7 @@ class PrimaryCapsules(nn.Module):
         self.dropout = numbers.dropout(config.dropout)
         self.width = config.primary_width
 
-    def forward(self, maps: Tensor, noise: Noise | None) -> Tensor:
+    def forward(self, maps: Tensor, noise: CounterRNG | None) -> Tensor:
         found = torch.relu(self.convolution(maps))
         places = found.unflatten(-1, (PLACES, -1)).unflatten(-3, (PLACES, -1))  # (R, N, maps, 3, 3, 3, 3)
         places = places.permute(0, 3, 5, 1, 2, 4, 6).flatten(4).flatten(1, 2)  # (R, 9, N, maps, 9)
@@ -95,9 +95,9 @@ class PrimaryCapsules(nn.Module):
 class CapsuleNetwork(nn.Module):
     """forward: eeg (R, N, L, T, F), eye (unread), noise (None: evaluation) -> CapsuleOutputs."""
 
-    def __init__(self, config: CapsuleConfig, task: Task, seeds: list[int]):
+    def __init__(self, config: CapsuleConfig, task: ProblemSpec, seeds: list[int]):
         super().__init__()
-        runs, numbers, card = len(seeds), LayerNumbers(), task.card
+        runs, numbers, card = len(seeds), DropoutIds(), task.card
         known_electrodes("da_capsnet", card.eeg_tokens)
         bands, self.classes = len(card.eeg_features), len(card.class_names)
         self.map = ElectrodeMap(card.eeg_tokens)
@@ -107,7 +107,7 @@ class CapsuleNetwork(nn.Module):
         self.discriminator = discriminator(runs, primary * config.primary_width, config.hidden, numbers)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> CapsuleOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> CapsuleOutputs:
         maps = self.map(eeg)  # (R, N, L, F, G, G)
         branches = [branch(maps[:, :, :, band], noise) for band, branch in enumerate(self.branches)]
         primary = torch.cat(branches, dim=2)  # (R, N, S, primary_width)
@@ -133,14 +133,14 @@ class DaCapsnet(PlainMethod):
     def context(self, config: CapsuleConfig) -> int:
         return config.windows
 
-    def build(self, config: CapsuleConfig, task: Task, seeds: list[int]) -> CapsuleNetwork:
+    def build(self, config: CapsuleConfig, task: ProblemSpec, seeds: list[int]) -> CapsuleNetwork:
         return CapsuleNetwork(config, task, seeds)
 
     def terms(self, config: CapsuleConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
-        strength = config.domain_weight * ramp(step.progress)
+        strength = config.domain_weight * dann_schedule(step.progress)
         opponent = step.network.discriminator
-        scores = opposed_scores(opponent, source.primary, target.primary, strength, step.noise)
+        scores = adversarial_logits(opponent, source.primary, target.primary, strength, step.noise)
         return weighed(
             state,
             margin=(margin_loss(source.length, step.source_label).mean(-1), 1.0),

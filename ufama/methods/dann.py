@@ -9,12 +9,12 @@ from torch import Tensor
 from ufama.core.objective import Terms
 from ufama.methods import Step
 from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
-from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
 
 
 @dataclass(frozen=True, kw_only=True)
 class DannConfig(PlainConfig):
-    """``domain_weight`` is the strength of the reversed gradient at the end of its ramp."""
+    """``domain_weight`` is the strength of the reversed gradient at the end of its dann_schedule."""
 
     domain_weight: float = 1.0
 
@@ -37,8 +37,10 @@ class Dann(PlainMethod):
         return {"discriminator": made}
 
     def terms(self, config: DannConfig, step: Step, state: dict[str, Tensor]) -> Terms:
-        strength = config.domain_weight * ramp(step.progress)
-        scores = opposed_scores(step.network.discriminator, step.source.fused, step.target.fused, strength, step.noise)
+        strength = config.domain_weight * dann_schedule(step.progress)
+        scores = adversarial_logits(
+            step.network.discriminator, step.source.fused, step.target.fused, strength, step.noise
+        )
         return classified_with(step, state, domain_loss(*scores), 1.0, name="domain")
 
 

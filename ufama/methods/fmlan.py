@@ -4,7 +4,7 @@ From the abstract (doi:10.1016/j.bspc.2024.106912) and its description in arXiv:
 separate sub-networks, each adapted from one source domain to the target, a joint sub-network adapted from all, mutual
 learning between the separate ones and the joint one, and an alignment that minds category and decision boundary. Own
 decisions: a common first layer, a class-wise MMD in which target windows near the decision boundary count less, the
-symmetric Kullback-Leibler divergence, its ramp, the mean of both kinds of prediction, and all sizes. As published it
+symmetric Kullback-Leibler divergence, its dann_schedule, the mean of both kinds of prediction, and all sizes. As published it
 reads EEG alone; ``reads="eeg_and_eye"`` puts the eye features beside it.
 """
 
@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ufama.core import losses
-from ufama.core.layers import Noise, StackedLinear, initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import CounterRNG, StackedLinear, initialise
+from ufama.core.network import DropoutIds
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task
+from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.network import NetworkConfig, weighed
 from ufama.methods.bases.plain import PlainMethod
-from ufama.methods.parts.adversarial import ramp
+from ufama.methods.parts.adversarial import dann_schedule
 from ufama.methods.parts.fine_grained_alignment import certainty, symmetric_divergence, weighted_class_mmd
 from ufama.methods.parts.perceptron import Perceptron, fusion_only
 from ufama.methods.parts.source_recordings import BranchLinear, membership, own_branch
@@ -66,7 +66,7 @@ class FmlanNetwork(nn.Module):
 
     def __init__(self, config: FmlanConfig, features: int, recordings: int, classes: int, seeds: list[int]):
         super().__init__()
-        runs, numbers = len(seeds), LayerNumbers()
+        runs, numbers = len(seeds), DropoutIds()
         self.reads_eye = config.reads == "eeg_and_eye"
         self.common = Perceptron(runs, (features, config.hidden), numbers, dropout=config.dropout)
         self.separate = BranchLinear(runs, recordings, config.hidden, config.width)
@@ -75,7 +75,7 @@ class FmlanNetwork(nn.Module):
         self.joint_head = StackedLinear(runs, config.width, classes)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> FmlanOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> FmlanOutputs:
         x = torch.cat([eeg.flatten(2), eye], dim=-1) if self.reads_eye else eeg.flatten(2)
         common = self.common(x, noise)
         separate, joint = torch.relu(self.separate(common)), torch.relu(self.joint(common))
@@ -97,7 +97,7 @@ class Fmlan(PlainMethod):
         "alignment_weight": (0.1, 0.5, 1.0),
     }
 
-    def build(self, config: FmlanConfig, task: Task, seeds: list[int]) -> FmlanNetwork:
+    def build(self, config: FmlanConfig, task: ProblemSpec, seeds: list[int]) -> FmlanNetwork:
         card = task.card
         features = len(card.eeg_tokens) * len(card.eeg_features)
         if config.reads == "eeg_and_eye":
@@ -111,7 +111,7 @@ class Fmlan(PlainMethod):
         separate = losses.cross_entropy(own_logits, step.source_label).mean(-1)
         on_target = symmetric_divergence(target.logits, target.joint_logits[:, :, None]).mean((1, 2))
         on_source = symmetric_divergence(own_logits, source.joint_logits).mean(-1)
-        later = ramp(step.progress)
+        later = dann_schedule(step.progress)
         return weighed(
             state,
             classification=((joint + separate) / 2, 1.0),

@@ -9,7 +9,7 @@ from torch import Tensor
 from ufama.core.objective import Terms
 from ufama.methods import Step
 from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
-from ufama.methods.parts.adversarial import ramp
+from ufama.methods.parts.adversarial import dann_schedule
 from ufama.methods.parts.alignment import joint_mmd
 
 
@@ -17,7 +17,7 @@ from ufama.methods.parts.alignment import joint_mmd
 class JanConfig(PlainConfig):
     """``kernels`` Gaussians on the features, one of the fixed ``prediction_bandwidth`` on the probabilities."""
 
-    mmd_weight: float = 1.0  # at the end of its ramp
+    mmd_weight: float = 1.0  # at the end of its dann_schedule
     kernels: int = 5
     prediction_bandwidth: float = 1.68  # of exp(-d^2 / b); 0 < d^2 <= 2 between probabilities
 
@@ -47,7 +47,7 @@ class Jan(PlainMethod):
             (None, config.prediction_bandwidth),
             config.kernels,
         )
-        return classified_with(step, state, joint, config.mmd_weight * ramp(step.progress), name="mmd")
+        return classified_with(step, state, joint, config.mmd_weight * dann_schedule(step.progress), name="mmd")
 
 
 METHOD = Jan()

@@ -3,7 +3,7 @@
 From the abstract (doi:10.1109/TCE.2024.3524401) and its description in arXiv:2606.00170; no code is public: parallel
 extractors, a low-rank fusion branch, a classifier, and a domain branch with a covariance distance and a domain
 classifier on the fused features. Own decisions: perceptrons as extractors, the distance of Deep CORAL
-(arXiv:1607.01719), a gradient reversal, its ramp, and all sizes.
+(arXiv:1607.01719), a gradient reversal, its dann_schedule, and all sizes.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from ufama.core.layers import Noise, StackedLinear, initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import CounterRNG, StackedLinear, initialise
+from ufama.core.network import DropoutIds
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task
+from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
-from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
 from ufama.methods.parts.alignment import coral
 from ufama.methods.parts.low_rank_fusion import LowRankFusion
 from ufama.methods.parts.perceptron import Perceptron
@@ -31,7 +31,7 @@ class LafdaConfig(NetworkConfig):
 
     rank: int = 4  # of the fusion
     coral_weight: float = 1.0
-    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its ramp
+    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its dann_schedule
 
     def ranges(self):
         return [*super().ranges(), ("rank", 1, 1 << 10), ("coral_weight", 0, 1e6), ("domain_weight", 0, 100)]
@@ -45,7 +45,7 @@ class LafdaNetwork(nn.Module):
 
     def __init__(self, config: LafdaConfig, eeg_features: int, eye_features: int, classes: int, seeds: list[int]):
         super().__init__()
-        runs, numbers = len(seeds), LayerNumbers()
+        runs, numbers = len(seeds), DropoutIds()
         hidden, width, dropout = config.hidden, config.width, config.dropout
         self.eeg_extractor = Perceptron(runs, (eeg_features, hidden, width), numbers, dropout=dropout)
         self.eye_extractor = Perceptron(runs, (eye_features, hidden, width), numbers, dropout=dropout)
@@ -54,7 +54,7 @@ class LafdaNetwork(nn.Module):
         self.discriminator = discriminator(runs, width, hidden, numbers)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> SingleHeadOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> SingleHeadOutputs:
         fused = self.fusion(self.eeg_extractor(eeg.flatten(2), noise), self.eye_extractor(eye, noise))
         return SingleHeadOutputs(fused, self.head(fused))
 
@@ -72,15 +72,15 @@ class LafdaNet(PlainMethod):
         "coral_weight": (0.1, 1.0, 10.0),
     }
 
-    def build(self, config: LafdaConfig, task: Task, seeds: list[int]) -> LafdaNetwork:
+    def build(self, config: LafdaConfig, task: ProblemSpec, seeds: list[int]) -> LafdaNetwork:
         card = task.card
         eeg_features = len(card.eeg_tokens) * len(card.eeg_features)
         return LafdaNetwork(config, eeg_features, len(card.eye_features), len(card.class_names), seeds)
 
     def terms(self, config: LafdaConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source.fused, step.target.fused
-        strength = config.domain_weight * ramp(step.progress)
-        scores = opposed_scores(step.network.discriminator, source, target, strength, step.noise)
+        strength = config.domain_weight * dann_schedule(step.progress)
+        scores = adversarial_logits(step.network.discriminator, source, target, strength, step.noise)
         return weighed(
             state,
             classification=(classified(step), 1.0),

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from ufama.core.attention import StackedAttention
-from ufama.core.layers import Noise, StackedLinear, initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import CounterRNG, StackedLinear, initialise
+from ufama.core.network import DropoutIds
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task
+from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
-from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
 from ufama.methods.parts.electrode_grid import SIDE
 from ufama.methods.parts.electrode_maps import ElectrodeMap, MapConvolution, known_electrodes
 from ufama.methods.parts.perceptron import fusion_only
@@ -35,7 +35,7 @@ class LgdaanConfig(NetworkConfig):
     windows: int = 4  # of one input: the window and those before it
     maps: int = 6  # of a memory's state
     attention_heads: int = 2
-    local_weight: float = 0.1  # the strength of each local reversed gradient at the end of its ramp
+    local_weight: float = 0.1  # the strength of each local reversed gradient at the end of its dann_schedule
     global_weight: float = 0.3  # of the global one
 
     def ranges(self):
@@ -73,14 +73,14 @@ class LgdaanOutputs(NamedTuple):
 class ResidualMemory(nn.Module):
     """A memory over a sequence of maps, beside a convolution of its last map: (R, N, L, C, G, G) -> (R, N, D)."""
 
-    def __init__(self, runs: int, inputs: int, config: LgdaanConfig, numbers: LayerNumbers):
+    def __init__(self, runs: int, inputs: int, config: LgdaanConfig, numbers: DropoutIds):
         super().__init__()
         self.memory = MapLstm(runs, inputs, config.maps)
         self.shortcut = MapConvolution(runs, inputs, config.maps)
         self.project = StackedLinear(runs, config.maps * SIDE * SIDE, config.width)
         self.dropout = numbers.dropout(config.dropout)
 
-    def forward(self, sequence: Tensor, noise: Noise | None) -> Tensor:
+    def forward(self, sequence: Tensor, noise: CounterRNG | None) -> Tensor:
         state = torch.relu(self.memory(sequence) + self.shortcut(sequence[:, :, -1]))
         return self.dropout(torch.relu(self.project(state.flatten(2))), noise)
 
@@ -88,9 +88,9 @@ class ResidualMemory(nn.Module):
 class LgdaanNetwork(nn.Module):
     """forward: eeg (R, N, L, T, F), eye (unread), noise (None: evaluation) -> LgdaanOutputs."""
 
-    def __init__(self, config: LgdaanConfig, task: Task, seeds: list[int]):
+    def __init__(self, config: LgdaanConfig, task: ProblemSpec, seeds: list[int]):
         super().__init__()
-        runs, numbers, card = len(seeds), LayerNumbers(), task.card
+        runs, numbers, card = len(seeds), DropoutIds(), task.card
         known_electrodes("lgdaan_nets", card.eeg_tokens)
         self.map = ElectrodeMap(card.eeg_tokens)
         self.temporal = ResidualMemory(runs, len(card.eeg_features), config, numbers)
@@ -102,7 +102,7 @@ class LgdaanNetwork(nn.Module):
         self.global_opponent = discriminator(runs, 2 * config.width, config.hidden, numbers)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> LgdaanOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> LgdaanOutputs:
         maps = self.map(eeg)  # (R, N, L, F, G, G)
         temporal = self.temporal(maps, noise)
         spectral = self.spectral(maps[:, :, -1][:, :, :, None], noise)
@@ -128,7 +128,7 @@ class LgdaanNets(PlainMethod):
     def context(self, config: LgdaanConfig) -> int:
         return config.windows
 
-    def build(self, config: LgdaanConfig, task: Task, seeds: list[int]) -> LgdaanNetwork:
+    def build(self, config: LgdaanConfig, task: ProblemSpec, seeds: list[int]) -> LgdaanNetwork:
         return LgdaanNetwork(config, task, seeds)
 
     def terms(self, config: LgdaanConfig, step: Step, state: dict[str, Tensor]) -> Terms:
@@ -136,7 +136,9 @@ class LgdaanNets(PlainMethod):
 
         def confusion(opponent: nn.Module, features: str, strength: float) -> Tensor:
             shown = getattr(source, features), getattr(target, features)
-            return domain_loss(*opposed_scores(opponent, *shown, strength * ramp(step.progress), step.noise))
+            return domain_loss(
+                *adversarial_logits(opponent, *shown, strength * dann_schedule(step.progress), step.noise)
+            )
 
         return weighed(
             state,

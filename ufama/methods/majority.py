@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ufama.config import Checked
+from ufama.config import ValidatedConfig
 from ufama.data.windows import DataCard
-from ufama.methods import Predictor, Recordings
+from ufama.methods import Predictor, UnlabelledWindows
 from ufama.methods.bases.fitted import FittedMethod, as_fusion, one_hot
 
 
 @dataclass(frozen=True, kw_only=True)
-class MajorityConfig(Checked):
+class MajorityConfig(ValidatedConfig):
     """There is nothing to set."""
 
 
@@ -29,9 +29,9 @@ class Majority(FittedMethod):
         self,
         config: MajorityConfig,
         card: DataCard,
-        source: Recordings,
+        source: UnlabelledWindows,
         source_label: np.ndarray,
-        target: Recordings,
+        target: UnlabelledWindows,
         seed: int,
     ) -> Predictor:
         classes = len(card.class_names)

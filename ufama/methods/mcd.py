@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ufama.core import losses
-from ufama.core.layers import Noise, reversed_gradient
+from ufama.core.layers import CounterRNG, gradient_reversal
 from ufama.core.objective import Terms
 from ufama.methods import Step
 from ufama.methods.bases.plain import PlainConfig, PlainMethod
@@ -33,7 +33,7 @@ class TwoHeads(nn.Module):
         super().__init__()
         self.first, self.second = first, second
 
-    def forward(self, fused: Tensor, noise: Noise | None = None) -> Tensor:
+    def forward(self, fused: Tensor, noise: CounterRNG | None = None) -> Tensor:
         """(R, N, D) -> (R, N, C) logits whose softmax is the mean of both heads' probabilities."""
         first, second = (head(fused, noise).log_softmax(-1) for head in (self.first, self.second))
         return torch.logaddexp(first, second)
@@ -65,7 +65,7 @@ class Mcd(PlainMethod):
         return {"head": TwoHeads(first, second)}
 
     def terms(self, config: McdConfig, step: Step, state: dict[str, Tensor]) -> Terms:
-        target = reversed_gradient(step.target.fused, torch.ones_like(step.progress))
+        target = gradient_reversal(step.target.fused, torch.ones_like(step.progress))
         fused = torch.cat([step.source.fused, target], dim=1)
         windows = step.source_label.shape[1]
         first, second = (head(fused, step.noise) for head in (step.network.head.first, step.network.head.second))

@@ -21,12 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.config import Checked
+from ufama.config import ValidatedConfig
 from ufama.core import losses
-from ufama.core.layers import Noise, StackedLinear, initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import CounterRNG, StackedLinear, initialise
+from ufama.core.network import DropoutIds
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task
+from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.plain import PlainMethod
 from ufama.methods.parts.centroids import centroid_distance, moved_centroids
 from ufama.methods.parts.moments import recording_moment_discrepancy
@@ -36,7 +36,7 @@ from ufama.methods.parts.source_recordings import membership
 
 
 @dataclass(frozen=True, kw_only=True)
-class MmdaConfig(Checked):
+class MmdaConfig(ValidatedConfig):
     """MMDA-like's settings, with the values of MFA-LR's code where it has them."""
 
     hidden: int = 512
@@ -83,14 +83,14 @@ class DirectionNetwork(nn.Module):
 
     def __init__(self, config: MmdaConfig, eeg_features: int, eye_features: int, classes: int, seeds: list[int]):
         super().__init__()
-        runs, numbers, widths = len(seeds), LayerNumbers(), (config.hidden, config.width)
+        runs, numbers, widths = len(seeds), DropoutIds(), (config.hidden, config.width)
         self.radius = config.radius
         self.eeg_extractor = Perceptron(runs, (eeg_features, *widths), numbers, norm=True, dropout=config.dropout)
         self.eye_extractor = Perceptron(runs, (eye_features, *widths), numbers, norm=True, dropout=config.dropout)
         self.head = DirectionHead(runs, 2 * config.width, classes, config.radius)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> PlainOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> PlainOutputs:
         eeg_embedding = self.eeg_extractor(eeg.flatten(2), noise)
         eye_embedding = self.eye_extractor(eye, noise)
         fused = self.radius * functional.normalize(torch.cat([eeg_embedding, eye_embedding], dim=-1), dim=-1)
@@ -110,12 +110,12 @@ class Mmda(PlainMethod):
         "alignment_weight": (0.1, 0.5),
     }
 
-    def build(self, config: MmdaConfig, task: Task, seeds: list[int]) -> DirectionNetwork:
+    def build(self, config: MmdaConfig, task: ProblemSpec, seeds: list[int]) -> DirectionNetwork:
         card = task.card
         eeg_features = len(card.eeg_tokens) * len(card.eeg_features)
         return DirectionNetwork(config, eeg_features, len(card.eye_features), len(card.class_names), seeds)
 
-    def initial_state(self, config: MmdaConfig, task: Task, runs: int) -> dict[str, Tensor]:
+    def initial_state(self, config: MmdaConfig, task: ProblemSpec, runs: int) -> dict[str, Tensor]:
         sources, classes, width = task.source_domains, len(task.card.class_names), 2 * config.width
         return {
             "source_centroids": torch.zeros(runs, sources, classes, width),

@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.config import Checked
+from ufama.config import ValidatedConfig
 from ufama.core import losses
-from ufama.core.layers import Noise, StackedBatchNorm, initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import CounterRNG, StackedBatchNorm, initialise
+from ufama.core.network import DropoutIds
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task, checked_names
+from ufama.methods import ProblemSpec, Step, checked_names
 from ufama.methods.bases.plain import PlainMethod
-from ufama.methods.parts.adversarial import ramp
+from ufama.methods.parts.adversarial import dann_schedule
 from ufama.methods.parts.branches import branch_discrepancy, branch_mean_distance
 from ufama.methods.parts.perceptron import Perceptron, fusion_only
 from ufama.methods.parts.source_recordings import BranchLinear, own_branch
@@ -32,7 +32,7 @@ SLOPE = 0.01  # of the leaky ReLU below zero
 
 
 @dataclass(frozen=True, kw_only=True)
-class MsMdaConfig(Checked):
+class MsMdaConfig(ValidatedConfig):
     """MS-MDA's settings; the default is preset `paper`."""
 
     common_hidden: int = 256
@@ -74,7 +74,7 @@ class BranchNetwork(nn.Module):
 
     def __init__(self, config: MsMdaConfig, inputs: int, branches: int, classes: int, seeds: list[int]):
         super().__init__()
-        runs, numbers = len(seeds), LayerNumbers()
+        runs, numbers = len(seeds), DropoutIds()
         widths = (inputs, config.common_hidden, config.common_second, config.width)
         self.common = Perceptron(runs, widths, numbers, slope=SLOPE)
         self.branch = BranchLinear(runs, branches, config.width, config.branch_width)
@@ -82,7 +82,7 @@ class BranchNetwork(nn.Module):
         self.classifier = BranchLinear(runs, branches, config.branch_width, classes)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> BranchOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> BranchOutputs:
         common = self.common(torch.cat([eeg.flatten(2), eye], dim=-1), noise)
         of_branch = self.branch(common).transpose(1, 2)  # (R, N, S, D)
         normed = self.norm(of_branch.flatten(2), noise).view_as(of_branch)
@@ -108,7 +108,7 @@ class MsMda(PlainMethod):
         checked_names(self, name, variant)
         return MsMdaConfig(agree_on="classes" if name == "paper" else "features")
 
-    def build(self, config: MsMdaConfig, task: Task, seeds: list[int]) -> BranchNetwork:
+    def build(self, config: MsMdaConfig, task: ProblemSpec, seeds: list[int]) -> BranchNetwork:
         card = task.card
         inputs = len(card.eeg_tokens) * len(card.eeg_features) + len(card.eye_features)
         return BranchNetwork(config, inputs, task.source_domains, len(card.class_names), seeds)
@@ -126,7 +126,7 @@ class MsMda(PlainMethod):
             "discrepancy": branch_discrepancy(said.softmax(-1)),
         }
         one = torch.ones_like(values["mmd"])
-        grown = ramp(step.progress) * one
+        grown = dann_schedule(step.progress) * one
         weights = {
             "classification": one,
             "mmd": config.mmd_weight * grown,

@@ -12,16 +12,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from ufama.config import Checked
+from ufama.config import ValidatedConfig
 from ufama.core.layers import derived_seed
 from ufama.data.windows import DataCard
-from ufama.methods import Predictor, Recordings
+from ufama.methods import Predictor, UnlabelledWindows
 from ufama.methods.bases.fitted import FittedMethod, as_fusion, flat, one_hot
 from ufama.methods.parts.broad_learning import BroadLayer, BroadSystem, on_simplex
 
 
 @dataclass(frozen=True, kw_only=True)
-class BroadConfig(Checked):
+class BroadConfig(ValidatedConfig):
     """Sizes of a broad learning system."""
 
     penalty: float = 1.0  # of the ridge solution
@@ -97,15 +97,15 @@ class Msbls(FittedMethod):
         self,
         config: MsblsConfig,
         card: DataCard,
-        source: Recordings,
+        source: UnlabelledWindows,
         source_label: np.ndarray,
-        target: Recordings,
+        target: UnlabelledWindows,
         seed: int,
     ) -> Predictor:
         wanted = one_hot(source_label, len(card.class_names))
         stacked = StackedSystems(*flat(source), wanted, config, seed)
 
-        def predict(windows: Recordings) -> np.ndarray:
+        def predict(windows: UnlabelledWindows) -> np.ndarray:
             return as_fusion(on_simplex(stacked.scores(*flat(windows))))
 
         return predict

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.config import Checked
-from ufama.core.layers import Noise, StackedLinear, initialise
-from ufama.core.network import LayerNumbers
+from ufama.config import ValidatedConfig
+from ufama.core.layers import CounterRNG, StackedLinear, initialise
+from ufama.core.network import DropoutIds
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task
+from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.plain import PlainMethod
-from ufama.methods.parts.adversarial import domain_loss, opposed_scores, ramp
+from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, domain_loss
 from ufama.methods.parts.pairwise import class_prototypes, closing_thresholds, orthogonality, source_pairs, target_pairs
 from ufama.methods.parts.perceptron import Perceptron, fusion_only
 
@@ -30,7 +30,7 @@ COUNT_MEMORY = 0.95  # of the clusters' counts, per step
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrPlConfig(Checked):
+class PrPlConfig(ValidatedConfig):
     """PR-PL's settings, with the published values."""
 
     hidden: int = 64
@@ -84,7 +84,7 @@ class PrototypeNetwork(nn.Module):
 
     def __init__(self, config: PrPlConfig, inputs: int, classes: int, seeds: list[int]):
         super().__init__()
-        runs, numbers = len(seeds), LayerNumbers()
+        runs, numbers = len(seeds), DropoutIds()
         self.extractor = Perceptron(runs, (inputs, config.hidden, config.width), numbers)
         self.of_features = StackedLinear(runs, config.width, config.low_rank, bias=False)
         self.of_prototypes = StackedLinear(runs, config.width, config.low_rank, bias=False)
@@ -96,7 +96,7 @@ class PrototypeNetwork(nn.Module):
         self.register_buffer("cluster_counts", torch.zeros(runs, classes, classes))  # (R, cluster, class)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> PrototypeOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> PrototypeOutputs:
         features = self.extractor(torch.cat([eeg.flatten(2), eye], dim=-1), noise)
         with torch.no_grad():
             of_cluster = self.scores(features, self.prototypes.to(features.dtype)).softmax(-1)
@@ -117,7 +117,7 @@ class PrototypeNetwork(nn.Module):
         self.prototypes.copy_(prototypes)
         self.cluster_counts.mul_(COUNT_MEMORY).add_(met)
 
-    def jittered(self, features: Tensor, noise: Noise, scale: float) -> Tensor:
+    def jittered(self, features: Tensor, noise: CounterRNG, scale: float) -> Tensor:
         """``features`` plus normal noise of SD ``scale``, drawn by Box and Muller's transform."""
         radius, angle = (noise.uniform(layer, features.shape).to(features.dtype) for layer in self.noise_layers)
         return features + scale * torch.sqrt(-2 * torch.log(radius)) * torch.cos(2 * math.pi * angle)
@@ -137,7 +137,7 @@ class PrPl(PlainMethod):
         "target_pair_weight": (0.5, 2.0),
     }
 
-    def build(self, config: PrPlConfig, task: Task, seeds: list[int]) -> PrototypeNetwork:
+    def build(self, config: PrPlConfig, task: ProblemSpec, seeds: list[int]) -> PrototypeNetwork:
         card = task.card
         inputs = len(card.eeg_tokens) * len(card.eeg_features) + len(card.eye_features)
         return PrototypeNetwork(config, inputs, len(card.class_names), seeds)
@@ -154,8 +154,8 @@ class PrPl(PlainMethod):
         )
         shown = network.jittered(torch.cat([source, target], dim=1), step.noise, config.feature_noise)
         first = source.shape[1]
-        told_apart = opposed_scores(
-            network.discriminator, shown[:, :first], shown[:, first:], ramp(step.progress), step.noise
+        told_apart = adversarial_logits(
+            network.discriminator, shown[:, :first], shown[:, first:], dann_schedule(step.progress), step.noise
         )
         values = {
             "source_pairs": source_pairs(scores.softmax(-1), step.source_label),

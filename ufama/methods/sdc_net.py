@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.config import Checked
+from ufama.config import ValidatedConfig
 from ufama.core import losses
-from ufama.core.layers import Noise, initialise
+from ufama.core.layers import CounterRNG, initialise
 from ufama.core.mmd import ESTIMATORS
-from ufama.core.network import Head, LayerNumbers
+from ufama.core.network import DropoutIds, Head
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task, checked_names
+from ufama.methods import ProblemSpec, Step, checked_names
 from ufama.methods.bases.plain import PlainMethod
 from ufama.methods.parts.conditional_mmd import conditional_mmd, conditional_weight
 from ufama.methods.parts.pairwise import closing_thresholds, source_pairs, target_pairs
@@ -33,7 +33,7 @@ PUBLISHED_EPOCHS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class SdcNetConfig(Checked):
+class SdcNetConfig(ValidatedConfig):
     """SDC-Net's decisions; the defaults are preset `paper`, with the released value where the paper is silent."""
 
     hidden: int = 64
@@ -71,7 +71,7 @@ class SdcNetConfig(Checked):
 
 
 PAPER = SdcNetConfig()
-RELEASED = PAPER.but(
+RELEASED = PAPER.replace(
     learning_rate=0.05,
     train_head=False,  # the optimiser holds the extractor only
     augmentation="halved",  # the function that mixes is defined again as one that multiplies by 0.5
@@ -126,18 +126,18 @@ class SdcNetwork(nn.Module):
 
     def __init__(self, config: SdcNetConfig, inputs: int, classes: int, seeds: list[int]):
         super().__init__()
-        runs, numbers = len(seeds), LayerNumbers()
+        runs, numbers = len(seeds), DropoutIds()
         self.augmentation = config.augmentation
         self.extractor = Perceptron(runs, (inputs, config.hidden, config.width), numbers)
         self.head = Head(runs, config.width, config.head_hidden, classes, numbers.dropout(config.head_dropout))
         self.augmentation_layer = numbers.used + 1
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> SdcNetOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> SdcNetOutputs:
         features = self.extractor(self.augmented(torch.cat([eeg.flatten(-2), eye], dim=-1), noise), noise)
         return SdcNetOutputs(features, self.head(features, noise))
 
-    def augmented(self, windows: Tensor, noise: Noise | None) -> Tensor:
+    def augmented(self, windows: Tensor, noise: CounterRNG | None) -> Tensor:
         """What the extractor sees of the windows (R, N, F), with mixup (R, N, L, F), the window last -> (R, N, F)."""
         if self.augmentation == "mixup":
             if noise is None:
@@ -169,7 +169,7 @@ class SdcNet(PlainMethod):
     def context(self, config: SdcNetConfig) -> int:
         return config.partners + 1 if config.augmentation == "mixup" else 1
 
-    def build(self, config: SdcNetConfig, task: Task, seeds: list[int]) -> SdcNetwork:
+    def build(self, config: SdcNetConfig, task: ProblemSpec, seeds: list[int]) -> SdcNetwork:
         card = task.card
         inputs = len(card.eeg_tokens) * len(card.eeg_features) + len(card.eye_features)
         return SdcNetwork(config, inputs, len(card.class_names), seeds)

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from ufama.core.attention import StackedAttention
-from ufama.core.layers import Noise, StackedLayerNorm, StackedLinear, initialise
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import CounterRNG, StackedLayerNorm, StackedLinear, initialise
+from ufama.core.network import DropoutIds
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task
+from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.bases.plain import PlainMethod
-from ufama.methods.parts.adversarial import discriminator, domain_loss, opposed_scores, ramp
+from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
 from ufama.methods.parts.class_relations import centre_distance, same_class_contrast
 from ufama.methods.parts.electrode_maps import known_electrodes, region_channels
 from ufama.methods.parts.fine_grained_alignment import certainty
@@ -39,8 +39,8 @@ class StcbiConfig(NetworkConfig):
     attention_heads: int = 2
     contrast_temperature: float = 0.1
     contrast_weight: float = 0.1
-    centre_weight: float = 1.0  # at the end of its ramp
-    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its ramp
+    centre_weight: float = 1.0  # at the end of its dann_schedule
+    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its dann_schedule
 
     def ranges(self):
         return [
@@ -61,7 +61,7 @@ class StcbiConfig(NetworkConfig):
 class RegionInteraction(nn.Module):
     """Tokens of the regions, which then attend to each other: (R, N, T, F) -> (R, N, regions, D)."""
 
-    def __init__(self, runs: int, channels: tuple[str, ...], features: int, config: StcbiConfig, numbers: LayerNumbers):
+    def __init__(self, runs: int, channels: tuple[str, ...], features: int, config: StcbiConfig, numbers: DropoutIds):
         super().__init__()
         members = region_channels(channels)
         self.embed = nn.ModuleList(StackedLinear(runs, len(own) * features, config.width) for own in members)
@@ -70,7 +70,7 @@ class RegionInteraction(nn.Module):
         self.norm = StackedLayerNorm(runs, config.width)
         self.attention = StackedAttention(runs, config.width, config.attention_heads, False, numbers.dropout(0.0))
 
-    def forward(self, x: Tensor, noise: Noise | None) -> Tensor:
+    def forward(self, x: Tensor, noise: CounterRNG | None) -> Tensor:
         own = [x[:, :, getattr(self, f"channels_{number}")].flatten(2) for number in range(len(self.embed))]
         tokens = torch.stack([embed(part) for embed, part in zip(self.embed, own, strict=True)], dim=2)
         normed = self.norm(tokens)
@@ -80,9 +80,9 @@ class RegionInteraction(nn.Module):
 class StcbiNetwork(nn.Module):
     """forward: eeg (R, N, L, T, F), eye (unread), noise (None: evaluation) -> SingleHeadOutputs."""
 
-    def __init__(self, config: StcbiConfig, task: Task, seeds: list[int]):
+    def __init__(self, config: StcbiConfig, task: ProblemSpec, seeds: list[int]):
         super().__init__()
-        runs, numbers, card = len(seeds), LayerNumbers(), task.card
+        runs, numbers, card = len(seeds), DropoutIds(), task.card
         known_electrodes("stcbi_nets", card.eeg_tokens)
         regions = len(region_channels(card.eeg_tokens))
         self.regions = RegionInteraction(runs, card.eeg_tokens, len(card.eeg_features), config, numbers)
@@ -96,7 +96,7 @@ class StcbiNetwork(nn.Module):
         self.discriminator = discriminator(runs, config.width, config.hidden, numbers)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> SingleHeadOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> SingleHeadOutputs:
         steps = eeg.shape[2]
         tokens = self.regions(eeg.flatten(1, 2), noise).unflatten(1, (-1, steps))  # (R, N, L, regions, D)
         spatial = torch.relu(self.spatial(tokens.mean(2).flatten(2)))
@@ -125,14 +125,14 @@ class StcbiNets(PlainMethod):
     def context(self, config: StcbiConfig) -> int:
         return config.windows
 
-    def build(self, config: StcbiConfig, task: Task, seeds: list[int]) -> StcbiNetwork:
+    def build(self, config: StcbiConfig, task: ProblemSpec, seeds: list[int]) -> StcbiNetwork:
         return StcbiNetwork(config, task, seeds)
 
     def terms(self, config: StcbiConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source.fused, step.target.fused
-        later = ramp(step.progress)
+        later = dann_schedule(step.progress)
         opponent = step.network.discriminator
-        scores = opposed_scores(opponent, source, target, config.domain_weight * later, step.noise)
+        scores = adversarial_logits(opponent, source, target, config.domain_weight * later, step.noise)
         soft = step.target.logits.detach().softmax(-1)
         soft = soft * certainty(soft)[..., None]
         contrast = same_class_contrast(source, step.source_label, config.contrast_temperature)

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ufama.config import Checked
+from ufama.config import ValidatedConfig
 from ufama.methods.bases.fitted import ScoringClassifier
 
 
 @dataclass(frozen=True, kw_only=True)
-class SvmConfig(Checked):
+class SvmConfig(ValidatedConfig):
     """``cost`` of a window beyond its margin (scikit-learn's C)."""
 
     cost: float = 1.0

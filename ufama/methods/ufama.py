@@ -13,7 +13,7 @@ from ufama.core.mmd import ESTIMATORS
 from ufama.core.network import Network, NetworkOutputs
 from ufama.core.objective import Terms, branch_mean, branches_as_runs, consistency_weight, mmd_weight
 from ufama.core.screening import gate_open, remember, screen
-from ufama.methods import Step, Task
+from ufama.methods import ProblemSpec, Step
 
 EEG, EYE, FUSION = 0, 1, 2
 
@@ -41,7 +41,7 @@ class Ufama:
     def context(self, config: UfamaConfig) -> int:
         return 1
 
-    def build(self, config: UfamaConfig, task: Task, seeds: list[int]) -> Network:
+    def build(self, config: UfamaConfig, task: ProblemSpec, seeds: list[int]) -> Network:
         card = task.card
         return Network(
             config,
@@ -58,7 +58,7 @@ class Ufama:
         frozen = {id(parameter) for parameter in network.heads().parameters()}
         return [parameter for parameter in network.parameters() if id(parameter) not in frozen]
 
-    def initial_state(self, config: UfamaConfig, task: Task, runs: int) -> dict[str, Tensor]:
+    def initial_state(self, config: UfamaConfig, task: ProblemSpec, runs: int) -> dict[str, Tensor]:
         if config.screening_pool == "target":
             return {"remembered_confidence": torch.full((runs, task.target_windows, 2), -1.0)}
         return {}

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ufama.campaigns.experiments import DataRequest
 from ufama.campaigns.grids import GRIDS, tsne_grid
-from ufama.campaigns.store import Results, RunStore, how_made, publish
+from ufama.campaigns.store import Results, RunStore, publish, run_provenance
 from ufama.campaigns.terminal import Machine, grid_of, trained
 from ufama.config import SCALES, ConfigError
 from ufama.storage import project_root
@@ -113,7 +113,7 @@ def publish_campaign(found: Results, folder: Path, *, datasets: tuple[str, ...],
         "data": sorted(runs.data_title.unique().tolist()),
         "simulated": bool(runs.simulated.all()),
         "kept": "all branches and the embeddings of Fig. 7" if whole else "the fusion branch, to four decimals",
-        **how_made(runs),
+        **run_provenance(runs),
     }
     publish(found, folder, embeddings_of=shown, provenance=provenance, fusion_only=not whole)
 

@@ -8,7 +8,7 @@ from ufama.analysis.evaluation import UNITS
 from ufama.analysis.titles import CRITERION_MEANING, CRITERION_TITLES, RULE_MEANINGS
 from ufama.report.table import Column
 
-HONEST_RULES = ("last", "source_validation")
+LABEL_FREE_RULES = ("last", "source_validation")
 """The rules that read no label of the target."""
 
 
@@ -21,7 +21,7 @@ def rule_meanings(rules: Iterable[str]) -> str:
     return "; ".join(clauses)
 
 
-def the_only(runs: pd.DataFrame, column: str):
+def unique_value(runs: pd.DataFrame, column: str):
     """The one value that all runs share. Raises ValueError when they do not: a table shows one of each."""
     values = runs[column].drop_duplicates().tolist()
     if len(values) != 1:
@@ -34,10 +34,10 @@ def the_only(runs: pd.DataFrame, column: str):
 
 def measured_on(runs: pd.DataFrame, *, preset: bool = True) -> str:
     """'Measured on simulated SEED, scale quick, preset paper'; real recordings are called real."""
-    title = the_only(runs, "data_title")
-    title = title if the_only(runs, "simulated") else f"real {title} recordings"
-    return f"Measured on {title}, scale {the_only(runs, 'scale')}" + (
-        f", preset {the_only(runs, 'preset')}" if preset else ""
+    title = unique_value(runs, "data_title")
+    title = title if unique_value(runs, "simulated") else f"real {title} recordings"
+    return f"Measured on {title}, scale {unique_value(runs, 'scale')}" + (
+        f", preset {unique_value(runs, 'preset')}" if preset else ""
     )
 
 
@@ -76,7 +76,7 @@ def origin(runs: pd.DataFrame, rules: Iterable[str] = ()) -> dict:
         if name in runs
     }
     return {
-        "simulated": bool(the_only(runs, "simulated")),
+        "simulated": bool(unique_value(runs, "simulated")),
         "rules": list(rules),
         "seeds": sorted(runs["seed"].unique().tolist()),
         **told,
@@ -104,7 +104,7 @@ def interval_columns(prefix: str, kind: str, title: str, decimals: int = 2) -> l
 
 
 def point_columns(unit: str, title: str) -> list[Column]:
-    """The columns of `differences.summed_up` for windows or trials, below ``title``."""
+    """The columns of `differences.summarise` for windows or trials, below ``title``."""
     return interval_columns(unit, "points", title)
 
 

@@ -27,7 +27,7 @@ from ufama.analysis.statistics import (
 from ufama.analysis.titles import DATASET_TITLES, RULE_TITLES, VARIANT_TITLES
 from ufama.data.layout import LAYOUTS
 from ufama.report import style
-from ufama.report.captions import counted, measured_on, origin, rule_meanings, the_only
+from ufama.report.captions import counted, measured_on, origin, rule_meanings, unique_value
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 from ufama.studies.coverage import DEFAULT, INTERVALS, NAIVE
@@ -63,7 +63,7 @@ def intervals_table(results: "Results") -> Table:
     The interval over new clips needs to know which trials show the same one: SEED's and SEED-IV's only.
     """
     runs = results.runs
-    dataset = the_only(runs, "dataset")
+    dataset = unique_value(runs, "dataset")
     scores = accuracy_per_recording(results)
     rows = []
     for rule in _rules(results):
@@ -334,7 +334,7 @@ def detectable_table(measured: dict[str, "Results"], *, rule: str, power: float 
         "What the designs can find: the smallest mean difference that a two-sided paired t test over people finds "
         f"with power {power:g} at level 0.05. One trial is {100 / SEED_DESIGN.n_trials:.1f} points of a SEED fold and "
         f"{100 / SEED_IV_DESIGN.n_trials:.1f} of a SEED-IV fold. Measured SDs: {titles}, scale "
-        f"{the_only(runs, 'scale')}, preset {the_only(runs, 'preset')}, over trials. Selection rule: "
+        f"{unique_value(runs, 'scale')}, preset {unique_value(runs, 'preset')}, over trials. Selection rule: "
         f"{rule_meanings([rule])}."
     )
     frame = pd.DataFrame(rows)

@@ -8,13 +8,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ufama.analysis.differences import against_baseline, interval_meaning, share_interval, summed_up, unit_means
+from ufama.analysis.differences import against_baseline, interval_meaning, share_interval, summarise, unit_means
 from ufama.analysis.evaluation import UNITS, accuracy, accuracy_per_recording
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES, SPREAD_MEANING, VARIANT_TITLES
 from ufama.data.windows import Windows
 from ufama.report import style
 from ufama.report.captions import (
-    HONEST_RULES,
+    LABEL_FREE_RULES,
     counted,
     in_order,
     interval_columns,
@@ -45,7 +45,9 @@ CONTROL_TITLES = {
 }
 
 
-def protocols_table(results: "Results", windows: Windows, *, rules: Sequence[str] = ("oracle", *HONEST_RULES)) -> Table:
+def protocols_table(
+    results: "Results", windows: Windows, *, rules: Sequence[str] = ("oracle", *LABEL_FREE_RULES)
+) -> Table:
     """The protocols side by side: what the source knows of the test trials, and what is reached; one dataset.
 
     ``windows`` are the data set's, for the columns that need no training.
@@ -82,12 +84,12 @@ def protocols_table(results: "Results", windows: Windows, *, rules: Sequence[str
     )  # fmt: skip
 
 
-def controls_table(results: "Results", *, rules: Sequence[str] = HONEST_RULES) -> Table:
+def controls_table(results: "Results", *, rules: Sequence[str] = LABEL_FREE_RULES) -> Table:
     """Every control's accuracy, and its difference to the unchanged data on the same folds; one protocol, one set."""
     scores = accuracy(results).merge(results.runs[["digest", "control"]], on="digest", validate="many_to_one")
     scores = in_order(scores[scores["rule"].isin(rules)], "control", CONTROL_TITLES)
     by = ["control", "rule"]
-    changes = summed_up(against_baseline(scores, "control", "", by=("rule",)), by).drop(
+    changes = summarise(against_baseline(scores, "control", "", by=("rule",)), by).drop(
         columns=["n", "n_units", "windows_p", "trials_p"]
     )
     frame = spreads(scores, by).merge(changes, on=by, how="left")
@@ -111,7 +113,7 @@ def controls_table(results: "Results", *, rules: Sequence[str] = HONEST_RULES) -
     return Table("controls", frame[[c.name for c in columns]], columns, caption, origin(results.runs, rules))
 
 
-def relabelled_table(results: "Results", windows: Windows, *, rules: Sequence[str] = HONEST_RULES) -> Table:
+def relabelled_table(results: "Results", windows: Windows, *, rules: Sequence[str] = LABEL_FREE_RULES) -> Table:
     """Accuracy on randomly relabelled clips by protocol, with its interval, beside what the emotion alone allows."""
     scores = accuracy_per_recording(results)
     scores = in_order(scores[scores["rule"].isin(rules)], "protocol", PROTOCOL_TITLES)

@@ -235,7 +235,7 @@ def kills_note(measured: Sequence[dict]) -> str:
     return " ".join(
         f"Measured: {one['kills']} kills (seed {one['seed']}) over {one['campaigns']} campaigns of "
         f"{one['runs_per_campaign']} runs with {one['workers']} workers; {one['kills_that_left_a_checkpoint']} of them "
-        f"left a training in its middle. Finished runs lost: {one['lost']}. Records that differ from the uninterrupted "
+        f"left a training in its middle. StackResult runs lost: {one['lost']}. Records that differ from the uninterrupted "
         f"campaign's: {one['different']}."
         for one in measured
     )

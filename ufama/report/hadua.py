@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from ufama.analysis.comparisons import holm
-from ufama.analysis.differences import against_baseline, interval_meaning, summed_up
+from ufama.analysis.differences import against_baseline, interval_meaning, summarise
 from ufama.analysis.evaluation import accuracy
 from ufama.analysis.titles import RULE_TITLES, SPREAD_MEANING
 from ufama.campaigns.grids import HADUA_FLIPS
 from ufama.config import RULES
 from ufama.methods.hadua.method import PAPER, RELEASED
 from ufama.report.captions import (
-    HONEST_RULES,
+    LABEL_FREE_RULES,
     counted,
     interval_columns,
     measured_on,
@@ -183,12 +183,12 @@ def _conditional_weight(results: "Results", preset: str, variant: str) -> float:
 
 def part_effects(results: "Results") -> pd.DataFrame:
     """What each part adds to the variant before it, preset paper: columns model, rule, those of
-    `differences.summed_up`, and {unit}_p_holm over the parts of one rule."""
+    `differences.summarise`, and {unit}_p_holm over the parts of one rule."""
     scores = accuracy(results)
     scores = scores[scores["preset"] == "paper"]
     names = sorted(scores["variant"].unique())
     steps = [
-        summed_up(
+        summarise(
             against_baseline(scores[scores["variant"].isin([before, after])], "variant", before, by=("rule",)),
             ["variant", "rule"],
         )
@@ -213,7 +213,7 @@ def flip_effects(results: "Results") -> pd.DataFrame:
         raise ValueError(f"changes {unknown.pop()!r} are not among HADUA_FLIPS: expected runs of hadua_flips_grid.")
     scores["model"] = scores["changes"].map(named).where(scores["changes"] != "", "")
     scores["model"] = scores["model"].where(scores["preset"] == "paper", "released")
-    return _adjusted(summed_up(against_baseline(scores, "model", "", by=("rule",)), ["model", "rule"]))
+    return _adjusted(summarise(against_baseline(scores, "model", "", by=("rule",)), ["model", "rule"]))
 
 
 def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
@@ -229,7 +229,7 @@ def effects_table(
     name: str,
     what: str,
     titles: dict,
-    rules: Sequence[str] = HONEST_RULES,
+    rules: Sequence[str] = LABEL_FREE_RULES,
 ) -> Table:
     """`part_effects` or `flip_effects` in percentage points; ``what`` begins the caption."""
     effects = effects[effects["rule"].isin(rules)]

@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ufama.analysis.differences import against_baseline, interval_meaning, share_interval, summed_up, unit_means
+from ufama.analysis.differences import against_baseline, interval_meaning, share_interval, summarise, unit_means
 from ufama.analysis.evaluation import accuracy
 from ufama.analysis.titles import RULE_TITLES, SPREAD_MEANING, VARIANT_TITLES
 from ufama.report import style
 from ufama.report.captions import (
-    HONEST_RULES,
+    LABEL_FREE_RULES,
     counted,
     in_order,
     measured_on,
@@ -59,12 +59,12 @@ def ladder_scores(results: "Results") -> pd.DataFrame:
     return scores.merge(results.runs[["digest", "target_access", "steps"]], on="digest", validate="many_to_one")
 
 
-def ladder_table(results: "Results", *, rules: Sequence[str] = HONEST_RULES) -> Table:
+def ladder_table(results: "Results", *, rules: Sequence[str] = LABEL_FREE_RULES) -> Table:
     """Accuracy on the held-out trials by rung and model, and the difference to the rung "others" of the same model."""
     scores = ladder_scores(results)
     scores = in_order(scores[scores["rule"].isin(rules)], "target_access", ACCESS_TITLES)
     by = ["target_access", "variant", "rule"]
-    changes = summed_up(against_baseline(scores, "target_access", "others", by=("variant", "rule")), by)
+    changes = summarise(against_baseline(scores, "target_access", "others", by=("variant", "rule")), by)
     frame = spreads(scores, by).merge(
         changes.drop(columns=["n", "n_units", "windows_p", "trials_p"]), on=by, how="left"
     )

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ufama.analysis.comparisons import holm
-from ufama.analysis.differences import against_baseline, interval_meaning, summed_up
+from ufama.analysis.differences import against_baseline, interval_meaning, summarise
 from ufama.analysis.evaluation import accuracy
 from ufama.analysis.titles import RULE_TITLES
 from ufama.campaigns.grids import LEDGER_FLIPS, OPEN_FLIPS
 from ufama.report import style
-from ufama.report.captions import HONEST_RULES, counted, measured_on, n_runs, origin, point_columns, rule_meanings
+from ufama.report.captions import LABEL_FREE_RULES, counted, measured_on, n_runs, origin, point_columns, rule_meanings
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 
@@ -50,7 +50,7 @@ def ledger_effects(results: "Results") -> pd.DataFrame:
     """Difference in accuracy of every flipped row, and of preset released, to preset paper on the same folds and seeds.
 
     Columns: kind ("released", "open", "preset"), row (the ledger's number; NA for the preset), changes, rule, those of
-    `differences.summed_up`, and windows_p_holm, trials_p_holm: adjusted for all rows of one rule. Ordered by kind, then
+    `differences.summarise`, and windows_p_holm, trials_p_holm: adjusted for all rows of one rule. Ordered by kind, then
     row. Raises ValueError when preset paper without changes is not among the runs.
     """
     runs = results.runs[["digest", "changes"]]
@@ -58,7 +58,7 @@ def ledger_effects(results: "Results") -> pd.DataFrame:
     scores["what"] = scores["changes"].where(scores["preset"] == "paper", "preset " + scores["preset"])
     if not (scores["what"] == "").any():
         raise ValueError("preset paper without changes is not among the runs: ask for the whole ledger_grid.")
-    table = summed_up(against_baseline(scores, "what", "", by=("rule",)), ["what", "rule"])
+    table = summarise(against_baseline(scores, "what", "", by=("rule",)), ["what", "rule"])
     is_preset = table["what"].str.startswith("preset ")
     flips = [
         (None, "preset") if preset else ledger_row(what) for what, preset in zip(table["what"], is_preset, strict=True)
@@ -72,7 +72,7 @@ def ledger_effects(results: "Results") -> pd.DataFrame:
     return table.drop(columns="order").rename(columns={"what": "changes"}).reset_index(drop=True)
 
 
-def ledger_table(results: "Results", *, rules: Sequence[str] = HONEST_RULES) -> Table:
+def ledger_table(results: "Results", *, rules: Sequence[str] = LABEL_FREE_RULES) -> Table:
     """`ledger_effects` in percentage points, one dataset; with the accuracy of preset paper in the caption."""
     effects = ledger_effects(results)
     effects = effects[effects["rule"].isin(rules)]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ufama.analysis.evaluation import accuracy, select
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
-from ufama.config import VARIANTS, Checked
+from ufama.config import VARIANTS, ValidatedConfig
 from ufama.report.table import Column, Table
 from ufama.studies.calibration import SEED_ANCHORS
 
@@ -106,7 +106,7 @@ def anchors(measured: Sequence[pd.DataFrame]) -> Table:
     )
 
 
-def settings(simulator: Checked) -> Table:
+def settings(simulator: ValidatedConfig) -> Table:
     """The simulator's knobs, one row each, the two modalities side by side."""
     eeg, eye = simulator.eeg, simulator.eye
     rows = [(field.name, getattr(eeg, field.name), getattr(eye, field.name)) for field in fields(eeg)]

@@ -20,7 +20,7 @@ from ufama.campaigns.tuning import Entry, Tuned
 from ufama.methods import is_fitted, method, methods
 from ufama.methods._not_built import NOT_BUILT
 from ufama.report import style
-from ufama.report.captions import counted, measured_on, origin, rule_meanings, the_only
+from ufama.report.captions import counted, measured_on, origin, rule_meanings, unique_value
 from ufama.report.critical_difference import Ranking, p_text, ranking
 from ufama.report.methods import entry_title, is_control, setting_text
 from ufama.report.style import figure, headline
@@ -75,7 +75,7 @@ def comparison_table(
     """
     results = select(results, protocol=protocol)
     runs = results.runs
-    dataset = the_only(runs, "dataset")
+    dataset = unique_value(runs, "dataset")
     scores = entry_scores(results, protocol)
     competing = scores[~scores["method"].map(is_control)]
     ranked = ranking(person_scores(competing, unit=unit))

@@ -266,7 +266,7 @@ def store_anchors(measured: Sequence[pd.DataFrame]) -> Path:
 def store_knobs(measured: pd.DataFrame) -> Path:
     """Store what turning the knobs moved."""
     how = {"people": len(KNOB_PEOPLE), "sessions": list(KNOB_SESSIONS), "folds": int(measured.folds.iloc[0])}
-    world = RawWorld("seed", RAW_SETTINGS.but(bad_modality_share=BAD_SHARE))
+    world = RawWorld("seed", RAW_SETTINGS.replace(bad_modality_share=BAD_SHARE))
     found = [world.bad_modality(subject, session) for subject in KNOB_PEOPLE for session in KNOB_SESSIONS]
     how["bad"] = {modality: found.count(modality) for modality in ("eeg", "eye")}
     return store("knobs", measured, provenance(seconds=SECONDS, **how))

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ufama.analysis.differences import against_baseline, interval_meaning, summed_up
+from ufama.analysis.differences import against_baseline, interval_meaning, summarise
 from ufama.analysis.evaluation import UNITS
 from ufama.analysis.titles import ALL_RULE_TITLES, METHOD_TITLES, PROTOCOL_TITLES, SPREAD_MEANING, VARIANT_TITLES
 from ufama.config import VARIANTS
@@ -57,14 +57,14 @@ def rule_accuracies(results: "Results") -> pd.DataFrame:
 
 
 def oracle_gaps(accuracies: pd.DataFrame, by: Sequence[str] = ("variant",)) -> pd.DataFrame:
-    """Oracle minus each other rule, run by run: ``by``, rule, the columns of `differences.summed_up`.
+    """Oracle minus each other rule, run by run: ``by``, rule, the columns of `differences.summarise`.
 
     ``accuracies`` is what `rule_accuracies` returns. Over windows no rule can beat the oracle; over trials one can,
     because the oracle looks at windows.
     """
     keys = [*by, "rule"]
     pairs = against_baseline(accuracies, "rule", "oracle", pair=("digest",))
-    return summed_up(pairs.assign(**{unit: -pairs[unit] for unit in UNITS}), keys)
+    return summarise(pairs.assign(**{unit: -pairs[unit] for unit in UNITS}), keys)
 
 
 def criterion_correlations(history: pd.DataFrame) -> pd.DataFrame:

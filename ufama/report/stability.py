@@ -14,7 +14,7 @@ from ufama.analysis.evaluation import UNITS
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
 from ufama.analysis.variance import variance_components
 from ufama.report import style
-from ufama.report.captions import counted, measured_on, n_runs, origin, rule_meanings, the_only
+from ufama.report.captions import counted, measured_on, n_runs, origin, rule_meanings, unique_value
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 
@@ -168,7 +168,7 @@ def variance_table(scores: pd.DataFrame, runs: pd.DataFrame, *, rule: str) -> Ta
             Column(f"{unit}_share_percent", "share of variance (%)", "measured", group, 0),
         ]
     caption = (
-        f"Where the variance of accuracies lies, {PROTOCOL_TITLES[the_only(runs, 'protocol')]}. {measured_on(runs)}. "
+        f"Where the variance of accuracies lies, {PROTOCOL_TITLES[unique_value(runs, 'protocol')]}. {measured_on(runs)}. "
         f"Selection rule: {rule_meanings([rule])}. {counted(runs)}. Random effects by the method of moments; a "
         "negative estimate counts as 0."
     )

@@ -102,7 +102,7 @@ def clip_decoding(windows: Windows, *, modalities: Sequence[str] = MODALITIES, s
     from sklearn.svm import SVC
     from threadpoolctl import threadpool_limits
 
-    ready = scaled(windows.every(stride), "subject_session_zscore")
+    ready = scaled(windows.subsample(stride), "subject_session_zscore")
     flat = {modality: ready.features(modality) for modality in modalities}
     found = []
     with threadpool_limits(1):
@@ -163,7 +163,7 @@ def clip_strength(
     rows = []
     for factor in factors:
         knobs = {name: getattr(SETTINGS, name) for name in ("eeg", "eye")}
-        settings = SETTINGS.but(**{name: knob.but(clip=knob.clip * factor) for name, knob in knobs.items()})
+        settings = SETTINGS.replace(**{name: knob.replace(clip=knob.clip * factor) for name, knob in knobs.items()})
         windows = simulate(dataset, settings, subjects=subjects)
         row = {"factor": factor}
         for name, data in (("emotion", windows), ("relabelled", controlled(windows, "clips_relabelled"))):

@@ -18,7 +18,7 @@ from ufama.analysis.titles import (
 )
 from ufama.config import RULES, VARIANTS, TrainingConfig, UfamaConfig
 from ufama.data.windows import Windows
-from ufama.report.captions import counts, measured_on, origin, rule_meanings, the_only
+from ufama.report.captions import counts, measured_on, origin, rule_meanings, unique_value
 from ufama.report.table import Column, Origin, Table
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _complete(results: "Results") -> "Results":
         raise ValueError(
             f"only ablation models {', '.join(sorted(runs['variant'].unique()))} are here: this table needs M6."
         )
-    return results.at(runs["digest"][keep])
+    return results.select(runs["digest"][keep])
 
 
 def _rules(results: "Results", rules: Sequence[str] | None) -> tuple[str, ...]:
@@ -279,12 +279,12 @@ def table6(results: "Results", *, rules: Sequence[str] | None = None, unit: str 
 def _full_method(results: "Results", dataset: str) -> "Results":
     """The complete method's cross-subject runs on one dataset; one method and preset, or an error."""
     results = _complete(select(results, dataset=dataset, protocol="cross_subject"))
-    the_only(results.runs, "method")
+    unique_value(results.runs, "method")
     return results
 
 
 def _same_people(runs: pd.DataFrame) -> str:
-    if the_only(runs, "simulated"):
+    if unique_value(runs, "simulated"):
         return "Rows pair published and simulated people by position only: a simulated person is nobody of the paper."
     return (
         "Recording ids are paired with the paper's numbers by position, an assumption: the paper does not name its "
@@ -401,7 +401,7 @@ def table7(results: "Results", dataset: str, *, rules: Sequence[str] | None = No
     """
     results = select(results, dataset=dataset, protocol="cross_subject")
     rules = _rules(results, rules)
-    the_only(results.runs, "method")
+    unique_value(results.runs, "method")
     facts = paper.published("table7_ablation")
     facts = facts[facts["dataset"] == dataset].set_index("variant")
     frame = pd.DataFrame({"model": [VARIANT_TITLES[name] for name in VARIANTS]}, index=list(VARIANTS))
@@ -418,7 +418,7 @@ def table7(results: "Results", dataset: str, *, rules: Sequence[str] | None = No
         prefix = f"measured_{rule}"
         frame = frame.join(_spread(table[table["rule"] == rule].set_index("variant"), prefix))
         columns += _spread_columns(prefix, f"measured, {RULE_TITLES[rule]}", "measured")
-    title = DATASET_TITLES.get(dataset, the_only(results.runs, "data_title"))
+    title = DATASET_TITLES.get(dataset, unique_value(results.runs, "data_title"))
     caption = _caption(
         f"Table 7. Ablation on {title}, cross-subject: published values, and what was measured here",
         results, rules, unit,

@@ -53,7 +53,7 @@ def by_window_length(values: np.ndarray, facts: Layout, session: int, window_sec
     """A session's 4-s windows, (windows, ...), as windows of another length."""
     if window_seconds == facts.window_seconds:
         return values
-    short = facts.at(window_seconds)
+    short = facts.select(window_seconds)
     trials = []
     for rows, count in zip(facts.bounds(session), short.window_counts[session - 1], strict=True):
         middles = (np.arange(count) + 0.5) * window_seconds / facts.window_seconds - 0.5  # in 4-s windows

@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ufama.config import Checked
+from ufama.config import ValidatedConfig
 from ufama.data.layout import (
     BANDS,
     CHANNELS,
@@ -45,7 +45,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModalitySettings(Checked):
+class ModalitySettings(ValidatedConfig):
     """How strongly each part moves one modality.
 
     person_shift   SD between people: larger, and a decoder without per-person scaling loses accuracy
@@ -72,7 +72,7 @@ class ModalitySettings(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimulatorSettings(Checked):
+class SimulatorSettings(ValidatedConfig):
     """Both modalities, and what they share.
 
     mixed_feeling       SD of the other emotions felt in a trial: larger, and both modalities miss the same trials

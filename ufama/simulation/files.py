@@ -26,7 +26,7 @@ from ufama.simulation.features import (
     fingerprint,
     one_thread,
 )
-from ufama.simulation.whole_folder import written_whole
+from ufama.simulation.whole_folder import write_folder_atomically
 
 
 def write_simulated(
@@ -61,7 +61,7 @@ def write_simulated(
         digests = _write_files(World(dataset, settings), building, chosen, everybody, extra, progress)
         return _description(dataset, settings, digests) | identity
 
-    return written_whole(folder, identity, fill)
+    return write_folder_atomically(folder, identity, fill)
 
 
 def _extra_folders(dataset: str, also: Sequence[str]) -> list[EegFolder]:
@@ -157,7 +157,7 @@ def _write_bands(folder: Path, facts: Layout, subject: int, session: int, eeg: n
 
 def _write_eeg_folder(folder: EegFolder, world: World, root: Path, subject: int, session: int) -> Iterator[Path]:
     """One of SEED's further folders of EEG features; beside the .mat files also the labels and a word of what it is."""
-    facts = world.facts.at(folder.window_seconds)
+    facts = world.facts.select(folder.window_seconds)
     if not folder.everybody:
         eeg = by_window_length(world.eeg(subject, session), world.facts, session, folder.window_seconds)
         yield _write_bands(root / _DE_FOLDER / folder.name, facts, subject, session, eeg)

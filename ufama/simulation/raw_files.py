@@ -23,7 +23,7 @@ from ufama.simulation.files import write_mat
 from ufama.simulation.gaze import PIXELS_PER_DEGREE
 from ufama.simulation.raw_windows import checked_sessions, raw_fingerprint
 from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawSettings, RawWorld
-from ufama.simulation.whole_folder import written_whole
+from ufama.simulation.whole_folder import write_folder_atomically
 
 
 def write_raw_simulated(
@@ -71,7 +71,7 @@ def write_raw_simulated(
             "files": digests,
         }
 
-    return written_whole(folder, identity, fill)
+    return write_folder_atomically(folder, identity, fill)
 
 
 def _sources(emotion: str) -> list[dict]:

@@ -20,7 +20,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ufama.config import Checked
+from ufama.config import ValidatedConfig
 from ufama.data.layout import CHANNELS, WINDOW_SECONDS, DataError, checked_subjects, layout
 from ufama.data.signals.eye import EyeEvents, EyeStreams
 from ufama.simulation import gaze, head
@@ -32,7 +32,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class RawSettings(Checked):
+class RawSettings(ValidatedConfig):
     """How strongly each part moves the recordings. 0 switches a part off.
 
     person_shift        1: people at rest differ as the constants below say: log2 power of a source (SD 1), alpha

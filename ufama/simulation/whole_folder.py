@@ -13,7 +13,7 @@ from ufama.data.layout import DataError
 from ufama.data.releases.recordings import MARKER
 
 
-def written_whole(folder: Path, identity: dict, fill: Callable[[Path], dict]) -> Path:
+def write_folder_atomically(folder: Path, identity: dict, fill: Callable[[Path], dict]) -> Path:
     """``folder``, after ``fill(building)`` made it in a hidden folder beside it, which is renamed when whole.
 
     fill       writes the files and returns what the marker says, ``identity`` in it

@@ -46,7 +46,7 @@ def svm_anchors(
     for modality in modalities:
         if modality not in MODALITIES:
             raise DataError(f"modality {modality!r} is not known: choose from {', '.join(MODALITIES)}.")
-    thinned = windows.every(stride)
+    thinned = windows.subsample(stride)
     rows = []
     for protocol in protocols:
         for scaling in scalings:

@@ -22,9 +22,9 @@ _FILTERED = EegSettings(low=None, high=None, smoothing="none")  # simulated volt
 
 DEFINITIONS = {
     "half_log_variance": _FILTERED,
-    "log2_power": _FILTERED.but(definition="log2_power"),
-    "log2_power, first 256 samples": _FILTERED.but(definition="log2_power", log2_bins="first_256_samples"),
-    "half_log_variance, short taper": _FILTERED.but(tapered_share=0.2),
+    "log2_power": _FILTERED.replace(definition="log2_power"),
+    "log2_power, first 256 samples": _FILTERED.replace(definition="log2_power", log2_bins="first_256_samples"),
+    "half_log_variance, short taper": _FILTERED.replace(tapered_share=0.2),
 }
 """Ways to make a window's entropy, see `ufama.data.signals.eeg.differential_entropy`."""
 
@@ -110,7 +110,7 @@ def svm_choices(windows: dict[str, Windows], *, stride: int = 1):
     asked = [(name, "lds") for name in windows] + [(first, kind) for kind in SMOOTHINGS if kind != "lds"]
     rows = []
     for definition, smoothing in asked:
-        ready = smoothed_windows(windows[definition], smoothing).every(stride)
+        ready = smoothed_windows(windows[definition], smoothing).subsample(stride)
         for scaling in SCALINGS:
             accuracies = np.array(list(fold_accuracies(ready, "cross_subject", "eeg", scaling).values()))
             rows.append(

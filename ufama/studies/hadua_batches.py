@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ufama.campaigns.experiments import DataRequest, Experiment, found_part, prepared
+from ufama.campaigns.experiments import DataRequest, Experiment, load_scaled, split_of
 from ufama.methods import method
 from ufama.methods.hadua.confidence import align, alignment_strength
 from ufama.training.trainer import Trainer
@@ -34,9 +34,9 @@ def watch(
     """
     experiment = Experiment(data=data, method="hadua", preset=preset, scale=scale, seeds=(seed,), fold_names=(fold,))
     (run,) = experiment.configs()
-    training = run.training.but(epochs=epochs)
-    windows, ready = prepared(data, training.window_stride, training.scaling)
-    _, own = found_part(data, run)
+    training = run.training.replace(epochs=epochs)
+    windows, ready = load_scaled(data, training.window_stride, training.scaling)
+    _, own = split_of(data, run)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -109,9 +109,11 @@ def knob_effects(
     import pandas as pd
 
     rows = []
-    bad = RawWorld(dataset, settings.but(bad_modality_share=BAD_SHARE))
+    bad = RawWorld(dataset, settings.replace(bad_modality_share=BAD_SHARE))
     for done, (knob, changes) in enumerate(turns, start=1):
-        windows = raw_windows(dataset, settings.but(**changes), subjects=subjects, sessions=sessions, seconds=seconds)
+        windows = raw_windows(
+            dataset, settings.replace(**changes), subjects=subjects, sessions=sessions, seconds=seconds
+        )
         clips = {f"clip_{modality}": clip_recognition(windows, modality) for modality in ("eeg", "eye")}
         plain = fold_accuracies(windows, "cross_subject", "eeg", "source_zscore")
         own = {

@@ -46,11 +46,11 @@ def contract(chosen: Method, windows: Windows, *, changes: dict | None = None, b
     windows   of any data set with two or more people in a session
     changes   switches of the method's configuration that differ from its first preset
     """
-    training = TRAINING.but(batch_size=batch_size)
+    training = TRAINING.replace(batch_size=batch_size)
     ready = scaled(windows, training.scaling)
     parts = [part(ready, fold, training, seed) for seed, fold in enumerate(folds(ready, "cross_subject")[:2])]
     config = chosen.preset(chosen.presets[0], dataset=windows.card.name, variant=chosen.variants[-1])
-    config = config.but(**(changes or {}))
+    config = config.replace(**(changes or {}))
 
     def trained(recordings: Windows, some: list[Part], seeds: list[int]) -> tuple[dict[str, torch.Tensor], set[str]]:
         trainer = Trainer(chosen, config, training, recordings, some, seeds)

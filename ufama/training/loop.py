@@ -9,22 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ufama.config import Checked, TrainingConfig
+from ufama.config import TrainingConfig, ValidatedConfig
 from ufama.core.layers import derived_seed
 from ufama.data.windows import Windows
-from ufama.methods import Fitted, Recordings
+from ufama.methods import Fitted, UnlabelledWindows
 from ufama.training.batches import Part
 from ufama.training.criteria import CRITERIA, criteria
 from ufama.training.scores import accuracy, trial_accuracy
 from ufama.training.selection import Choice, choices
-from ufama.training.trainer import Evaluated, Trainer
+from ufama.training.trainer import Predictions, Trainer
 
 EMBEDDED = 200  # windows of either domain whose fused features a trained run keeps
 JUDGED = 40  # evaluations at which the label-free criteria are taken: one costs as much as an epoch of training
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
+class TrainingResult:
     """What one run leaves behind."""
 
     history: dict[str, np.ndarray]  # name -> (epochs,), NaN where an epoch was not evaluated
@@ -34,7 +34,7 @@ class Trained:
     wall_seconds: float  # of the whole stack, divided by its runs
 
 
-class Course:
+class TrainingState:
     """What a stack has shown up to an epoch: every run's history and what each selection rule has chosen.
 
     runs     in the stack
@@ -89,9 +89,9 @@ def train(
     source_label: np.ndarray,
     oracle_label: np.ndarray | None = None,
     *,
-    course: Course | None = None,
-    after_epoch: Callable[[Course], None] = lambda course: None,
-) -> list[Trained]:
+    course: TrainingState | None = None,
+    after_epoch: Callable[[TrainingState], None] = lambda course: None,
+) -> list[TrainingResult]:
     """Train a stack to its last epoch and apply every selection rule on the way.
 
     source_label   (n,) labels of the data set; read at source and validation rows only
@@ -101,12 +101,12 @@ def train(
     after_epoch    called with the course after every epoch; an exception of its own ends the training there
     """
     training, parts, seeds = trainer.training, trainer.batches.parts, trainer.batches.seeds
-    course = course or new_course(trainer, oracle_label)
+    course = course or new_training_state(trainer, oracle_label)
     shown = {
         "source": [sample(part.source, seed, "shown source") for part, seed in zip(parts, seeds, strict=True)],
         "target": [sample(part.test, seed, "shown target") for part, seed in zip(parts, seeds, strict=True)],
     }
-    judged = judged_epochs(training)
+    judged = criteria_epochs(training)
     for epoch in range(course.epoch, training.epochs):
         start = time.perf_counter()
         means = trainer.train_epoch(epoch)
@@ -123,7 +123,7 @@ def train(
     features = {domain: [some.fused for some in trainer.evaluate(rows)] for domain, rows in shown.items()}
     seconds = course.seconds + time.perf_counter() - start
     return [
-        Trained(
+        TrainingResult(
             history={name: rows[run] for name, rows in course.history.items()},
             choices=course.chosen[run],
             fused={domain: rows[run] for domain, rows in features.items()},
@@ -134,10 +134,10 @@ def train(
     ]
 
 
-def new_course(trainer: Trainer, oracle_label: np.ndarray | None) -> Course:
+def new_training_state(trainer: Trainer, oracle_label: np.ndarray | None) -> TrainingState:
     """The course of a training that has not begun."""
     parts = trainer.batches.parts
-    return Course(
+    return TrainingState(
         len(parts),
         trainer.training.epochs,
         has_oracle=oracle_label is not None,
@@ -145,7 +145,7 @@ def new_course(trainer: Trainer, oracle_label: np.ndarray | None) -> Course:
     )
 
 
-def judged_epochs(training: TrainingConfig) -> set[int]:
+def criteria_epochs(training: TrainingConfig) -> set[int]:
     """The epochs at which the label-free criteria are taken: `JUDGED` of those evaluated, evenly spaced."""
     if training.criteria == "none":
         return set()
@@ -155,7 +155,7 @@ def judged_epochs(training: TrainingConfig) -> set[int]:
 
 def _evaluate(
     trainer: Trainer,
-    course: Course,
+    course: TrainingState,
     epoch: int,
     source_label: np.ndarray,
     oracle_label: np.ndarray | None,
@@ -196,13 +196,13 @@ def _evaluate(
 
 def train_fitted(
     chosen: Fitted,
-    config: Checked,
+    config: ValidatedConfig,
     training: TrainingConfig,
     windows: Windows,
     own: Part,
     seed: int,
     oracle_label: np.ndarray | None = None,
-) -> Trained:
+) -> TrainingResult:
     """Fit a method that has no steps. Its one result stands for the last epoch, under every rule.
 
     windows        scaled; their labels are read at source and validation rows only
@@ -210,8 +210,8 @@ def train_fitted(
     """
     start = time.perf_counter()
 
-    def at(rows: np.ndarray) -> Recordings:
-        return Recordings(*[getattr(windows, name)[rows] for name in Recordings._fields])
+    def at(rows: np.ndarray) -> UnlabelledWindows:
+        return UnlabelledWindows(*[getattr(windows, name)[rows] for name in UnlabelledWindows._fields])
 
     predictor = chosen.fit(config, windows.card, at(own.source), windows.label[own.source], at(own.target), seed)
     test = predictor(at(own.test))
@@ -227,7 +227,7 @@ def train_fitted(
     for rule, choice in chosen_epoch.items():
         choice.offer(last, scores.get(rule, logged.get("validation_accuracy")), test)
     none = np.empty(0, dtype=np.int64)
-    return Trained(
+    return TrainingResult(
         history={name: np.r_[np.full(last, np.nan), value] for name, value in logged.items()},
         choices=chosen_epoch,
         fused=dict.fromkeys(("source", "target"), np.empty((0, 0))),
@@ -236,7 +236,7 @@ def train_fitted(
     )
 
 
-def _known(trainer: Trainer, test: Evaluated, rows: np.ndarray, label: np.ndarray) -> dict[str, float]:
+def _known(trainer: Trainer, test: Predictions, rows: np.ndarray, label: np.ndarray) -> dict[str, float]:
     """What is logged of one run's target because its labels are known; training never sees it."""
     return {
         "target_accuracy": accuracy(test.probabilities, label),

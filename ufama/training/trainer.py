@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ufama.config import Checked, TrainingConfig
-from ufama.core.layers import Noise, derived_seed
+from ufama.config import TrainingConfig, ValidatedConfig
+from ufama.core.layers import CounterRNG, derived_seed
 from ufama.core.objective import Terms
 from ufama.data.windows import Windows
-from ufama.methods import Method, Step, Task
+from ufama.methods import Method, ProblemSpec, Step
 from ufama.training.batches import Part, SourceBatch, StackBatches, TargetBatch
 from ufama.training.memory import keep_freed_memory, map_large_blocks, without_collection
 from ufama.training.optimiser import Weights
@@ -20,7 +20,7 @@ from ufama.training.optimiser import Weights
 WARM_UP = 3  # steps before a capture: the allocator and the libraries settle in them
 
 
-class Evaluated(NamedTuple):
+class Predictions(NamedTuple):
     """What a run's network says of n windows."""
 
     probabilities: np.ndarray  # (n, 3, C) of the branches eeg, eye, fusion
@@ -41,7 +41,7 @@ class Trainer:
     def __init__(
         self,
         method: Method,
-        config: Checked,
+        config: ValidatedConfig,
         training: TrainingConfig,
         windows: Windows,
         parts: list[Part],
@@ -59,7 +59,7 @@ class Trainer:
             map_large_blocks()  # until the first step is done
         self.batches = StackBatches(windows, parts, seeds, training, self.device, method.context(config))
         dtype = self.batches.eeg.dtype
-        task = Task(windows.card, self.batches.source_domains, max(len(part.target) for part in parts))
+        task = ProblemSpec(windows.card, self.batches.source_domains, max(len(part.target) for part in parts))
         self.network = method.build(config, task, seeds).to(self.device, dtype)
         trained = method.trained(config, self.network)
         rounded = training.precision == "bf16"
@@ -91,7 +91,7 @@ class Trainer:
         return terms
 
     def _plain_terms(self, source: SourceBatch, target: TargetBatch, epoch: Tensor) -> Terms:
-        noise = Noise(self.noise_seeds, self.steps_done)
+        noise = CounterRNG(self.noise_seeds, self.steps_done)
         outputs = self._outputs(torch.cat([source.eeg, target.eeg], 1), torch.cat([source.eye, target.eye], 1), noise)
         source_outputs, target_outputs = outputs.split(source.label.shape[1])
         step = Step(
@@ -112,7 +112,7 @@ class Trainer:
     def _without_gradient(self, target: TargetBatch):
         return self._outputs(target.eeg, target.eye, None)
 
-    def _outputs(self, eeg: Tensor, eye: Tensor, noise: Noise | None):
+    def _outputs(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None):
         """The network's outputs. With precision bf16 the network works in bfloat16 from rounded copies of its float32
         parameters; what comes out, every loss and every update are float32."""
         if self.training.precision != "bf16":
@@ -158,7 +158,7 @@ class Trainer:
         return dict(zip(self._logged, means, strict=True))
 
     @torch.no_grad()
-    def evaluate(self, rows: list[np.ndarray]) -> list[Evaluated]:
+    def evaluate(self, rows: list[np.ndarray]) -> list[Predictions]:
         """Every run's own ``rows`` without dropout."""
         parts = []
         with self._precision():
@@ -166,7 +166,7 @@ class Trainer:
                 outputs = self._outputs(*chunk, None)
                 parts.append((self.method.predict(outputs), outputs.fused))
         probabilities, fused = (torch.cat(some, dim=1).cpu().numpy() for some in zip(*parts, strict=True))
-        return [Evaluated(probabilities[run, : len(own)], fused[run, : len(own)]) for run, own in enumerate(rows)]
+        return [Predictions(probabilities[run, : len(own)], fused[run, : len(own)]) for run, own in enumerate(rows)]
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that training changes, by name: what a checkpoint holds. Draws need no more than the seeds."""

@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ufama.core.layers import initialise, reversed_gradient
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import gradient_reversal, initialise
+from ufama.core.network import DropoutIds
 from ufama.methods.parts.adversarial import (
     MultilinearMap,
+    adversarial_logits,
+    dann_schedule,
     discrepancy,
     discriminator,
     domain_loss,
-    opposed_scores,
-    ramp,
 )
 
 
@@ -23,13 +23,13 @@ def normal(*shape, seed=0):
 
 
 def test_the_ramp_starts_at_nothing_and_ends_at_almost_one():
-    values = ramp(torch.tensor([0.0, 0.1, 0.5, 1.0], dtype=torch.float64))
+    values = dann_schedule(torch.tensor([0.0, 0.1, 0.5, 1.0], dtype=torch.float64))
     assert values.tolist() == pytest.approx([0, math.tanh(0.5), math.tanh(2.5), math.tanh(5)], rel=1e-12)
 
 
 def test_reversed_gradient_is_the_identity_with_its_gradient_turned():
     x, strength = normal(2, 3).requires_grad_(), torch.tensor(0.3, dtype=torch.float64)
-    y = reversed_gradient(x, strength)
+    y = gradient_reversal(x, strength)
     assert torch.equal(y, x)
     weight = normal(2, 3, seed=1)
     (y * weight).sum().backward()
@@ -57,12 +57,12 @@ def test_weights_count_windows():
 
 
 def test_opposed_scores_turn_the_features_gradient_and_not_the_discriminators():
-    opponent = discriminator(2, 5, 6, LayerNumbers())
+    opponent = discriminator(2, 5, 6, DropoutIds())
     initialise(opponent, [3, 4])
     opponent.double()
     source, target = normal(2, 4, 5).requires_grad_(), normal(2, 3, 5, seed=1).requires_grad_()
     domain_loss(
-        *opposed_scores(opponent, source, target, torch.tensor(0.25, dtype=torch.float64), None)
+        *adversarial_logits(opponent, source, target, torch.tensor(0.25, dtype=torch.float64), None)
     ).sum().backward()
     turned = [source.grad.clone(), target.grad.clone()]
     own = [p.grad.clone() for p in opponent.parameters()]

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from ufama.config import PAPER
-from ufama.core.layers import Noise, StackedBatchNorm, derived_seed, initialise
-from ufama.core.network import LayerNumbers, Network
+from ufama.core.layers import CounterRNG, StackedBatchNorm, derived_seed, initialise
+from ufama.core.network import DropoutIds, Network
 from ufama.methods.parts.perceptron import Perceptron, PlainNetwork, SingleHeadNetwork
 from ufama.training.batches import context_rows
 
@@ -17,7 +17,7 @@ def normal(*shape, seed=0):
 
 
 def noise(seeds, step=0):
-    return Noise(torch.tensor([derived_seed(seed, "dropout") for seed in seeds]), torch.tensor(step))
+    return CounterRNG(torch.tensor([derived_seed(seed, "dropout") for seed in seeds]), torch.tensor(step))
 
 
 def library_layers(perceptron, run, slope):
@@ -42,7 +42,7 @@ def library_layers(perceptron, run, slope):
 
 @pytest.mark.parametrize(("slope", "norm", "last"), [(0.0, False, True), (0.2, True, True), (0.1, True, False)])
 def test_a_perceptron_equals_the_librarys_layers(slope, norm, last):
-    made = Perceptron(2, (5, 7, 4), LayerNumbers(), slope=slope, norm=norm, last=last).double()
+    made = Perceptron(2, (5, 7, 4), DropoutIds(), slope=slope, norm=norm, last=last).double()
     for parameter in made.parameters():
         nn.init.normal_(parameter)
     x = normal(2, 6, 5)
@@ -55,7 +55,7 @@ def test_a_perceptron_equals_the_librarys_layers(slope, norm, last):
 
 
 def test_a_bare_last_layer_has_neither_activation_nor_dropout():
-    made = Perceptron(1, (3, 4), LayerNumbers(), dropout=0.9, last=False).double()
+    made = Perceptron(1, (3, 4), DropoutIds(), dropout=0.9, last=False).double()
     for parameter in made.parameters():
         nn.init.normal_(parameter)
     x = normal(1, 50, 3)
@@ -92,7 +92,7 @@ def test_uniform_draws_fill_their_interval_and_follow_seed_layer_and_step():
 
 def test_the_largest_and_smallest_draw_stay_inside_the_interval(monkeypatch):
     ends = torch.tensor([[-(2**31), 2**31 - 1]], dtype=torch.int32)
-    monkeypatch.setattr(Noise, "_draw", lambda self, layer, shape: ends)
+    monkeypatch.setattr(CounterRNG, "_draw", lambda self, layer, shape: ends)
     draw = noise([0]).uniform(0, torch.Size([1, 2]))
     assert draw[0, 0] > 0 and draw[0, 1] < 1
 
@@ -115,7 +115,7 @@ def test_a_plain_network_is_two_extractors_and_a_head():
 
 def test_one_head_on_ufamas_network_has_its_fusion():
     """From the same seeds its encoders and fusion start as UF-AMA's, and with its head it says the same."""
-    config = PAPER.but(width=8, ffn_width=6, fusion_width=4)
+    config = PAPER.replace(width=8, ffn_width=6, fusion_width=4)
     shape = {"eeg_tokens": 7, "eeg_features": 3, "seeds": [4, 8], **SHAPE}
     whole, one = Network(config, **shape).double(), SingleHeadNetwork(config, **shape).double()
     eeg, eye = normal(2, 6, 7, 3), normal(2, 6, 5, seed=1)
@@ -126,7 +126,7 @@ def test_one_head_on_ufamas_network_has_its_fusion():
 
 
 def test_a_modalitys_embedding_does_not_feel_the_other():
-    config = PAPER.but(width=8, ffn_width=6, fusion_width=4)
+    config = PAPER.replace(width=8, ffn_width=6, fusion_width=4)
     networks = (
         SingleHeadNetwork(config, eeg_tokens=7, eeg_features=3, seeds=[4], **SHAPE),
         PlainNetwork(eeg_features=21, hidden=6, width=4, dropout=0.5, seeds=[4], **SHAPE),
@@ -140,7 +140,7 @@ def test_a_modalitys_embedding_does_not_feel_the_other():
 
 def test_initial_values_of_a_perceptron_depend_on_the_runs_seed_alone():
     def made(seeds):
-        network = Perceptron(len(seeds), (3, 4, 2), LayerNumbers(), norm=True)
+        network = Perceptron(len(seeds), (3, 4, 2), DropoutIds(), norm=True)
         initialise(network, seeds)
         return list(network.parameters())
 

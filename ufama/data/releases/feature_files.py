@@ -36,7 +36,7 @@ def read_features(reading: Reading, files: Recording) -> tuple[np.ndarray, np.nd
     Labels and numbers of windows are checked against the layout, and one modality's against the other's.
     """
     facts = reading.layout
-    cut = facts.at(reading.eeg.window_seconds)
+    cut = facts.select(reading.eeg.window_seconds)
     if reading.eeg.features == ("de",):
         eeg, notes = _seed_groups(cut, files), ()
     else:
@@ -56,7 +56,7 @@ def read_features(reading: Reading, files: Recording) -> tuple[np.ndarray, np.nd
 def repeated_rows(facts: Layout, window_seconds: float, session: int) -> np.ndarray:
     """Which row of a session's 4-s windows each shorter window lies in; a trial's last row also stands for the rest
     of the clip."""
-    short = facts.at(window_seconds)
+    short = facts.select(window_seconds)
     per_row = round(facts.window_seconds / window_seconds)
     return np.concatenate(
         [

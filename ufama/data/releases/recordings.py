@@ -88,7 +88,7 @@ def read_recordings(
 def _columns(reading: Reading, files: Recording, nan: str) -> tuple[dict[str, np.ndarray], list[str]]:
     """The arrays of one subject-session, and what its card is to say of them."""
     facts = reading.layout
-    cut = facts.at(reading.eeg.window_seconds)
+    cut = facts.select(reading.eeg.window_seconds)
     eeg, eye, notes = read_features(reading, files)
     eeg, eeg_filled = _mended(eeg, cut.bounds(files.session), files.eeg, nan)
     eye, eye_filled = _mended(eye, facts.bounds(files.session), files.eye, nan)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ufama.config import Checked, ConfigError
+from ufama.config import ConfigError, ValidatedConfig
 from ufama.data.layout import BAND_EDGES, WINDOW_SECONDS, DataError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}  # 10-20 names bef
 
 
 @dataclass(frozen=True, kw_only=True)
-class EegSettings(Checked):
+class EegSettings(ValidatedConfig):
     """How features are made from a signal. Defaults are section 2.1's where it says something.
 
     low, high          band-pass edges in Hz; None leaves that side open

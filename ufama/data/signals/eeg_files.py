@@ -228,7 +228,7 @@ def _signal(recording: RawRecording, trial: int, name: str, values: np.ndarray) 
 
 def recording_entropy(recording: RawRecording, settings: EegSettings) -> list[np.ndarray]:
     """Differential entropy of each trial, (windows, 62, 5), not smoothed. Raises DataError naming file and trial."""
-    plain = settings.but(smoothing="none")
+    plain = settings.replace(smoothing="none")
     if recording.path.suffix == ".cnt":
         _times_checked(recording)
         spans = list(zip(SEED_CLIP_STARTS, np.add(SEED_CLIP_STARTS, recording.facts.clip_seconds[0]), strict=True))
@@ -333,7 +333,7 @@ def _write_seed_iv(recording: RawRecording, entropy: list, out: Path, settings: 
 
 def _mat_features(entropy: list[np.ndarray], settings: EegSettings) -> dict[str, np.ndarray]:
     """The variables of a .mat, each (62, windows, 5), in the release's order."""
-    kinds = {"movingAve": settings.but(smoothing="moving_average"), "LDS": settings.but(smoothing="lds")}
+    kinds = {"movingAve": settings.replace(smoothing="moving_average"), "LDS": settings.replace(smoothing="lds")}
     return {
         f"{feature}_{kind}{trial}": smoothed(values, how).transpose(1, 0, 2)
         for trial, de in enumerate(entropy, start=1)

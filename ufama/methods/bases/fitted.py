@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ufama.config import Checked, ConfigError
+from ufama.config import ConfigError, ValidatedConfig
 from ufama.data.windows import DataCard
-from ufama.methods import Predictor, Recordings, checked_names
+from ufama.methods import Predictor, UnlabelledWindows, checked_names
 
 
 class FittedMethod:
@@ -17,14 +17,14 @@ class FittedMethod:
     inputs = "eeg + eye"
     presets = ("paper",)
     variants = ("full",)
-    defaults: Checked
+    defaults: ValidatedConfig
     search: ClassVar[Mapping[str, tuple]] = {}
 
-    def preset(self, name: str, *, dataset: str, variant: str) -> Checked:
+    def preset(self, name: str, *, dataset: str, variant: str) -> ValidatedConfig:
         checked_names(self, name, variant)
         return self.defaults
 
-    def context(self, config: Checked) -> int:
+    def context(self, config: ValidatedConfig) -> int:
         return 1
 
 
@@ -35,17 +35,17 @@ class ScoringClassifier(FittedMethod):
     a source of one class.
     """
 
-    def classifier(self, config: Checked, seed: int):
+    def classifier(self, config: ValidatedConfig, seed: int):
         """The scikit-learn classifier, not yet fitted."""
         raise NotImplementedError
 
     def fit(
         self,
-        config: Checked,
+        config: ValidatedConfig,
         card: DataCard,
-        source: Recordings,
+        source: UnlabelledWindows,
         source_label: np.ndarray,
-        target: Recordings,
+        target: UnlabelledWindows,
         seed: int,
     ) -> Predictor:
         from threadpoolctl import threadpool_limits
@@ -54,7 +54,7 @@ class ScoringClassifier(FittedMethod):
         with threadpool_limits(1):
             fitted = self.classifier(config, seed).fit(side_by_side(source), source_label)
 
-        def predict(windows: Recordings) -> np.ndarray:
+        def predict(windows: UnlabelledWindows) -> np.ndarray:
             with threadpool_limits(1):
                 scores = fitted.decision_function(side_by_side(windows))
             return as_fusion(softmax_of_scores(scores, fitted.classes_, len(card.class_names)))
@@ -62,12 +62,12 @@ class ScoringClassifier(FittedMethod):
         return predict
 
 
-def flat(windows: Recordings) -> tuple[np.ndarray, np.ndarray]:
+def flat(windows: UnlabelledWindows) -> tuple[np.ndarray, np.ndarray]:
     """(n, T F) and (n, Fy) features in float64."""
     return windows.eeg.reshape(len(windows.eeg), -1).astype(np.float64), windows.eye.astype(np.float64)
 
 
-def side_by_side(windows: Recordings) -> np.ndarray:
+def side_by_side(windows: UnlabelledWindows) -> np.ndarray:
     """(n, T F + Fy) all features of both modalities in float64."""
     return np.concatenate(flat(windows), axis=1)
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ufama.config import Checked, ConfigError
+from ufama.config import ConfigError, ValidatedConfig
 from ufama.core import losses
 from ufama.core.objective import Terms
 from ufama.methods import Step
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkConfig(Checked):
+class NetworkConfig(ValidatedConfig):
     """Settings of a method's network and its optimiser."""
 
     hidden: int = 128

@@ -6,11 +6,11 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from ufama.config import PAPER, Checked
+from ufama.config import PAPER, ValidatedConfig
 from ufama.core.layers import initialise
 from ufama.core.objective import Terms
 from ufama.data.windows import DataCard
-from ufama.methods import Step, Task, checked_names
+from ufama.methods import ProblemSpec, Step, checked_names
 from ufama.methods.bases.network import NetworkConfig, classified, weighed
 from ufama.methods.parts.perceptron import PlainNetwork, PlainOutputs, SingleHeadNetwork
 
@@ -36,7 +36,7 @@ def backbone(config: PlainConfig, card: DataCard, seeds: list[int]) -> PlainNetw
     tokens, features = len(card.eeg_tokens), len(card.eeg_features)
     shape = {"eye_features": len(card.eye_features), "classes": len(card.class_names), "seeds": seeds}
     if config.backbone == "ufama":
-        settings = PAPER.but(
+        settings = PAPER.replace(
             width=config.width,
             ffn_width=config.ffn_width,
             fusion_width=config.fusion_width,
@@ -61,17 +61,17 @@ class PlainMethod:
     inputs = "eeg + eye"
     presets = ("paper",)
     variants = ("full",)
-    defaults: Checked = PlainConfig()
+    defaults: ValidatedConfig = PlainConfig()
     search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3, 1e-2), "dropout": (0.2, 0.5)}
 
-    def preset(self, name: str, *, dataset: str, variant: str) -> Checked:
+    def preset(self, name: str, *, dataset: str, variant: str) -> ValidatedConfig:
         checked_names(self, name, variant)
         return self.defaults
 
-    def context(self, config: Checked) -> int:
+    def context(self, config: ValidatedConfig) -> int:
         return 1
 
-    def build(self, config: Checked, task: Task, seeds: list[int]) -> nn.Module:
+    def build(self, config: ValidatedConfig, task: ProblemSpec, seeds: list[int]) -> nn.Module:
         network = backbone(config, task.card, seeds)
         for name, part in self.parts(config, task, network, seeds).items():
             network.add_module(name, part)
@@ -79,12 +79,12 @@ class PlainMethod:
         return network
 
     def parts(
-        self, config: Checked, task: Task, network: PlainNetwork | SingleHeadNetwork, seeds: list[int]
+        self, config: ValidatedConfig, task: ProblemSpec, network: PlainNetwork | SingleHeadNetwork, seeds: list[int]
     ) -> dict[str, nn.Module]:
         """What the method adds to its network or replaces in it, by the attribute that holds it in `Step.network`."""
         return {}
 
-    def trained(self, config: Checked, network: nn.Module) -> list[dict]:
+    def trained(self, config: ValidatedConfig, network: nn.Module) -> list[dict]:
         return [
             {
                 "params": list(network.parameters()),
@@ -93,11 +93,11 @@ class PlainMethod:
             }
         ]
 
-    def initial_state(self, config: Checked, task: Task, runs: int) -> dict[str, Tensor]:
+    def initial_state(self, config: ValidatedConfig, task: ProblemSpec, runs: int) -> dict[str, Tensor]:
         return {}
 
     def predict(self, outputs: PlainOutputs) -> Tensor:
         return outputs.probabilities()
 
-    def audit(self, config: Checked, probabilities: Tensor, label: Tensor) -> dict[str, float]:
+    def audit(self, config: ValidatedConfig, probabilities: Tensor, label: Tensor) -> dict[str, float]:
         return {}

@@ -9,18 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.config import Checked, ConfigError
+from ufama.config import ConfigError, ValidatedConfig
 from ufama.core import losses
 from ufama.core.mmd import mmd_quadratic
 from ufama.core.objective import Terms
-from ufama.methods import Step, Task, checked_names
+from ufama.methods import ProblemSpec, Step, checked_names
 from ufama.methods.hadua.confidence import ConfidenceStatistics, initial_statistics, judge
 from ufama.methods.hadua.network import HaduaNetwork, HaduaOutputs
 from ufama.methods.parts.conditional_mmd import conditional_mmd, conditional_weight
 
 
 @dataclass(frozen=True, kw_only=True)
-class HaduaConfig(Checked):
+class HaduaConfig(ValidatedConfig):
     """HADUA's decisions. The switches in which the presets differ are the rows of its ledger
     (`ufama.report.hadua.LEDGER`); the default is preset `paper`."""
 
@@ -86,7 +86,7 @@ One value is ours: the learning rate. At the released code's 0.05 this network d
 scale `quick`. Of 0.002, 0.005, 0.01, 0.02 and 0.05, 0.02 had the best accuracy on held-out source people, averaged
 over nine folds of either set."""
 
-RELEASED = PAPER.but(
+RELEASED = PAPER.replace(
     sequence_windows=1,
     window_position="none",
     hierarchy="parallel",
@@ -121,7 +121,7 @@ class Hadua:
         weights: all of it. In `released` the conditional term is not in the loss, so H2 to H5 train alike."""
         checked_names(self, name, variant)
         config, step = {"paper": PAPER, "released": RELEASED}[name], self.variants.index(variant) + 1
-        return config.but(
+        return config.replace(
             mmd=step >= 2,
             conditional=config.conditional and step >= 3,
             uniform_alignment=step >= 4,
@@ -131,7 +131,7 @@ class Hadua:
     def context(self, config: HaduaConfig) -> int:
         return config.sequence_windows
 
-    def build(self, config: HaduaConfig, task: Task, seeds: list[int]) -> HaduaNetwork:
+    def build(self, config: HaduaConfig, task: ProblemSpec, seeds: list[int]) -> HaduaNetwork:
         card = task.card
         return HaduaNetwork(
             eeg_features=len(card.eeg_tokens) * len(card.eeg_features),
@@ -163,7 +163,7 @@ class Hadua:
             group(rest, config.learning_rate),
         ]
 
-    def initial_state(self, config: HaduaConfig, task: Task, runs: int) -> dict[str, Tensor]:
+    def initial_state(self, config: HaduaConfig, task: ProblemSpec, runs: int) -> dict[str, Tensor]:
         if config.statistics == "per_batch" or not config.conditional:
             return {}
         return initial_statistics(runs, len(task.card.class_names))._asdict()

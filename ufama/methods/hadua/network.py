@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ufama.core.layers import Noise, StackedDropout, StackedLinear, initialise
-from ufama.core.network import Head, LayerNumbers
+from ufama.core.layers import CounterRNG, StackedDropout, StackedLinear, initialise
+from ufama.core.network import DropoutIds, Head
 from ufama.methods.parts.perceptron import Perceptron, fusion_only
 
 
@@ -41,7 +41,7 @@ class WideningAttention(nn.Module):
         self.value = StackedLinear(runs, inputs, width, bias=False)
         self.output = StackedLinear(runs, width, width, bias=False)
 
-    def forward(self, query: Tensor, context: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
+    def forward(self, query: Tensor, context: Tensor, noise: CounterRNG | None) -> tuple[Tensor, Tensor]:
         q, k, v = (
             z.unflatten(-1, (-1, self.head_width)).transpose(2, 3)
             for z in (self.query(query), self.key(context), self.value(context))
@@ -84,7 +84,7 @@ class HierarchicalAttention(nn.Module):
         stacked: bool,
         both: bool,
         dropout: float,
-        numbers: LayerNumbers,
+        numbers: DropoutIds,
     ):
         super().__init__()
 
@@ -98,7 +98,7 @@ class HierarchicalAttention(nn.Module):
         if both:
             self.eye_queries_eeg = attention(between)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None) -> Attended:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None) -> Attended:
         own_eeg, eeg_weights = self.within_eeg(eeg, eeg, noise)
         own_eye, eye_weights = self.within_eye(eye, eye, noise)
         if self.stacked:
@@ -137,7 +137,7 @@ class HaduaNetwork(nn.Module):
         seeds: list[int],
     ):
         super().__init__()
-        runs, numbers = len(seeds), LayerNumbers()
+        runs, numbers = len(seeds), DropoutIds()
         self.sequence = sequence
 
         def extractor(features: int) -> Perceptron:
@@ -159,11 +159,11 @@ class HaduaNetwork(nn.Module):
         self.head = Head(runs, (4 if both else 3) * fusion_width, hidden, classes, numbers.dropout(head_dropout))
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> HaduaOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> HaduaOutputs:
         fused = self.attend(eeg, eye, noise).fused
         return HaduaOutputs(fused, self.head(fused, noise))
 
-    def attend(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> Attended:
+    def attend(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> Attended:
         """Everything before the head."""
         if self.sequence == 1:
             eeg, eye = eeg[:, :, None], eye[:, :, None]
@@ -177,6 +177,6 @@ class HaduaNetwork(nn.Module):
         """The two extractors; they learn at a rate of their own."""
         return nn.ModuleList([self.eeg_extractor, self.eye_extractor])
 
-    def _extracted(self, extractor: Perceptron, x: Tensor, noise: Noise | None) -> Tensor:
+    def _extracted(self, extractor: Perceptron, x: Tensor, noise: CounterRNG | None) -> Tensor:
         """(R, N, L, F) -> (R, N, L, width): every window by itself, then told how long ago it was."""
         return extractor(x.flatten(1, 2), noise).unflatten(1, x.shape[1:3]) + self.lag_code.to(x.dtype)

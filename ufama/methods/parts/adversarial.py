@@ -1,6 +1,6 @@
 """Parts of adversarial alignment in one step: discriminators, their loss, and what they are shown.
 
-The opponents meet in `ufama.core.layers.reversed_gradient`.
+The opponents meet in `ufama.core.layers.gradient_reversal`.
 """
 
 import math
@@ -9,27 +9,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.core.layers import Noise, derived_seed, reversed_gradient
-from ufama.core.network import LayerNumbers
+from ufama.core.layers import CounterRNG, derived_seed, gradient_reversal
+from ufama.core.network import DropoutIds
 from ufama.methods.parts.perceptron import Perceptron
 
 
-def ramp(progress: Tensor, steepness: float = 10.0) -> Tensor:
+def dann_schedule(progress: Tensor, steepness: float = 10.0) -> Tensor:
     """2 / (1 + exp(-steepness progress)) - 1: from 0 towards 1 as training goes on (DANN, arXiv:1505.07818)."""
     return 2 / (1 + torch.exp(-steepness * progress)) - 1
 
 
-def discriminator(runs: int, inputs: int, hidden: int, numbers: LayerNumbers, dropout: float = 0.0) -> Perceptron:
+def discriminator(runs: int, inputs: int, hidden: int, numbers: DropoutIds, dropout: float = 0.0) -> Perceptron:
     """Two hidden layers and one score per window: (R, N, inputs) -> (R, N, 1)."""
     return Perceptron(runs, (inputs, hidden, hidden, 1), numbers, dropout=dropout, last=False)
 
 
-def opposed_scores(
-    opponent: Perceptron, source: Tensor, target: Tensor, strength: Tensor, noise: Noise | None
+def adversarial_logits(
+    opponent: Perceptron, source: Tensor, target: Tensor, strength: Tensor, noise: CounterRNG | None
 ) -> tuple[Tensor, Tensor]:
     """The discriminator's scores (R, Ns), (R, Nt) of what it is shown; on the way back the gradient that reaches
     ``source`` and ``target`` is reversed and times ``strength``, a () tensor, the discriminator's own is not."""
-    shown = reversed_gradient(torch.cat([source, target], dim=1), strength)
+    shown = gradient_reversal(torch.cat([source, target], dim=1), strength)
     scores = opponent(shown, noise)[..., 0]
     return scores[:, : source.shape[1]], scores[:, source.shape[1] :]
 

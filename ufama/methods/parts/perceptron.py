@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ufama.config import UfamaConfig
-from ufama.core.layers import Noise, StackedBatchNorm, StackedDropout, StackedLinear, initialise
-from ufama.core.network import Encoder, Fusion, Head, LayerNumbers
+from ufama.core.layers import CounterRNG, StackedBatchNorm, StackedDropout, StackedLinear, initialise
+from ufama.core.network import DropoutIds, Encoder, Fusion, Head
 
 
 class Perceptron(nn.Module):
@@ -30,7 +30,7 @@ class Perceptron(nn.Module):
         self,
         runs: int,
         widths: Sequence[int],
-        numbers: LayerNumbers,
+        numbers: DropoutIds,
         *,
         slope: float = 0.0,
         norm: bool = False,
@@ -45,7 +45,7 @@ class Perceptron(nn.Module):
         self.dropout: list[StackedDropout] = [numbers.dropout(dropout) for _ in range(active)]
         self.slope = slope
 
-    def forward(self, x: Tensor, noise: Noise | None) -> Tensor:
+    def forward(self, x: Tensor, noise: CounterRNG | None) -> Tensor:
         for number, linear in enumerate(self.linear):
             x = linear(x)
             if number < len(self.dropout):
@@ -81,7 +81,7 @@ def fusion_only(probabilities: Tensor) -> Tensor:
 class LinearHead(StackedLinear):
     """One linear layer from features to logits; it has no use for noise."""
 
-    def forward(self, x: Tensor, noise: Noise | None = None) -> Tensor:
+    def forward(self, x: Tensor, noise: CounterRNG | None = None) -> Tensor:
         return super().forward(x)
 
 
@@ -107,13 +107,13 @@ class PlainNetwork(nn.Module):
     ):
         super().__init__()
         self.runs, self.classes, self.fused_width = len(seeds), classes, 2 * width
-        self.numbers = LayerNumbers()
+        self.numbers = DropoutIds()
         self.eeg_extractor = Perceptron(self.runs, (eeg_features, hidden, width), self.numbers, dropout=dropout)
         self.eye_extractor = Perceptron(self.runs, (eye_features, hidden, width), self.numbers, dropout=dropout)
         self.head = LinearHead(self.runs, self.fused_width, classes)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> PlainOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> PlainOutputs:
         eeg_embedding = self.eeg_extractor(eeg.flatten(2), noise)
         eye_embedding = self.eye_extractor(eye, noise)
         fused = torch.cat([eeg_embedding, eye_embedding], dim=-1)
@@ -139,7 +139,7 @@ class SingleHeadNetwork(nn.Module):
     ):
         super().__init__()
         self.runs, self.classes, self.fused_width = len(seeds), classes, 2 * config.fusion_width
-        self.numbers, config = LayerNumbers(), config.but(branch_feature="mean")
+        self.numbers, config = DropoutIds(), config.replace(branch_feature="mean")
         self.eeg_encoder = Encoder(self.runs, eeg_tokens, eeg_features, config, self.numbers)
         self.eye_encoder = Encoder(self.runs, eye_features, 1, config, self.numbers)
         self.eeg_encoder.project, self.eye_encoder.project = nn.Identity(), nn.Identity()
@@ -148,7 +148,7 @@ class SingleHeadNetwork(nn.Module):
         self.head = Head(self.runs, self.fused_width, config.fusion_head_width, classes, dropout)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: Noise | None = None) -> PlainOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> PlainOutputs:
         eeg_tokens, eeg_embedding = self.eeg_encoder(eeg, noise)
         eye_tokens, eye_embedding = self.eye_encoder(eye[..., None], noise)
         fused = self.fusion(eeg_tokens, eye_tokens, noise)

@@ -43,7 +43,8 @@ KEYS = ("subject", "session", "trial", "window")
 
 def write(folder: Path) -> None:
     from ufama import __version__
-    from ufama.data import read_recordings, write_simulated
+    from ufama.data import read_recordings
+    from ufama.simulation.files import write_simulated
 
     entries = []
     for dataset, eeg, people, feature, reader, samples in COMPARISONS:

@@ -152,7 +152,8 @@ pd.DataFrame(rows)
 import tempfile
 from pathlib import Path
 
-from ufama.data import read_recordings, write_simulated
+from ufama.data import read_recordings
+from ufama.simulation.files import write_simulated
 
 with tempfile.TemporaryDirectory() as place:
     root = write_simulated("seed", Path(place) / "SEED", subjects=[1], also=["ExtractedFeatures_4s", "eeg_used_1s"])

@@ -89,7 +89,7 @@ if is_example:
 # ## Open it
 
 # %%
-from ufama.data import open_dataset
+from ufama.datasets import open_dataset
 from ufama.data.folds import folds
 
 windows = open_dataset(file)

@@ -1,4 +1,4 @@
-"""Every knob, frozen and typed. One named switch per row of the ledger (book/ledger.md).
+"""Every parameter, frozen, typed and with its valid range. One named switch per row of the ledger (book/ledger.md).
 
 Greek letters of the paper are words here: alpha is ``trusted_share``, beta ``gate_confidence``, gamma
 ``distillation_weight``, delta the ``mmd_schedule``, theta the ``consistency_schedule``.
@@ -8,7 +8,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 DATASETS = ("seed", "seed_iv")
 PROTOCOLS = ("cross_subject", "cross_subject_pooled", "cross_session", "cross_subject_session")
@@ -21,7 +21,23 @@ class ConfigError(ValueError):
     """A value that no configuration accepts; the message names the field and the valid values."""
 
 
+class Range(NamedTuple):
+    """The numbers that a field accepts, both ends included: ``width: Annotated[int, Range(1, 64)]``."""
+
+    low: float
+    high: float
+
+
+Count = Range(1, 1 << 30)
+Share = Range(0, 1)
+Rate = Range(0, 0.99)
+Width = Range(1, 4096)
+Penalty = Range(0, 1e6)
+
+
 def _accepts(kind: Any, value: Any) -> bool:
+    if get_origin(kind) is Annotated:
+        return _accepts(get_args(kind)[0], value)
     if get_origin(kind) is Literal:
         return value in get_args(kind) and type(value) in {type(option) for option in get_args(kind)}
     if get_origin(kind) is UnionType:
@@ -34,6 +50,8 @@ def _accepts(kind: Any, value: Any) -> bool:
 
 
 def _describe(kind: Any) -> str:
+    if get_origin(kind) is Annotated:
+        return _describe(get_args(kind)[0])
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(repr(option) for option in get_args(kind))
     if get_origin(kind) is UnionType:
@@ -43,18 +61,28 @@ def _describe(kind: Any) -> str:
     )
 
 
+def allowed_range(kind: Any) -> Range | None:
+    """The range in the annotation of a field, if there is one."""
+    return next((note for note in getattr(kind, "__metadata__", ()) if isinstance(note, Range)), None)
+
+
 class ValidatedConfig:
-    """Base of the frozen configurations: checks every field's type at the door."""
+    """Base of the frozen configurations: the type and the range of every field are checked when one is made."""
 
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
             if not _accepts(field.type, value):
                 raise ConfigError(f"{type(self).__name__}.{field.name} = {value!r}: expected {_describe(field.type)}.")
+            self._check_range(field.name, value, allowed_range(field.type))
         for name, low, high in self.ranges():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ConfigError(f"{type(self).__name__}.{name} = {value!r}: expected a number from {low} to {high}.")
+            self._check_range(name, getattr(self, name), Range(low, high))
+
+    def _check_range(self, name: str, value: Any, allowed: Range | None) -> None:
+        if value is not None and allowed is not None and not allowed.low <= value <= allowed.high:
+            raise ConfigError(
+                f"{type(self).__name__}.{name} = {value!r}: expected a number from {allowed.low} to {allowed.high}."
+            )
 
     def ranges(self) -> list[tuple[str, float, float]]:
         return []
@@ -74,38 +102,38 @@ class UfamaConfig(ValidatedConfig):
 
     # network
     encoder_norm: Literal["pre", "post"] = "pre"  # 1
-    encoder_dropout: float = 0.0  # 1
+    encoder_dropout: Annotated[float, Rate] = 0.0  # 1
     attention_bias: bool = False  # 1, 6
-    encoder_blocks: int = 3  # 2
-    width: int = 64  # 3
-    ffn_width: int = 128  # 3
-    fusion_width: int = 128  # 3
-    attention_heads: int = 2  # 3
+    encoder_blocks: Annotated[int, Range(1, 64)] = 3  # 2
+    width: Annotated[int, Width] = 64  # 3
+    ffn_width: Annotated[int, Range(1, 16384)] = 128  # 3
+    fusion_width: Annotated[int, Width] = 128  # 3
+    attention_heads: Annotated[int, Range(1, 64)] = 2  # 3
     eeg_token_axis: Literal["channels", "bands"] = "channels"  # 4
     branch_feature: Literal["flatten", "mean"] = "flatten"  # 5
     fusion_norm: bool = True  # 6
     modality_head_width: int = 32  # 7
     fusion_head_width: int = 64  # 7
-    head_dropout: float = 0.5  # 7
+    head_dropout: Annotated[float, Rate] = 0.5  # 7
     train_heads: bool = True  # 8
     # compactness
     compactness_input: Literal["features", "probabilities"] = "features"  # 9
     compactness_similarity: Literal["shifted_cosine", "cosine"] = "shifted_cosine"  # 10
     # marginal alignment
     mmd_estimator: Literal["quadratic", "neighbours"] = "quadratic"  # 11
-    mmd_kernels: int = 5  # 12
+    mmd_kernels: Annotated[int, Range(1, 32)] = 5  # 12
     mmd_combination: Literal["sum", "mean"] = "sum"  # 12
-    mmd_distance_floor: float = 0.0  # 12
+    mmd_distance_floor: Annotated[float, Share] = 0.0  # 12
     mmd_schedule: Literal["released", "constant"] = "released"  # 13
     # screening, consistency, distillation
     screening_pool: Literal["target", "batch"] = "target"  # 14
-    trusted_share: float = 0.5  # Table 2, alpha
-    gate_confidence: float = 0.9  # Table 2, beta
+    trusted_share: Annotated[float, Share] = 0.5  # Table 2, alpha
+    gate_confidence: Annotated[float, Share] = 0.9  # Table 2, beta
     gate_inclusive: bool = True  # 15
-    distillation_minimum: int = 1  # 16
-    distillation_weight: float = 1e-5  # 17
+    distillation_minimum: Annotated[int, Count] = 1  # 16
+    distillation_weight: Annotated[float, Penalty] = 1e-5  # 17
     consistency_schedule: Literal["adaptive", "constant"] = "adaptive"  # 18
-    fine_grained_from: int = 11  # 19, an epoch from 0
+    fine_grained_from: Annotated[int, Range(0, 1 << 30)] = 11  # 19, an epoch from 0
     pseudo_label_pass: Literal["training", "evaluation"] = "training"  # 23
     unscreened_label: Literal["modality_mean", "fusion"] = "modality_mean"  # 28
     # ablation (Table 7)
@@ -113,24 +141,6 @@ class UfamaConfig(ValidatedConfig):
     mmd: bool = True
     consistency: Literal["none", "unscreened", "screened"] = "screened"
     distillation: bool = True
-
-    def ranges(self):
-        return [
-            ("encoder_dropout", 0, 0.99),
-            ("head_dropout", 0, 0.99),
-            ("encoder_blocks", 1, 64),
-            ("width", 1, 4096),
-            ("ffn_width", 1, 16384),
-            ("fusion_width", 1, 4096),
-            ("attention_heads", 1, 64),
-            ("mmd_kernels", 1, 32),
-            ("mmd_distance_floor", 0, 1),
-            ("trusted_share", 0, 1),
-            ("gate_confidence", 0, 1),
-            ("distillation_minimum", 1, 1 << 30),
-            ("distillation_weight", 0, 1e6),
-            ("fine_grained_from", 0, 1 << 30),
-        ]
 
     def __post_init__(self):
         super().__post_init__()
@@ -198,33 +208,22 @@ class TrainingConfig(ValidatedConfig):
     record or which runs are asked for, and do not change a training.
     """
 
-    learning_rate: float = 5e-4  # Table 2
-    batch_size: int = 32  # Table 2
-    epochs: int = 400  # Table 2
+    learning_rate: Annotated[float, Range(0, 10)] = 5e-4  # Table 2
+    batch_size: Annotated[int, Range(2, 1 << 20)] = 32  # Table 2
+    epochs: Annotated[int, Range(1, 1 << 20)] = 400  # Table 2
     epoch_length: Literal["shorter", "source"] = "shorter"  # 20
-    steps_per_epoch: int | None = None  # an upper bound, for scales smaller than the paper's
-    evaluate_every: int = 1  # epochs between evaluations; the last is always evaluated
+    steps_per_epoch: Annotated[int | None, Count] = None  # an upper bound, for scales smaller than the paper's
+    evaluate_every: Annotated[int, Range(1, 1 << 20)] = 1  # epochs between evaluations; the last is always evaluated
     scaling: Literal["subject_session_minmax", "subject_session_zscore", "source_zscore", "none"] = (
         "subject_session_minmax"  # 25
     )
-    validation_subjects: int = 1  # held out of the source for the rule `source_validation`
-    window_stride: int = 1  # 24: keep every k-th window of a trial
+    validation_subjects: Annotated[int, Range(0, 1 << 20)] = 1  # left out of the source for `source_validation`
+    window_stride: Annotated[int, Range(1, 1 << 20)] = 1  # 24: keep every k-th window of a trial
     precision: Literal["float32", "float64", "tf32", "bf16"] = "float32"
     target_access: Literal["whole", "none", "share20", "share50", "first3", "others"] = "whole"
     """Which of the target's trials, without labels, adaptation and scaling may see (`ufama.training.batches.part`)."""
     criteria: Literal["all", "none"] = "all"
     """Whether the label-free criteria (`ufama.training.criteria`) are logged at every evaluation."""
-
-    def ranges(self):
-        return [
-            ("learning_rate", 0, 10),
-            ("batch_size", 2, 1 << 20),
-            ("epochs", 1, 1 << 20),
-            ("steps_per_epoch", 1, 1 << 30),
-            ("evaluate_every", 1, 1 << 20),
-            ("validation_subjects", 0, 1 << 20),
-            ("window_stride", 1, 1 << 20),
-        ]
 
     def __post_init__(self):
         super().__post_init__()

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import ufama.data
-from ufama.data import open_dataset, simulate, write_simulated
+from ufama.datasets import open_dataset
+from ufama.simulation.features import simulate
+from ufama.simulation.files import write_simulated
 from ufama.data.layout import BANDS, CHANNELS, EVENT_FEATURES, FEATURE_TOKENS, SEED, SEED_FEATURES, DataError
 from ufama.data.releases.finding import EEG_FOLDERS
 from ufama.data.releases.recordings import MARKER, read_recordings

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from ufama.data import open_dataset
+from ufama.datasets import open_dataset
 from ufama.data.layout import BANDS, SEED, DataError
 from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.data.two_modality import read_two_modality

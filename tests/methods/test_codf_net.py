@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.linear_model import Ridge
 
 from tests.methods.test_msbls import fold_of
-from ufama.core.layers import derived_seed
+from ufama.seeds import derived_seed
 from ufama.methods.bases.fitted import flat
 from ufama.methods.codf_net import METHOD, CodfConfig, SubSystems, held_out_parts
 from ufama.methods.parts.broad_learning import on_simplex

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ufama.config import ConfigError, RunConfig, TrainingConfig, scale
-from ufama.data import open_dataset
+from ufama.datasets import open_dataset
 from ufama.data.controls import controlled
 from ufama.data.folds import Fold, folds, scaled
 from ufama.data.windows import Windows
@@ -19,7 +19,7 @@ from ufama.training.batches import Part, part
 
 @dataclass(frozen=True, kw_only=True)
 class DataRequest:
-    """Which recordings: what `ufama.data.open_dataset` needs to open them, in any process; and under which control
+    """Which recordings: what `ufama.datasets.open_dataset` needs to open them, in any process; and under which control
     (`ufama.data.controls`), if any."""
 
     dataset: str

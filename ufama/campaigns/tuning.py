@@ -13,7 +13,7 @@ import pandas as pd
 from ufama.campaigns.experiments import DataRequest, Experiment, digest
 from ufama.campaigns.store import Results, published_folder
 from ufama.config import ConfigError, TrainingConfig, scale
-from ufama.core.layers import derived_seed
+from ufama.seeds import derived_seed
 from ufama.data.folds import folds
 from ufama.methods import method, methods
 from ufama.storage import workspace

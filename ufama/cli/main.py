@@ -307,7 +307,7 @@ def svm(
     out: Annotated[Path | None, typer.Option(help="Also write the table there, as CSV.")] = None,
 ) -> None:
     """A support vector machine on your own table: the baseline that any method has to be compared with."""
-    from ufama.data import open_dataset
+    from ufama.datasets import open_dataset
     from ufama.report import real_recordings
     from ufama.report.table import to_csv
     from ufama.studies.baseline import svm_rows

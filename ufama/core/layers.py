@@ -3,7 +3,6 @@
 Shapes: R runs, N windows, T tokens, D features. Run r of every output depends on run r of every input alone.
 """
 
-import hashlib
 import math
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,12 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-
-def derived_seed(seed: int, *names: object) -> int:
-    """A 63-bit seed for one named use of ``seed``: adding a use reshuffles no other."""
-    text = "/".join(str(part) for part in (seed, *names))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
-
+from ufama.seeds import derived_seed
 
 _MULTIPLY_1, _MULTIPLY_2 = 0x7FEB352D, 0x846CA68B - (1 << 32)
 

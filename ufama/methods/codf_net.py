@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ufama.core.layers import derived_seed
+from ufama.seeds import derived_seed
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, UnlabelledWindows
 from ufama.methods.bases.fitted import FittedMethod, flat, one_hot

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from ufama.config import ValidatedConfig
-from ufama.core.layers import derived_seed
+from ufama.seeds import derived_seed
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, UnlabelledWindows
 from ufama.methods.bases.fitted import FittedMethod, as_fusion, flat, one_hot

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ufama.config import TrainingConfig
-from ufama.core.layers import derived_seed
+from ufama.seeds import derived_seed
 from ufama.data.folds import Fold
 from ufama.data.windows import Windows
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ufama.config import TrainingConfig, ValidatedConfig
-from ufama.core.layers import derived_seed
+from ufama.seeds import derived_seed
 from ufama.data.windows import Windows
 from ufama.methods import Fitted, UnlabelledWindows
 from ufama.training.batches import Part

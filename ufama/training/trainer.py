@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ufama.config import TrainingConfig, ValidatedConfig
-from ufama.core.layers import CounterRNG, derived_seed
+from ufama.core.layers import CounterRNG
+from ufama.seeds import derived_seed
 from ufama.core.objective import Terms
 from ufama.data.windows import Windows
 from ufama.methods import Method, ProblemSpec, Step

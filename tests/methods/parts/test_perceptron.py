@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from ufama.config import PAPER
-from ufama.core.layers import CounterRNG, StackedBatchNorm, derived_seed, initialise
+from ufama.core.layers import CounterRNG, StackedBatchNorm, initialise
+from ufama.seeds import derived_seed
 from ufama.core.network import DropoutIds, Network
 from ufama.methods.parts.perceptron import Perceptron, PlainNetwork, SingleHeadNetwork
 from ufama.training.batches import context_rows

@@ -108,7 +108,7 @@ class Reading:
 def find(
     facts: Layout, root: Path, subjects: Sequence[int] | None, *, eeg: str | None, feature: str | None, eye: str
 ) -> Reading:
-    """The files to read for a choice of EEG folder, feature and eye movement; see `ufama.data.open_dataset`.
+    """The files to read for a choice of EEG folder, feature and eye movement; see `ufama.datasets.open_dataset`.
 
     Raises DataError for a choice that does not exist or does not fit, and for folders and files that are missing.
     """

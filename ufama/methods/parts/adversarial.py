@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.core.layers import CounterRNG, derived_seed, gradient_reversal
+from ufama.core.layers import CounterRNG, gradient_reversal
+from ufama.seeds import derived_seed
 from ufama.core.network import DropoutIds
 from ufama.methods.parts.perceptron import Perceptron
 

@@ -346,7 +346,7 @@ class _Search:
         if not ready:
             return ()
         some = "" if list(ready) == list(self.facts.subjects) else f", subjects={list(ready)}"
-        return (f'ufama.data.open_dataset("{name}", data_root={str(self.top)!r}{some}{choice})',)
+        return (f'ufama.open_dataset("{name}", data_root={str(self.top)!r}{some}{choice})',)
 
 
 def _examined_table(path: Path) -> Examination:
@@ -370,6 +370,6 @@ def _examined_table(path: Path) -> Examination:
         blocked="",
         layouts=(),
         recordings=(),
-        use=(f"ufama.data.open_dataset({str(path)!r})",),
+        use=(f"ufama.open_dataset({str(path)!r})",),
     )
     return Examination(root=path, sets=(examined,), findings=())

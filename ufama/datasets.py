@@ -1,0 +1,92 @@
+"""The one place that chooses which recordings are read: a licence holder's, one's own table, or simulated ones."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ufama import storage
+from ufama.data.layout import LAYOUTS, ROOT_VARIABLES, DataError
+from ufama.data.releases.finding import EEG_FOLDERS, EegFolder, eeg_candidates
+from ufama.data.releases.recordings import Progress, read_recordings
+from ufama.data.two_modality import read_two_modality
+from ufama.data.windows import Windows
+from ufama.simulation.files import write_simulated
+
+
+def open_dataset(
+    dataset: str | Path,
+    *,
+    data_root: str | Path | None = None,
+    require_real: bool = False,
+    workspace: str | Path | None = None,
+    progress: Progress | None = None,
+    subjects: Sequence[int] | None = None,
+    nan: str = "error",
+    eeg: str | None = None,
+    feature: str | None = None,
+    eye: str = "paired",
+) -> Windows:
+    """The windows of "seed", "seed_iv" or a two-modality .npz or .parquet (see `read_two_modality`).
+
+    SEED and SEED-IV are read from ``data_root``, else from the folder named by UFAMA_SEED / UFAMA_SEED_IV. With
+    neither, the simulated set of the same layout is written once to ``workspace``/simulated/ and read the same way;
+    the card says so. ``workspace`` defaults to `ufama.storage.workspace`; parsed windows are kept in its cache/.
+
+    ``subjects``, ``nan``, and what is read of the release, ``eeg``, ``feature`` and ``eye``, are those of
+    `read_recordings`; a simulated set with another folder of EEG features than the usual one lies beside the usual set.
+
+    Raises DataError for an unknown dataset, a folder that is not as released, and, with ``require_real``, where
+    recordings would be simulated.
+    """
+    if str(dataset).endswith((".npz", ".parquet")):
+        if (data_root, subjects, eeg, feature, eye) != (None, None, None, None, "paired"):
+            raise DataError(
+                f"data_root, subjects, eeg, feature and eye have no meaning for {dataset}, which is read whole: leave "
+                "them out."
+            )
+        windows = read_two_modality(dataset)
+        if require_real and windows.card.simulated:
+            raise DataError(f"real recordings are required, but {dataset} says it is simulated. Name another file.")
+        return windows
+    if dataset not in LAYOUTS:
+        raise DataError(
+            f"dataset {str(dataset)!r} is not known: choose {', '.join(map(repr, LAYOUTS))} or the path of a "
+            "two-modality .npz or .parquet."
+        )
+    variable = ROOT_VARIABLES[dataset]
+    root = data_root or os.environ.get(variable)
+    workspace = Path(workspace) if workspace else storage.workspace()
+    if not root:
+        if require_real:
+            raise DataError(
+                f"real recordings of {LAYOUTS[dataset].title} are required, but no folder is named: expected "
+                f"data_root or the environment variable {variable}. Name your licensed copy, or allow simulated "
+                "recordings."
+            )
+        root = _simulated_root(
+            dataset, workspace / "simulated", eeg_candidates(LAYOUTS[dataset], eeg, eye)[0], progress
+        )
+    windows = read_recordings(
+        dataset,
+        root,
+        eeg=eeg,
+        feature=feature,
+        eye=eye,
+        subjects=subjects,
+        nan=nan,
+        cache=workspace / "cache",
+        progress=progress,
+    )
+    if require_real and windows.card.simulated:
+        raise DataError(
+            f"real recordings of {LAYOUTS[dataset].title} are required, but {root} is a simulated set. Name your "
+            f"licensed copy with data_root or {variable}, or allow simulated recordings."
+        )
+    return windows
+
+
+def _simulated_root(dataset: str, folder: Path, eeg: EegFolder, progress: Progress | None) -> Path:
+    """The simulated set that holds the folder of EEG features, written if it is not there."""
+    if eeg == EEG_FOLDERS[dataset][0]:
+        return write_simulated(dataset, folder / dataset, progress=progress)
+    return write_simulated(dataset, folder / f"{dataset}-{eeg.name}", also=(eeg.name,), progress=progress)

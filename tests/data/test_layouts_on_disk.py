@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 
 import ufama.data
-from ufama.datasets import open_dataset
-from ufama.simulation.features import simulate
-from ufama.simulation.files import write_simulated
 from ufama.data.layout import BANDS, CHANNELS, EVENT_FEATURES, FEATURE_TOKENS, SEED, SEED_FEATURES, DataError
 from ufama.data.releases.finding import EEG_FOLDERS
 from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.data.windows import DataCard, constants_marked
-from ufama.simulation.features import SETTINGS, World, fingerprint
+from ufama.datasets import open_dataset
+from ufama.simulation.features import SETTINGS, World, fingerprint, simulate
+from ufama.simulation.files import write_simulated
 
 ARRAYS = ("eeg", "eye", "label", "subject", "session", "trial", "clip", "window")
 MAT = "SEED_EEG/ExtractedFeatures_4s"

@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from ufama.datasets import open_dataset
 from ufama.data.layout import BANDS, SEED, DataError
 from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.data.two_modality import read_two_modality
+from ufama.datasets import open_dataset
 from ufama.simulation.features import fingerprint, simulate
 
 SEED_EEG = "SEED_Multimodal/Chinese/02-EEG-DE-feature/eeg_used_4s"

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ufama.datasets import open_dataset
 from ufama.data.layout import DataError
 from ufama.data.two_modality import read_two_modality, two_modality_windows, write_two_modality
+from ufama.datasets import open_dataset
 
 ARRAYS = ("eeg", "eye", "label", "subject", "session", "trial", "clip", "window")
 ROWS = 11

@@ -4,10 +4,10 @@ import numpy as np
 from sklearn.linear_model import Ridge
 
 from tests.methods.test_msbls import fold_of
-from ufama.seeds import derived_seed
 from ufama.methods.bases.fitted import flat
 from ufama.methods.codf_net import METHOD, CodfConfig, SubSystems, held_out_parts
 from ufama.methods.parts.broad_learning import on_simplex
+from ufama.seeds import derived_seed
 
 CONFIG = CodfConfig(groups=3, group_nodes=4, enhancement=10, components=4, decision_parts=2, decision_penalty=0.3)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ufama.config import ConfigError, RunConfig, TrainingConfig, scale
-from ufama.datasets import open_dataset
 from ufama.data.controls import controlled
 from ufama.data.folds import Fold, folds, scaled
 from ufama.data.windows import Windows
+from ufama.datasets import open_dataset
 from ufama.methods import method
 from ufama.training.batches import Part, part
 

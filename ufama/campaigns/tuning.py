@@ -13,9 +13,9 @@ import pandas as pd
 from ufama.campaigns.experiments import DataRequest, Experiment, digest
 from ufama.campaigns.store import Results, published_folder
 from ufama.config import ConfigError, TrainingConfig, scale
-from ufama.seeds import derived_seed
 from ufama.data.folds import folds
 from ufama.methods import method, methods
+from ufama.seeds import derived_seed
 from ufama.storage import workspace
 
 DRAWS = 8

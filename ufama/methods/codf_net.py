@@ -13,13 +13,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from ufama.seeds import derived_seed
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, UnlabelledWindows
 from ufama.methods.bases.fitted import FittedMethod, flat, one_hot
 from ufama.methods.msbls import BroadConfig
 from ufama.methods.parts.broad_learning import BroadSystem, on_simplex, ridge, with_ones
 from ufama.methods.parts.canonical_correlation import CoordinatedViews
+from ufama.seeds import derived_seed
 
 EEG, EYE, BOTH = 0, 1, 2
 

@@ -13,11 +13,11 @@ from typing import ClassVar
 import numpy as np
 
 from ufama.config import ValidatedConfig
-from ufama.seeds import derived_seed
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, UnlabelledWindows
 from ufama.methods.bases.fitted import FittedMethod, as_fusion, flat, one_hot
 from ufama.methods.parts.broad_learning import BroadLayer, BroadSystem, on_simplex
+from ufama.seeds import derived_seed
 
 
 @dataclass(frozen=True, kw_only=True)

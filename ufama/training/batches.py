@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ufama.config import TrainingConfig
-from ufama.seeds import derived_seed
 from ufama.data.folds import Fold
 from ufama.data.windows import Windows
+from ufama.seeds import derived_seed
 
 
 class SourceBatch(NamedTuple):

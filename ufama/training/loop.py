@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from ufama.config import TrainingConfig, ValidatedConfig
-from ufama.seeds import derived_seed
 from ufama.data.windows import Windows
 from ufama.methods import Fitted, UnlabelledWindows
+from ufama.seeds import derived_seed
 from ufama.training.batches import Part
 from ufama.training.criteria import CRITERIA, criteria
 from ufama.training.scores import accuracy, trial_accuracy

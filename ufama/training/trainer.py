@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ufama.config import TrainingConfig, ValidatedConfig
 from ufama.core.layers import CounterRNG
-from ufama.seeds import derived_seed
 from ufama.core.objective import Terms
 from ufama.data.windows import Windows
 from ufama.methods import Method, ProblemSpec, Step
+from ufama.seeds import derived_seed
 from ufama.training.batches import Part, SourceBatch, StackBatches, TargetBatch
 from ufama.training.memory import keep_freed_memory, map_large_blocks, without_collection
 from ufama.training.optimiser import Weights

@@ -7,9 +7,9 @@ from torch import nn
 
 from ufama.config import PAPER
 from ufama.core.layers import CounterRNG, StackedBatchNorm, initialise
-from ufama.seeds import derived_seed
 from ufama.core.network import DropoutIds, Network
 from ufama.methods.parts.perceptron import Perceptron, PlainNetwork, SingleHeadNetwork
+from ufama.seeds import derived_seed
 from ufama.training.batches import context_rows
 
 

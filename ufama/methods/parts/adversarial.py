@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ufama.core.layers import CounterRNG, gradient_reversal
-from ufama.seeds import derived_seed
 from ufama.core.network import DropoutIds
 from ufama.methods.parts.perceptron import Perceptron
+from ufama.seeds import derived_seed
 
 
 def dann_schedule(progress: Tensor, steepness: float = 10.0) -> Tensor:

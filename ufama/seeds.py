@@ -21,6 +21,22 @@ def named_stream(seeds: Sequence[int], *names: object) -> np.random.Generator:
     return np.random.default_rng([*seeds, int.from_bytes(_digest(*names), "little")])
 
 
+def parsed_seeds(value: object) -> tuple[int, ...]:
+    """The seeds that a person wrote: ``0``, ``[0, 1]``, ``"0,1,2"`` or ``"[0, 1]"``.
+
+    Raises ValueError for anything that is not whole numbers from 0, each once.
+    """
+    parts = value.strip("[]() ").replace(",", " ").split() if isinstance(value, str) else value
+    parts = list(parts) if isinstance(parts, Sequence) else [parts]
+    whole = all(isinstance(part, (int, str)) and not isinstance(part, bool) and str(part).isdecimal() for part in parts)
+    seeds = tuple(map(int, parts)) if whole else ()
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ValueError(
+            f"{value!r} is not a list of seeds; give whole numbers from 0, each once, such as 0 or '0,1,2'."
+        )
+    return seeds
+
+
 def _digest(*names: object) -> bytes:
     """8 bytes that tell this sequence of names from all others."""
     return hashlib.sha256("/".join(map(str, names)).encode()).digest()[:8]

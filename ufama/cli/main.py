@@ -1,4 +1,4 @@
-"""The command `ufama`: thin; every command is a few calls into the rooms."""
+"""The command `ufama`: thin; every command is a few calls into the rooms, which it imports when it is called."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,40 +6,50 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ufama.cli import data
+from ufama.cli.options import (
+    Compiled,
+    Datasets,
+    Device,
+    DryRun,
+    OwnTable,
+    Precision,
+    PresetName,
+    ProtocolName,
+    ScaleName,
+    Scheduler,
+    Seeds,
+    StackSize,
+    Workers,
+    console,
+    seeds_of,
+)
+
 HELP = (
     "Emotion recognition from EEG and eye movement across people and days: recordings, training, evaluation, the book."
 )
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
-data_app = typer.Typer(no_args_is_help=True, help="Recordings: examine them, make features, convert and simulate.")
-app.add_typer(data_app, name="data")
+app.add_typer(data.app, name="data")
 campaign_app = typer.Typer(invoke_without_command=True, help="Train many runs: a grid of the book, or the paper's own.")
 app.add_typer(campaign_app, name="campaign")
 
-console = Console(highlight=False, soft_wrap=True)
 
-Seeds = Annotated[str, typer.Option(help="Seeds, separated by commas.")]
-ScaleName = Annotated[
-    str, typer.Option(help="quick: minutes on two cores; paper: the paper's own size; smoke: a test.")
-]
-PresetName = Annotated[str, typer.Option(help="paper or released: which side of the ledger.")]
-Datasets = Annotated[str, typer.Option(help="seed, seed_iv or paths of two-modality tables, by commas.")]
-Device = Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:0 ...")]
-ProtocolName = Annotated[
-    str, typer.Option(help="cross_subject, cross_subject_pooled, cross_session or cross_subject_session.")
-]
-OwnTable = Annotated[Path, typer.Argument(help="A two-modality table of your own, .npz or .parquet.")]
-Precision = Annotated[
-    str | None, typer.Option(help="float32 unless named: float64, bf16, or on a GPU tf32; runs of their own each.")
-]
-StackSize = Annotated[int | None, typer.Option(help="Runs that advance in one step; chosen by device if not named.")]
-Compiled = Annotated[bool, typer.Option("--compile", help="Compile the steps first: minutes, for long trainings.")]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(help="A Dask scheduler, such as tcp://host:8786; local: one on this machine."),
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained.")]
-Workers = Annotated[int | None, typer.Option(help="Processes; by default one per core on a CPU, one on a GPU.")]
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from ufama import __version__
+
+        console.print(f"ufama {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the command itself."""
 
 
 @app.command()
@@ -96,7 +106,7 @@ def campaign(
     from ufama.campaigns.terminal import grid_of
 
     grids, sets = tuple(grid.split(",")), tuple(datasets.split(","))
-    choices = {"scale": scale, "preset": preset, "seeds": _seeds(seeds)}
+    choices = {"scale": scale, "preset": preset, "seeds": seeds_of(seeds)}
     _train(
         grid_of(grids, sets, **choices, **({"precision": precision} if precision else {})),
         sets,
@@ -131,7 +141,7 @@ def paper(
 
     sets = tuple(datasets.split(","))
     _train(
-        paper_grid(sets, _seeds(seeds), scale),
+        paper_grid(sets, seeds_of(seeds), scale),
         sets,
         dry_run=dry_run,
         publish=publish,
@@ -168,12 +178,6 @@ def _train(grid, datasets: tuple[str, ...], *, dry_run: bool, publish: Path | No
     if publish:
         publish_campaign(found, publish, datasets=datasets, whole=whole)
         console.print(f"Published {len(found.runs)} runs in {publish}.")
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    from ufama.pages.page import PARAMETERS
-
-    return PARAMETERS["seeds"]("seeds", text)
 
 
 @app.command()
@@ -249,7 +253,7 @@ def adapt(
     from ufama.report import real_recordings
     from ufama.report.table import to_csv
 
-    block = adaptation(file, protocol=protocol, seeds=_seeds(seeds), scale=scale, keep_windows=not thin)
+    block = adaptation(file, protocol=protocol, seeds=seeds_of(seeds), scale=scale, keep_windows=not thin)
     found = trained([block], Machine(device=device, workers=workers), console)
     for table in (real_recordings.adapted(found), real_recordings.gain(found)):
         console.print(f"{table}\n")
@@ -319,148 +323,20 @@ def svm(
         console.print(f"Written to {to_csv(table, out)}.")
 
 
-@data_app.command()
-def convert(
-    name: Annotated[str, typer.Argument(help="eegmat, eegmat-edf, eegmat-rest, cogwear or cogwear-sessions.")],
-    source: Annotated[Path, typer.Argument(help="Your download: a feature file, or the folder of EDF recordings.")],
-    out: Annotated[Path, typer.Argument(help="The two-modality table to write, .npz or .parquet.")],
-) -> None:
-    """Write an openly licensed set of real recordings as a two-modality table."""
-    from ufama.data.signals.open_recordings import convert as write
-
-    card = write(name, source, out).card
-    console.print(f"{card.name} written to {out}. {card.licence}")
-    for note in card.notes:
-        console.print(f"  {note}")
-
-
-@data_app.command()
-def simulate(
-    folder: Annotated[Path, typer.Argument(help="Where the set is written; must not exist or be empty.")],
-    dataset: Annotated[str, typer.Option(help="seed or seed_iv.")] = "seed",
-    raw: Annotated[bool, typer.Option("--raw", help="Write voltages and eye events instead of EEG features.")] = False,
-    subjects: Annotated[str | None, typer.Option(help="By commas; everybody if not named.")] = None,
-    sessions: Annotated[str | None, typer.Option(help="With --raw, by commas; all if not named.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="With --raw: only the first so many of every clip.")] = None,
-) -> None:
-    """Write a simulated set in the layout of the real one: features, or raw recordings."""
-    from ufama.pages.reproduction import progress_bar
-    from ufama.simulation.files import write_simulated
-    from ufama.simulation.raw_files import write_raw_simulated
-
-    if not raw and (sessions is not None or seconds is not None):
-        raise typer.BadParameter("--sessions and --seconds belong to --raw: a set of features is written whole.")
-    write = write_raw_simulated if raw else write_simulated
-    part = {"sessions": _numbers(sessions, "--sessions"), "seconds": seconds} if raw else {}
-    with progress_bar(console) as bar:
-        task = bar.add_task(f"simulating {dataset}", total=None)
-        write(
-            dataset,
-            folder,
-            subjects=_numbers(subjects, "--subjects"),
-            progress=lambda done, total, what: bar.update(task, completed=done, total=total),
-            **part,
-        )
-    console.print(f"Simulated {dataset} written to {folder}.")
-
-
-@data_app.command()
-def doctor(
-    folder: Annotated[Path, typer.Argument(help="A release's folder, or one two-modality .npz or .parquet file.")],
-    dataset: Annotated[str | None, typer.Option(help="seed or seed_iv; by default whatever is found.")] = None,
-    json_file: Annotated[
-        str | None, typer.Option("--json", help="Also write the report as JSON to this file; - prints it instead.")
-    ] = None,
-) -> None:
-    """Look at recordings: what is there, what is missing or damaged, what that means and what to do.
-
-    Nothing is changed. Ends with 0 if nothing is wrong, 1 after warnings only, 2 after errors.
-    """
-    import json
-
-    from rich.progress import Progress
-
-    from ufama.data.releases.doctor import examine
-    from ufama.data.releases.doctor.display import show
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("looking at the names", total=None)
-        examination = examine(
-            folder,
-            dataset,
-            progress=lambda done, total, what: bar.update(task, description=what, completed=done, total=total),
-        )
-    report = json.dumps(examination.to_json(), indent=1, allow_nan=False)
-    if json_file == "-":
-        print(report)
-    else:
-        show(examination, Console(highlight=False))
-        if json_file:
-            Path(json_file).write_text(report + "\n", encoding="utf-8")
-    raise typer.Exit(examination.exit_code)
-
-
-@data_app.command()
-def features(
-    folder: Annotated[Path, typer.Argument(help="The release's folder, or its folder of raw EEG.")],
-    out: Annotated[Path, typer.Argument(help="Where the features are written, in the release's own layout.")],
-    dataset: Annotated[str, typer.Option(help="seed or seed_iv.")] = "seed",
-    window_seconds: Annotated[float, typer.Option(help="Length of a window.")] = 4.0,
-    definition: Annotated[
-        str, typer.Option(help="log2_power, the scale of the released files, or half_log_variance, the paper's Eq. 1.")
-    ] = "log2_power",
-    smoothing: Annotated[
-        str, typer.Option(help="Of eeg_used: lds, moving_average or none. A .mat always holds the first two.")
-    ] = "lds",
-    subjects: Annotated[str | None, typer.Option(help="By commas; everybody in the folder if not named.")] = None,
-    sessions: Annotated[str | None, typer.Option(help="By commas; all if not named.")] = None,
-) -> None:
-    """Make differential entropy from the raw EEG of SEED or SEED-IV: 200 Hz, 1-75 Hz, windows, smoothing."""
-    from ufama.data.signals.eeg import EegSettings
-    from ufama.data.signals.eeg_files import write_features
-    from ufama.pages.reproduction import progress_bar
-
-    settings = EegSettings(window_seconds=window_seconds, definition=definition, smoothing=smoothing)
-    with progress_bar(console) as bar:
-        task = bar.add_task(f"features of {dataset}", total=None)
-        written = write_features(
-            dataset,
-            folder,
-            out,
-            settings,
-            subjects=_numbers(subjects, "--subjects"),
-            sessions=_numbers(sessions, "--sessions"),
-            progress=lambda done, total, what: bar.update(task, completed=done, total=total, description=what),
-        )
-    console.print(f"{len(set(written))} files of features written to {out}.")
-
-
-def _numbers(text: str | None, option: str) -> list[int] | None:
-    """Whole numbers separated by commas; None for an option that was not given."""
-    if text is None:
-        return None
-    if not all(part.strip().isdigit() for part in text.split(",")):
-        raise typer.BadParameter(f"{option} {text!r}: expected whole numbers separated by commas, such as 1,2,5.")
-    return [int(part) for part in text.split(",")]
-
-
 def main() -> None:
-    """Run the command; an error a user can mend ends it with its message alone."""
-    from ufama.campaigns.checkpoints import StoppedError
-    from ufama.campaigns.executors import CampaignError
-    from ufama.campaigns.store import StoreError
-    from ufama.config import ConfigError
-    from ufama.data import DataError
-    from ufama.pages.page import ParameterError
-
+    """Run the command; an error that this package defines is one a user can mend, and ends it with its message."""
     try:
         app()
-    except (ConfigError, DataError, StoreError, CampaignError, ParameterError) as error:
+    except Exception as error:
+        if not type(error).__module__.startswith("ufama."):
+            raise
+        from ufama.campaigns.checkpoints import StoppedError
+
+        if isinstance(error, StoppedError):
+            console.print(f"Stopped: {error}. The same command goes on from there.")
+            raise SystemExit(130) from None
         console.print(f"[red]ufama:[/red] {error}")
         raise SystemExit(2) from None
-    except StoppedError as stopped:
-        console.print(f"Stopped: {stopped}. The same command goes on from there.")
-        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

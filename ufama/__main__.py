@@ -1,0 +1,5 @@
+"""``python -m ufama`` is the command `ufama`."""
+
+from ufama.cli.main import main
+
+main()

@@ -1,0 +1,110 @@
+"""The commands ``ufama data``: recordings are examined, converted, simulated and turned into features."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ufama.cli.options import console, numbers, progress_bar
+
+app = typer.Typer(no_args_is_help=True, help="Recordings: examine them, make features, convert and simulate.")
+
+
+@app.command()
+def convert(
+    name: Annotated[str, typer.Argument(help="eegmat, eegmat-edf, eegmat-rest, cogwear or cogwear-sessions.")],
+    source: Annotated[Path, typer.Argument(help="Your download: a feature file, or the folder of EDF recordings.")],
+    out: Annotated[Path, typer.Argument(help="The two-modality table to write, .npz or .parquet.")],
+) -> None:
+    """Write an openly licensed set of real recordings as a two-modality table."""
+    from ufama.data.signals.open_recordings import convert as write
+
+    card = write(name, source, out).card
+    console.print(f"{card.name} written to {out}. {card.licence}")
+    for note in card.notes:
+        console.print(f"  {note}")
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Where the set is written; must not exist or be empty.")],
+    dataset: Annotated[str, typer.Option(help="seed or seed_iv.")] = "seed",
+    raw: Annotated[bool, typer.Option("--raw", help="Write voltages and eye events instead of EEG features.")] = False,
+    subjects: Annotated[str | None, typer.Option(help="By commas; everybody if not named.")] = None,
+    sessions: Annotated[str | None, typer.Option(help="With --raw, by commas; all if not named.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="With --raw: only the first so many of every clip.")] = None,
+) -> None:
+    """Write a simulated set in the layout of the real one: features, or raw recordings."""
+    from ufama.simulation.files import write_simulated
+    from ufama.simulation.raw_files import write_raw_simulated
+
+    if not raw and (sessions is not None or seconds is not None):
+        raise typer.BadParameter("--sessions and --seconds belong to --raw: a set of features is written whole.")
+    write = write_raw_simulated if raw else write_simulated
+    part = {"sessions": numbers(sessions, "--sessions"), "seconds": seconds} if raw else {}
+    with progress_bar(f"simulating {dataset}") as progress:
+        write(dataset, folder, subjects=numbers(subjects, "--subjects"), progress=progress, **part)
+    console.print(f"Simulated {dataset} written to {folder}.")
+
+
+@app.command()
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="A release's folder, or one two-modality .npz or .parquet file.")],
+    dataset: Annotated[str | None, typer.Option(help="seed or seed_iv; by default whatever is found.")] = None,
+    json_file: Annotated[
+        str | None, typer.Option("--json", help="Also write the report as JSON to this file; - prints it instead.")
+    ] = None,
+) -> None:
+    """Look at recordings: what is there, what is missing or damaged, what that means and what to do.
+
+    Nothing is changed. Ends with 0 if nothing is wrong, 1 after warnings only, 2 after errors.
+    """
+    import json
+
+    from ufama.data.releases.doctor import examine
+    from ufama.data.releases.doctor.display import show
+
+    with progress_bar("looking at the names", Console(stderr=True), transient=True) as progress:
+        examination = examine(folder, dataset, progress=progress)
+    report = json.dumps(examination.to_json(), indent=1, allow_nan=False)
+    if json_file == "-":
+        print(report)
+    else:
+        show(examination, Console(highlight=False))
+        if json_file:
+            Path(json_file).write_text(report + "\n", encoding="utf-8")
+    raise typer.Exit(examination.exit_code)
+
+
+@app.command()
+def features(
+    folder: Annotated[Path, typer.Argument(help="The release's folder, or its folder of raw EEG.")],
+    out: Annotated[Path, typer.Argument(help="Where the features are written, in the release's own layout.")],
+    dataset: Annotated[str, typer.Option(help="seed or seed_iv.")] = "seed",
+    window_seconds: Annotated[float, typer.Option(help="Length of a window.")] = 4.0,
+    definition: Annotated[
+        str, typer.Option(help="log2_power, the scale of the released files, or half_log_variance, the paper's Eq. 1.")
+    ] = "log2_power",
+    smoothing: Annotated[
+        str, typer.Option(help="Of eeg_used: lds, moving_average or none. A .mat always holds the first two.")
+    ] = "lds",
+    subjects: Annotated[str | None, typer.Option(help="By commas; everybody in the folder if not named.")] = None,
+    sessions: Annotated[str | None, typer.Option(help="By commas; all if not named.")] = None,
+) -> None:
+    """Make differential entropy from the raw EEG of SEED or SEED-IV: 200 Hz, 1-75 Hz, windows, smoothing."""
+    from ufama.data.signals.eeg import EegSettings
+    from ufama.data.signals.eeg_files import write_features
+
+    settings = EegSettings(window_seconds=window_seconds, definition=definition, smoothing=smoothing)
+    with progress_bar(f"features of {dataset}") as progress:
+        written = write_features(
+            dataset,
+            folder,
+            out,
+            settings,
+            subjects=numbers(subjects, "--subjects"),
+            sessions=numbers(sessions, "--sessions"),
+            progress=progress,
+        )
+    console.print(f"{len(set(written))} files of features written to {out}.")

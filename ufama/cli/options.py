@@ -1,0 +1,73 @@
+"""What several commands share: the console, options with their help, and how lists of numbers are written."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+console = Console(highlight=False, soft_wrap=True)
+
+Seeds = Annotated[str, typer.Option(help="Seeds, separated by commas.")]
+ScaleName = Annotated[
+    str, typer.Option(help="quick: minutes on two cores; paper: the paper's own size; smoke: a test.")
+]
+PresetName = Annotated[str, typer.Option(help="paper or released: which side of the ledger.")]
+Datasets = Annotated[str, typer.Option(help="seed, seed_iv or paths of two-modality tables, by commas.")]
+Device = Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:0 ...")]
+ProtocolName = Annotated[
+    str, typer.Option(help="cross_subject, cross_subject_pooled, cross_session or cross_subject_session.")
+]
+OwnTable = Annotated[Path, typer.Argument(help="A two-modality table of your own, .npz or .parquet.")]
+Precision = Annotated[
+    str | None, typer.Option(help="float32 unless named: float64, bf16, or on a GPU tf32; runs of their own each.")
+]
+StackSize = Annotated[int | None, typer.Option(help="Runs that advance in one step; chosen by device if not named.")]
+Compiled = Annotated[bool, typer.Option("--compile", help="Compile the steps first: minutes, for long trainings.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="A Dask scheduler, such as tcp://host:8786; local: one on this machine."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained.")]
+Workers = Annotated[int | None, typer.Option(help="Processes; by default one per core on a CPU, one on a GPU.")]
+
+
+def seeds_of(text: str) -> tuple[int, ...]:
+    """The seeds of ``--seeds``: whole numbers from 0, each once."""
+    from ufama.seeds import parsed_seeds
+
+    try:
+        return parsed_seeds(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--seeds {error}") from None
+
+
+def numbers(text: str | None, option: str) -> list[int] | None:
+    """Whole numbers separated by commas; None for an option that was not given."""
+    if text is None:
+        return None
+    if not all(part.strip().isdigit() for part in text.split(",")):
+        raise typer.BadParameter(f"{option} {text!r}: expected whole numbers separated by commas, such as 1,2,5.")
+    return [int(part) for part in text.split(",")]
+
+
+@contextmanager
+def progress_bar(
+    description: str, console: Console = console, *, transient: bool = False
+) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar with counts, elapsed and remaining time; yields the function that moves it: done, total, what is done."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(TextColumn("{task.description}"), *columns, console=console, transient=transient) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)

@@ -14,6 +14,14 @@ def mean_squared_distance(x: Tensor, floor: float = 0.0) -> Tensor:
     return (2 * n * centred.square().sum((1, 2)) + n * n * floor) / (n * n - n)
 
 
+def squared_distances(x: Tensor) -> Tensor:
+    """|x_i - x_j|^2 of every pair, from the products of centred rows: (R, n, D) -> (R, n, n)."""
+    centred = x - x.mean(1, keepdim=True).detach()
+    squares = centred.square().sum(-1)
+    gram = centred @ centred.transpose(1, 2)
+    return (squares[:, :, None] + squares[:, None, :] - 2 * gram).clamp(min=0)
+
+
 def gaussian_kernels(squared_distance: Tensor, bandwidth: Tensor, kernels: int, combination: str = "sum") -> Tensor:
     """Sum or mean of ``kernels`` Gaussians exp(-d^2 / (bandwidth 2^u)), u centred on 0 (five kernels: -2 to 2).
 
@@ -41,11 +49,7 @@ def pooled_kernel(
 
     ``floor`` is added to every squared distance.
     """
-    pooled = torch.cat([source, target], dim=1)
-    centred = pooled - pooled.mean(1, keepdim=True).detach()
-    squares = centred.square().sum(-1)
-    gram = centred @ centred.transpose(1, 2)
-    squared_distance = (squares[:, :, None] + squares[:, None, :] - 2 * gram).clamp(min=0) + floor
+    squared_distance = squared_distances(torch.cat([source, target], dim=1)) + floor
     return gaussian_kernels(squared_distance, pooled_bandwidth(source, target, floor), kernels, combination)
 
 

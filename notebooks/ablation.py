@@ -21,13 +21,9 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "ablation",
-    globals(),
-    accepts=("dataset", "data_root", "require_real", "preset", "scale", "seeds", "device"),
-)
+page = open_page("ablation", globals())
 
 # %%
 from ufama.campaigns.grids import ablation_grid
@@ -39,16 +35,18 @@ page.show(measured.provenance(results))
 # %%
 page.show(tables.table7(results, page.data.dataset))
 
-# %% mystnb={"figure": {"name": "fig-ablation", "caption": "Models 1 to 6 on the data set of this page's parameter: published, and measured under three selection rules. Bars reach one population SD over runs."}, "image": {"alt": "Dot plot of mean accuracy in percent for the ablation models M1 to M6; hollow diamonds are published, filled markers measured under each selection rule, and horizontal bars reach one population standard deviation to each side."}}
+# %% mystnb={"figure": {"name": "fig-ablation", "caption": "Models 1 to 6 on the data set of this page's parameter: published, and measured under three selection rules. Bars reach one population SD over runs."}}
 from ufama.report import figures
 from ufama.analysis.evaluation import accuracy, summary
 from ufama.analysis.paper import published
 
 facts = published("table7_ablation")
-figures.ablation(
-    summary(accuracy(results), ["variant", "rule"]),
-    facts[facts.dataset == page.data.dataset],
-    title=page.windows.card.title,
+page.show(
+    figures.ablation(
+        summary(accuracy(results), ["variant", "rule"]),
+        facts[facts.dataset == page.data.dataset],
+        title=page.windows.card.title,
+    )
 )
 
 # %% [markdown]

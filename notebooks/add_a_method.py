@@ -15,9 +15,9 @@ require_real = False  # True: refuse to work on simulated recordings
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page("add_a_method", globals(), accepts=("dataset", "data_root", "require_real", "device"))
+page = open_page("add_a_method", globals())
 
 # %% [markdown]
 # ## The whole file

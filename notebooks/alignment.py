@@ -8,9 +8,9 @@ dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
 data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page("alignment", globals(), accepts=("dataset", "data_root"))
+page = open_page("alignment", globals())
 windows = page.windows
 
 # %% [markdown]
@@ -90,7 +90,7 @@ gathered = torch.nn.functional.one_hot(label, len(windows.card.class_names)).dou
 #
 # Code: {func}`~ufama.core.mmd.mmd_quadratic`. Eq. 9 shows the norm, Eq. 10 its square; the square is what is computed.
 
-# %% mystnb={"figure": {"name": "fig-kernels", "caption": "Five Gaussian kernels, their widths doubling around the mean squared distance of the pooled batch (here 1), and their sum."}, "image": {"alt": "Line plot of kernel values against the distance of two features: five Gaussian kernels of growing bandwidth as thin lines, and their sum as a heavy one, falling from 5 at distance 0."}}
+# %% mystnb={"figure": {"name": "fig-kernels", "caption": "Five Gaussian kernels, their widths doubling around the mean squared distance of the pooled batch (here 1), and their sum."}}
 import pandas as pd
 
 from ufama.core.mmd import gaussian_kernels, mmd_neighbours, mmd_quadratic
@@ -100,8 +100,10 @@ distance = torch.linspace(0, 4, 200, dtype=torch.float64)
 one = torch.ones(1, dtype=torch.float64)
 curves = {f"width × {2.0**u:g}": torch.exp(-(distance**2) / 2.0**u) for u in range(-2, 3)}
 curves["sum"] = gaussian_kernels(distance[None] ** 2, one, 5)[0]
-figures.kernel_curves(
-    pd.concat(pd.DataFrame({"distance": distance, "kernel": name, "value": value}) for name, value in curves.items())
+page.show(
+    figures.kernel_curves(
+        pd.concat(pd.DataFrame({"distance": distance, "kernel": name, "value": value}) for name, value in curves.items())
+    )
 )
 
 # %% [markdown]
@@ -109,14 +111,14 @@ figures.kernel_curves(
 # ({func}`~ufama.core.mmd.mmd_neighbours`, ledger row 11). At a fixed bandwidth it is unbiased, it is
 # cheaper, and much noisier: it may be negative.
 
-# %% mystnb={"figure": {"name": "fig-mmd-shift", "caption": "Both estimators on 40 pairs of Gaussian samples (32 windows, 16 features) whose means move apart. Bands hold the middle 80 % of the pairs."}, "image": {"alt": "Line plot of the squared maximum mean discrepancy against the shift between two Gaussian samples, one line per estimator with a band. Both rise with the shift; the neighbouring-pair estimator starts at zero with a wide band that reaches below zero, the quadratic one starts above zero with a narrow band."}}
+# %% mystnb={"figure": {"name": "fig-mmd-shift", "caption": "Both estimators on 40 pairs of Gaussian samples (32 windows, 16 features) whose means move apart. Bands hold the middle 80 % of the pairs."}}
 rows = []
 for shift in np.linspace(0, 2, 9):
     source, target = torch.as_tensor(draw.normal(size=(2, 40, 32, 16)))
     for name, estimate in (("quadratic (Eq. 10)", mmd_quadratic), ("neighbouring pairs", mmd_neighbours)):
         values = estimate(source, target + shift / 4)
         rows.append(pd.DataFrame({"shift": shift, "estimator": name, "mmd": values.numpy()}))
-figures.mmd_over_shift(pd.concat(rows))
+page.show(figures.mmd_over_shift(pd.concat(rows)))
 
 # %% [markdown]
 # ## How far apart two people are

@@ -13,9 +13,9 @@
 dataset = "seed"  # "seed" or "seed_iv": whose values are listed one by one; the other tables show both sets
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page("audit", globals(), accepts=("dataset",))
+page = open_page("audit", globals())
 
 # %% [markdown]
 # ## The windows are four seconds long
@@ -44,10 +44,10 @@ tables.window_counts()
 #
 # No list of candidates is needed. The next figure asks every $n$ from 200 to 3600.
 
-# %% mystnb={"figure": {"name": "fig-audit-windows", "caption": "Published numbers, transcribed from the paper: how many of UF-AMA's accuracies below 100.00 in Tables 4 and 5 are k/n to two decimals, for every n from 200 to 3600 (dots), beside the number expected by chance (line). SEED: 17 values of three sessions; SEED-IV: 13 values per session."}, "image": {"alt": "Four panels, one for SEED and one for each session of SEED-IV, with the number of accuracies that are k/n against the candidate window count n from 200 to 3600. Grey dots scatter around an orange line of the chance expectation that rises with n; single vermilion dots at 842, 851, 832 and 822 reach all accuracies or all but one."}}
+# %% mystnb={"figure": {"name": "fig-audit-windows", "caption": "Published numbers, transcribed from the paper: how many of UF-AMA's accuracies below 100.00 in Tables 4 and 5 are k/n to two decimals, for every n from 200 to 3600 (dots), beside the number expected by chance (line). SEED: 17 values of three sessions; SEED-IV: 13 values per session."}}
 from ufama.report import audit_figures as figures
 
-figures.matches_by_windows()
+page.show(figures.matches_by_windows())
 
 # %% [markdown]
 # 842 is the smallest $n$ that fits all 17 values of SEED, and only its multiples fit them as well. In SEED-IV the same
@@ -68,8 +68,8 @@ tables.trial_sums(page.data.dataset)
 # column says how often a count near this one is a sum of so few trials. For 58 wrong windows that is one in eight; for
 # 272 it is four in five.
 
-# %% mystnb={"figure": {"name": "fig-audit-trials", "caption": "Published numbers, transcribed from the paper: the wrong windows behind UF-AMA's distinct accuracies below 100.00 (triangles; 4× means printed four times) against all counts that are sums of whole trials (strokes). Above, SEED: 17 values of three sessions, which share their 15 trials. Below, the first session of SEED-IV: 13 values, 24 shorter trials."}, "image": {"alt": "Two panels, SEED and the first session of SEED-IV. The horizontal axis counts wrong windows, the vertical axis the fewest whole trials that sum to them. Grey strokes mark every count that is such a sum: in SEED they form separate clusters, in SEED-IV they soon fill the axis. Vermilion triangles point at the published accuracies; all of SEED's point at a stroke."}}
-figures.whole_trial_sums()
+# %% mystnb={"figure": {"name": "fig-audit-trials", "caption": "Published numbers, transcribed from the paper: the wrong windows behind UF-AMA's distinct accuracies below 100.00 (triangles; 4× means printed four times) against all counts that are sums of whole trials (strokes). Above, SEED: 17 values of three sessions, which share their 15 trials. Below, the first session of SEED-IV: 13 values, 24 shorter trials."}}
+page.show(figures.whole_trial_sums())
 
 # %% [markdown]
 # Whether so many decompositions are more than chance depends on what chance may do. The null here keeps every count

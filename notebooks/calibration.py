@@ -12,10 +12,10 @@
 require_real = False  # True: refuse to work on simulated recordings
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
 pages = [
-    notebook.open_page("calibration", globals(), accepts=("require_real",), dataset=dataset)
+    open_page("calibration", globals(), dataset=dataset)
     for dataset in ("seed", "seed_iv")
 ]
 seed, seed_iv = (page.windows for page in pages)

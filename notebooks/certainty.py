@@ -18,13 +18,9 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "certainty",
-    globals(),
-    accepts=("dataset", "data_root", "require_real", "preset", "scale", "seeds", "device"),
-)
+page = open_page("certainty", globals())
 
 # %%
 from ufama.campaigns.grids import results_grid
@@ -50,8 +46,8 @@ page.show(measured.provenance(across))
 intervals = certainty.intervals_table(across)
 page.show(intervals)
 
-# %% mystnb={"figure": {"name": "fig-intervals", "caption": "Accuracy under each selection rule over windows and trials, with the naive 95 % interval and the one over people, on the data set of this page's parameter."}, "image": {"alt": "Accuracy in percent as dots with two horizontal bars each, one row per selection rule and counted unit; over windows the naive interval is short and the one over people several times as long."}}
-certainty.interval_bars(intervals, page.windows.card.title)
+# %% mystnb={"figure": {"name": "fig-intervals", "caption": "Accuracy under each selection rule over windows and trials, with the naive 95 % interval and the one over people, on the data set of this page's parameter."}}
+page.show(certainty.interval_bars(intervals, page.windows.card.title))
 
 # %% [markdown]
 # None of these intervals knows that the folds share most of their training people, or that a method was chosen because
@@ -70,8 +66,8 @@ from ufama.studies import coverage
 study = coverage.stored_study()
 certainty.coverage_sentence(study)
 
-# %% mystnb={"figure": {"name": "fig-coverage", "caption": "Simulated experiments: how often each kind of 95 % interval holds the truth. The band reaches from 93 to 97 %."}, "image": {"alt": "Dot plots of the share of simulated experiments whose 95 % interval holds the truth, one row per kind of interval and one panel per design; a band marks 93 to 97 percent. The naive intervals lie far to the left of the band, those by bootstrap-t over people and sessions within it for these clips, and to its left for new clips."}}
-certainty.coverage_dots(study)
+# %% mystnb={"figure": {"name": "fig-coverage", "caption": "Simulated experiments: how often each kind of 95 % interval holds the truth. The band reaches from 93 to 97 %."}}
+page.show(certainty.coverage_dots(study))
 
 # %%
 page.show(certainty.coverage_table(study, "seed"))
@@ -124,8 +120,8 @@ if page.data.data_root is None:
     compared[other.data.dataset] = other.results(ablation_grid(other.data, **other.choices))
 page.show(certainty.detectable_table(compared, rule="last"))
 
-# %% mystnb={"figure": {"name": "fig-detectable", "caption": "The smallest difference that a paired t test over people finds with power 0.8, against the standard deviation of the differences; dashed: the published gain of Model 6 over Model 1."}, "image": {"alt": "Two rising straight lines, one per design: the smallest detectable difference in points against the standard deviation over people of the paired differences. Dashed horizontal lines mark the published gains of Model 6 over Model 1, dots the standard deviations that independent trials alone would give; each dot lies above the dashed line of its colour."}}
-certainty.detectable_lines()
+# %% mystnb={"figure": {"name": "fig-detectable", "caption": "The smallest difference that a paired t test over people finds with power 0.8, against the standard deviation of the differences; dashed: the published gain of Model 6 over Model 1."}}
+page.show(certainty.detectable_lines())
 
 # %% [markdown]
 # How much of the variance lies between people, sessions and seeds is on the page {doc}`stability`.

@@ -22,13 +22,9 @@ device = "cpu"
 methods = None  # names by commas, such as "dann,ufama"; None: every method
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "comparison",
-    globals(),
-    accepts=("dataset", "data_root", "require_real", "scale", "seeds", "device", "methods"),
-)
+page = open_page("comparison", globals())
 
 # %%
 from ufama.campaigns.comparison_grid import comparison_grid, parameter_count
@@ -74,16 +70,16 @@ if len(draws):
 across_people, people_ranks = comparison.comparison_table(results, "cross_subject", tuned)
 page.show(across_people)
 
-# %% mystnb={"figure": {"name": "fig-methods", "caption": "Cross-subject accuracy of every method under three rules; the bar is the 95 % interval of source validation over people, the dashed line source only. The data set is that of this page's parameter."}, "image": {"alt": "Dot plot of accuracy in percent, one line per method, best first: a green square with a bar for its 95 percent interval under source validation, a blue dot for the last epoch and a red triangle for the oracle; a dashed vertical line marks source only."}}
-comparison.accuracy_lines(across_people, f"{page.windows.card.title}, cross-subject")
+# %% mystnb={"figure": {"name": "fig-methods", "caption": "Cross-subject accuracy of every method under three rules; the bar is the 95 % interval of source validation over people, the dashed line source only. The data set is that of this page's parameter."}}
+page.show(comparison.accuracy_lines(across_people, f"{page.windows.card.title}, cross-subject"))
 
 # %% [markdown]
 # Accuracies of one person under two methods are paired, and their intervals above overlap even where every person
 # does better with one of the two. Ranks within people keep the pairs. Two methods that a vertical bar joins are not
 # told apart by Nemenyi's test, which allows for all pairs at once ({cite:t}`Demsar2006`).
 
-# %% mystnb={"figure": {"name": "fig-ranks", "caption": "Critical-difference diagram, cross-subject, rule source validation: mean rank of every method over people. Vertical bars at the right join methods whose mean ranks lie less than the critical difference apart."}, "image": {"alt": "Dot plot of mean ranks over people, one line per method from the best at the top to the worst at the bottom; a bar at the top is as long as the critical difference, and vertical bars at the right join methods that the test cannot tell apart."}}
-rank_lines(people_ranks, f"{page.windows.card.title}, cross-subject")
+# %% mystnb={"figure": {"name": "fig-ranks", "caption": "Critical-difference diagram, cross-subject, rule source validation: mean rank of every method over people. Vertical bars at the right join methods whose mean ranks lie less than the critical difference apart."}}
+page.show(rank_lines(people_ranks, f"{page.windows.card.title}, cross-subject"))
 
 # %%
 from IPython.display import Markdown
@@ -125,7 +121,7 @@ if both_sets:
     other_people, other_ranks = comparison.comparison_table(other_results, "cross_subject", other_tuned)
     display(other.show(other_people))
 
-# %% mystnb={"figure": {"name": "fig-ranks-other", "caption": "SEED-IV: critical-difference diagram, cross-subject, rule source validation."}, "image": {"alt": "Dot plot of mean ranks over people on SEED-IV, one line per method from the best at the top to the worst at the bottom; a bar at the top is as long as the critical difference, and vertical bars at the right join methods that the test cannot tell apart."}}
+# %% mystnb={"figure": {"name": "fig-ranks-other", "caption": "SEED-IV: critical-difference diagram, cross-subject, rule source validation."}}
 if both_sets:
     display(rank_lines(other_ranks, f"{other.windows.card.title}, cross-subject"))
 

@@ -17,13 +17,9 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "confidence",
-    globals(),
-    accepts=("dataset", "data_root", "require_real", "preset", "scale", "seeds", "device"),
-)
+page = open_page("confidence", globals())
 
 # %%
 from dataclasses import replace
@@ -44,9 +40,9 @@ page.show(measured.provenance(results))
 # finitely many windows. The *Brier score* {cite:p}`Brier1950` is the squared distance between probabilities and truth: it
 # rewards being right as well as knowing when.
 
-# %% mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability of the three branches on the target, cross-subject, last epoch; ten bins of equally many windows. Bars: middle 95 % when whole subject-sessions are resampled."}, "image": {"alt": "Reliability diagrams, one panel per branch (EEG, eye, fusion): the share of right windows in percent against their mean confidence in percent in ten bins, bars for 95 % intervals, and a dashed diagonal on which both agree; points below the diagonal are too confident."}}
+# %% mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability of the three branches on the target, cross-subject, last epoch; ten bins of equally many windows. Bars: middle 95 % when whole subject-sessions are resampled."}}
 scores, curve = reliability.branch_scores(reliability.confidences(results, rule="last"))
-reliability.reliability_diagram(curve, scores, title=page.windows.card.title)
+page.show(reliability.reliability_diagram(curve, scores, title=page.windows.card.title))
 
 # %%
 page.show(reliability.reliability_table(scores, results.runs, rule="last"))
@@ -59,8 +55,8 @@ page.show(reliability.reliability_table(scores, results.runs, rule="last"))
 # *conflicting* windows both modalities are sure of different labels; screening drops them. Were it to keep them and pick
 # the better of both labels each time, it would be right as often as the last row says.
 
-# %% mystnb={"figure": {"name": "fig-pseudo-labels", "caption": "Above, how often the label of each screening group was right, over the evaluated epochs: mean over runs, shaded the middle 80 % of runs. Below, in how many runs the group held any window."}, "image": {"alt": "Line plots against the training epoch: above, the percentage of right pseudo-labels among consistent windows, windows with one modality kept, and conflicting windows, with bands for the middle 80 % of runs; below, the percentage of runs in which the group holds any window."}}
-reliability.pseudo_labels_over_epochs(results.history, results.runs)
+# %% mystnb={"figure": {"name": "fig-pseudo-labels", "caption": "Above, how often the label of each screening group was right, over the evaluated epochs: mean over runs, shaded the middle 80 % of runs. Below, in how many runs the group held any window."}}
+page.show(reliability.pseudo_labels_over_epochs(results.history, results.runs))
 
 # %%
 page.show(reliability.pseudo_labels(results.history, results.runs))
@@ -70,7 +66,7 @@ page.show(reliability.pseudo_labels(results.history, results.runs))
 #
 # The same for SEED-IV. With `-p dataset seed_iv` it stands above instead.
 
-# %% mystnb={"figure": {"name": "fig-reliability-other", "caption": "Reliability of the three branches on SEED-IV, cross-subject, last epoch; ten bins of equally many windows, bars as above."}, "image": {"alt": "Reliability diagrams for SEED-IV, one panel per branch: the share of right windows in percent against their mean confidence in percent in ten bins, bars for 95 % intervals, and a dashed diagonal on which both agree."}}
+# %% mystnb={"figure": {"name": "fig-reliability-other", "caption": "Reliability of the three branches on SEED-IV, cross-subject, last epoch; ten bins of equally many windows, bars as above."}}
 both_sets = page.data.dataset == "seed" and page.data.data_root is None
 if both_sets:
     other = replace(page, data=replace(page.data, dataset="seed_iv"))

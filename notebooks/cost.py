@@ -14,9 +14,9 @@
 dataset = "seed"  # "seed" or "seed_iv": whose shape the first figure shows
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page("cost", globals(), accepts=("dataset",))
+page = open_page("cost", globals())
 
 # %% [markdown]
 # ## A step
@@ -26,11 +26,11 @@ page = notebook.open_page("cost", globals(), accepts=("dataset",))
 # line is the goal that was set beforehand: three times the reference's speed. Where a line stays below it, it was not
 # reached.
 
-# %% mystnb={"figure": {"name": "fig-cost-ratio", "caption": "How many times faster than the plain reference a stack trains, per step and run, by its size; median and range of the repeats. Measured on noise of the shape of this page's data set."}, "image": {"alt": "Number of runs in a stack against the ratio to the reference's speed, a line with bars from the smallest to the largest ratio for every preset and precision. A grey line marks the reference itself and a dashed one the goal of three."}}
+# %% mystnb={"figure": {"name": "fig-cost-ratio", "caption": "How many times faster than the plain reference a stack trains, per step and run, by its size; median and range of the repeats. Measured on noise of the shape of this page's data set."}}
 from ufama.report import cost
 
 training = cost.stored("training")
-cost.ratios(training, page.data.dataset)
+page.show(cost.ratios(training, page.data.dataset))
 
 # %%
 cost.training_table(training)
@@ -59,9 +59,9 @@ cost.memory_table(training)
 # a recording make an epoch longer in proportion; EEG tokens make a step longer, in these sizes by less than in
 # proportion, because the eye's tokens and the losses cost the same as before.
 
-# %% mystnb={"figure": {"name": "fig-cost-scaling", "caption": "Seconds of one run's epoch against people, windows of a recording and EEG tokens; median and range of the repeats, both axes logarithmic. Measured on noise of SEED's shape."}, "image": {"alt": "Three panels with the seconds of one run's epoch against the number of people, of windows in a recording and of EEG tokens, both axes logarithmic: nearly flat for people, a straight rise for windows, a smaller one for tokens."}}
+# %% mystnb={"figure": {"name": "fig-cost-scaling", "caption": "Seconds of one run's epoch against people, windows of a recording and EEG tokens; median and range of the repeats, both axes logarithmic. Measured on noise of SEED's shape."}}
 (scaled,) = cost.stored("scaling")
-cost.scaling(scaled)
+page.show(cost.scaling(scaled))
 
 # %%
 cost.scaling_table(scaled)

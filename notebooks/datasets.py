@@ -12,10 +12,10 @@
 require_real = False  # True: refuse to work on simulated recordings
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
 pages = [
-    notebook.open_page("datasets", globals(), accepts=("require_real",), dataset=dataset)
+    open_page("datasets", globals(), dataset=dataset)
     for dataset in ("seed", "seed_iv")
 ]
 seed, seed_iv = (page.windows for page in pages)
@@ -61,11 +61,11 @@ pd.DataFrame(
 # Differential entropy ({eq}`eq-1`) is computed before the windows reach this project: the released files hold it, on a
 # scale of base-two logarithms of power.
 
-# %% mystnb={"figure": {"name": "fig-windows", "caption": "One person's first session of the simulated SEED. Top: differential entropy of each band, mean over the 62 channels. Bottom: the first two eye features (named by number, because no public list gives the order of SEED's 33). Vertical lines separate trials; colour marks the emotion of the clip."}, "image": {"alt": "Two stacked line plots over the 842 windows of a session. Five band curves lie between 14 and 26 on the entropy scale and move little within a trial; two standardised eye features step from trial to trial. Background colours mark negative, neutral and positive clips."}}
+# %% mystnb={"figure": {"name": "fig-windows", "caption": "One person's first session of the simulated SEED. Top: differential entropy of each band, mean over the 62 channels. Bottom: the first two eye features (named by number, because no public list gives the order of SEED's 33). Vertical lines separate trials; colour marks the emotion of the clip."}}
 from ufama.report import figures
 
 person = seed.select((seed.subject == 1) & (seed.session == 1))
-figures.recording(person)
+page.show(figures.recording(person))
 
 # %% [markdown]
 # ## The same clips for everybody

@@ -11,9 +11,9 @@
 dataset = "seed"  # "seed" or "seed_iv": whose clips the simulated people watch
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page("features", globals(), accepts=("dataset",))
+page = open_page("features", globals())
 dataset = page.data.dataset
 
 # %% [markdown]
@@ -23,7 +23,7 @@ dataset = page.data.dataset
 # ({func}`~ufama.studies.feature_choices.as_recorded`) are added what an amplifier adds: an offset that sways, the mains,
 # white noise.
 
-# %% mystnb={"figure": {"name": "fig-trace", "caption": "Ten simulated seconds at the forehead (FPZ), the top of the head (CZ) and the back (OZ). Blinks stay in: nothing in section 2.1 removes them."}, "image": {"alt": "Three rows of voltage against time. A pale line, the recorded voltage, is blurred by mains hum and sways by some sixty microvolts; the dark line, after resampling and band-pass, stays around zero and keeps the blinks at the forehead and the rhythm at the back of the head."}}
+# %% mystnb={"figure": {"name": "fig-trace", "caption": "Ten simulated seconds at the forehead (FPZ), the top of the head (CZ) and the back (OZ). Blinks stay in: nothing in section 2.1 removes them."}}
 from ufama.data.signals.eeg import EegSettings, band_power, differential_entropy, preprocessed, smoothed
 from ufama.studies.feature_choices import as_recorded
 from ufama.data.layout import CHANNELS
@@ -37,15 +37,15 @@ recorded = as_recorded(voltage)
 clean = preprocessed(recorded, 1000.0, settings)
 
 rates = (1000.0, settings.sampling_rate)
-signals.trace(recorded[:, 20_000:30_000], clean[:, 4_000:6_000], rates, shown)
+page.show(signals.trace(recorded[:, 20_000:30_000], clean[:, 4_000:6_000], rates, shown))
 
 # %% [markdown]
 # The resampler and the filters are finite in length, so each output sample depends on less than two seconds to either
 # side. A session can therefore be preprocessed block by block with the same result as in one piece
 # ({func}`~ufama.data.signals.eeg.session_features`; tested), and needs no more memory than a block.
 
-# %% mystnb={"figure": {"name": "fig-spectrum", "caption": "Power density of the simulated channel OZ over the whole clip. The mains line lies inside the pass-band and on gamma's upper edge; the setting notch removes it, section 2.1 does not."}, "image": {"alt": "Power density against frequency on logarithmic axes. Before preprocessing the line extends to 500 hertz, with the highest values below 0.5 hertz and a peak at 50 hertz; afterwards it follows the same line from 1 to 75 hertz, mains peak included, and falls steeply outside. Five shaded bands run from 1 to 50 hertz."}}
-signals.spectrum(recorded[2], clean[2], rates)
+# %% mystnb={"figure": {"name": "fig-spectrum", "caption": "Power density of the simulated channel OZ over the whole clip. The mains line lies inside the pass-band and on gamma's upper edge; the setting notch removes it, section 2.1 does not."}}
+page.show(signals.spectrum(recorded[2], clean[2], rates))
 
 # %% [markdown]
 # ## Differential entropy
@@ -54,12 +54,14 @@ signals.spectrum(recorded[2], clean[2], rates)
 # nats. The variance of a band is the share of the window's power that lies in it, after a Hann taper, which keeps
 # strong slow waves from leaking into the fast bands. Code: {func}`~ufama.data.signals.eeg.differential_entropy`.
 
-# %% mystnb={"figure": {"name": "fig-bands", "caption": "One simulated window of OZ and its five bands, on one scale; variance in the tapered window and differential entropy in nats."}, "image": {"alt": "Six traces of four seconds, one above the other: the whole window, then its delta, theta, alpha, beta and gamma parts on one scale. The parts get faster downwards; beside each stand its variance and its entropy."}}
+# %% mystnb={"figure": {"name": "fig-bands", "caption": "One simulated window of OZ and its five bands, on one scale; variance in the tapered window and differential entropy in nats."}}
 entropy = differential_entropy(clean, settings.sampling_rate, settings)  # (windows, channels, bands)
 window = 12
 samples = slice(window * 800, (window + 1) * 800)
-signals.bands_of_a_window(
-    clean[2, samples], settings.sampling_rate, band_power(entropy, settings)[window, 2], entropy[window, 2]
+page.show(
+    signals.bands_of_a_window(
+        clean[2, samples], settings.sampling_rate, band_power(entropy, settings)[window, 2], entropy[window, 2]
+    )
 )
 
 # %% [markdown]
@@ -92,10 +94,12 @@ constant = entropy - np.log(2) / 2 * log2
 # sets the variance of a step to 0.001 and that of the noise to 1. Four-second windows scatter far less than that, so
 # the smoother trusts no window and nearly returns the trial's mean. After LDS a trial is close to *one* observation.
 
-# %% mystnb={"figure": {"name": "fig-smoothing", "caption": "Alpha entropy of OZ over the simulated clip: each window, the moving average of five windows, and the LDS with the field's variances."}, "image": {"alt": "Entropy against time over a trial. Grey dots, not smoothed, scatter by up to half a nat; an orange line, the moving average, follows them in part; a blue line, the LDS, is nearly level."}}
-signals.smoothing(
-    {name: smoothed(entropy, settings.replace(smoothing=name))[:, 2, 2] for name in ("none", "moving_average", "lds")},
-    settings.window_seconds,
+# %% mystnb={"figure": {"name": "fig-smoothing", "caption": "Alpha entropy of OZ over the simulated clip: each window, the moving average of five windows, and the LDS with the field's variances."}}
+page.show(
+    signals.smoothing(
+        {name: smoothed(entropy, settings.replace(smoothing=name))[:, 2, 2] for name in ("none", "moving_average", "lds")},
+        settings.window_seconds,
+    )
 )
 
 # %% [markdown]

@@ -19,11 +19,9 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "hadua", globals(), accepts=("dataset", "data_root", "require_real", "scale", "seeds", "device")
-)
+page = open_page("hadua", globals())
 
 # %% [markdown]
 # ## The ledger of its divergences
@@ -68,10 +66,10 @@ paper = watch(page.data, preset="paper", fold=fold, **chosen)
 released = watch(page.data, preset="released", fold=fold, **chosen)
 f"{paper.title}, fold {fold}, seed {page.seeds[0]}, {len(paper.history)} epochs of {paper.steps} steps"
 
-# %% mystnb={"figure": {"name": "fig-hadua-attention", "caption": "What the present window attends to, over all heads and target windows of one trained network of either preset. Windows ago are those that the scale keeps."}, "image": {"alt": "Four panels, one per attention of the network: the weight that the present window gives to each window of its sequence, against how many windows ago it was; a line for the mean with a band for the middle 80 percent, a dashed line for equal weights, and for preset released a single diamond at weight 1."}}
+# %% mystnb={"figure": {"name": "fig-hadua-attention", "caption": "What the present window attends to, over all heads and target windows of one trained network of either preset. Windows ago are those that the scale keeps."}}
 from ufama.report import hadua_figures
 
-hadua_figures.attention_over_sequence(paper, released)
+page.show(hadua_figures.attention_over_sequence(paper, released))
 
 # %% [markdown]
 # Where the line lies on the dashed one and the band has no width, an attention gives equal weights: it is the mean over
@@ -92,11 +90,11 @@ hadua_figures.attention_over_sequence(paper, released)
 # them. The weight of the conditional term is the released code's gate: 1 or 0.5 once the classification loss is at
 # most 0.1 or below 0.15, else nothing. Code: {mod}`ufama.methods.hadua.confidence`.
 
-# %% mystnb={"figure": {"name": "fig-hadua-confidence", "caption": "One training of preset paper: confidence of the target batches and the running statistics that follow it; the Gaussian weights that they give; and the weight of the conditional term. Means over the steps of an epoch."}, "image": {"alt": "Three stacked line plots against the training epoch. Above, the batches' mean confidence and the slower running mean, the batches' SD of confidence and the running SD, which starts at 1. In the middle, the mean and the smallest Gaussian weight, close to 1 throughout. Below, the weight of the conditional term."}}
-hadua_figures.confidence_in_training(paper)
+# %% mystnb={"figure": {"name": "fig-hadua-confidence", "caption": "One training of preset paper: confidence of the target batches and the running statistics that follow it; the Gaussian weights that they give; and the weight of the conditional term. Means over the steps of an epoch."}}
+page.show(hadua_figures.confidence_in_training(paper))
 
-# %% mystnb={"figure": {"name": "fig-hadua-weights", "caption": "The Gaussian weight over confidence for the start values, for what this training remembered, and for mean and SD of the target itself, which a much longer training would approach. Below, the confidences of the target's windows."}, "image": {"alt": "Above, the Gaussian weight as a function of confidence for three pairs of mean and standard deviation: nearly flat at 1 for the start values, hardly lower for those remembered in training, and falling to the left for the target's own. Below, a histogram of the target windows' confidences."}}
-hadua_figures.weights_by_confidence(paper)
+# %% mystnb={"figure": {"name": "fig-hadua-weights", "caption": "The Gaussian weight over confidence for the start values, for what this training remembered, and for mean and SD of the target itself, which a much longer training would approach. Below, the confidences of the target's windows."}}
+page.show(hadua_figures.weights_by_confidence(paper))
 
 # %% [markdown]
 # The weights assume that low confidence finds wrong pseudo-labels. For this fold that can be counted with the target's
@@ -120,8 +118,8 @@ confidence_against_truth(paper).round(2)
 # after epoch 50. Nothing changes where {math}`c` is uniform, and it starts so. Trials are of unequal length, so even the
 # right shares are not equal. Code: {func}`~ufama.methods.hadua.confidence.align`.
 
-# %% mystnb={"figure": {"name": "fig-hadua-alignment", "caption": "Classes of one target: their true share of its windows, the trained network's mean probability, and that after uniform alignment at its first epoch's strength, with the class distribution remembered in training and with the target's own."}, "image": {"alt": "Grouped bars, one group per emotion class: the class's true share of the target's windows, its mean predicted probability, and that after uniform alignment with the classes remembered in training and with the target's own; a dashed line marks equal shares."}}
-hadua_figures.alignment_of_classes(paper)
+# %% mystnb={"figure": {"name": "fig-hadua-alignment", "caption": "Classes of one target: their true share of its windows, the trained network's mean probability, and that after uniform alignment at its first epoch's strength, with the class distribution remembered in training and with the target's own."}}
+page.show(hadua_figures.alignment_of_classes(paper))
 
 # %% [markdown]
 # ## Conditional matching
@@ -151,8 +149,8 @@ page.show(measured.provenance(results))
 # %%
 page.show(hadua.ablation(results, page.data.name))
 
-# %% mystnb={"figure": {"name": "fig-hadua-ablation", "caption": "HADUA's models in both presets under three selection rules. Bars reach one population SD over runs."}, "image": {"alt": "Dot plot of mean accuracy in percent for the ablation models H1 to H5 of preset paper and H1 and H5 of preset released, one marker per selection rule; horizontal bars reach one population standard deviation to each side."}}
-hadua_figures.ablation_dots(results)
+# %% mystnb={"figure": {"name": "fig-hadua-ablation", "caption": "HADUA's models in both presets under three selection rules. Bars reach one population SD over runs."}}
+page.show(hadua_figures.ablation_dots(results))
 
 # %% [markdown]
 # What each part adds to the model before it, on the same folds:

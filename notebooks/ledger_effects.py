@@ -25,11 +25,9 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "ledger_effects", globals(), accepts=("dataset", "data_root", "require_real", "scale", "seeds", "device")
-)
+page = open_page("ledger_effects", globals())
 
 # %%
 from dataclasses import replace
@@ -40,8 +38,8 @@ from ufama.report import ledger_effects, measured
 results = page.results(ledger_grid(page.data, **page.choices))
 page.show(measured.provenance(results))
 
-# %% mystnb={"figure": {"name": "fig-ledger", "caption": "Change in accuracy when one row of the ledger is changed alone, against preset paper on the same folds; at the bottom preset released. Mean and 95 % interval, rule: source validation. The set is that of this page's parameter."}, "image": {"alt": "Forest plot, one line per row of the ledger: the change in accuracy against preset paper in percentage points when that row alone is changed, blue dots over windows and orange squares over trials with bars for 95 % intervals; at the bottom preset released, and a vertical line at zero."}}
-ledger_effects.ledger_forest(results, rule="source_validation")
+# %% mystnb={"figure": {"name": "fig-ledger", "caption": "Change in accuracy when one row of the ledger is changed alone, against preset paper on the same folds; at the bottom preset released. Mean and 95 % interval, rule: source validation. The set is that of this page's parameter."}}
+page.show(ledger_effects.ledger_forest(results, rule="source_validation"))
 
 # %%
 page.show(ledger_effects.ledger_table(results))
@@ -52,7 +50,7 @@ page.show(ledger_effects.ledger_table(results))
 # The same for SEED-IV. With `-p dataset seed_iv` it stands above instead. Row 2 is not among its changes: both presets
 # have three blocks there.
 
-# %% mystnb={"figure": {"name": "fig-ledger-other", "caption": "The same for SEED-IV: change in accuracy when one row of the ledger is changed alone. Mean and 95 % interval, rule: source validation."}, "image": {"alt": "Forest plot for SEED-IV, one line per row of the ledger: the change in accuracy against preset paper in percentage points when that row alone is changed, over windows and over trials with bars for 95 % intervals; a vertical line at zero."}}
+# %% mystnb={"figure": {"name": "fig-ledger-other", "caption": "The same for SEED-IV: change in accuracy when one row of the ledger is changed alone. Mean and 95 % interval, rule: source validation."}}
 both_sets = page.data.dataset == "seed" and page.data.data_root is None
 if both_sets:
     other = replace(page, data=replace(page.data, dataset="seed_iv"))

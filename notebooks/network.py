@@ -11,14 +11,14 @@ data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, e
 preset = "paper"  # "paper" or "released": which side of the ledger
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page("network", globals(), accepts=("dataset", "data_root", "preset"))
+page = open_page("network", globals())
 
-# %% mystnb={"figure": {"name": "fig-architecture", "caption": "UF-AMA: what is computed from a batch of source and target windows (the paper's Fig. 1, drawn anew)."}, "image": {"alt": "Flow diagram from top to bottom. EEG and eye features of source and target each pass an encoder; both meet in the cross-attention fusion; three heads classify EEG, fused and eye features. Source labels train all heads and compactness, MMD aligns source and target in every branch. Screening sends consistent target windows to the consistency loss, windows with one kept modality to distillation, and drops conflicting ones."}}
+# %% mystnb={"figure": {"name": "fig-architecture", "caption": "UF-AMA: what is computed from a batch of source and target windows (the paper's Fig. 1, drawn anew)."}}
 from ufama.report import drawings
 
-drawings.architecture()
+page.show(drawings.architecture())
 
 # %% [markdown]
 # ## Encoder
@@ -57,8 +57,8 @@ drawings.architecture()
 #
 # Code: {class}`~ufama.core.network.CrossAttention`, {class}`~ufama.core.network.Fusion`.
 
-# %% mystnb={"figure": {"name": "fig-fusion", "caption": "The fusion module (the paper's Fig. 2, drawn anew)."}, "image": {"alt": "Flow diagram with two mirrored columns, EEG and eye. Each column's tokens are normalised and projected, then query the other column's tokens in cross-attention; the result is added to the column's own tokens and projected; both columns are concatenated to the fused feature."}}
-drawings.fusion_block()
+# %% mystnb={"figure": {"name": "fig-fusion", "caption": "The fusion module (the paper's Fig. 2, drawn anew)."}}
+page.show(drawings.fusion_block())
 
 # %% [markdown]
 # ## A batch on its way

@@ -15,10 +15,10 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 from ufama.storage import workspace
 
-page = notebook.open_page("own_data", globals(), accepts=("dataset", "scale", "seeds", "device"))
+page = open_page("own_data", globals())
 is_example = dataset == "example.npz"
 file = workspace() / "own_data" / dataset if is_example else dataset
 

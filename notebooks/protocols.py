@@ -19,13 +19,9 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "protocols",
-    globals(),
-    accepts=("dataset", "data_root", "require_real", "preset", "scale", "seeds", "device"),
-)
+page = open_page("protocols", globals())
 
 # %%
 from dataclasses import replace
@@ -61,12 +57,12 @@ for one, results in zip(pages, trained):
 #   chance here is a mistake in the code or luck.
 # - *clips relabelled*: see below.
 
-# %% mystnb={"figure": {"name": "fig-controls", "caption": "UF-AMA on recordings with something taken away, cross-subject, rule: source validation; mean and 95 % interval. The set is that of this page's parameter."}, "image": {"alt": "Dot plot of accuracy in percent, one row per control, blue dots over windows and orange squares over trials with bars for 95 % intervals; a dashed vertical line marks chance."}}
+# %% mystnb={"figure": {"name": "fig-controls", "caption": "UF-AMA on recordings with something taken away, cross-subject, rule: source validation; mean and 95 % interval. The set is that of this page's parameter."}}
 def cross_subject_controls(results):
     return select(results, protocol="cross_subject", variant="M6")
 
 
-controls.controls_figure(cross_subject_controls(trained[0]), rule="source_validation")
+page.show(controls.controls_figure(cross_subject_controls(trained[0]), rule="source_validation"))
 
 # %%
 for one, results in zip(pages, trained):
@@ -107,8 +103,8 @@ for one in pages:
 strength = stimuli.clip_strength("seed_iv")
 pages[-1].show(stimuli.clip_strength_table(strength, "simulated SEED-IV", people=8))
 
-# %% mystnb={"figure": {"name": "fig-clip-strength", "caption": "A plain classifier on simulated SEED-IV (eight people, every sixteenth window) while the clips' own trace is turned up. Solid: clips that the source has seen. Dotted: an unseen person in an unseen session, with other clips. Nothing is trained but a support vector machine; no selection rule."}, "image": {"alt": "Line plot of trials right in percent against the strength of the clip's trace: the emotion and random labels of the clips, each on clips that the source has seen and in an unseen session; a dashed line marks chance."}}
-stimuli.clip_strength_figure(strength, title="simulated SEED-IV", classes=4)
+# %% mystnb={"figure": {"name": "fig-clip-strength", "caption": "A plain classifier on simulated SEED-IV (eight people, every sixteenth window) while the clips' own trace is turned up. Solid: clips that the source has seen. Dotted: an unseen person in an unseen session, with other clips. Nothing is trained but a support vector machine; no selection rule."}}
+page.show(stimuli.clip_strength_figure(strength, title="simulated SEED-IV", classes=4))
 
 # %% [markdown]
 # What the real clips' trace is, nobody has set. The same controls measure it on your copy:
@@ -128,9 +124,9 @@ stimuli.clip_strength_figure(strength, title="simulated SEED-IV", classes=4)
 # method sees more and more of the rest. M2 uses the target for the scaling only; M6 adapts to it as well. In the first row
 # even the scaling is the source's. Every rung takes equally many training steps.
 
-# %% mystnb={"figure": {"name": "fig-ladder", "caption": "Accuracy on the held-out third of the target's trials against what was seen of the target, rule: source validation; mean and 95 % interval. Cross-subject, the set of this page's parameter."}, "image": {"alt": "Dot plot of accuracy over windows of held-out trials in percent, one row for each amount of the unlabelled target that was seen; blue dots are the model that uses it for scaling only, orange squares complete UF-AMA, with bars for 95 % intervals."}}
+# %% mystnb={"figure": {"name": "fig-ladder", "caption": "Accuracy on the held-out third of the target's trials against what was seen of the target, rule: source validation; mean and 95 % interval. Cross-subject, the set of this page's parameter."}}
 rungs = [one.results(ladder_grid(one.data, **one.choices)) for one in pages]
-ladder.ladder_figure(rungs[0], rule="source_validation")
+page.show(ladder.ladder_figure(rungs[0], rule="source_validation"))
 
 # %%
 for one, results in zip(pages, rungs):

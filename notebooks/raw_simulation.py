@@ -13,9 +13,9 @@
 dataset = "seed"  # or "seed_iv"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page("raw_simulation", globals(), accepts=("dataset",))
+page = open_page("raw_simulation", globals())
 dataset = page.data.dataset
 
 # %% [markdown]
@@ -26,12 +26,12 @@ dataset = page.data.dataset
 # blinks and muscles join on the way. The pupil follows the brightness of the clip, the gaze the places that the clip
 # offers. A blink is one event in both modalities.
 
-# %% mystnb={"figure": {"name": "fig-raw-traces", "caption": "Twelve seconds of one simulated person (subject 1) watching one clip: five of 62 electrodes, the pupil, the gaze. Blinks in grey."}, "image": {"alt": "Stacked traces over twelve seconds. A tall bump at the forehead falls together with a gap in the pupil trace; electrodes at the back show regular alpha waves; the pupil drifts slowly; the gaze moves in steps between flat stretches."}}
+# %% mystnb={"figure": {"name": "fig-raw-traces", "caption": "Twelve seconds of one simulated person (subject 1) watching one clip: five of 62 electrodes, the pupil, the gaze. Blinks in grey."}}
 from ufama.simulation.voltages import RawWorld
 from ufama.report import raw_simulation
 
 world = RawWorld(dataset)
-raw_simulation.traces(world)
+page.show(raw_simulation.traces(world))
 
 # %% [markdown]
 # Everything that was drawn is known, and lies beside written recordings in `SIMULATED.json`:
@@ -46,10 +46,10 @@ truth = world.truth(subject=1, session=1)
 # A film changes the power of the sources in a named region by a stated amount, and nothing else. What reaches the
 # features has gone through the head, the artefacts, the differential entropy and the smoothing.
 
-# %% mystnb={"figure": {"name": "fig-raw-patterns", "caption": "What the emotions of simulated SEED do to band power at the electrodes, in the bands and (in brackets) regions where their sources are: the mean over an emotion's windows less the mean over all emotions; three people, one session, 8 s of every clip, features extracted from the voltages."}, "image": {"alt": "Five heads seen from above with a dot per electrode. Negative: more delta at the back and more gamma at the forehead. Neutral: more alpha at the back. Positive: more beta and gamma at the temples."}}
+# %% mystnb={"figure": {"name": "fig-raw-patterns", "caption": "What the emotions of simulated SEED do to band power at the electrodes, in the bands and (in brackets) regions where their sources are: the mean over an emotion's windows less the mean over all emotions; three people, one session, 8 s of every clip, features extracted from the voltages."}}
 from ufama.simulation.raw_windows import raw_windows
 
-raw_simulation.patterns(raw_windows(dataset, subjects=[1, 2, 3], sessions=[1], seconds=8.0))
+page.show(raw_simulation.patterns(raw_windows(dataset, subjects=[1, 2, 3], sessions=[1], seconds=8.0)))
 
 # %% [markdown]
 # ## Beside the anchors

@@ -13,7 +13,7 @@
 seeds = [0, 1, 2, 3, 4]  # which of the stored seeds
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 from ufama.campaigns.store import published_folder, read_published
 from ufama.report import real_recordings
 from ufama.analysis.evaluation import select
@@ -81,8 +81,8 @@ real_recordings.adapted(eegmat)
 # %%
 real_recordings.gain(eegmat)
 
-# %% mystnb={"figure": {"name": "fig-real-people", "caption": "EEGMAT, each held-out person: balanced accuracy under the rule `last`, mean over seeds."}, "image": {"alt": "Dot plot with one column per held-out person, sorted by the accuracy of the network trained on the source alone: an orange dot for source only and a blue square for UF-AMA, joined by a line; a dashed line marks chance at 50 percent."}}
-real_recordings.people(eegmat)
+# %% mystnb={"figure": {"name": "fig-real-people", "caption": "EEGMAT, each held-out person: balanced accuracy under the rule `last`, mean over seeds."}}
+page.show(real_recordings.people(eegmat))
 
 # %%
 cogwear = select(stored, data_title="CogWear")

@@ -15,11 +15,9 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "screening", globals(), accepts=("dataset", "data_root", "preset", "scale", "seeds", "device")
-)
+page = open_page("screening", globals())
 
 # %%
 from ufama.campaigns.grids import results_grid
@@ -43,7 +41,7 @@ f"{len(results.runs)} runs, {results.runs.data_title[0]}, scale {page.scale}, pr
 # one group: *consistent* (both modalities kept, same pseudo-label), *conflicting* (both kept, different), *partly low*
 # (one kept: the teacher), or unused.
 
-# %% mystnb={"figure": {"name": "fig-screening", "caption": "Screening of one batch of 32 target windows by a trained network (the paper's Fig. 3 on real values). Above, the 64 confidences in order, the trusted half left of the cut. Below, each window by its two confidences and its group."}, "image": {"alt": "Upper panel, the confidences of both modalities' windows sorted from high to low as bars, the kept ones to the left of a cut, with the gate at 0.9 as a dashed line. Lower panel, each window by its EEG and eye confidence, coloured by its screening group."}}
+# %% mystnb={"figure": {"name": "fig-screening", "caption": "Screening of one batch of 32 target windows by a trained network (the paper's Fig. 3 on real values). Above, the 64 confidences in order, the trusted half left of the cut. Below, each window by its two confidences and its group."}}
 import numpy as np
 import pandas as pd
 import torch
@@ -76,13 +74,15 @@ batch = first.iloc[np.sort(np.random.default_rng(0).choice(len(first), 32, repla
 modalities = modality_probabilities(batch)
 screening = screen(modalities, config.trusted_share)
 confidence = modalities[0].max(-1).values.numpy()
-figures.screening_workflow(
-    pd.DataFrame(
-        {"eeg_confidence": confidence[:, 0], "eye_confidence": confidence[:, 1], "group": groups(screening)}
-    ),
-    threshold=screening.threshold.item(),
-    gate=config.gate_confidence,
-    title=page.windows.card.title,
+page.show(
+    figures.screening_workflow(
+        pd.DataFrame(
+            {"eeg_confidence": confidence[:, 0], "eye_confidence": confidence[:, 1], "group": groups(screening)}
+        ),
+        threshold=screening.threshold.item(),
+        gate=config.gate_confidence,
+        title=page.windows.card.title,
+    )
 )
 
 # %% [markdown]

@@ -17,14 +17,9 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "seed_iv_results",
-    globals(),
-    accepts=("data_root", "require_real", "preset", "scale", "seeds", "device"),
-    dataset="seed_iv",
-)
+page = open_page("seed_iv_results", globals(), dataset="seed_iv")
 
 # %%
 from ufama.campaigns.grids import results_grid
@@ -48,14 +43,16 @@ page.show(tables.table6(results))
 # %%
 page.show(tables.table5(results))
 
-# %% mystnb={"figure": {"name": "fig-seed_iv-subjects", "caption": "Cross-subject accuracy of each person and session, rule `last`: published and measured."}, "image": {"alt": "Dot plots of accuracy in percent, one row per person and one panel per session; hollow diamonds are the published values and filled dots the measured ones."}}
+# %% mystnb={"figure": {"name": "fig-seed_iv-subjects", "caption": "Cross-subject accuracy of each person and session, rule `last`: published and measured."}}
 from ufama.report import figures
 from ufama.analysis.evaluation import accuracy_per_recording, confusion, select
 from ufama.analysis.paper import published
 
 across = select(results, protocol="cross_subject")
-figures.subjects_beside_published(
-    accuracy_per_recording(across), published("table5_seed_iv_per_subject"), rule="last"
+page.show(
+    figures.subjects_beside_published(
+        accuracy_per_recording(across), published("table5_seed_iv_per_subject"), rule="last"
+    )
 )
 
 # %% [markdown]
@@ -70,5 +67,5 @@ page.show(tables.sessions(results, "seed_iv"))
 # %% [markdown]
 # ## Confusions
 
-# %% mystnb={"figure": {"name": "fig-seed_iv-confusion", "caption": "Confusion matrices, rule `last`, pooled over runs, and the recalls that the paper prints."}, "image": {"alt": "Two confusion matrices, cross-subject and cross-session; rows are true and columns predicted classes, as shares from 0 to 1; a separate column at the right of each holds the recall that the paper prints."}}
-figures.confusion_matrices(confusion(results, rule="last"), published("figure6_confusion_diagonals"))
+# %% mystnb={"figure": {"name": "fig-seed_iv-confusion", "caption": "Confusion matrices, rule `last`, pooled over runs, and the recalls that the paper prints."}}
+page.show(figures.confusion_matrices(confusion(results, rule="last"), published("figure6_confusion_diagonals")))

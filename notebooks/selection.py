@@ -35,13 +35,9 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "selection",
-    globals(),
-    accepts=("dataset", "data_root", "require_real", "preset", "scale", "seeds", "device"),
-)
+page = open_page("selection", globals())
 
 # %%
 from ufama.campaigns.grids import ablation_grid, results_grid
@@ -54,8 +50,8 @@ page.show(measured.provenance(results))
 # %% [markdown]
 # ## One training, seen by all rules
 
-# %% mystnb={"figure": {"name": "fig-rules-see", "caption": "One cross-subject run of UF-AMA on the data set of this page's parameter, the first of its folds: accuracy on the target, and what the rules without target labels can see. A large marker is the epoch that the rule of that curve chooses."}, "image": {"alt": "Small line plots over the training epochs of one run: the target accuracy over windows, the accuracy on held-out source people, and six label-free criteria; a large marker on each curve is the epoch its rule chooses, and a dotted vertical line the oracle's."}}
-selection.what_rules_see(results.history, results.runs.iloc[0])
+# %% mystnb={"figure": {"name": "fig-rules-see", "caption": "One cross-subject run of UF-AMA on the data set of this page's parameter, the first of its folds: accuracy on the target, and what the rules without target labels can see. A large marker is the epoch that the rule of that curve chooses."}}
+page.show(selection.what_rules_see(results.history, results.runs.iloc[0]))
 
 # %% [markdown]
 # ## Accuracy under every rule
@@ -75,8 +71,8 @@ page.show(selection.rules_table(results))
 # %%
 page.show(selection.gaps_by_model(models))
 
-# %% mystnb={"figure": {"name": "fig-gaps", "caption": "What each rule loses to the oracle, for the ablation's six models on the same folds: mean and 95 % interval."}, "image": {"alt": "Dot plot of percentage points that each selection rule loses to the oracle, one row per rule, one marker per model of the ablation, with bars for 95 % intervals; the line at zero is the oracle."}}
-selection.gaps(models)
+# %% mystnb={"figure": {"name": "fig-gaps", "caption": "What each rule loses to the oracle, for the ablation's six models on the same folds: mean and 95 % interval."}}
+page.show(selection.gaps(models))
 
 # %% [markdown]
 # ## Do the criteria follow the accuracy?
@@ -88,8 +84,8 @@ selection.gaps(models)
 # %%
 page.show(selection.correlations_table(models))
 
-# %% mystnb={"figure": {"name": "fig-correlations", "caption": "Rank correlation of each criterion with the target accuracy over the evaluated epochs of a run: quartiles over all runs of the ablation, one dot per run."}, "image": {"alt": "Horizontal box plots, one per criterion, of the rank correlation between the criterion and the target accuracy over the epochs of a run, from minus one to one; dots are single runs and a line marks zero."}}
-selection.correlations(models)
+# %% mystnb={"figure": {"name": "fig-correlations", "caption": "Rank correlation of each criterion with the target accuracy over the evaluated epochs of a run: quartiles over all runs of the ablation, one dot per run."}}
+page.show(selection.correlations(models))
 
 # %% [markdown]
 # ## What the oracle's lead is made of
@@ -103,8 +99,8 @@ selection.correlations(models)
 # %%
 page.show(selection.oracle_parts_table(results))
 
-# %% mystnb={"figure": {"name": "fig-best-of-k", "caption": "What the oracle would report had it looked at fewer of its evaluated epochs: the expected maximum of k, mean over runs. The same networks, the same accuracies, only more looks."}, "image": {"alt": "Line plot of accuracy over windows in percent against the number of epochs that the oracle looks at, one line per protocol; it rises steeply at first and flattens, and a dashed line marks the last epoch's accuracy."}}
-selection.best_of_k_curve(results.history, results.runs)
+# %% mystnb={"figure": {"name": "fig-best-of-k", "caption": "What the oracle would report had it looked at fewer of its evaluated epochs: the expected maximum of k, mean over runs. The same networks, the same accuracies, only more looks."}}
+page.show(selection.best_of_k_curve(results.history, results.runs))
 
 # %% [markdown]
 # ## The other set

@@ -16,11 +16,9 @@ scale = "quick"  # "quick" or "paper"
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "stability", globals(), accepts=("dataset", "data_root", "require_real", "preset", "scale", "device")
-)
+page = open_page("stability", globals())
 
 # %%
 from dataclasses import replace
@@ -46,20 +44,20 @@ f"every box: rule {RULE}, {cross_subject.seed.nunique()} seeds, {cross_subject.s
 # Within a box: a person's sessions and the seeds. Where the dots of one colour lie as far apart as those of different
 # colours, the session matters as much as the seed.
 
-# %% mystnb={"figure": {"name": "fig-boxes-subject", "caption": "Cross-subject accuracy by person, in the layout of the paper's Fig. 4: box over a person's sessions and the seeds, one dot per run, colour = seed. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent, one box per subject over its sessions and seeds; boxes span the quartiles, the line is the median, and each dot is one run, coloured by seed."}}
-stability.seed_boxes(cross_subject, by="subject", rule=RULE)
+# %% mystnb={"figure": {"name": "fig-boxes-subject", "caption": "Cross-subject accuracy by person, in the layout of the paper's Fig. 4: box over a person's sessions and the seeds, one dot per run, colour = seed. Rule: source validation."}}
+page.show(stability.seed_boxes(cross_subject, by="subject", rule=RULE))
 
-# %% mystnb={"figure": {"name": "fig-boxes-subject-session", "caption": "Cross-session accuracy by person, in the layout of the paper's Fig. 5: box over the held-out sessions and the seeds, one dot per recording and seed. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent, one box per subject over the held-out sessions and seeds; boxes span the quartiles, the line is the median, and each dot is one recording under one seed, coloured by seed."}}
-stability.seed_boxes(cross_session, by="subject", rule=RULE)
+# %% mystnb={"figure": {"name": "fig-boxes-subject-session", "caption": "Cross-session accuracy by person, in the layout of the paper's Fig. 5: box over the held-out sessions and the seeds, one dot per recording and seed. Rule: source validation."}}
+page.show(stability.seed_boxes(cross_session, by="subject", rule=RULE))
 
 # %% [markdown]
 # ## Sessions
 
-# %% mystnb={"figure": {"name": "fig-boxes-session", "caption": "Cross-subject accuracy by session: box over people and seeds. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent, one box per session over people and seeds; each dot is one run, coloured by seed."}}
-stability.seed_boxes(cross_subject, by="session", rule=RULE)
+# %% mystnb={"figure": {"name": "fig-boxes-session", "caption": "Cross-subject accuracy by session: box over people and seeds. Rule: source validation."}}
+page.show(stability.seed_boxes(cross_subject, by="session", rule=RULE))
 
-# %% mystnb={"figure": {"name": "fig-boxes-session-session", "caption": "Cross-session accuracy by held-out session: box over people and seeds. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent, one box per held-out session over people and seeds; each dot is one recording under one seed, coloured by seed."}}
-stability.seed_boxes(cross_session, by="session", rule=RULE)
+# %% mystnb={"figure": {"name": "fig-boxes-session-session", "caption": "Cross-session accuracy by held-out session: box over people and seeds. Rule: source validation."}}
+page.show(stability.seed_boxes(cross_session, by="session", rule=RULE))
 
 # %% [markdown]
 # ## Seed, person, session
@@ -83,15 +81,15 @@ page.show(
     stability.best_seed_table(accuracy(results), results.runs, rules=("oracle", "last", "source_validation"))
 )
 
-# %% mystnb={"figure": {"name": "fig-seeds", "caption": "Mean accuracy over all folds for each seed, the best one marked. The bar is where the best would lie (95 %) if the seeds meant nothing. Rule: source validation."}, "image": {"alt": "Dot plot, one row per protocol: each dot is one seed's mean accuracy over all folds in percent, a diamond the best seed, a vertical line the mean of all seeds; a bar shows where the best seed would lie by luck alone."}}
-stability.seed_means(accuracy(results), results.runs, rule=RULE)
+# %% mystnb={"figure": {"name": "fig-seeds", "caption": "Mean accuracy over all folds for each seed, the best one marked. The bar is where the best would lie (95 %) if the seeds meant nothing. Rule: source validation."}}
+page.show(stability.seed_means(accuracy(results), results.runs, rule=RULE))
 
 # %% [markdown]
 # ## The other set
 #
 # The same for SEED-IV. With `-p dataset seed_iv` it stands above instead.
 
-# %% mystnb={"figure": {"name": "fig-boxes-other", "caption": "SEED-IV, cross-subject accuracy by person: box over a person's sessions and the seeds. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent on SEED-IV, one box per subject over its sessions and seeds; each dot is one run, coloured by seed."}}
+# %% mystnb={"figure": {"name": "fig-boxes-other", "caption": "SEED-IV, cross-subject accuracy by person: box over a person's sessions and the seeds. Rule: source validation."}}
 both_sets = page.data.dataset == "seed" and page.data.data_root is None
 if both_sets:
     other = replace(page, data=replace(page.data, dataset="seed_iv"))
@@ -100,7 +98,7 @@ if both_sets:
     other_people = other_recordings[other_recordings.protocol == "cross_subject"]
     display(stability.seed_boxes(other_people, by="subject", rule=RULE))
 
-# %% mystnb={"figure": {"name": "fig-boxes-other-session", "caption": "SEED-IV, cross-session accuracy by person: box over the held-out sessions and the seeds. Rule: source validation."}, "image": {"alt": "Box plots of accuracy over windows in percent on SEED-IV, one box per subject over the held-out sessions and seeds; each dot is one recording under one seed, coloured by seed."}}
+# %% mystnb={"figure": {"name": "fig-boxes-other-session", "caption": "SEED-IV, cross-session accuracy by person: box over the held-out sessions and the seeds. Rule: source validation."}}
 if both_sets:
     other_sessions = other_recordings[other_recordings.protocol == "cross_session"]
     display(stability.seed_boxes(other_sessions, by="subject", rule=RULE))

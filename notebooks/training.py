@@ -12,11 +12,9 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "training", globals(), accepts=("dataset", "data_root", "preset", "scale", "seeds", "device")
-)
+page = open_page("training", globals())
 
 # %% [markdown]
 # ## The objective
@@ -65,10 +63,10 @@ f"{len(results.runs)} runs, {results.runs.data_title[0]}, scale {page.scale}, pr
 # %% [markdown]
 # ## Loss terms
 
-# %% mystnb={"figure": {"name": "fig-losses", "caption": "Every loss term before its weight, over the epochs of all cross-subject runs: mean, and the middle 80 % of runs."}, "image": {"alt": "Five line plots, one per loss term, of the term's value before weighting against the training epoch; a line is the mean over runs and the shaded band holds the middle 80 % of them. Classification and compactness fall steadily."}}
+# %% mystnb={"figure": {"name": "fig-losses", "caption": "Every loss term before its weight, over the epochs of all cross-subject runs: mean, and the middle 80 % of runs."}}
 from ufama.report import figures
 
-figures.loss_curves(results.history, results.runs)
+page.show(figures.loss_curves(results.history, results.runs))
 
 # %% [markdown]
 # ## Weights and gate
@@ -76,11 +74,11 @@ figures.loss_curves(results.history, results.runs)
 # Whether a term matters is its value times its weight. The gate asks for a confidence of 0.9 at the trusted share's
 # position; a network that is not that sure distils nothing.
 
-# %% mystnb={"figure": {"name": "fig-weights", "caption": "The weight of the MMD term, the weight of consistency (zero before its stage, ledger row 19), and the share of steps in which the distillation gate was open."}, "image": {"alt": "Three stacked line plots against the training epoch: the MMD weight, the consistency weight with its steps, and the share of steps in which the distillation gate is open; bands hold the middle 80 % of runs."}}
-figures.weights_and_gate(results.history, results.runs)
+# %% mystnb={"figure": {"name": "fig-weights", "caption": "The weight of the MMD term, the weight of consistency (zero before its stage, ledger row 19), and the share of steps in which the distillation gate was open."}}
+page.show(figures.weights_and_gate(results.history, results.runs))
 
-# %% mystnb={"figure": {"name": "fig-groups", "caption": "Above, how screening divided the target windows of a step, over epochs, mean over runs. Below, how often its pseudo-labels were right when the whole target was screened at the end of an epoch; the labels for this were never in the training."}, "image": {"alt": "Stacked areas of the share of target windows that screening finds consistent, with one modality kept, conflicting, or with neither kept, against the training epoch; below, the share of pseudo-labels that are right."}}
-figures.screening_groups(results.history, results.runs)
+# %% mystnb={"figure": {"name": "fig-groups", "caption": "Above, how screening divided the target windows of a step, over epochs, mean over runs. Below, how often its pseudo-labels were right when the whole target was screened at the end of an epoch; the labels for this were never in the training."}}
+page.show(figures.screening_groups(results.history, results.runs))
 
 # %% [markdown]
 # ## Which epoch counts
@@ -89,5 +87,5 @@ figures.screening_groups(results.history, results.runs)
 # the released code does; nobody who needs the method has those. `last` takes the last epoch. `source_validation` takes
 # the best epoch on one source person held out of the training.
 
-# %% mystnb={"figure": {"name": "fig-epochs", "caption": "Accuracy over epochs and the epochs that the rules chose, one dot per run."}, "image": {"alt": "Line plots of target and validation accuracy in percent against the training epoch with bands for the middle 80 % of runs; below, one dot per run marks the epoch that each selection rule chose."}}
-figures.accuracy_over_epochs(results.history, results.runs, results.predictions)
+# %% mystnb={"figure": {"name": "fig-epochs", "caption": "Accuracy over epochs and the epochs that the rules chose, one dot per run."}}
+page.show(figures.accuracy_over_epochs(results.history, results.runs, results.predictions))

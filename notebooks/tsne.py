@@ -15,11 +15,9 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.pages import page as notebook
+from ufama.pages.page import open_page
 
-page = notebook.open_page(
-    "tsne", globals(), accepts=("dataset", "data_root", "preset", "scale", "seeds", "device")
-)
+page = open_page("tsne", globals())
 
 # %%
 from ufama.campaigns.grids import tsne_grid
@@ -36,16 +34,16 @@ page.show(measured.provenance(results))
 #
 # ## Cross-subject
 
-# %% mystnb={"figure": {"name": "fig-tsne-subject", "caption": "Fused features of up to 200 source and 200 target windows at the last epoch, cross-subject, for four models on the fold that the paper shows."}, "image": {"alt": "Four scatter plots of two-dimensional t-SNE embeddings, one per model; colour marks the emotion class, plus signs are source windows and circles target windows."}}
-figures.tsne_panels(points[points.protocol == "cross_subject"], title=page.windows.card.title)
+# %% mystnb={"figure": {"name": "fig-tsne-subject", "caption": "Fused features of up to 200 source and 200 target windows at the last epoch, cross-subject, for four models on the fold that the paper shows."}}
+page.show(figures.tsne_panels(points[points.protocol == "cross_subject"], title=page.windows.card.title))
 
 # %% [markdown]
 # Target windows lie in small tight groups: each is one trial, whose windows are nearly equal.
 #
 # ## Cross-session
 
-# %% mystnb={"figure": {"name": "fig-tsne-session", "caption": "The same for the cross-session fold that the paper shows."}, "image": {"alt": "Four scatter plots of two-dimensional t-SNE embeddings, one per model; colour marks the emotion class, plus signs are source windows and circles target windows."}}
-figures.tsne_panels(points[points.protocol == "cross_session"], title=page.windows.card.title)
+# %% mystnb={"figure": {"name": "fig-tsne-session", "caption": "The same for the cross-session fold that the paper shows."}}
+page.show(figures.tsne_panels(points[points.protocol == "cross_session"], title=page.windows.card.title))
 
 # %% [markdown]
 # ## The other set
@@ -61,8 +59,8 @@ if page.data.dataset == "seed" and page.data.data_root is None:
     found = other.results(tsne_grid(other.data, **(other.choices | {"seeds": other.seeds[:1]})))
     others = tsne_points(found, other.windows.card.class_names)
 
-# %% mystnb={"figure": {"name": "fig-tsne-iv-subject", "caption": "SEED-IV, cross-subject, on the fold that the paper shows."}, "image": {"alt": "Four scatter plots of two-dimensional t-SNE embeddings for SEED-IV across subjects, one per model; colour marks one of four emotion classes, plus signs are source windows and circles target windows."}}
+# %% mystnb={"figure": {"name": "fig-tsne-iv-subject", "caption": "SEED-IV, cross-subject, on the fold that the paper shows."}}
 other and figures.tsne_panels(others[others.protocol == "cross_subject"], title=other.windows.card.title)
 
-# %% mystnb={"figure": {"name": "fig-tsne-iv-session", "caption": "SEED-IV, cross-session, on the fold that the paper shows."}, "image": {"alt": "Four scatter plots of two-dimensional t-SNE embeddings for SEED-IV across sessions, one per model; colour marks one of four emotion classes, plus signs are source windows and circles target windows."}}
+# %% mystnb={"figure": {"name": "fig-tsne-iv-session", "caption": "SEED-IV, cross-session, on the fold that the paper shows."}}
 other and figures.tsne_panels(others[others.protocol == "cross_session"], title=other.windows.card.title)

@@ -26,7 +26,7 @@ AUTODOC = """```{{eval-rst}}
 ```"""
 
 
-LEFT_OUT = {"ufama.cli.main"}  # its reference is `ufama --help`
+LEFT_OUT = {"ufama.cli.data", "ufama.cli.main", "ufama.cli.options"}  # their reference is `ufama --help`
 
 
 def modules(room: str) -> list[str]:

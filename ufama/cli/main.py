@@ -66,15 +66,16 @@ def reproduce(
 
     Finished runs are kept: start it again after an interruption and it goes on where it was.
     """
+    from ufama.campaigns.terminal import Machine, trained
     from ufama.pages.reproduction import reproduce as run
 
     run(
         scale=scale,
         datasets=tuple(datasets.split(",")),
-        workers=workers,
         until=until,
         everything=everything,
-        console=console,
+        train=lambda grid: trained(grid, Machine(workers=workers), console),
+        report=console.print,
     )
 
 
@@ -187,9 +188,9 @@ def notebooks(
     ] = None,
 ) -> None:
     """For authors: make notebooks/*.ipynb anew from the .py files beside them, and execute them."""
-    from ufama.pages.reproduction import refresh_notebooks
+    from ufama.pages.notebooks import refresh_notebooks
 
-    refresh_notebooks(names, console=console)
+    refresh_notebooks(names or (), console.print)
 
 
 @app.command()

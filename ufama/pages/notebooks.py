@@ -1,0 +1,125 @@
+"""The notebooks of the book: made from their sources, executed for the record, executed at another scale."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from string import Template
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+from ufama.config import ConfigError
+from ufama.pages.parameters import assigned_literals
+from ufama.storage import project_root, write_atomically
+
+NOTEBOOKS = ("datasets", "features", "calibration", "raw_simulation", "own_data", "network", "alignment", "screening",
+             "training", "ledger_effects", "cost", "seed_results", "seed_iv_results", "ablation", "tsne", "hadua",
+             "comparison", "add_a_method", "selection", "certainty", "stability", "protocols", "confidence", "audit",
+             "real_recordings")  # fmt: skip
+"""The book's notebooks, in its order."""
+SHARED_SOURCES = {
+    "seed_results": ("results", {"dataset": "seed", "title": "SEED", "tables": "3 and 4"}),
+    "seed_iv_results": ("results", {"dataset": "seed_iv", "title": "SEED-IV", "tables": "5 and 6"}),
+}
+"""Notebooks that are made from one source, and what stands for ``$dataset``, ``$title`` and ``$tables`` in each."""
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def project_folder() -> Path:
+    """The checkout. Raises ConfigError for an installed package, which has no notebooks and no book."""
+    root = project_root()
+    if root is None:
+        raise ConfigError("this command needs the project's own folder: install it with `pip install -e .` from there.")
+    return root
+
+
+def notebook_source(name: str) -> nbformat.NotebookNode:
+    """The notebook ``name`` as its .py source has it, not executed. Raises ConfigError where there is none."""
+    if name not in NOTEBOOKS:
+        raise ConfigError(f"there is no notebook {name!r}; there are {', '.join(NOTEBOOKS)}.")
+    file, values = SHARED_SOURCES.get(name, (name, {}))
+    text = (project_folder() / "notebooks" / f"{file}.py").read_text(encoding="utf-8")
+    return jupytext.reads(Template(text).substitute(values) if values else text, fmt="py:percent")
+
+
+def parameters_of(notebook: nbformat.NotebookNode) -> tuple[str, ...]:
+    """The names that a notebook's parameters cell sets."""
+    (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    return assigned_literals(cell.source) or ()
+
+
+def refresh_notebooks(names: Sequence[str], report: Callable[[str], object]) -> None:
+    """Make .ipynb files from their .py sources, execute them, and leave no trace of when and where they ran.
+
+    Parameters
+    ----------
+    names
+        of notebooks; all of the book's when empty
+    report
+        called with one line after each
+
+    Raises
+    ------
+    ConfigError
+        for a notebook that does not exist
+    """
+    folder = project_folder() / "notebooks"
+    for name, notebook in [(name, notebook_source(name)) for name in names or NOTEBOOKS]:
+        resources = {"metadata": {"path": str(folder)}}
+        NotebookClient(notebook, timeout=1800, kernel_name="python3", resources=resources).execute()
+        notebook.metadata = METADATA
+        for number, cell in enumerate(notebook.cells):
+            cell.metadata.pop("execution", None)
+            cell.id = f"{name.replace('_', '-')}-{number:02d}"
+        write_atomically(folder / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
+        report(f"executed {name}")
+
+
+def execute_notebooks(
+    folder: Path, *, scale: str, shows_stored: Sequence[str], report: Callable[[str], object]
+) -> list[Path]:
+    """Execute every notebook of the book into ``folder`` with papermill, as many at once as there are cores.
+
+    Parameters
+    ----------
+    scale
+        of the runs that the notebooks ask for
+    shows_stored
+        notebooks that show the project's stored results, at the scale those have
+    report
+        called with one line after each
+
+    Raises
+    ------
+    RuntimeError
+        with the end of papermill's output when a notebook fails
+    """
+    source = project_folder() / "notebooks"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def execute(name: str) -> Path:
+        output = folder / f"{name}.ipynb"
+        command = [sys.executable, "-m", "papermill", str(source / f"{name}.ipynb"), str(output)]
+        command += ["--no-progress-bar", "--cwd", str(source)]
+        environment = dict(os.environ)
+        if name in shows_stored:
+            environment.pop("UFAMA_PUBLISHED", None)
+        elif "scale" in parameters_of(notebook_source(name)):
+            command += ["-p", "scale", scale]
+        done = subprocess.run(
+            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, env=environment
+        )
+        if done.returncode:
+            raise RuntimeError(f"notebook {name} failed; the end of papermill's output:\n{done.stderr[-3000:]}")
+        report(f"executed {name}")
+        return output
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return list(pool.map(execute, NOTEBOOKS))

@@ -60,16 +60,14 @@ gate = results.history.dropna(subset="gate_open").groupby("digest").gate_open.me
 f"mean share of steps with an open gate, over the {len(gate)} screened runs: {gate.mean():.3f}"
 
 # %% [markdown]
-# ## The other set
+# ## SEED-IV
 #
 # The same table for SEED-IV. With `-p dataset seed_iv` it stands above instead.
 
 # %%
-from dataclasses import replace
-
-if page.data.dataset == "seed" and page.data.data_root is None:
-    other = replace(page, data=replace(page.data, dataset="seed_iv"))
-    display(page.show(tables.table7(other.results(ablation_grid(other.data, **other.choices)), "seed_iv")))
+if seed_iv := page.seed_iv:
+    iv_results = seed_iv.results(ablation_grid(seed_iv.data, **seed_iv.choices))
+    display(seed_iv.show(tables.table7(iv_results, "seed_iv")))
 
 # %% [markdown]
 # ## Step by step

@@ -14,11 +14,8 @@ require_real = False  # True: refuse to work on simulated recordings
 # %% tags=["hide-input"]
 from ufama.pages.page import open_page
 
-pages = [
-    open_page("calibration", globals(), dataset=dataset)
-    for dataset in ("seed", "seed_iv")
-]
-seed, seed_iv = (page.windows for page in pages)
+page = open_page("calibration", globals(), dataset="seed")
+seed, seed_iv = page.windows, page.seed_iv.windows
 
 # %% [markdown]
 # ## The anchors
@@ -41,8 +38,7 @@ seed, seed_iv = (page.windows for page in pages)
 from ufama.studies.calibration import svm_anchors
 from ufama.report import measured
 
-anchors = measured.anchors([svm_anchors(windows, stride=16) for windows in (seed, seed_iv)])
-pages[0].show(anchors)
+page.show(measured.anchors([svm_anchors(windows, stride=16) for windows in (seed, seed_iv)]))
 
 # %% [markdown]
 # The knobs of the simulator, at the values that give this table, are fields of
@@ -51,4 +47,4 @@ pages[0].show(anchors)
 # %%
 from ufama.simulation.features import SETTINGS
 
-measured.settings(SETTINGS)
+page.show(measured.settings(SETTINGS))

@@ -112,12 +112,8 @@ page.show(certainty.effect_sizes_table(ablation, rule="last"))
 # person is larger than one of the means of three.
 
 # %%
-from dataclasses import replace
-
-compared = {page.data.dataset: ablation}
-if page.data.data_root is None:
-    other = replace(page, data=replace(page.data, dataset="seed_iv" if page.data.dataset == "seed" else "seed"))
-    compared[other.data.dataset] = other.results(ablation_grid(other.data, **other.choices))
+each = page.each_dataset()
+compared = {one.data.dataset: one.results(ablation_grid(one.data, **one.choices)) for one in each}
 page.show(certainty.detectable_table(compared, rule="last"))
 
 # %% mystnb={"figure": {"name": "fig-detectable", "caption": "The smallest difference that a paired t test over people finds with power 0.8, against the standard deviation of the differences; dashed: the published gain of Model 6 over Model 1."}}

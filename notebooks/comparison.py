@@ -34,8 +34,13 @@ from ufama.report import method_comparison as comparison
 from ufama.report.critical_difference import rank_lines
 from ufama.report.methods import tuning_table
 
-grid = comparison_grid(page.data, methods=page.methods, **page.choices)
-results = page.results(grid)
+def trained(page):
+    """The page's grid, its results, and the settings that tuning kept."""
+    grid = comparison_grid(page.data, methods=page.methods, **page.choices)
+    return grid, page.results(grid), stored_tuning(page.data, page.scale)
+
+
+grid, results, tuned = trained(page)
 page.show(measured.provenance(results))
 
 # %% [markdown]
@@ -50,7 +55,6 @@ page.show(measured.provenance(results))
 
 # %%
 draws = stored_draws(page.data, page.scale)
-tuned = stored_tuning(page.data, page.scale)
 missing = [block for block in grid if Entry(block.method, block.preset) not in tuned]
 f"{len(tuned)} tuned on {page.windows.card.title} at scale {page.scale}; {len(missing) // 2} of this page's have their defaults, untuned"
 
@@ -106,34 +110,32 @@ parameters = {Entry(block.method, block.preset): parameter_count(block) for bloc
 page.show(comparison.cost_table(results, parameters))
 
 # %% [markdown]
-# ## The other set
+# ## SEED-IV
 #
 # The same for SEED-IV, Table 6. With `-p dataset seed_iv` it stands above instead.
 
 # %%
-from dataclasses import replace
-
-both_sets = page.data.dataset == "seed" and page.data.data_root is None
-if both_sets:
-    other = replace(page, data=replace(page.data, dataset="seed_iv"))
-    other_results = other.results(comparison_grid(other.data, methods=other.methods, **other.choices))
-    other_tuned = stored_tuning(other.data, other.scale)
-    other_people, other_ranks = comparison.comparison_table(other_results, "cross_subject", other_tuned)
-    display(other.show(other_people))
+if seed_iv := page.seed_iv:
+    _, iv_results, iv_tuned = trained(seed_iv)
+    iv_across_people, iv_people_ranks = comparison.comparison_table(iv_results, "cross_subject", iv_tuned)
+    display(seed_iv.show(iv_across_people))
 
 # %% mystnb={"figure": {"name": "fig-ranks-other", "caption": "SEED-IV: critical-difference diagram, cross-subject, rule source validation."}}
-if both_sets:
-    display(rank_lines(other_ranks, f"{other.windows.card.title}, cross-subject"))
+if seed_iv:
+    display(seed_iv.show(rank_lines(iv_people_ranks, f"{seed_iv.windows.card.title}, cross-subject")))
 
 # %%
-if both_sets:
-    display(Markdown(comparison.reading(other_people, other_ranks)))
+if seed_iv:
+    display(Markdown(comparison.reading(iv_across_people, iv_people_ranks)))
 
 # %%
-if both_sets:
-    other_sessions, other_session_ranks = comparison.comparison_table(other_results, "cross_session", other_tuned)
-    display(other.show(other_sessions))
-    display(Markdown(comparison.reading(other_sessions, other_session_ranks)))
+if seed_iv:
+    iv_across_sessions, iv_session_ranks = comparison.comparison_table(iv_results, "cross_session", iv_tuned)
+    display(seed_iv.show(iv_across_sessions))
+
+# %%
+if seed_iv:
+    display(Markdown(comparison.reading(iv_across_sessions, iv_session_ranks)))
 
 # %% [markdown]
 # ## How to read it

@@ -22,8 +22,6 @@ from ufama.pages.page import open_page
 page = open_page("confidence", globals())
 
 # %%
-from dataclasses import replace
-
 from ufama.campaigns.grids import results_grid
 from ufama.report import measured, reliability
 from ufama.analysis.evaluation import select
@@ -62,19 +60,20 @@ page.show(reliability.pseudo_labels_over_epochs(results.history, results.runs))
 page.show(reliability.pseudo_labels(results.history, results.runs))
 
 # %% [markdown]
-# ## The other set
+# ## SEED-IV
 #
 # The same for SEED-IV. With `-p dataset seed_iv` it stands above instead.
 
 # %% mystnb={"figure": {"name": "fig-reliability-other", "caption": "Reliability of the three branches on SEED-IV, cross-subject, last epoch; ten bins of equally many windows, bars as above."}}
-both_sets = page.data.dataset == "seed" and page.data.data_root is None
-if both_sets:
-    other = replace(page, data=replace(page.data, dataset="seed_iv"))
-    others = select(other.results(results_grid(other.data, **other.choices)), protocol="cross_subject")
-    other_scores, other_curve = reliability.branch_scores(reliability.confidences(others, rule="last"))
-    display(reliability.reliability_diagram(other_curve, other_scores, title=other.windows.card.title))
+if seed_iv := page.seed_iv:
+    iv_results = select(seed_iv.results(results_grid(seed_iv.data, **seed_iv.choices)), protocol="cross_subject")
+    iv_scores, iv_curve = reliability.branch_scores(reliability.confidences(iv_results, rule="last"))
+    display(seed_iv.show(reliability.reliability_diagram(iv_curve, iv_scores, title=seed_iv.windows.card.title)))
 
 # %%
-if both_sets:
-    display(other.show(reliability.reliability_table(other_scores, others.runs, rule="last")))
-    display(other.show(reliability.pseudo_labels(others.history, others.runs)))
+if seed_iv:
+    display(seed_iv.show(reliability.reliability_table(iv_scores, iv_results.runs, rule="last")))
+
+# %%
+if seed_iv:
+    display(seed_iv.show(reliability.pseudo_labels(iv_results.history, iv_results.runs)))

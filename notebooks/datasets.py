@@ -14,11 +14,8 @@ require_real = False  # True: refuse to work on simulated recordings
 # %% tags=["hide-input"]
 from ufama.pages.page import open_page
 
-pages = [
-    open_page("datasets", globals(), dataset=dataset)
-    for dataset in ("seed", "seed_iv")
-]
-seed, seed_iv = (page.windows for page in pages)
+page = open_page("datasets", globals(), dataset="seed")
+seed, seed_iv = page.windows, page.seed_iv.windows
 
 # %% [markdown]
 # ## What the two sets hold
@@ -26,7 +23,7 @@ seed, seed_iv = (page.windows for page in pages)
 # %%
 from ufama.report import tables
 
-pages[0].show(tables.table1(seed, seed_iv))
+page.show(tables.table1(seed, seed_iv))
 
 # %% [markdown]
 # A *window* is four seconds of one film clip: 62 channels times five bands of differential entropy, and the eye

@@ -196,14 +196,11 @@ page.show(
 # The gate is not a detail. Without it the soft labels of a network that knows nothing yet are all alike, every class of
 # the source is pulled towards one and the same mean of the target, and nothing is learned any more.
 #
-# ## The other set
+# ## SEED-IV
 #
 # The ablation for SEED-IV. With `-p dataset seed_iv` it stands above instead.
 
 # %%
-from dataclasses import replace
-
-if page.data.dataset == "seed" and page.data.data_root is None:
-    other = replace(page, data=replace(page.data, dataset="seed_iv"))
-    others = other.results(hadua_grid(other.data, **other.choices))
-    display(other.show(hadua.ablation(others, "seed_iv")))
+if seed_iv := page.seed_iv:
+    iv_results = seed_iv.results(hadua_grid(seed_iv.data, **seed_iv.choices))
+    display(seed_iv.show(hadua.ablation(iv_results, "seed_iv")))

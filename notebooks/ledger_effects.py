@@ -30,8 +30,6 @@ from ufama.pages.page import open_page
 page = open_page("ledger_effects", globals())
 
 # %%
-from dataclasses import replace
-
 from ufama.campaigns.grids import ledger_grid
 from ufama.report import ledger_effects, measured
 
@@ -45,21 +43,19 @@ page.show(ledger_effects.ledger_forest(results, rule="source_validation"))
 page.show(ledger_effects.ledger_table(results))
 
 # %% [markdown]
-# ## The other set
+# ## SEED-IV
 #
 # The same for SEED-IV. With `-p dataset seed_iv` it stands above instead. Row 2 is not among its changes: both presets
 # have three blocks there.
 
 # %% mystnb={"figure": {"name": "fig-ledger-other", "caption": "The same for SEED-IV: change in accuracy when one row of the ledger is changed alone. Mean and 95 % interval, rule: source validation."}}
-both_sets = page.data.dataset == "seed" and page.data.data_root is None
-if both_sets:
-    other = replace(page, data=replace(page.data, dataset="seed_iv"))
-    others = other.results(ledger_grid(other.data, **other.choices))
-    display(ledger_effects.ledger_forest(others, rule="source_validation"))
+if seed_iv := page.seed_iv:
+    iv_results = seed_iv.results(ledger_grid(seed_iv.data, **seed_iv.choices))
+    display(seed_iv.show(ledger_effects.ledger_forest(iv_results, rule="source_validation")))
 
 # %%
-if both_sets:
-    display(other.show(ledger_effects.ledger_table(others)))
+if seed_iv:
+    display(seed_iv.show(ledger_effects.ledger_table(iv_results)))
 
 # %% [markdown]
 # ## How to read it

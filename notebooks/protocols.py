@@ -24,17 +24,16 @@ from ufama.pages.page import open_page
 page = open_page("protocols", globals())
 
 # %%
-from dataclasses import replace
-
+from ufama.analysis.evaluation import select
 from ufama.campaigns.grids import controls_grid, ladder_grid, protocols_grid
 from ufama.report import controls, ladder, measured, stimuli
-from ufama.analysis.evaluation import select
 
-both_sets = page.data.dataset == "seed" and page.data.data_root is None
-other = replace(page, data=replace(page.data, dataset="seed_iv"))
-pages = [page, other] if both_sets else [page]
-trained = [one.results(protocols_grid(one.data, **one.choices) + controls_grid(one.data, **one.choices)) for one in pages]
-page.show(measured.provenance(trained[0]))
+results = page.results(protocols_grid(page.data, **page.choices) + controls_grid(page.data, **page.choices))
+if seed_iv := page.seed_iv:
+    iv_results = seed_iv.results(
+        protocols_grid(seed_iv.data, **seed_iv.choices) + controls_grid(seed_iv.data, **seed_iv.choices)
+    )
+page.show(measured.provenance(results))
 
 # %% [markdown]
 # ## Protocols side by side
@@ -45,8 +44,11 @@ page.show(measured.provenance(trained[0]))
 # all: it guesses the label that this position had in the source.
 
 # %%
-for one, results in zip(pages, trained):
-    display(one.show(controls.protocols_table(select(results, control=""), one.windows)))
+page.show(controls.protocols_table(select(results, control=""), page.windows))
+
+# %%
+if seed_iv:
+    display(seed_iv.show(controls.protocols_table(select(iv_results, control=""), seed_iv.windows)))
 
 # %% [markdown]
 # ## Controls
@@ -58,15 +60,15 @@ for one, results in zip(pages, trained):
 # - *clips relabelled*: see below.
 
 # %% mystnb={"figure": {"name": "fig-controls", "caption": "UF-AMA on recordings with something taken away, cross-subject, rule: source validation; mean and 95 % interval. The set is that of this page's parameter."}}
-def cross_subject_controls(results):
-    return select(results, protocol="cross_subject", variant="M6")
-
-
-page.show(controls.controls_figure(cross_subject_controls(trained[0]), rule="source_validation"))
+complete = {"protocol": "cross_subject", "variant": "M6"}
+page.show(controls.controls_figure(select(results, **complete), rule="source_validation"))
 
 # %%
-for one, results in zip(pages, trained):
-    display(one.show(controls.controls_table(cross_subject_controls(results))))
+page.show(controls.controls_table(select(results, **complete)))
+
+# %%
+if seed_iv:
+    display(seed_iv.show(controls.controls_table(select(iv_results, **complete))))
 
 # %% [markdown]
 # ## Clips with random labels
@@ -77,8 +79,11 @@ for one, results in zip(pages, trained):
 # source, there is nothing to recognise.
 
 # %%
-for one, results in zip(pages, trained):
-    display(one.show(controls.relabelled_table(select(results, control="clips_relabelled"), one.windows)))
+page.show(controls.relabelled_table(select(results, control="clips_relabelled"), page.windows))
+
+# %%
+if seed_iv:
+    display(seed_iv.show(controls.relabelled_table(select(iv_results, control="clips_relabelled"), seed_iv.windows)))
 
 # %% [markdown]
 # ## Is the clip in the signals?
@@ -87,8 +92,11 @@ for one, results in zip(pages, trained):
 # is of no help.
 
 # %%
-for one in pages:
-    display(one.show(stimuli.clip_decoding_table(stimuli.clip_decoding(one.windows), one.windows)))
+page.show(stimuli.clip_decoding_table(stimuli.clip_decoding(page.windows), page.windows))
+
+# %%
+if seed_iv:
+    display(seed_iv.show(stimuli.clip_decoding_table(stimuli.clip_decoding(seed_iv.windows), seed_iv.windows)))
 
 # %% [markdown]
 # ## With known truth
@@ -101,7 +109,7 @@ for one in pages:
 
 # %%
 strength = stimuli.clip_strength("seed_iv")
-pages[-1].show(stimuli.clip_strength_table(strength, "simulated SEED-IV", people=8))
+(seed_iv or page).show(stimuli.clip_strength_table(strength, "simulated SEED-IV", people=8))
 
 # %% mystnb={"figure": {"name": "fig-clip-strength", "caption": "A plain classifier on simulated SEED-IV (eight people, every sixteenth window) while the clips' own trace is turned up. Solid: clips that the source has seen. Dotted: an unseen person in an unseen session, with other clips. Nothing is trained but a support vector machine; no selection rule."}}
 page.show(stimuli.clip_strength_figure(strength, title="simulated SEED-IV", classes=4))
@@ -125,9 +133,12 @@ page.show(stimuli.clip_strength_figure(strength, title="simulated SEED-IV", clas
 # even the scaling is the source's. Every rung takes equally many training steps.
 
 # %% mystnb={"figure": {"name": "fig-ladder", "caption": "Accuracy on the held-out third of the target's trials against what was seen of the target, rule: source validation; mean and 95 % interval. Cross-subject, the set of this page's parameter."}}
-rungs = [one.results(ladder_grid(one.data, **one.choices)) for one in pages]
-page.show(ladder.ladder_figure(rungs[0], rule="source_validation"))
+rungs = page.results(ladder_grid(page.data, **page.choices))
+page.show(ladder.ladder_figure(rungs, rule="source_validation"))
 
 # %%
-for one, results in zip(pages, rungs):
-    display(one.show(ladder.ladder_table(results)))
+page.show(ladder.ladder_table(rungs))
+
+# %%
+if seed_iv:
+    display(seed_iv.show(ladder.ladder_table(seed_iv.results(ladder_grid(seed_iv.data, **seed_iv.choices)))))

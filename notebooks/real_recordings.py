@@ -13,12 +13,13 @@
 seeds = [0, 1, 2, 3, 4]  # which of the stored seeds
 
 # %% tags=["hide-input"]
-from ufama.pages.page import open_page
-from ufama.campaigns.store import published_folder, read_published
-from ufama.report import real_recordings
 from ufama.analysis.evaluation import select
+from ufama.campaigns.store import published_folder, read_published
+from ufama.pages.page import DescribedFigure
+from ufama.pages.parameters import checked_parameters
+from ufama.report import real_recordings
 
-chosen = notebook.checked_parameters(globals(), ("seeds",))["seeds"]
+chosen = checked_parameters(globals())["seeds"]
 stored = read_published(published_folder() / "real")
 stored = stored.select(stored.runs.digest[stored.runs.seed.isin(chosen)])
 baselines = published_folder() / "real_baselines"
@@ -82,7 +83,7 @@ real_recordings.adapted(eegmat)
 real_recordings.gain(eegmat)
 
 # %% mystnb={"figure": {"name": "fig-real-people", "caption": "EEGMAT, each held-out person: balanced accuracy under the rule `last`, mean over seeds."}}
-page.show(real_recordings.people(eegmat))
+DescribedFigure(real_recordings.people(eegmat))
 
 # %%
 cogwear = select(stored, data_title="CogWear")

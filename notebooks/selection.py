@@ -103,18 +103,24 @@ page.show(selection.oracle_parts_table(results))
 page.show(selection.best_of_k_curve(results.history, results.runs))
 
 # %% [markdown]
-# ## The other set
+# ## SEED-IV
 #
 # The same tables for SEED-IV. With `-p dataset seed_iv` they stand above instead.
 
 # %%
-from dataclasses import replace
+if seed_iv := page.seed_iv:
+    iv_results = seed_iv.results(results_grid(seed_iv.data, **seed_iv.choices))
+    display(seed_iv.show(selection.rules_table(iv_results)))
 
-if page.data.dataset == "seed" and page.data.data_root is None:
-    other = replace(page, data=replace(page.data, dataset="seed_iv"))
-    others = other.results(results_grid(other.data, **other.choices))
-    display(other.show(selection.rules_table(others)))
-    other_models = other.results(ablation_grid(other.data, **other.choices))
-    display(other.show(selection.gaps_by_model(other_models)))
-    display(other.show(selection.correlations_table(other_models)))
-    display(other.show(selection.oracle_parts_table(others)))
+# %%
+if seed_iv:
+    iv_models = seed_iv.results(ablation_grid(seed_iv.data, **seed_iv.choices))
+    display(seed_iv.show(selection.gaps_by_model(iv_models)))
+
+# %%
+if seed_iv:
+    display(seed_iv.show(selection.correlations_table(iv_models)))
+
+# %%
+if seed_iv:
+    display(seed_iv.show(selection.oracle_parts_table(iv_results)))

@@ -21,9 +21,8 @@ from ufama.pages.page import open_page
 page = open_page("stability", globals())
 
 # %%
-from dataclasses import replace
-
 from ufama.campaigns.grids import stability_grid
+from ufama.config import RULES
 from ufama.report import measured, stability
 from ufama.analysis.evaluation import accuracy, accuracy_per_recording
 
@@ -77,37 +76,32 @@ page.show(stability.variance_table(cross_subject, results.runs, rule=RULE))
 # the seed. Another seed for every fold, the best one each time, is worth more still, and as little.
 
 # %%
-page.show(
-    stability.best_seed_table(accuracy(results), results.runs, rules=("oracle", "last", "source_validation"))
-)
+page.show(stability.best_seed_table(accuracy(results), results.runs, rules=RULES))
 
 # %% mystnb={"figure": {"name": "fig-seeds", "caption": "Mean accuracy over all folds for each seed, the best one marked. The bar is where the best would lie (95 %) if the seeds meant nothing. Rule: source validation."}}
 page.show(stability.seed_means(accuracy(results), results.runs, rule=RULE))
 
 # %% [markdown]
-# ## The other set
+# ## SEED-IV
 #
 # The same for SEED-IV. With `-p dataset seed_iv` it stands above instead.
 
 # %% mystnb={"figure": {"name": "fig-boxes-other", "caption": "SEED-IV, cross-subject accuracy by person: box over a person's sessions and the seeds. Rule: source validation."}}
-both_sets = page.data.dataset == "seed" and page.data.data_root is None
-if both_sets:
-    other = replace(page, data=replace(page.data, dataset="seed_iv"))
-    others = other.results(stability_grid(other.data, **choices))
-    other_recordings = accuracy_per_recording(others)
-    other_people = other_recordings[other_recordings.protocol == "cross_subject"]
-    display(stability.seed_boxes(other_people, by="subject", rule=RULE))
+if seed_iv := page.seed_iv:
+    iv_results = seed_iv.results(stability_grid(seed_iv.data, **choices))
+    iv_per_recording = accuracy_per_recording(iv_results)
+    iv_cross_subject = iv_per_recording[iv_per_recording.protocol == "cross_subject"]
+    iv_cross_session = iv_per_recording[iv_per_recording.protocol == "cross_session"]
+    display(seed_iv.show(stability.seed_boxes(iv_cross_subject, by="subject", rule=RULE)))
 
 # %% mystnb={"figure": {"name": "fig-boxes-other-session", "caption": "SEED-IV, cross-session accuracy by person: box over the held-out sessions and the seeds. Rule: source validation."}}
-if both_sets:
-    other_sessions = other_recordings[other_recordings.protocol == "cross_session"]
-    display(stability.seed_boxes(other_sessions, by="subject", rule=RULE))
+if seed_iv:
+    display(seed_iv.show(stability.seed_boxes(iv_cross_session, by="subject", rule=RULE)))
 
 # %%
-if both_sets:
-    display(other.show(stability.variance_table(other_people, others.runs, rule=RULE)))
-    display(
-        other.show(
-            stability.best_seed_table(accuracy(others), others.runs, rules=("oracle", "last", "source_validation"))
-        )
-    )
+if seed_iv:
+    display(seed_iv.show(stability.variance_table(iv_cross_subject, iv_results.runs, rule=RULE)))
+
+# %%
+if seed_iv:
+    display(seed_iv.show(stability.best_seed_table(accuracy(iv_results), iv_results.runs, rules=RULES)))

@@ -24,7 +24,8 @@ from ufama.campaigns.grids import tsne_grid
 from ufama.report import figures, measured
 from ufama.analysis.embedding import tsne_points
 
-results = page.results(tsne_grid(page.data, **(page.choices | {"seeds": page.seeds[:1]})))
+choices = page.choices | {"seeds": page.seeds[:1]}
+results = page.results(tsne_grid(page.data, **choices))
 points = tsne_points(results, page.windows.card.class_names)
 page.show(measured.provenance(results))
 
@@ -46,21 +47,16 @@ page.show(figures.tsne_panels(points[points.protocol == "cross_subject"], title=
 page.show(figures.tsne_panels(points[points.protocol == "cross_session"], title=page.windows.card.title))
 
 # %% [markdown]
-# ## The other set
+# ## SEED-IV
 #
 # The paper shows SEED-IV too. With `-p dataset seed_iv` it stands above instead.
 
-# %%
-from dataclasses import replace
-
-other = None
-if page.data.dataset == "seed" and page.data.data_root is None:
-    other = replace(page, data=replace(page.data, dataset="seed_iv"))
-    found = other.results(tsne_grid(other.data, **(other.choices | {"seeds": other.seeds[:1]})))
-    others = tsne_points(found, other.windows.card.class_names)
-
 # %% mystnb={"figure": {"name": "fig-tsne-iv-subject", "caption": "SEED-IV, cross-subject, on the fold that the paper shows."}}
-other and figures.tsne_panels(others[others.protocol == "cross_subject"], title=other.windows.card.title)
+if seed_iv := page.seed_iv:
+    title = seed_iv.windows.card.title
+    iv_points = tsne_points(seed_iv.results(tsne_grid(seed_iv.data, **choices)), seed_iv.windows.card.class_names)
+    display(seed_iv.show(figures.tsne_panels(iv_points[iv_points.protocol == "cross_subject"], title=title)))
 
 # %% mystnb={"figure": {"name": "fig-tsne-iv-session", "caption": "SEED-IV, cross-session, on the fold that the paper shows."}}
-other and figures.tsne_panels(others[others.protocol == "cross_session"], title=other.windows.card.title)
+if seed_iv:
+    display(seed_iv.show(figures.tsne_panels(iv_points[iv_points.protocol == "cross_session"], title=title)))

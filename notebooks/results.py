@@ -1,7 +1,7 @@
 # %% [markdown]
-# # Results on SEED
+# # Results on $title
 #
-# *Tables 3 and 4 and the confusion matrices of Fig. 6. Cost: seconds when the runs are stored; at scale `quick` some
+# *Tables $tables and the confusion matrices of Fig. 6. Cost: seconds when the runs are stored; at scale `quick` some
 # minutes on two cores, at scale `paper` hours there or minutes on a GPU.*
 #
 # Published numbers and measured numbers stand beside each other and never share a column. Where the caption says
@@ -19,7 +19,7 @@ device = "cpu"
 # %% tags=["hide-input"]
 from ufama.pages.page import open_page
 
-page = open_page("seed_results", globals(), dataset="seed")
+page = open_page("$dataset_results", globals(), dataset="$dataset")
 
 # %%
 from ufama.campaigns.grids import results_grid
@@ -35,25 +35,24 @@ page.show(measured.provenance(results))
 # re-run here. A cross-subject value is the mean over leave-one-subject-out within each session.
 
 # %%
-page.show(tables.table3(results))
+methods_table = {"seed": tables.table3, "seed_iv": tables.table6}[page.data.dataset]
+page.show(methods_table(results))
 
 # %% [markdown]
 # ## Person by person
 
 # %%
-page.show(tables.table4(results))
+subjects_table = {"seed": tables.table4, "seed_iv": tables.table5}[page.data.dataset]
+page.show(subjects_table(results))
 
-# %% mystnb={"figure": {"name": "fig-seed-subjects", "caption": "Cross-subject accuracy of each person and session, rule `last`: published and measured."}}
-from ufama.report import figures
+# %% mystnb={"figure": {"name": "fig-$dataset-subjects", "caption": "Cross-subject accuracy of each person and session, rule `last`: published and measured."}}
 from ufama.analysis.evaluation import accuracy_per_recording, confusion, select
-from ufama.analysis.paper import published
+from ufama.analysis.paper import SUBJECTS_TABLE, published
+from ufama.report import figures
 
-across = select(results, protocol="cross_subject")
-page.show(
-    figures.subjects_beside_published(
-        accuracy_per_recording(across), published("table4_seed_per_subject"), rule="last"
-    )
-)
+per_recording = accuracy_per_recording(select(results, protocol="cross_subject"))
+printed = published(SUBJECTS_TABLE[page.data.dataset])
+page.show(figures.subjects_beside_published(per_recording, printed, rule="last"))
 
 # %% [markdown]
 # ## By session, and by trial
@@ -62,10 +61,10 @@ page.show(
 # (the majority of their windows) counts the outcomes that are closer to independent.
 
 # %%
-page.show(tables.sessions(results, "seed"))
+page.show(tables.sessions(results, page.data.dataset))
 
 # %% [markdown]
 # ## Confusions
 
-# %% mystnb={"figure": {"name": "fig-seed-confusion", "caption": "Confusion matrices, rule `last`, pooled over runs, and the recalls that the paper prints."}}
+# %% mystnb={"figure": {"name": "fig-$dataset-confusion", "caption": "Confusion matrices, rule `last`, pooled over runs, and the recalls that the paper prints."}}
 page.show(figures.confusion_matrices(confusion(results, rule="last"), published("figure6_confusion_diagonals")))

@@ -128,21 +128,6 @@ page.show(figures.mmd_over_shift(pd.concat(rows)))
 # label and without a network.
 
 # %%
-def discrepancy(table, first, second):
-    rows = [np.flatnonzero((windows.session == 1) & (windows.subject == person))[::8] for person in (first, second)]
-    source, target = (torch.as_tensor(table.eeg[own]).flatten(1).double()[None] for own in rows)
-    return mmd_quadratic(source, target).item()
+from ufama.report import datasets
 
-
-people = sorted(set(windows.subject))[:5]
-pairs = [(a, b) for a in people for b in people if a < b]
-pd.DataFrame(
-    {
-        "EEG features": ["raw", "scaled per subject-session"],
-        "mean MMD² of 10 pairs of people": [
-            round(float(np.mean([discrepancy(table, *pair) for pair in pairs])), 2) for table in (windows, prepared)
-        ],
-        "smallest": [round(min(discrepancy(table, *pair) for pair in pairs), 2) for table in (windows, prepared)],
-        "largest": [round(max(discrepancy(table, *pair) for pair in pairs), 2) for table in (windows, prepared)],
-    }
-)
+page.show(datasets.discrepancy_table(windows, subjects=5, stride=8))

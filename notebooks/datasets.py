@@ -21,7 +21,7 @@ seed, seed_iv = page.windows, page.seed_iv.windows
 # ## What the two sets hold
 
 # %%
-from ufama.report import tables
+from ufama.report import datasets, tables
 
 page.show(tables.table1(seed, seed_iv))
 
@@ -32,20 +32,7 @@ page.show(tables.table1(seed, seed_iv))
 # than to its hundreds of windows.
 
 # %%
-import pandas as pd
-
-pd.DataFrame(
-    {
-        "set": windows.card.title,
-        "session": session,
-        "people": len(set(windows.subject[rows])),
-        "trials each": len(set(windows.trial[rows])),
-        "windows each": int(rows.sum() / len(set(windows.subject[rows]))),
-    }
-    for windows in (seed, seed_iv)
-    for session in (1, 2, 3)
-    for rows in [windows.session == session]
-)
+page.show(datasets.sessions_table(seed, seed_iv))
 
 # %% [markdown]
 # These counts are of 4-second windows. Section 3.2 of the paper states 3394 windows per session for SEED and 3435,
@@ -73,24 +60,7 @@ page.show(figures.recording(person))
 # `cross_subject_session` on SEED-IV (an unseen person watching unseen clips) rules that out.
 
 # %%
-from ufama.data.folds import folds
-from ufama.config import PROTOCOLS
-
-rows = []
-for windows in (seed, seed_iv):
-    for protocol in PROTOCOLS:
-        made = folds(windows, protocol)
-        shared = [set(windows.clip[fold.target]) <= set(windows.clip[fold.source]) for fold in made]
-        rows.append(
-            {
-                "set": windows.card.title,
-                "protocol": protocol,
-                "folds": len(made),
-                "target windows": f"{min(len(f.target) for f in made)}–{max(len(f.target) for f in made)}",
-                "target clips also in the source": "all" if all(shared) else "none" if not any(shared) else "some",
-            }
-        )
-pd.DataFrame(rows)
+page.show(datasets.folds_table(seed, seed_iv))
 
 # %% [markdown]
 # ## Reading your own copy
@@ -104,38 +74,10 @@ pd.DataFrame(rows)
 # seconds.
 
 # %%
-from ufama.data.releases.finding import EEG_FOLDERS, EYE_FOLDERS
-from ufama.data.layout import LAYOUTS
-
-rows = []
-for dataset, folders_of_eeg in EEG_FOLDERS.items():
-    facts = LAYOUTS[dataset]
-    for folder in folders_of_eeg:
-        rows.append(
-            {
-                "set": facts.title,
-                "folder": folder.name,
-                "holds": "EEG: "
-                + (f"{folder.features[0]} and {len(folder.features) - 1} more" if folder.features[1:] else "de"),
-                "window": f"{folder.window_seconds:g} s",
-                "people": len(facts.subjects) + len(facts.eeg_only) * folder.everybody,
-                "read as usual": folder.feature,
-            }
-        )
-    rows.append(
-        {
-            "set": facts.title,
-            "folder": EYE_FOLDERS[dataset],
-            "holds": f"eyes: {len(facts.eye_features)} statistics",
-            "window": f"{facts.window_seconds:g} s",
-            "people": len(facts.subjects),
-            "read as usual": "all",
-        }
-    )
-pd.DataFrame(rows)
+page.show(datasets.folders_table())
 
 # %% [markdown]
-# *people* is how many the release holds: in SEED, 12 of the 15 have eye movement (1 to 5 and 8 to 14, under their own
+# *subjects* is how many the release holds: in SEED, 12 of the 15 have eye movement (1 to 5 and 8 to 14, under their own
 # numbers). The further features of the `.mat` files are the power (`psd`) and the asymmetries between electrodes
 # (`dasm`, `rasm`, `asm`, `dcau`), each smoothed in two ways (`movingAve`, `LDS`).
 #
@@ -163,17 +105,7 @@ with tempfile.TemporaryDirectory() as place:
     }
     read = {way: read_recordings("seed", root, subjects=[1], **choice) for way, choice in ways.items()}
 
-pd.DataFrame(
-    {
-        "set": windows.card.title,
-        "chosen": way,
-        "windows": len(windows),
-        "window": f"{windows.card.window_seconds:g} s",
-        "EEG": " x ".join(map(str, windows.eeg.shape[1:])),
-        "eyes": windows.eye.shape[1],
-    }
-    for way, windows in read.items()
-)
+page.show(datasets.readings_table(read))
 
 # %%
 print("\n".join(read['eeg="eeg_used_1s", eye="repeated"'].card.notes))
@@ -189,7 +121,7 @@ print("\n".join(read['eeg="eeg_used_1s", eye="repeated"'].card.notes))
 # data card names every eye feature that never changes within a trial:
 
 # %%
-pd.DataFrame({windows.card.title: windows.card.constant_eye_features for windows in (seed, seed_iv)})
+page.show(datasets.constant_features_table(seed, seed_iv))
 
 # %% [markdown]
 # SEED's are known by number only, because no public list gives the order of its 33. What a model makes of them can be

@@ -19,7 +19,7 @@ device = "cpu"
 # %% tags=["hide-input"]
 from ufama.pages.page import open_page
 
-page = open_page("$dataset_results", globals(), dataset="$dataset")
+page = open_page("${dataset}_results", globals(), dataset="$dataset")
 
 # %%
 from ufama.campaigns.grids import results_grid

@@ -42,46 +42,15 @@ f"{len(results.runs)} runs, {results.runs.data_title[0]}, scale {page.scale}, pr
 # (one kept: the teacher), or unused.
 
 # %% mystnb={"figure": {"name": "fig-screening", "caption": "Screening of one batch of 32 target windows by a trained network (the paper's Fig. 3 on real values). Above, the 64 confidences in order, the trusted half left of the cut. Below, each window by its two confidences and its group."}}
-import numpy as np
-import pandas as pd
-import torch
-
+from ufama.analysis.screening import screened_batch, screened_targets
 from ufama.config import preset as preset_of
-from ufama.core.screening import screen
 from ufama.report import figures
-from ufama.analysis.evaluation import probabilities
 
 config = preset_of(page.preset, dataset=page.data.dataset)
-
-
-def modality_probabilities(predictions):
-    stacked = np.stack([probabilities(predictions, branch) for branch in ("eeg", "eye")], axis=1)
-    return torch.as_tensor(stacked)[None]  # (R = 1, N, 2, C)
-
-
-def groups(screening):
-    named = {
-        "consistent": screening.consistent,
-        "conflicting": screening.conflicting,
-        "partly_low": screening.eeg_teaches | screening.eye_teaches,
-    }
-    return np.select([mask[0].numpy() for mask in named.values()], list(named), "unused")
-
-
-last = results.predictions[results.predictions.rule == "last"]
-first = last[last.digest == results.runs.digest[0]].reset_index(drop=True)
-batch = first.iloc[np.sort(np.random.default_rng(0).choice(len(first), 32, replace=False))]
-modalities = modality_probabilities(batch)
-screening = screen(modalities, config.trusted_share)
-confidence = modalities[0].max(-1).values.numpy()
+batch, threshold = screened_batch(results, config.trusted_share, size=32)
 page.show(
     figures.screening_workflow(
-        pd.DataFrame(
-            {"eeg_confidence": confidence[:, 0], "eye_confidence": confidence[:, 1], "group": groups(screening)}
-        ),
-        threshold=screening.threshold.item(),
-        gate=config.gate_confidence,
-        title=page.windows.card.title,
+        batch, threshold=threshold, gate=config.gate_confidence, title=page.windows.card.title
     )
 )
 
@@ -115,16 +84,4 @@ page.show(
 # %%
 from ufama.report import measured
 
-rows = []
-for digest, own in last.groupby("digest", sort=False):
-    screened = screen(modality_probabilities(own), config.trusted_share)
-    label, kept = own.label.to_numpy(), screened.kept[0].numpy()
-    pseudo = screened.pseudo_label[0].numpy()
-    teacher = np.where(kept[:, 0], pseudo[:, 0], pseudo[:, 1])
-    rows.append(
-        pd.DataFrame(
-            {"digest": digest, "group": groups(screened), "right": teacher == label, "trusted": kept.any(1)}
-        )
-    )
-counted = pd.concat(rows, ignore_index=True)
-page.show(measured.screening(counted, results.runs))
+page.show(measured.screening(screened_targets(results, config.trusted_share), results.runs))

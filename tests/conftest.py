@@ -6,11 +6,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from tests.builders import VARIANTS, MadeUpResults, hand_written, made_windows, make_results, results_of
-from ufama.data.releases.recordings import MARKER
 from ufama.data.windows import Windows
-from ufama.simulation.files import write_simulated
 
 SOME = {"seed": (1, 10), "seed_iv": (2, 13)}
 
@@ -88,19 +87,36 @@ def by_hand():
 
 
 @pytest.fixture(scope="session")
-def seed_folder(tmp_path_factory):
-    return write_simulated("seed", tmp_path_factory.mktemp("sets") / "seed")
+def simulated_sets(tmp_path_factory):
+    """The folder of simulated sets that all workers share: each set is written by the first that needs it."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+
+    def write(dataset, **choices):
+        from ufama.simulation.files import write_simulated
+
+        with FileLock(shared / f"{dataset}.lock"):
+            return write_simulated(dataset, shared / "sets" / dataset, **choices)
+
+    return write
 
 
 @pytest.fixture(scope="session")
-def seed_iv_folder(tmp_path_factory):
-    return write_simulated("seed_iv", tmp_path_factory.mktemp("sets") / "seed_iv", subjects=SOME["seed_iv"])
+def seed_folder(simulated_sets):
+    return simulated_sets("seed")
+
+
+@pytest.fixture(scope="session")
+def seed_iv_folder(simulated_sets):
+    return simulated_sets("seed_iv", subjects=SOME["seed_iv"])
 
 
 @pytest.fixture
 def as_real(tmp_path, seed_folder, seed_iv_folder):
     """A copy without the marker, as a licence holder's would be, to be damaged at will: files are links, so replace
     them, never write into them."""
+
+    from ufama.data.releases.recordings import MARKER
 
     def copy(dataset):
         source = {"seed": seed_folder, "seed_iv": seed_iv_folder}[dataset]

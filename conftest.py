@@ -1,0 +1,37 @@
+"""How the tests run: a file at a time on two workers, one thread each; notebooks and the built book carry markers."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")  # before torch and NumPy are imported; kernels of notebooks inherit it
+
+WORKERS = 2
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """No worker for a single file or test: starting one costs more than it saves."""
+    selected = config.option.file_or_dir
+    return 0 if len(selected) == 1 and Path(selected[0].partition("::")[0]).is_file() else WORKERS
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    from xdist.scheduler import LoadFileScheduling
+
+    class BookTogether(LoadFileScheduling):
+        """A file's tests on one worker, and those of the book on one, so that it is built and opened once."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/book" if nodeid.startswith("tests/book/") else super()._split_scope(nodeid)
+
+    return BookTogether(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker("notebooks")
+        elif "html" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")

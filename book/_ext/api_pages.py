@@ -3,9 +3,9 @@
     ```{api-modules} ufama.core
     ```
 
-A room inside a room is not descended into. The package's docstrings are plain text, not reStructuredText: code stands
-in backticks, blocks with aligned columns or indented lines are shown as they are typed, and "Eq. (n)" becomes a link to
-the equation.
+Rooms inside a room are descended into; those of ``ufama`` itself have directives of their own. Docstrings hold plain
+text and numpydoc sections, which `sphinx.ext.napoleon` reads: code stands in backticks, blocks with aligned columns or
+indented lines are shown as they are typed, and "Eq. (n)" becomes a link to the equation.
 """
 
 import pkgutil
@@ -17,6 +17,8 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
+PACKAGE = "ufama"
+LEFT_OUT = ("ufama.cli", "ufama.__main__")  # their reference is `ufama --help`
 AUTODOC = """```{{eval-rst}}
 .. automodule:: {module}
    :members:
@@ -24,28 +26,31 @@ AUTODOC = """```{{eval-rst}}
    :ignore-module-all:
    :show-inheritance:
 ```"""
-
-
-LEFT_OUT = {"ufama.cli.data", "ufama.cli.main", "ufama.cli.options"}  # their reference is `ufama --help`
-
-
-def modules(room: str) -> list[str]:
-    """The package ``room`` itself and its public modules in alphabetical order."""
-    spec = find_spec(room)
-    if spec is None:
-        raise ModuleNotFoundError(f"there is no {room}: correct the api-modules directive.")
-    inside = pkgutil.iter_modules(spec.submodule_search_locations or [])
-    names = {f"{room}.{found.name}" for found in inside if not found.ispkg and not found.name.startswith("_")}
-    return [room, *sorted(names - LEFT_OUT)]
-
-
-CODE = re.compile(r"(`+)(.+?)\1")
+SECTIONS = re.compile(r"^[A-Z][A-Za-z ]+\n-{3,}$", re.MULTILINE)
+CODE = re.compile(r"(`+)([^`]+)\1")
 MARKUP = re.compile(r"([\\*|_])")
 EQUATION = re.compile(r"\bEq\. \((\d+)\)")
 
 
-def plain_paragraph(text: str) -> str:
-    """One paragraph of plain text as reStructuredText: code in literals, equation tags as links, no other markup."""
+def modules(room: str) -> list[str]:
+    """The package ``room`` itself and its public modules, those of its own rooms included, in alphabetical order."""
+    spec = find_spec(room)
+    if spec is None:
+        raise ModuleNotFoundError(f"there is no {room}: correct the api-modules directive.")
+    names = [room]
+    for module in pkgutil.iter_modules(spec.submodule_search_locations or []):
+        name = f"{room}.{module.name}"
+        if module.name.startswith("_") or name.startswith(LEFT_OUT):
+            continue
+        if not module.ispkg:
+            names.append(name)
+        elif room != PACKAGE:
+            names += modules(name)
+    return sorted(names)
+
+
+def escaped(text: str) -> str:
+    """Plain text as reStructuredText: code in literals, equation tags as links, no other markup."""
     pieces, position = [], 0
     for code in CODE.finditer(text):
         pieces += [MARKUP.sub(r"\\\1", text[position : code.start()]), f"``{code[2]}``"]
@@ -54,22 +59,25 @@ def plain_paragraph(text: str) -> str:
     return EQUATION.sub(r":eq:`eq-\1`", "".join(pieces))
 
 
-def plain_docstring(lines: list[str]) -> list[str]:
-    """A plain docstring's lines as reStructuredText."""
+def restructured(lines: list[str]) -> list[str]:
+    """The lines of a docstring as reStructuredText; its numpydoc sections keep their form."""
+    text = "\n".join(lines).strip("\n")
+    first = SECTIONS.search(text)
+    prose, sections = (text[: first.start()], text[first.start() :]) if first else (text, "")
     result: list[str] = []
-    for block in re.split(r"\n[ \t]*\n", "\n".join(lines).strip("\n")):
+    for block in re.split(r"\n[ \t]*\n", prose.strip("\n")):
         typed = block.splitlines()
         as_typed = any(line.startswith((" ", "- ")) or "  " in line.strip() for line in typed)
-        result += ["::", "", *[f"   {line}" for line in typed]] if as_typed else plain_paragraph(block).splitlines()
+        result += ["::", "", *[f"   {line}" for line in typed]] if as_typed else escaped(block).splitlines()
         result.append("")
-    return result
+    return result + escaped(sections).splitlines()
 
 
 def process_docstring(app, what, name, obj, options, lines):
-    """Plain text to reStructuredText, without the sentence that Python itself writes for a NamedTuple's fields."""
+    """Docstrings to reStructuredText, without the sentence that Python itself writes for a NamedTuple's fields."""
     if lines and lines[0].startswith("Alias for field number "):
         lines.clear()
-    lines[:] = plain_docstring(lines)
+    lines[:] = restructured(lines)
 
 
 def process_signature(app, what, name, obj, options, signature, return_annotation):
@@ -95,6 +103,6 @@ class ApiModules(SphinxDirective):
 
 def setup(app):
     app.add_directive("api-modules", ApiModules)
-    app.connect("autodoc-process-docstring", process_docstring)
+    app.connect("autodoc-process-docstring", process_docstring, priority=400)  # before napoleon's
     app.connect("autodoc-process-signature", process_signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,12 +3,14 @@
     ```{ledger} network
     ```
 
-The last column is read from the code when the book is built, so that the page cannot drift from the presets.
+The last column, values and valid values, is read from the code when the book is built, so that the page cannot drift
+from it.
 """
 
 from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import yaml
 from docutils import nodes
@@ -19,6 +21,7 @@ from ufama import config
 
 ROWS_FILE = Path(__file__).resolve().parent.parent / "ledger.yml"
 HEADINGS = ("Paper", "Released code", "Here")
+UNLIMITED = 10**6  # a range that ends here or above guards against overflow alone
 
 
 @cache
@@ -49,20 +52,39 @@ def switch_values(switch: str) -> dict[str, object]:
     }
 
 
+def valid_values(switch: str) -> str:
+    """What else the switch may be set to: its options, or its range; empty where its type says all."""
+    owner, _, field_name = switch.partition(".")
+    kind = next((field.type for field in fields(getattr(config, owner)) if field.name == field_name), None)
+    if get_origin(kind) is Literal:
+        others = [literal(option) for option in get_args(kind) if option not in switch_values(switch).values()]
+        return f" (or {', '.join(others)})" if others else ""
+    allowed = config.allowed_range(kind)
+    if allowed is None:
+        return ""
+    return f" (from {allowed.low:g})" if allowed.high >= UNLIMITED else f" ({allowed.low:g} to {allowed.high:g})"
+
+
 def literal(value: object) -> str:
     """A value as it is typed in a configuration, in code font."""
     return ", ".join(f"`{item!r}`" for item in value) if isinstance(value, tuple) else f"`{value!r}`"
 
 
 def describe(switch: str) -> str:
-    """One line of Markdown: the linked switch and its value, split by preset and data set where they differ."""
+    """One line of Markdown: the linked switch, its value, split by preset and data set where they differ, and in
+    brackets what it may be set to."""
     owner, _, name = switch.rpartition(".")
-    link = f"{{py:attr}}`{name} <ufama.config.{switch}>`" if owner else f"{{py:mod}}`{name} <ufama.config>`"
+    if not owner:
+        return f"{{py:mod}}`{name} <ufama.config>`: {literal(switch_values(switch)[''])}"
+    return f"{{py:attr}}`{name} <ufama.config.{switch}>`{values_by_preset(switch)}{valid_values(switch)}"
+
+
+def values_by_preset(switch: str) -> str:
     values = switch_values(switch)
     if not values:
-        return link
+        return ""
     if len(set(values.values())) == 1:
-        return f"{link}: {literal(next(iter(values.values())))}"
+        return f": {literal(next(iter(values.values())))}"
     lines = []
     for preset in config.PRESETS:
         by_dataset = [values[f"{preset}, {dataset}"] for dataset in config.DATASETS]
@@ -73,7 +95,7 @@ def describe(switch: str) -> str:
                 f"{literal(value)} for `{dataset}`" for value, dataset in zip(by_dataset, config.DATASETS, strict=True)
             )
             lines.append(f"{each} (*{preset}*)")
-    return f"{link}: {', '.join(lines)}"
+    return f": {', '.join(lines)}"
 
 
 class Ledger(SphinxDirective):

@@ -7,7 +7,10 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -19,6 +22,20 @@ RUN_JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def extension(root) -> Callable[[str], ModuleType]:
+    """A Sphinx extension of the book, imported by its name."""
+
+    def load(name: str) -> ModuleType:
+        spec = spec_from_file_location(name, root / "book" / "_ext" / f"{name}.py")
+        module = module_from_spec(spec)
+        sys.modules[name] = module  # where its dataclasses look for their annotations
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

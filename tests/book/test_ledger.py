@@ -1,7 +1,6 @@
 """The ledger page: all 29 rows, each with a switch that exists, and values that are the code's."""
 
 import re
-import sys
 from html import unescape
 
 import pytest
@@ -12,13 +11,8 @@ ROWS = range(1, 30)
 
 
 @pytest.fixture(scope="module")
-def ledger(root):
-    sys.path.insert(0, str(root / "book" / "_ext"))
-    try:
-        import ledger_table
-    finally:
-        sys.path.pop(0)
-    return ledger_table
+def ledger(extension):
+    return extension("ledger_table")
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +53,27 @@ def test_every_difference_between_the_presets_is_in_the_ledger(ledger):
                 assert f"UfamaConfig.{field}" in named
 
 
-def test_a_value_that_differs_names_its_preset_and_data_set(ledger):
-    assert ledger.describe("UfamaConfig.encoder_norm").endswith(": `'pre'` (*paper*), `'post'` (*released*)")
-    assert ledger.describe("UfamaConfig.encoder_blocks").endswith(
-        ": `3` (*paper*), `1` for `seed` and `3` for `seed_iv` (*released*)"
-    )
-    assert ledger.describe("UfamaConfig.mmd_kernels").endswith(": `5`")
+def test_a_value_names_its_preset_and_data_set_where_they_differ(ledger):
+    assert ledger.switch_values("UfamaConfig.encoder_blocks") == {
+        "paper, seed": 3, "paper, seed_iv": 3, "released, seed": 1, "released, seed_iv": 3
+    }  # fmt: skip
+    shown = ledger.describe("UfamaConfig.encoder_blocks")
+    assert all(part in shown for part in ("`3` (*paper*)", "`1` for `seed`", "`3` for `seed_iv`", "(*released*)"))
+    assert "(*paper*)" not in ledger.describe("UfamaConfig.mmd_kernels")
+
+
+@pytest.mark.parametrize(
+    ("switch", "valid"),
+    [
+        ("UfamaConfig.mmd_kernels", ["1", "32"]),  # both ends of a range
+        ("UfamaConfig.fine_grained_from", ["0"]),  # no upper end
+        ("UfamaConfig.mmd_combination", ["'mean'"]),  # the option that no preset takes
+        ("UfamaConfig.encoder_norm", []),  # both options are taken
+        ("UfamaConfig.train_heads", []),
+    ],
+)
+def test_what_else_a_switch_may_be_set_to(ledger, switch, valid):
+    assert re.findall(r"\d+|'\w+'", ledger.valid_values(switch)) == valid
 
 
 @pytest.mark.parametrize("number", ROWS)

@@ -65,7 +65,7 @@ def test_ufama_commands_and_their_options_are_known(commands):
     named = [command[1:] for command in commands if command[0] == "ufama"]
     assert named
     for words in named:
-        answer = run("-c", "from ufama.cli.main import main; main()", *words, "--help")
+        answer = run("-m", "ufama", *words, "--help")
         assert answer.returncode == 0, answer.stderr
 
 

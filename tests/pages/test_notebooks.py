@@ -5,66 +5,84 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jupytext
 import nbformat
 import pytest
 
-from ufama.pages.reproduction import NOTEBOOK_FILES
+from ufama.config import ConfigError
+from ufama.pages.notebooks import NOTEBOOKS, SHARED_SOURCES, notebook_source
 
-FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 
 
-def cells(name):
-    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4).cells
+def committed(name):
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+
+
+def code_cells(name):
+    return [cell for cell in committed(name).cells if cell.cell_type == "code"]
 
 
 def test_the_books_notebooks_are_the_folders():
-    assert {path.stem for path in FOLDER.glob("*.ipynb")} == set(NOTEBOOK_FILES)
-    assert {path.stem for path in FOLDER.glob("*.py")} == set(NOTEBOOK_FILES)
+    sources = {SHARED_SOURCES[name][0] if name in SHARED_SOURCES else name for name in NOTEBOOKS}
+    assert {path.stem for path in FOLDER.glob("*.ipynb")} == set(NOTEBOOKS)
+    assert {path.stem for path in FOLDER.glob("*.py")} == sources
 
 
-@pytest.mark.parametrize("name", NOTEBOOK_FILES)
+def test_a_notebook_that_does_not_exist_is_answered_with_those_that_do():
+    with pytest.raises(ConfigError, match=r"there is no notebook 'results'; there are datasets, .*, seed_iv_results"):
+        notebook_source("results")
+
+
+def test_notebooks_of_one_source_differ_in_their_data_set_alone():
+    seed, seed_iv = ("\n".join(cell.source for cell in notebook_source(name).cells) for name in SHARED_SOURCES)
+    assert seed != seed_iv
+    renamed = seed_iv.replace("SEED-IV", "SEED").replace('dataset="seed_iv"', 'dataset="seed"')
+    assert renamed.replace('"seed_iv_results"', '"seed_results"').replace("Tables 5 and 6", "Tables 3 and 4") == seed
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_notebook_is_its_mirror(name):
-    def content(made):
-        return [(c.cell_type, c.source, c.metadata.get("tags", []), c.metadata.get("mystnb", {})) for c in made.cells]
+    def content(notebook):
+        return [
+            (cell.cell_type, cell.source, cell.metadata.get("tags", []), cell.metadata.get("mystnb", {}))
+            for cell in notebook.cells
+        ]
 
-    assert content(nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)) == content(
-        jupytext.read(FOLDER / f"{name}.py")
-    )
+    assert content(committed(name)) == content(notebook_source(name))
 
 
-@pytest.mark.parametrize("name", NOTEBOOK_FILES)
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_notebook_was_executed_from_top_to_bottom(name):
-    code = [cell for cell in cells(name) if cell.cell_type == "code"]
+    code = code_cells(name)
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     assert not [out for cell in code for out in cell.outputs if out.output_type == "error"]
     assert not [out for cell in code for out in cell.outputs if out.get("name") == "stderr"]
     assert sum(bool(cell.outputs) for cell in code) >= 2
 
 
-@pytest.mark.parametrize("name", NOTEBOOK_FILES)
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_notebook_has_one_parameters_cell_of_literals(name):
-    tagged = [cell for cell in cells(name) if "parameters" in cell.metadata.get("tags", [])]
-    assert len(tagged) == 1
-    assert tagged[0] is not None
-    for line in tagged[0].source.splitlines():
+    (cell,) = (cell for cell in code_cells(name) if "parameters" in cell.metadata.get("tags", []))
+    for line in cell.source.splitlines():
         assert re.match(r"\w+ = (None|True|False|\[[\d, ]*\]|\"[\w.]*\")( *#.*)?$", line), line
 
 
-@pytest.mark.parametrize("name", NOTEBOOK_FILES)
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_notebook_tells_nothing_of_the_machine(name):
     text = (FOLDER / f"{name}.ipynb").read_text()
     assert not re.search(r'(?<![\w."])/(?:home|root|tmp|work|Users)/', text)
     assert '"execution": {' not in text
 
 
-@pytest.mark.parametrize("name", NOTEBOOK_FILES)
-def test_every_figure_has_its_alt_text_and_caption(name):
-    for cell in cells(name):
-        if cell.cell_type == "code" and any("image/png" in out.get("data", {}) for out in cell.outputs):
-            metadata = cell.metadata.get("mystnb", {})
-            assert len(metadata.get("image", {}).get("alt", "")) > 40
-            assert metadata.get("figure", {}).get("caption")
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_cell_shows_one_table_or_figure_and_a_figure_has_alt_text_and_caption(name):
+    for cell in code_cells(name):
+        shown = [out for out in cell.outputs if out.get("data", {}).keys() & {"image/png", "text/html"}]
+        assert len(shown) <= 1, cell.source
+        for output in shown:
+            if "image/png" in output.data:
+                assert len(output.metadata["image/png"]["alt"]) > 40
+                assert cell.metadata["mystnb"]["figure"]["caption"]
 
 
 def papermill(tmp_path, *parameters):

@@ -1,12 +1,11 @@
-"""What a notebook can be told, and what it answers to nonsense."""
+"""Which parameters a notebook has, and what it answers to nonsense."""
 
 import sys
 
 import pytest
 
-from ufama.pages.page import ParameterError, checked_parameters
+from ufama.pages.parameters import ParameterError, assigned_literals, checked_parameters, declared_parameters
 
-ACCEPTS = ("dataset", "data_root", "require_real", "preset", "scale", "seeds", "device")
 DEFAULTS = {
     "dataset": "seed",
     "data_root": None,
@@ -16,11 +15,43 @@ DEFAULTS = {
     "seeds": [0],
     "device": "cpu",
 }
-KERNEL = {"In": [], "Out": {}, "_i1": "x", "exit": print, "sys": sys, "notebook": sys}
+PARAMETERS_CELL = "\n".join(f"{name} = {value!r}  # what it is" for name, value in DEFAULTS.items())
+OPENING_CELL = "from ufama.pages.page import open_page\n\npage = open_page('ablation', globals())"
 
 
-def checked(**given):
-    return checked_parameters(KERNEL | DEFAULTS | given, ACCEPTS)
+def checked(**injected):
+    """The parameters of a notebook into which papermill has injected some."""
+    cell = "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in injected.items())])
+    kernel = {"In": ["", PARAMETERS_CELL, cell, OPENING_CELL], "Out": {}, "exit": print, "sys": sys}
+    return checked_parameters(kernel | DEFAULTS | injected)
+
+
+def test_a_notebook_has_the_parameters_of_its_first_cell():
+    assert checked() == DEFAULTS | {"seeds": (0,)}
+    assert declared_parameters(["", "dataset = 'seed'", OPENING_CELL]) == ("dataset",)
+
+
+def test_parameters_may_be_changed_and_the_page_opened_again():
+    history = ["", PARAMETERS_CELL, OPENING_CELL, "rows = []", PARAMETERS_CELL, OPENING_CELL]
+    assert declared_parameters(history) == tuple(DEFAULTS)
+
+
+def test_what_was_executed_before_the_parameters_does_not_matter():
+    assert declared_parameters(["", "%load_ext autoreload", "import os", PARAMETERS_CELL]) == tuple(DEFAULTS)
+
+
+def test_without_ipython_the_names_that_are_parameters_count():
+    assert checked_parameters({"dataset": "seed_iv", "rows": [], "sys": sys}) == {"dataset": "seed_iv"}
+
+
+def test_a_misspelt_name_in_the_parameters_cell_is_named():
+    with pytest.raises(ParameterError, match=r"no parameter 'sede'; it has dataset, .* Did you mean seeds\?"):
+        declared_parameters(["", "dataset = 'seed'\nsede = [0]"])
+
+
+@pytest.mark.parametrize("cell", ["", "# nothing", "import os", "a = b", "a, b = 1, 2", "a = 1\nprint(a)", "a ="])
+def test_cells_that_set_no_literals(cell):
+    assert assigned_literals(cell) is None
 
 
 @pytest.mark.parametrize(

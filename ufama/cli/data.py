@@ -93,8 +93,8 @@ def features(
     sessions: Annotated[str | None, typer.Option(help="By commas; all if not named.")] = None,
 ) -> None:
     """Make differential entropy from the raw EEG of SEED or SEED-IV: 200 Hz, 1-75 Hz, windows, smoothing."""
-    from ufama.data.signals.eeg import EegSettings
     from ufama.data.signals.eeg_files import write_features
+    from ufama.data.signals.eeg_settings import EegSettings
 
     settings = EegSettings(window_seconds=window_seconds, definition=definition, smoothing=smoothing)
     with progress_bar(f"features of {dataset}") as progress:

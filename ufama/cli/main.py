@@ -6,24 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ufama.cli import data
-from ufama.cli.options import (
-    Compiled,
-    Datasets,
-    Device,
-    DryRun,
-    OwnTable,
-    Precision,
-    PresetName,
-    ProtocolName,
-    ScaleName,
-    Scheduler,
-    Seeds,
-    StackSize,
-    Workers,
-    console,
-    seeds_of,
-)
+from ufama.cli import data, training
+from ufama.cli.options import Datasets, OwnTable, ProtocolName, ScaleName, Workers, console
 
 HELP = (
     "Emotion recognition from EEG and eye movement across people and days: recordings, training, evaluation, the book."
@@ -31,8 +15,9 @@ HELP = (
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
 app.add_typer(data.app, name="data")
-campaign_app = typer.Typer(invoke_without_command=True, help="Train many runs: a grid of the book, or the paper's own.")
-app.add_typer(campaign_app, name="campaign")
+app.add_typer(training.app, name="campaign")
+app.command()(training.adapt)
+app.command()(training.tune)
 
 
 def _show_version(wanted: bool) -> None:
@@ -66,7 +51,7 @@ def reproduce(
 
     Finished runs are kept: start it again after an interruption and it goes on where it was.
     """
-    from ufama.campaigns.terminal import Machine, trained
+    from ufama.cli.campaigns import trained
     from ufama.pages.reproduction import reproduce as run
 
     run(
@@ -74,111 +59,9 @@ def reproduce(
         datasets=tuple(datasets.split(",")),
         until=until,
         everything=everything,
-        train=lambda grid: trained(grid, Machine(workers=workers), console),
+        train=lambda grid: trained(grid, console, workers=workers),
         report=console.print,
     )
-
-
-@campaign_app.callback()
-def campaign(
-    context: typer.Context,
-    grid: Annotated[
-        str, typer.Option(help="What is trained, by commas: book, stability, ledger, protocols, ladder, comparison.")
-    ] = "book",
-    scale: ScaleName = "quick",
-    preset: PresetName = "paper",
-    datasets: Datasets = "seed,seed_iv",
-    seeds: Seeds = "0",
-    precision: Precision = None,
-    device: Device = "cpu",
-    workers: Workers = None,
-    stack_size: StackSize = None,
-    compiled: Compiled = False,
-    scheduler: Scheduler = None,
-    publish: Annotated[Path | None, typer.Option(help="Also write the results there, as the book reads them.")] = None,
-    dry_run: DryRun = False,
-) -> None:
-    """Train every run that pages of the book ask for; stored runs are not trained again.
-
-    Ctrl-C loses nothing: the same command goes on where it was.
-    """
-    if context.invoked_subcommand:
-        return
-    from ufama.campaigns.terminal import grid_of
-
-    grids, sets = tuple(grid.split(",")), tuple(datasets.split(","))
-    choices = {"scale": scale, "preset": preset, "seeds": seeds_of(seeds)}
-    _train(
-        grid_of(grids, sets, **choices, **({"precision": precision} if precision else {})),
-        sets,
-        dry_run=dry_run,
-        publish=publish,
-        whole="book" in grids,
-        device=device,
-        workers=workers,
-        stack_size=stack_size,
-        compiled=compiled,
-        scheduler=scheduler,
-    )
-
-
-@campaign_app.command()
-def paper(
-    scale: ScaleName = "paper",
-    datasets: Datasets = "seed,seed_iv",
-    seeds: Seeds = "0,1,2,3,4",
-    device: Device = "cuda",
-    workers: Workers = None,
-    stack_size: StackSize = None,
-    compiled: Compiled = False,
-    scheduler: Scheduler = None,
-    publish: Annotated[Path, typer.Option(help="Where the results are written, as the book reads them.")] = Path(
-        "results/paper"
-    ),
-    dry_run: DryRun = False,
-) -> None:
-    """The paper's own experiment: Tables 3 to 7, both presets, both data sets, every protocol, seeds 0 to 4."""
-    from ufama.campaigns.terminal import paper_grid
-
-    sets = tuple(datasets.split(","))
-    _train(
-        paper_grid(sets, seeds_of(seeds), scale),
-        sets,
-        dry_run=dry_run,
-        publish=publish,
-        whole=True,
-        device=device,
-        workers=workers,
-        stack_size=stack_size,
-        compiled=compiled,
-        scheduler=scheduler,
-    )
-
-
-@campaign_app.command()
-def status() -> None:
-    """What is stored, what is in training, and what was left in the middle."""
-    from ufama.campaigns.store import RunStore
-    from ufama.campaigns.terminal import status as under_way
-
-    console.print(under_way(RunStore()))
-
-
-def _train(grid, datasets: tuple[str, ...], *, dry_run: bool, publish: Path | None, whole: bool, **machine) -> None:
-    from ufama.campaigns.store import RunStore
-    from ufama.campaigns.terminal import Machine, overview, trained
-    from ufama.pages.reproduction import publish_campaign
-
-    if dry_run:
-        console.print(overview(grid, RunStore()))
-        console.print(
-            f"Records would be kept in {RunStore().folder}" + (f" and published in {publish}." if publish else ".")
-        )
-        return
-    found = trained(grid, Machine(**machine), console)
-    if publish:
-        publish_campaign(found, publish, datasets=datasets, whole=whole)
-        console.print(f"Published {len(found.runs)} runs in {publish}.")
 
 
 @app.command()
@@ -231,40 +114,6 @@ def audit(
         console.print(f"Written to {json}.")
 
 
-@app.command()
-def adapt(
-    file: OwnTable,
-    protocol: ProtocolName = "cross_subject",
-    seeds: Seeds = "0",
-    scale: ScaleName = "quick",
-    thin: Annotated[
-        bool, typer.Option("--thin", help="Keep every few windows only, as the scale says: for smoothed features.")
-    ] = False,
-    device: Device = "cpu",
-    workers: Workers = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the table there, as CSV.")] = None,
-    publish: Annotated[Path | None, typer.Option(help="Also add the results to those a page reads there.")] = None,
-) -> None:
-    """Train source-only and UF-AMA on every fold of your own table, and show what adaptation changed.
-
-    Finished runs are kept: start it again after an interruption and it goes on where it was.
-    """
-    from ufama.campaigns.adaptation import adaptation, publish_adaptation
-    from ufama.campaigns.terminal import Machine, trained
-    from ufama.report import real_recordings
-    from ufama.report.table import to_csv
-
-    block = adaptation(file, protocol=protocol, seeds=seeds_of(seeds), scale=scale, keep_windows=not thin)
-    found = trained([block], Machine(device=device, workers=workers), console)
-    for table in (real_recordings.adapted(found), real_recordings.gain(found)):
-        console.print(f"{table}\n")
-    if out:
-        console.print(f"Written to {to_csv(real_recordings.adapted(found), out)}.")
-    if publish:
-        publish_adaptation(found, publish)
-        console.print(f"Added {len(found.runs)} runs to {publish}.")
-
-
 @app.command("methods")
 def list_methods() -> None:
     """What can be compared: every method, where it is from, what it reads and what checks it; and what is not built."""
@@ -273,33 +122,6 @@ def list_methods() -> None:
     wide = console if console.is_terminal else Console(highlight=False, width=200)
     for table in (methods_table(), not_built_table()):
         wide.print(on_terminal(table))
-
-
-@app.command()
-def tune(
-    methods: Annotated[str | None, typer.Option(help="Names, by commas; every method if none is named.")] = None,
-    scale: ScaleName = "quick",
-    datasets: Datasets = "seed,seed_iv",
-    device: Device = "cpu",
-    workers: Workers = None,
-) -> None:
-    """Try equally many settings of every method and keep the one that is best on people held out of the source.
-
-    The comparison of methods reads the kept settings. StackResult runs are not trained again.
-    """
-    from ufama.campaigns.experiments import DataRequest
-    from ufama.campaigns.terminal import Machine, trained
-    from ufama.campaigns.tuning import drawn, entries, judged, keep_tuning
-    from ufama.report.methods import on_terminal, tuning_table
-
-    tried = entries(methods.split(",") if methods else None)
-    for dataset in datasets.split(","):
-        data = DataRequest(dataset=dataset)
-        draws = drawn(data, tried, scale_name=scale)
-        found = trained([draw.block for draw in draws], Machine(device=device, workers=workers), console)
-        rows = judged(draws, found, data)
-        console.print(on_terminal(tuning_table(rows, data.open().card.title, scale)))
-        console.print(f"Written to {keep_tuning(rows, data, scale)}.")
 
 
 @app.command()

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from ufama.campaigns.campaign import State, results
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.store import Results
+from ufama.campaigns.results import Results
+from ufama.campaigns.run import CampaignProgress, results
 from ufama.pages.parameters import checked_parameters
 from ufama.storage import workspace
 
@@ -119,12 +119,12 @@ def open_page(name: str, namespace: dict, *, dataset: str | None = None) -> Page
     return Page(name=name, data=data, **values)
 
 
-def progress_line() -> Callable[[State], None]:
+def progress_line() -> Callable[[CampaignProgress], None]:
     """A callback that reports finished runs and the time left on standard error, one line each time."""
     start = time.perf_counter()
     seen: list[int] = []
 
-    def report(state: State) -> None:
+    def report(state: CampaignProgress) -> None:
         finished, total = state.finished, state.total
         if seen and finished == seen[-1]:
             return

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.grids import GRIDS, tsne_grid
-from ufama.campaigns.store import Results, RunStore, publish, run_provenance
-from ufama.campaigns.terminal import grid_of
+from ufama.campaigns.grids import GRIDS, grid_of, tsne_grid
+from ufama.campaigns.results import Results, publish, run_provenance
+from ufama.campaigns.store import RunStore
 from ufama.config import SCALES, ConfigError
 from ufama.pages.notebooks import execute_notebooks, project_folder
 
@@ -82,15 +82,19 @@ def reproduce(
     finished("book", str(build_book(build)))
 
 
-def publish_campaign(found: Results, folder: Path, *, datasets: tuple[str, ...], whole: bool) -> None:
-    """Write a campaign's results where the book's pages read them, with how they were made.
+def publish_campaign(results: Results, folder: Path, *, datasets: tuple[str, ...], whole: bool) -> None:
+    """Write a campaign's results where the book's pages read them, with their provenance.
 
-    datasets   what the campaign was asked for
-    whole   also the predictions of the single modalities and the embeddings of Fig. 7; without, the fusion branch's
-            predictions to four decimals, for pages that need no more
+    Parameters
+    ----------
+    datasets
+        those that the campaign trained on
+    whole
+        also the predictions of the single modalities and the embeddings of Fig. 7; without, the fusion branch's
+        predictions to four decimals, for pages that need no more
     """
-    shown = [name for dataset in datasets for name in _shown_runs(found.runs, dataset)] if whole else []
-    runs = found.runs
+    runs = results.runs
+    shown = [digest for dataset in datasets for digest in _embedded_runs(runs, dataset)] if whole else []
     provenance = {
         "runs": len(runs),
         "data": sorted(runs.data_title.unique().tolist()),
@@ -98,19 +102,19 @@ def publish_campaign(found: Results, folder: Path, *, datasets: tuple[str, ...],
         "kept": "all branches and the embeddings of Fig. 7" if whole else "the fusion branch, to four decimals",
         **run_provenance(runs),
     }
-    publish(found, folder, embeddings_of=shown, provenance=provenance, fusion_only=not whole)
+    publish(results, folder, embeddings_of=shown, provenance=provenance, fusion_only=not whole)
 
 
-def _shown_runs(runs: pd.DataFrame, dataset: str) -> list[str]:
+def _embedded_runs(runs: pd.DataFrame, dataset: str) -> list[str]:
     """The digests of the runs of a data set that Fig. 7 shows."""
-    data, shown = DataRequest(dataset=dataset), []
-    ours = runs[runs.control.eq("") & runs.dataset.eq(data.name)]
-    for (preset, scale), own in ours.groupby(["preset", "scale"]):
-        seed = int(own.seed.min())
+    data, digests = DataRequest(dataset=dataset), []
+    without_control = runs[runs.control.eq("") & runs.dataset.eq(data.name)]
+    for (preset, scale), group in without_control.groupby(["preset", "scale"]):
+        seed = int(group.seed.min())
         for block in tsne_grid(data, preset=preset, scale=scale, seeds=(seed,)):
-            picked = own.protocol.eq(block.protocol) & own.fold.isin(block.fold_names) & own.seed.eq(seed)
-            shown += own.digest[picked & own.variant.isin(block.variants)].tolist()
-    return shown
+            of_fold = group.protocol.eq(block.protocol) & group.fold.isin(block.fold_names) & group.seed.eq(seed)
+            digests += group.digest[of_fold & group.variant.isin(block.variants)].tolist()
+    return digests
 
 
 def build_book(folder: Path) -> Path:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ufama import storage
 from ufama.data.layout import LAYOUTS, ROOT_VARIABLES, DataError
-from ufama.data.releases.finding import EEG_FOLDERS, EegFolder, eeg_candidates
+from ufama.data.releases.description import EEG_FOLDERS, ReleasedFolder
 from ufama.data.releases.recordings import Progress, read_recordings
+from ufama.data.releases.search import eeg_candidates
 from ufama.data.two_modality import read_two_modality
 from ufama.data.windows import Windows
 from ufama.simulation.files import write_simulated
@@ -85,7 +86,7 @@ def open_dataset(
     return windows
 
 
-def _simulated_root(dataset: str, folder: Path, eeg: EegFolder, progress: Progress | None) -> Path:
+def _simulated_root(dataset: str, folder: Path, eeg: ReleasedFolder, progress: Progress | None) -> Path:
     """The simulated set that holds the folder of EEG features, written if it is not there."""
     if eeg == EEG_FOLDERS[dataset][0]:
         return write_simulated(dataset, folder / dataset, progress=progress)

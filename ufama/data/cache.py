@@ -1,17 +1,15 @@
 """Parsed windows kept on disk, for as long as no file that they were parsed from changes."""
 
-import hashlib
 import json
-import os
-import tempfile
 import zipfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from ufama.data.releases.finding import Reading
+from ufama.data.releases.search import ReadPlan
 from ufama.data.windows import DataCard, Windows
+from ufama.storage import digest_of, write_atomically
 
 READER_VERSION = 2
 """Part of the key: counted up whenever equal files would give other windows."""
@@ -25,20 +23,14 @@ class Cache:
     key: str
 
     @classmethod
-    def of(cls, folder: str | Path, reading: Reading, simulated: str | None, nan: str) -> "Cache":
-        """The place for a reading; ``simulated`` is the fingerprint of a simulated set."""
-        recordings = reading.recordings
-        who = [(recording.subject, recording.session) for recording in recordings]
-        source = [reading.layout.name, nan, *reading.choice, who]
-        place = hashlib.sha256(json.dumps([*source, str(recordings[0].eeg.parent)]).encode()).hexdigest()[:16]
-        state = [
-            (path.name, path.stat().st_size, path.stat().st_mtime_ns)
-            for recording in recordings
-            for path in recording.files
-        ]
-        key = [*source, simulated, reading.notes, state, READER_VERSION]
-        name = f"{reading.layout.name}-{place}.npz"
-        return cls(Path(folder) / name, hashlib.sha256(json.dumps(key).encode()).hexdigest())
+    def of(cls, folder: str | Path, plan: ReadPlan, simulated: str | None, nan: str) -> "Cache":
+        """The place for what a plan reads; ``simulated`` is the fingerprint of a simulated set."""
+        recordings = [(recording.subject, recording.session) for recording in plan.recordings]
+        source = [plan.layout.name, nan, *plan.choice, recordings]
+        place = digest_of([*source, str(plan.recordings[0].eeg.parent)], 16)
+        state = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in plan.files]
+        key = [*source, simulated, plan.notes, state, READER_VERSION]
+        return cls(Path(folder) / f"{plan.layout.name}-{place}.npz", digest_of(key, 64))
 
     def load(self) -> Windows | None:
         try:
@@ -54,8 +46,5 @@ class Cache:
 
     def save(self, windows: Windows) -> None:
         arrays = {field.name: getattr(windows, field.name) for field in fields(Windows) if field.name != "card"}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(prefix=f".{self.path.stem}-", suffix=".npz", dir=self.path.parent)
-        with os.fdopen(number, "wb") as file:
-            np.savez(file, key=np.array(self.key), card=np.array(json.dumps(asdict(windows.card))), **arrays)
-        os.replace(name, self.path)
+        card = np.array(json.dumps(asdict(windows.card)))
+        write_atomically(self.path, lambda path: np.savez(path, key=np.array(self.key), card=card, **arrays))

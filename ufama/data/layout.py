@@ -197,9 +197,20 @@ class Layout:
         counts = tuple(tuple(int(length // window_seconds) for length in seconds) for seconds in self.clip_seconds)
         return replace(self, window_seconds=window_seconds, window_counts=counts)
 
-    def with_eeg_only_people(self) -> "Layout":
+    def with_eeg_only_subjects(self) -> "Layout":
         """The same set with those people, too, who have no eye movement."""
         return replace(self, subjects=tuple(sorted((*self.subjects, *self.eeg_only))), eeg_only=())
+
+
+def eye_columns(facts: Layout) -> tuple[str, ...]:
+    """What each computed eye feature is: SEED-IV's documented rows; for SEED 24 of the windows, then 9 of the trial.
+
+    SEED's own order is not published; here the duration of blinks precedes the statistics of the trial.
+    """
+    if facts.name == "seed_iv":
+        return SEED_IV_EYE_FEATURES
+    windowed = SEED_IV_EYE_FEATURES[: -len(EVENT_FEATURES)]
+    return (*windowed, "blink_duration_mean", "blink_duration_sd", *EVENT_FEATURES)
 
 
 _SEED_SECONDS = (235, 233, 206, 238, 185, 195, 237, 216, 265, 237, 235, 233, 235, 238, 206)

@@ -11,7 +11,7 @@ from ufama.config import PROTOCOLS
 from ufama.core.mmd import mmd_quadratic
 from ufama.data.folds import Fold, folds, scaled
 from ufama.data.layout import LAYOUTS
-from ufama.data.releases.finding import EEG_FOLDERS, EYE_FOLDERS
+from ufama.data.releases.description import EEG_FOLDERS, EYE_FOLDERS
 from ufama.data.windows import Windows
 from ufama.report.table import Column, Table
 
@@ -84,14 +84,14 @@ def folders_table() -> Table:
                     "folder": folder.name,
                     "content": f"EEG: {folder.features[0]}{more}",
                     "seconds": folder.window_seconds,
-                    "subjects": len(layout.subjects) + len(layout.eeg_only) * folder.everybody,
+                    "subjects": len(layout.subjects) + len(layout.eeg_only) * folder.all_subjects,
                     "default": folder.feature,
                 }
             )
         rows.append(
             {
                 "data": layout.title,
-                "folder": EYE_FOLDERS[name],
+                "folder": EYE_FOLDERS[name].name,
                 "content": f"eyes: {len(layout.eye_features)} statistics",
                 "seconds": layout.window_seconds,
                 "subjects": len(layout.subjects),

@@ -11,11 +11,11 @@ import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from ufama.data.layout import DataError, Layout
-from ufama.data.releases.matlab import mat_variables
+from ufama.data.releases.findings import FileError
 
 # pickles ---------------------------------------------------------------------------------------------
 
@@ -23,15 +23,11 @@ _MOST_PICKLE_STEPS = 100_000
 """A released pickle takes a few dozen; each may only ask for a place in the memory of steps up to this number."""
 
 
-class CodeInPickleError(DataError):
-    """A pickle that names something other than the parts of an array."""
-
-
-class _NotAnArrayPartError(pickle.UnpicklingError):
+class _ForbiddenNameError(pickle.UnpicklingError):
     """The name that a pickle asks for."""
 
 
-class _Part:
+class _Callable:
     """What a pickle may call. It cannot be changed from within the pickle."""
 
     __slots__ = ("_function",)
@@ -65,10 +61,12 @@ class _Number:
 class _Array:
     """Stands for an array until the whole pickle is read."""
 
-    def __init__(self, *_):
-        self.values = None
+    values: Any = None
 
-    def fill(self, content: bytes, number: _Number, shape: tuple, order: str) -> "_Array":
+    def __init__(self, *_):
+        """Pickles name a type, a shape and a code, all of which come again with the content."""
+
+    def fill(self, content: bytes, number: _Number, shape: tuple, order: Literal["C", "F"]) -> "_Array":
         if isinstance(content, str):  # how Python 2 stored bytes
             content = content.encode("latin1")
         self.values = np.frombuffer(content, number.dtype).reshape(shape, order=order)
@@ -79,7 +77,7 @@ class _Array:
         self.fill(content, number, shape, "F" if by_columns else "C")
 
 
-def _array(content: bytes, number: _Number, shape: tuple, order: str) -> _Array:
+def _array(content: bytes, number: _Number, shape: tuple, order: Literal["C", "F"]) -> _Array:
     return _Array().fill(content, number, shape, order)
 
 
@@ -94,24 +92,24 @@ class _ArrayUnpickler(pickle.Unpickler):
     def __init__(self, content: bytes):
         super().__init__(io.BytesIO(content), encoding="latin1")
         self._left = len(content)  # what is spelled out in a pickle is never longer than the pickle
-        self._parts = {"numpy.ndarray": _Part(_Array), "numpy.dtype": _Part(_Number)}
+        self._callables = {"numpy.ndarray": _Callable(_Array), "numpy.dtype": _Callable(_Number)}
         for core in ("numpy.core", "numpy._core"):  # numpy 1 and 2 name the same functions differently
-            self._parts |= {
-                f"{core}.multiarray._reconstruct": _Part(_Array),
-                f"{core}.multiarray.scalar": _Part(_scalar),
-                f"{core}.numeric._frombuffer": _Part(_array),
+            self._callables |= {
+                f"{core}.multiarray._reconstruct": _Callable(_Array),
+                f"{core}.multiarray.scalar": _Callable(_scalar),
+                f"{core}.numeric._frombuffer": _Callable(_array),
             }
-        self._parts["_codecs.encode"] = _Part(self._latin1)
+        self._callables["_codecs.encode"] = _Callable(self._latin1)
 
     def find_class(self, module: str, name: str):
-        if f"{module}.{name}" not in self._parts:
-            raise _NotAnArrayPartError(f"{module}.{name}")
-        return self._parts[f"{module}.{name}"]
+        if f"{module}.{name}" not in self._callables:
+            raise _ForbiddenNameError(f"{module}.{name}")
+        return self._callables[f"{module}.{name}"]
 
     def _latin1(self, text: str, encoding: str = "latin1") -> bytes:
         """How old pickle protocols store bytes."""
         if encoding not in ("latin1", "latin-1"):
-            raise _NotAnArrayPartError(f"an encoding {encoding!r}")
+            raise _ForbiddenNameError(f"an encoding {encoding!r}")
         self._left -= len(text)
         if self._left < 0:
             raise pickle.UnpicklingError("more bytes than the file has")
@@ -120,30 +118,31 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 def _pickle_steps_checked(content: bytes) -> None:
     for number, (step, argument, _) in enumerate(pickletools.genops(content)):
-        place = argument if step.name in ("PUT", "BINPUT", "LONG_BINPUT") else 0
+        place = argument if isinstance(argument, int) and step.name in ("PUT", "BINPUT", "LONG_BINPUT") else 0
         if max(number, place) >= _MOST_PICKLE_STEPS:
             raise pickle.UnpicklingError("too many steps")
 
 
 def unpickled(content: bytes, path: Path, what: str) -> dict:
-    """The dictionary of arrays in a pickle. Raises DataError for a damaged one, CodeInPickleError for one that asks
-    for code."""
+    """The dictionary of arrays in a pickle. Raises FileError for a damaged one and for one that asks for code."""
     try:
         _pickle_steps_checked(content)
         value = _ArrayUnpickler(content).load()
-    except _NotAnArrayPartError as error:
-        raise CodeInPickleError(
-            f"{path}: {what} asks for {error}, which is not part of an array. Expected arrays only; nothing was "
-            "executed. Do not use this file; copy it again from the release."
+    except _ForbiddenNameError as error:
+        raise FileError(
+            path,
+            "code-in-pickle",
+            f"{what} asks for {error}, which is not part of an array; nothing was executed",
+            "arrays only",
+            "Do not use this file; copy it again from the release.",
         ) from None
     except Exception as error:  # a damaged pickle can fail in any way
-        raise DataError(
-            f"{path}: {what} is damaged or cut short ({type(error).__name__}). Expected a whole pickle of arrays; copy "
-            "the file again from the release."
+        raise FileError(
+            path, "damaged-file", f"{what} is damaged or cut short ({type(error).__name__})", "a whole pickle of arrays"
         ) from error
     if not isinstance(value, dict):
         kind = type(value.values if isinstance(value, _Array) else value).__name__
-        raise DataError(f"{path}: {what} holds a {kind}. Expected a dictionary of arrays; copy the file again.")
+        raise FileError(path, "damaged-file", f"{what} holds a {kind}", "a dictionary of arrays")
     return {name: part.values if isinstance(part, _Array) else part for name, part in value.items()}
 
 
@@ -165,15 +164,21 @@ def npz_members(path: Path, required: Sequence[str], optional: Sequence[str] = (
                     _member_size_checked(archive.zip, name)
                     members[name] = archive[name]
     except Exception as error:  # a damaged archive can fail in any way
-        raise DataError(
-            f"{path} is damaged, cut short or holds Python objects ({type(error).__name__}). Expected a whole .npz of "
-            "plain arrays; copy or write the file again."
+        raise FileError(
+            path,
+            "damaged-file",
+            f"damaged, cut short or holds Python objects ({type(error).__name__})",
+            "a whole .npz of plain arrays",
+            "Copy or write the file again.",
         ) from error
     missing = [name for name in required if name not in members]
     if missing:
-        raise DataError(
-            f"{path} has no {', '.join(missing)}: expected {', '.join(required)}, found {', '.join(present)}. Copy or "
-            "write the file again."
+        raise FileError(
+            path,
+            "missing-part",
+            f"the file has no {', '.join(missing)}",
+            f"{', '.join(required)}; there is {', '.join(present)}",
+            "Copy or write the file again.",
         )
     return members
 
@@ -199,38 +204,14 @@ def _member_size_checked(archive: zipfile.ZipFile, name: str) -> None:
         raise ValueError(f"{name} declares {declared} bytes and holds {held}")
 
 
-# MATLAB files ----------------------------------------------------------------------------------------
-
-
-def mat_trials(path: Path, prefix: str, facts: Layout) -> list[np.ndarray]:
-    """The variables ``prefix`` + trial number, in the order of the numbers (never of the file)."""
-    names = [f"{prefix}{trial}" for trial in facts.trials]
-    content = mat_arrays(path, names)
-    missing = [str(trial) for trial, name in zip(facts.trials, names, strict=True) if name not in content]
-    if missing:
-        raise DataError(
-            f"{path} has no trial {', '.join(missing)}: expected {names[0]} to {names[-1]}. The file may be cut "
-            "short; copy it again from the release."
-        )
-    return [content[name] for name in names]
-
-
-def mat_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Those of the named variables that are there."""
-    try:
-        return {found.name: found.array() for found in mat_variables(path) if found.name in names}
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}). Check its permissions, or copy it again.") from None
-
-
 # checking what is read -------------------------------------------------------------------------------
 
 
-def numeric(values, path: Path, what: str) -> np.ndarray:
+def numeric(values, path: str | Path, what: str) -> np.ndarray:
     """As float64. What single precision cannot hold counts as infinite: `Windows` are single precision."""
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
         kind = f"{values.dtype} values" if isinstance(values, np.ndarray) else f"a {type(values).__name__}"
-        raise DataError(f"{path}: {what} holds {kind}. Expected an array of numbers; copy the file again.")
+        raise FileError(path, "wrong-type", f"{what} holds {kind}", "an array of numbers")
     numbers = values.astype(np.float64)
     numbers[np.abs(numbers) > np.finfo(np.float32).max] = np.inf
     return numbers

@@ -12,13 +12,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from ufama.data.layout import DataError
+from ufama.data.releases.findings import FileError
 
 LARGEST_VARIABLE = 2**28
 """Bytes; a variable that declares more is refused. The longest raw trial of both sets has 26 million."""
+
+ByteOrder = Literal["<", ">"]
 
 _DEEPEST_CELL = 4
 _HEADER_BYTES = 128
@@ -29,12 +32,8 @@ _NUMBERS = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13
 _OTHER_KINDS = {1: "cells", 2: "a structure", 3: "an object", 4: "text", 5: "a sparse matrix", 16: "a function"}
 
 
-class MatlabError(DataError):
-    """A .mat that cannot be read; ``newer`` says that it is a healthy file of MATLAB 7.3."""
-
-    def __init__(self, message: str, *, newer: bool = False):
-        super().__init__(message)
-        self.newer = newer
+class MatlabError(FileError):
+    """A .mat that cannot be read."""
 
 
 class _BrokenError(Exception):
@@ -50,16 +49,14 @@ class Variable:
     shape: tuple[int, ...]
     _path: Path
     _dtype: str
-    _order: str
+    _order: ByteOrder
     _values: Callable[[], memoryview]
     _depth: int = 0
 
     def array(self) -> np.ndarray:
         """The numbers, in the type they were saved from. Raises MatlabError where there are none or they are cut."""
         if self.kind != "numbers":
-            raise MatlabError(
-                f"{self._path}: {self.name} holds {self.kind}. Expected an array of numbers; copy the file again."
-            )
+            raise MatlabError(self._path, "wrong-type", f"{self.name} holds {self.kind}", "an array of numbers")
         try:
             stored, content, _ = _element(self._values(), 0, self._order)
             if stored not in _STORED:
@@ -75,21 +72,21 @@ class Variable:
     def cells(self) -> list["Variable"]:
         """The variables in a cell array, in MATLAB's order. Raises MatlabError for anything else."""
         if self.kind != "cells":
-            raise MatlabError(f"{self._path}: {self.name} holds {self.kind}. Expected cells; copy the file again.")
+            raise MatlabError(self._path, "wrong-type", f"{self.name} holds {self.kind}", "cells")
         try:
             if self._depth >= _DEEPEST_CELL:
                 raise _BrokenError("cells in cells")
-            content, place, found = self._values(), 0, []
+            content, place, cells = self._values(), 0, []
             while place < len(content):
                 kind, inner, place = _element(content, place, self._order)
                 if kind != _MATRIX:
                     raise _BrokenError(f"type {kind} in a cell")
-                found.append(_variable(self._path, inner, self._order, depth=self._depth + 1))
-            if len(found) != math.prod(self.shape):
-                raise _BrokenError(f"{len(found)} cells for {self.shape}")
+                cells.append(_variable(self._path, inner, self._order, depth=self._depth + 1))
+            if len(cells) != math.prod(self.shape):
+                raise _BrokenError(f"{len(cells)} cells for {self.shape}")
         except (_BrokenError, zlib.error, struct.error, ValueError) as error:
             raise _damaged(self._path, f"{self.name}: {error}") from None
-        return found
+        return cells
 
 
 def mat_variables(path: str | Path) -> Iterator[Variable]:
@@ -125,23 +122,21 @@ def mat_variables(path: str | Path) -> Iterator[Variable]:
 
 
 def _damaged(path: Path, what: str) -> MatlabError:
-    return MatlabError(
-        f"{path} is damaged or cut short ({what}). Expected a whole level-5 .mat; copy the file again from the release."
-    )
+    return MatlabError(path, "damaged-file", f"damaged or cut short ({what})", "a whole level-5 .mat")
 
 
-def _byte_order(path: Path, header: bytes) -> str:
+def _byte_order(path: Path, header: bytes) -> ByteOrder:
     if header.startswith((b"MATLAB 7.3", b"\x89HDF")):
         raise MatlabError(
-            f"{path} is a MATLAB 7.3 (HDF5) file: expected level 5 as released. Save it again with -v7.", newer=True
+            path, "matlab-7.3", "a MATLAB 7.3 (HDF5) file", "level 5 as released", "Save it again with -v7."
         )
-    orders = {b"IM": "<", b"MI": ">"}
+    orders: dict[bytes, ByteOrder] = {b"IM": "<", b"MI": ">"}
     if len(header) < _HEADER_BYTES or header[126:] not in orders:
         raise _damaged(path, "not the beginning of a .mat" if header else "an empty file")
     return orders[header[126:]]
 
 
-def _element(content: memoryview, place: int, order: str) -> tuple[int, memoryview, int]:
+def _element(content: memoryview, place: int, order: ByteOrder) -> tuple[int, memoryview, int]:
     """Type and content of the element at ``place``, and where the next one begins."""
     if place + 8 > len(content):
         raise _BrokenError("it ends early")
@@ -157,7 +152,7 @@ def _element(content: memoryview, place: int, order: str) -> tuple[int, memoryvi
     return kind, content[place + 8 : place + 8 + length], place + 8 + length + padding
 
 
-def _array_header(content: memoryview, order: str) -> tuple[str, int, tuple[int, ...], int, bool]:
+def _array_header(content: memoryview, order: ByteOrder) -> tuple[str, int, tuple[int, ...], int, bool]:
     """Name, class, shape, where the values begin, and whether they are complex."""
     _, flags, place = _element(content, 0, order)
     if len(flags) != 8:
@@ -173,7 +168,7 @@ def _array_header(content: memoryview, order: str) -> tuple[str, int, tuple[int,
     return bytes(name).decode("ascii", "replace"), word & 0xFF, shape, place, bool(word & 0x800)
 
 
-def _variable(path: Path, content: memoryview, order: str, *, depth: int = 0) -> Variable:
+def _variable(path: Path, content: memoryview, order: ByteOrder, *, depth: int = 0) -> Variable:
     if not len(content):  # an empty cell
         return Variable(
             "", "numbers", (0, 0), path, "f8", order, lambda: memoryview(struct.pack(f"{order}II", 9, 0)), depth
@@ -197,7 +192,7 @@ def _kind(number: int, complex_values: bool) -> str:
     return _OTHER_KINDS.get(number, f"something of class {number}")
 
 
-def _compressed(path: Path, start: int, length: int, order: str) -> Variable:
+def _compressed(path: Path, start: int, length: int, order: ByteOrder) -> Variable:
     """Expands the header only; the values on demand. The trailing checksum is not looked at: released files fail it."""
 
     def expanded(most: int) -> memoryview:

@@ -1,26 +1,33 @@
 """From a folder in the layout of SEED or SEED-IV to Windows.
 
-A licence holder's copy and a simulated set take the same path: find the files (`ufama.data.releases.finding`), read them
-(`ufama.data.releases.feature_files`), fill gaps if asked to, and keep the windows (`ufama.data.cache`).
+A licence holder's copy and a simulated set take the same path: find the files (`ufama.data.releases.search`), read them
+(`ufama.data.releases.contents`), fill gaps if asked to, and keep the windows (`ufama.data.cache`).
 """
 
-import hashlib
-import json
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ufama.data.cache import Cache
 from ufama.data.layout import BANDS, CHANNELS, DataError, Layout, layout
-from ufama.data.releases.feature_files import feature_tokens, read_features, repeated_rows
-from ufama.data.releases.finding import SEARCH_DEPTH, Reading, Recording, find
+from ufama.data.releases.contents import (
+    RecordedFile,
+    check_identical,
+    check_label_file,
+    check_windows,
+    feature_tokens,
+    read_file,
+    sha256,
+)
+from ufama.data.releases.description import EYE_FOLDERS
+from ufama.data.releases.findings import Report
+from ufama.data.releases.marker import MARKER, Marker, find_marker
+from ufama.data.releases.search import ReadPlan, Recording, plan_reading
 from ufama.data.windows import DataCard, Windows, constants_marked, content_fingerprint
+from ufama.storage import digest_of
 
-MARKER = "SIMULATED.json"
-"""Lies at the root of a simulated set, and of no other: its origin, ground truth and the sha256 of each file."""
+__all__ = ["MARKER", "SIMULATED_LICENCE", "Progress", "read_recordings", "simulated_card", "subset_fingerprint"]
 
 Progress = Callable[[int, int, str], None]
 """Called as progress(done, total, what) after each subject-session."""
@@ -40,115 +47,171 @@ def read_recordings(
 ) -> Windows:
     """The windows of a folder in the layout of ``dataset``: a licence holder's release or a simulated set.
 
-    root      the release's top folder, or the folder of one modality in it
-    eeg       the folder of EEG features, by its name in the release (`ufama.data.releases.finding.EEG_FOLDERS`); None means the
-              first of these that is there and whose windows are as long as the eye features asked for
-    feature   the EEG feature, as the variables of .mat files are named without their number; None means the folder's
-              LDS-smoothed differential entropy. A card's notes say what was read wherever there was a choice
-    eye       "paired": each window's own eye features; "repeated": EEG in windows of 1 s, each 4-s row of eye features
-              standing for the windows in it; "none": no eye features, and people without them are read, too
-    subjects  some of the layout's people; None means all, and a missing file of anybody is an error
-    nan       "error", or "interpolate": fill NaN and infinite values linearly within the trial and say so in the card
-    cache     a folder for the parsed windows; they are used again while no file changes
-    progress  called as progress(done, total, what) after each subject-session
+    Parameters
+    ----------
+    dataset
+        "seed" or "seed_iv"
+    root
+        the release's top folder, or the folder of one modality in it
+    eeg
+        the folder of EEG features, by its name in the release (`ufama.data.releases.description.EEG_FOLDERS`); None
+        means the first of these that is there and whose windows are as long as the eye features asked for
+    feature
+        the EEG feature, as the variables of .mat files are named without their number; None means the folder's
+        LDS-smoothed differential entropy. A card's notes say what was read wherever there was a choice
+    eye
+        "paired": each window's own eye features; "repeated": EEG in windows of 1 s, each 4-s row of eye features
+        standing for the windows in it; "none": no eye features, and subjects without them are read, too
+    subjects
+        some of the layout's subjects; None means all, and a missing file of any of them is an error
+    nan
+        "error", or "interpolate": fill NaN and infinite values linearly within the trial and say so in the card
+    cache
+        a folder for the parsed windows; they are used again while no file changes
+    progress
+        called as progress(done, total, what) after each subject-session
 
-    Raises DataError naming file, expectation and remedy for everything that is not as released.
+    Returns
+    -------
+    Windows
+        in the order of subjects, sessions and the file; the card names what was read
+
+    Raises
+    ------
+    DataError
+        naming file, expectation and remedy, for the first thing that is not as released: what `ufama data doctor`
+        lists as an error
     """
     if nan not in ("error", "interpolate"):
         raise DataError(f'nan = {nan!r} is not known: choose "error" or "interpolate".')
-    reading = find(layout(dataset), Path(root), subjects, eeg=eeg, feature=feature, eye=eye)
-    facts, recordings = reading.layout, reading.recordings
-    markers = [_marker(facts, path) for path in recordings[0].files]
-    marker = next((found for found in markers if found), None)
-    stored = Cache.of(cache, reading, marker and marker.fingerprint, nan) if cache is not None else None
+    tolerated = ("not-finite",) if nan == "interpolate" else ()
+    plan, report = plan_reading(
+        layout(dataset), Path(root), subjects=subjects, eeg=eeg, feature=feature, eye=eye, tolerated=tolerated
+    )
+    marker = find_marker(plan.layout, plan.folders.values(), report)
+    stored = Cache.of(cache, plan, marker.fingerprint if marker else None, nan) if cache is not None else None
     if stored and (windows := stored.load()):
         return windows
-    rows, notes = [], list(reading.notes)
-    for done, files in enumerate(recordings, start=1):
-        if marker:
-            _as_written_checked(files, marker)
-        columns, remarks = _columns(reading, files, nan)
-        rows.append(columns)
-        notes += remarks
-        if progress:
-            progress(done, len(recordings), f"reading {facts.title}")
-    columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    columns, notes = _read_columns(plan, marker, report, progress)
     if marker:
-        people = tuple(sorted({files.subject for files in recordings}))
-        content = subset_fingerprint(marker.fingerprint, layout(dataset), people, *reading.choice)
-        card = _card(reading, True, content, SIMULATED_LICENCE, tuple(notes))
+        chosen = sorted({recording.subject for recording in plan.recordings})
+        content = subset_fingerprint(marker.fingerprint, layout(dataset), chosen, *plan.choice)
+        card = _card(plan, True, content, SIMULATED_LICENCE, notes)
     else:
-        card = _card(reading, False, content_fingerprint(columns), facts.licence, tuple(notes))
+        card = _card(plan, False, content_fingerprint(columns), plan.layout.licence, notes)
     windows = constants_marked(Windows(**columns, card=card))
     if stored:
         stored.save(windows)
     return windows
 
 
-def _columns(reading: Reading, files: Recording, nan: str) -> tuple[dict[str, np.ndarray], list[str]]:
+def _read_columns(
+    plan: ReadPlan, marker: Marker | None, report: Report, progress: Progress | None
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """The arrays of all recordings, and the notes of their card."""
+    if plan.labels:
+        check_label_file(plan.labels, plan.layout, report)
+        if marker:
+            marker.check(plan.labels, sha256(plan.labels), report)
+    rows, notes = [], list(plan.notes)
+    earlier: dict[tuple[str, str], Path] = {}
+    for done, recording in enumerate(plan.recordings, start=1):
+        columns, remarks = _read_recording(plan, recording, marker, earlier, report)
+        rows.append(columns)
+        notes += remarks
+        if progress:
+            progress(done, len(plan.recordings), f"reading {plan.layout.title}")
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}, tuple(notes)
+
+
+def _read_recording(
+    plan: ReadPlan,
+    recording: Recording,
+    marker: Marker | None,
+    earlier: dict[tuple[str, str], Path],
+    report: Report,
+) -> tuple[dict[str, np.ndarray], list[str]]:
     """The arrays of one subject-session, and what its card is to say of them."""
-    facts = reading.layout
-    cut = facts.select(reading.eeg.window_seconds)
-    eeg, eye, notes = read_features(reading, files)
-    eeg, eeg_filled = _mended(eeg, cut.bounds(files.session), files.eeg, nan)
-    eye, eye_filled = _mended(eye, facts.bounds(files.session), files.eye, nan)
-    if reading.eye == "repeated":
-        eye = eye[repeated_rows(facts, cut.window_seconds, files.session)]
-    elif reading.eye == "none":
-        eye = np.empty((len(eeg), 0))
-    filled = [
-        f"{count} values that were NaN or infinite in {path.name} were interpolated within their trials."
-        for path, count in ((files.eeg, eeg_filled), (files.eye, eye_filled))
-        if count
-    ]
-    place = {"subject": np.full(len(eeg), files.subject), "session": np.full(len(eeg), files.session)}
-    content = {"eeg": eeg.astype(np.float32), "eye": eye.astype(np.float32)}
-    return cut.table(files.session) | place | content, [*notes, *filled]
+    place = (recording.subject, recording.session)
+    eeg = RecordedFile(recording.eeg, plan.eeg, *place, report, plan.feature)
+    eye = recording.eye and RecordedFile(recording.eye, EYE_FOLDERS[plan.layout.name], *place, report, "")
+    files = [eeg, eye] if eye else [eeg]
+    for file in files:
+        read_file(file)
+        if marker:
+            marker.check(file.path, file.sha256, report, subject=file.subject, session=file.session)
+        check_identical(file, earlier)
+    paired = plan.eye == "paired"
+    check_windows(eeg, eye if paired and eye else None)
+    values, notes = interpolate_gaps(eeg)
+    if eye:
+        check_windows(eye, eeg if paired else None)
+        eye_values, filled = interpolate_gaps(eye)
+        notes += filled
+        if plan.eye == "repeated":
+            eye_values = eye_values[repeated_rows(plan.layout, plan.eeg.window_seconds, recording.session)]
+    else:
+        eye_values = np.empty((len(values), 0))
+    numbers = {"subject": np.full(len(values), recording.subject), "session": np.full(len(values), recording.session)}
+    features = {"eeg": values.astype(np.float32), "eye": eye_values.astype(np.float32)}
+    return eeg.facts.table(recording.session) | numbers | features, [*eeg.notes, *notes]
 
 
-def _mended(values: np.ndarray, bounds: Sequence[slice], path: Path, nan: str) -> tuple[np.ndarray, int]:
-    """Values without gaps and how many were filled. ``values`` is (windows, ...), changed in a copy only."""
-    bad = ~np.isfinite(values)
-    if not bad.any():
-        return values, 0
-    by_trial = [int(bad[rows].sum()) for rows in bounds]
-    where = ", ".join(f"trial {trial}: {count}" for trial, count in enumerate(by_trial, start=1) if count)
-    if nan == "error":
-        raise DataError(
-            f"{path} holds {bad.sum()} values that are NaN or infinite ({where}). Expected finite numbers. Read with "
-            'nan="interpolate" to fill them linearly within the trial, or leave the person out with subjects=.'
-        )
-    flat, gaps = values.reshape(len(values), -1).copy(), bad.reshape(len(values), -1)
-    for trial, rows in enumerate(bounds, start=1):
+def interpolate_gaps(file: RecordedFile) -> tuple[np.ndarray, list[str]]:
+    """(windows, ...) all values of a file, those that are not finite interpolated within their trials, and a note.
+
+    Raises DataError for a feature that has no value in a whole trial.
+    """
+    values = np.concatenate([segment.values for segment in file.segments])
+    gaps = ~np.isfinite(values)
+    if not gaps.any():
+        return values, []
+    columns, gaps = values.reshape(len(values), -1).copy(), gaps.reshape(len(values), -1)
+    for trial, rows in enumerate(file.facts.bounds(file.session), start=1):
         positions = np.arange(rows.stop - rows.start)
         for column in np.flatnonzero(gaps[rows].any(axis=0)):
             gap = gaps[rows, column]
             if gap.all():
                 raise DataError(
-                    f"{path}: trial {trial} has no finite value in feature {column}. Expected at least one to "
-                    "interpolate from; leave the person out with subjects=."
+                    f"{file.path}: trial {trial} has no finite value in feature {column}. Expected at least one to "
+                    "interpolate from; leave the subject out with subjects=."
                 )
-            flat[rows, column][gap] = np.interp(positions[gap], positions[~gap], flat[rows, column][~gap])
-    return flat.reshape(values.shape), int(bad.sum())
+            known = columns[rows, column][~gap]
+            columns[rows, column][gap] = np.interp(positions[gap], positions[~gap], known)
+    note = f"{gaps.sum()} values that were NaN or infinite in {file.path.name} were interpolated within their trials."
+    return columns.reshape(values.shape), [note]
 
 
-# card and marker -------------------------------------------------------------------------------------
+def repeated_rows(facts: Layout, window_seconds: float, session: int) -> np.ndarray:
+    """Which row of a session's 4-s windows each shorter window lies in; a trial's last row also stands for the rest
+    of the clip."""
+    short = facts.select(window_seconds)
+    per_row = round(facts.window_seconds / window_seconds)
+    return np.concatenate(
+        [
+            rows.start + np.minimum(np.arange(count) // per_row, rows.stop - rows.start - 1)
+            for rows, count in zip(facts.bounds(session), short.window_counts[session - 1], strict=True)
+        ]
+    )
+
+
+# card ------------------------------------------------------------------------------------------------
 
 
 SIMULATED_LICENCE = "Simulated by ufama: free to use; nobody was recorded."
 
 
-def _card(reading: Reading, simulated: bool, fingerprint: str, licence: str, notes: tuple[str, ...]) -> DataCard:
-    eye_features = () if reading.eye == "none" else reading.layout.eye_features
+def _card(plan: ReadPlan, simulated: bool, fingerprint: str, licence: str, notes: tuple[str, ...]) -> DataCard:
+    eye_features = () if plan.eye == "none" else plan.layout.eye_features
     return DataCard(
-        name=reading.layout.name,
+        name=plan.layout.name,
         simulated=simulated,
         fingerprint=fingerprint,
-        window_seconds=reading.eeg.window_seconds,
-        eeg_tokens=feature_tokens(reading.feature),
+        window_seconds=plan.eeg.window_seconds,
+        eeg_tokens=feature_tokens(plan.feature),
         eeg_features=BANDS,
         eye_features=eye_features,
-        class_names=reading.layout.class_names,
+        class_names=plan.layout.class_names,
         licence=licence,
         notes=notes,
     )
@@ -172,49 +235,8 @@ def simulated_card(facts: Layout, fingerprint: str) -> DataCard:
 def subset_fingerprint(fingerprint: str, facts: Layout, subjects: Sequence[int], *choice: str) -> str:
     """The fingerprint of what is taken from a simulated set: the whole set's own where all is read as usual.
 
-    choice  what tells another way of reading from the usual one
+    ``choice`` tells another way of reading from the usual one.
     """
     if tuple(subjects) == facts.subjects and not choice:
         return fingerprint
-    return hashlib.sha256(json.dumps([fingerprint, list(subjects), *choice]).encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class _Marker:
-    """What SIMULATED.json says, and the root it lies in."""
-
-    root: Path
-    fingerprint: str
-    files: dict[str, str]
-
-
-def _marker(facts: Layout, file: Path) -> _Marker | None:
-    """The marker of the simulated set that ``file`` belongs to; None for a real one."""
-    for folder in list(file.parents)[:SEARCH_DEPTH]:
-        path = folder / MARKER
-        if not path.is_file():
-            continue
-        try:
-            content = json.loads(path.read_text())
-            marker = _Marker(folder, str(content["fingerprint"]), dict(content["files"]))
-            dataset = content["dataset"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise DataError(
-                f"{path} is damaged ({type(error).__name__}). Expected the description of a simulated set; delete the "
-                "folder to have it simulated again."
-            ) from error
-        if dataset != facts.name:
-            raise DataError(f"{path} describes a simulated {dataset}. Expected {facts.name}; point to another folder.")
-        return marker
-    return None
-
-
-def _as_written_checked(files: Recording, marker: _Marker) -> None:
-    """A simulated file must be the one that was written."""
-    for path in files.files:
-        name = Path(os.path.relpath(path, marker.root)).as_posix()
-        if marker.files.get(name) != hashlib.sha256(path.read_bytes()).hexdigest():
-            raise DataError(
-                f"{path} is not the file that was simulated: expected the sha256 in {marker.root / MARKER}. Delete "
-                f"{marker.root} to have it simulated again; recordings of people belong in a folder of their own."
-            )
+    return digest_of([fingerprint, list(subjects), *choice], 32)

@@ -10,7 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ufama.data.releases.doctor.examination import SEVERITIES, Examination, ExaminedSet, Finding
+from ufama.data.releases.doctor.examination import Examination, ExaminedSet
+from ufama.data.releases.findings import SEVERITIES, Finding
 
 MARKS = {"good": "+", "warning": "!", "error": "x", "missing": "."}
 _COLOURS = {"good": "green", "warning": "yellow", "error": "red", "missing": "dim", "note": "cyan"}
@@ -131,8 +132,8 @@ def _rows() -> Table:
 def _notes(notes: list[Finding]) -> RenderableType:
     """What is as it should be, but good to know."""
     table = _rows()
-    for _, group in groupby(sorted(notes, key=_kind), key=_kind):
-        group = list(group)
+    for _, same_kind in groupby(sorted(notes, key=_kind), key=_kind):
+        group = list(same_kind)
         found = [finding.found for finding in group[:_MOST_PLACES]]
         more = f" and {len(group) - _MOST_PLACES} more" if len(group) > _MOST_PLACES else ""
         table.add_row("note", Text(f"{'; '.join(found)}{more}. {group[0].meaning}"))

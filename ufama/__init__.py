@@ -2,8 +2,83 @@
 
     recording -> features -> windows -> folds -> batches -> network -> objective -> runs -> results -> pages
 
-`ufama.data` ends in folds, `ufama.core` turns batches into an objective, `ufama.methods` names what is compared,
-`ufama.training` trains and stores runs, `ufama.report` turns results into tables and figures.
+The names below cover this flow. Each is imported from its room when it is first used, so that ``import ufama`` costs
+nothing; whatever else a room offers is imported from there.
 """
 
-__version__ = "0.3.0"
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ufama.analysis.evaluation import evaluate
+    from ufama.audit.report import audit_table
+    from ufama.campaigns.experiments import DataRequest, Experiment
+    from ufama.campaigns.results import Results
+    from ufama.campaigns.run import results
+    from ufama.campaigns.single import train
+    from ufama.config import TrainingConfig, UfamaConfig
+    from ufama.data.folds import folds
+    from ufama.data.windows import Windows
+    from ufama.datasets import open_dataset
+    from ufama.methods import method
+
+__all__ = [
+    "DataRequest",
+    "Experiment",
+    "Results",
+    "TrainingConfig",
+    "UfamaConfig",
+    "Windows",
+    "audit_table",
+    "evaluate",
+    "folds",
+    "method",
+    "open_dataset",
+    "results",
+    "train",
+]
+
+_ROOMS = {
+    "DataRequest": "ufama.campaigns.experiments",
+    "Experiment": "ufama.campaigns.experiments",
+    "Results": "ufama.campaigns.results",
+    "TrainingConfig": "ufama.config",
+    "UfamaConfig": "ufama.config",
+    "Windows": "ufama.data.windows",
+    "audit_table": "ufama.audit.report",
+    "evaluate": "ufama.analysis.evaluation",
+    "folds": "ufama.data.folds",
+    "method": "ufama.methods",
+    "open_dataset": "ufama.datasets",
+    "results": "ufama.campaigns.run",
+    "train": "ufama.campaigns.single",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = _version()
+    elif name in _ROOMS:
+        value = getattr(import_module(_ROOMS[name]), name)
+    else:
+        raise AttributeError(f"module 'ufama' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, "__version__"])
+
+
+def _version() -> str:
+    """That of the installed package; of a checkout that is not installed, what its pyproject.toml says."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("ufama")
+    except PackageNotFoundError:
+        import tomllib
+        from pathlib import Path
+
+        project = Path(__file__).parent.parent / "pyproject.toml"
+        return tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]

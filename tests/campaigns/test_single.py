@@ -1,0 +1,39 @@
+"""One training in one call is the campaign's training."""
+
+import pandas as pd
+import pytest
+
+from ufama import DataRequest, Experiment, UfamaConfig, evaluate, folds, open_dataset, results, train
+from ufama.campaigns.store import RunStore
+from ufama.config import ConfigError
+
+
+def test_a_single_training_gives_what_a_campaign_gives(long_table, tmp_path):
+    windows, changes = open_dataset(long_table), {"mmd_estimator": "neighbours"}
+    fold = folds(windows, "cross_subject")[1]
+    single = train(windows, fold, UfamaConfig(**changes), scale="smoke", seed=3)
+    block = Experiment(
+        data=DataRequest(dataset=str(long_table)), fold_names=(fold.name,), seeds=(3,), scale="smoke", changes=changes
+    )
+    campaign = results([block], store=RunStore(tmp_path / "runs"), workers=1)
+    for table in ("history", "predictions"):
+        ours, theirs = (getattr(found, table).drop(columns="digest") for found in (single, campaign))
+        pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+    assert single.runs.changes.tolist() == campaign.runs.changes.tolist() != [""]
+
+
+def test_any_method_can_be_named_with_its_own_switches(small):
+    fold = folds(small, "cross_subject_pooled")[0]
+    evaluated = evaluate(train(small, fold, method="svm", scale="smoke"))
+    assert set(evaluated.method) == {"svm"} and set(evaluated.data_title) == {"simulated made"}
+    assert evaluated.accuracy_trials.between(0, 1).all()
+    with pytest.raises(ConfigError, match="huge"):
+        train(small, fold, scale="huge")
+
+
+def test_evaluate_averages_each_rule_over_runs(around, by_hand):
+    right, wrong = (0.1, 0.8, 0.1), (0.8, 0.1, 0.1)
+    first = by_hand([(1, 0, 1, right), (1, 1, 1, right), (1, 2, 1, wrong), (2, 0, 1, wrong)], "a")
+    second = by_hand([(1, 0, 1, right), (2, 0, 1, right)], "b")
+    (row,) = evaluate(around(pd.concat([first, second], ignore_index=True))).itertuples()
+    assert (row.accuracy_windows, row.accuracy_trials, row.n_runs) == (0.75, 0.75, 2)

@@ -9,7 +9,8 @@ import pytest
 from ufama.analysis.evaluation import accuracy
 from ufama.campaigns.experiments import DataRequest
 from ufama.campaigns.grids import HADUA_FLIPS, hadua_flips_grid, hadua_grid
-from ufama.methods.hadua.method import METHOD, PAPER, RELEASED, HaduaConfig
+from ufama.methods.hadua.config import PAPER, RELEASED, HaduaConfig
+from ufama.methods.hadua.method import METHOD
 from ufama.report import hadua, hadua_figures
 from ufama.report.table import DASH
 from ufama.studies.hadua_batches import Watched, class_shares, confidence_against_truth, watch

@@ -1,43 +1,41 @@
 """ACRNN-like: channel attention, a convolution over all channels, a recurrent network and attention over time.
 
-From the description in arXiv:2606.00170 and the title's words (doi:10.1109/TAFFC.2020.3025777). As published it reads
-3-s pieces of raw EEG; here its time axis is a window with those before it in the trial, and what it reads of each is
+From the description in arXiv:2606.00170 and the title of Tao et al. 2020 (doi:10.1109/TAFFC.2020.3025777). As published
+it reads 3-s pieces of raw EEG; here its time axis is a window with those before it in the trial, and its features are
 differential entropy. Own decisions: that input, the number of windows, one convolution over all channels and bands
-of a window, and all sizes. It does not adapt; the target is untouched but for the scaling of its features.
+of a window, and all sizes. It does not adapt: of the target only the scaling of its features is used.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from ufama.core.layers import CounterRNG, StackedLinear, initialise
-from ufama.core.network import DropoutIds
+from ufama.config import Range, Width
+from ufama.core.layers import StackedLinear, initialise
 from ufama.core.objective import Terms
+from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import NetworkConfig, classified, weighed
-from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.bases.network import NetworkConfig, NetworkMethod, source_cross_entropy, weighted_terms
+from ufama.methods.parts.outputs import SingleHeadOutputs
 from ufama.methods.parts.recurrent import StackedLstm
-from ufama.methods.parts.single_head import SingleHeadOutputs
 
 
 @dataclass(frozen=True, kw_only=True)
 class AcrnnConfig(NetworkConfig):
     """Settings of ACRNN-like."""
 
-    windows: int = 4  # of one input: the window and those before it
-    squeeze: int = 15  # width of the channel attention
-
-    def ranges(self):
-        return [*super().ranges(), ("windows", 2, 1 << 10), ("squeeze", 1, 1 << 12)]
+    windows: Annotated[int, Range(2, 1 << 10)] = 4  # of one input: the window and those before it
+    squeeze: Annotated[int, Width] = 15  # width of the channel attention
 
 
 class ChannelAttention(nn.Module):
-    """How much each channel counts in an input, by its mean over time and bands: (R, N, L, T, F) -> same.
+    """Channels weighted by their mean over time and bands: (R, N, L, T, F) -> same.
 
-    softmax(W2 tanh(W1 mean)) over the T channels, times T so that equal attention changes nothing.
+    The weights are softmax(W2 tanh(W1 mean)) over the T channels, times T so that equal attention changes nothing. The
+    squeeze to few numbers and back follows squeeze-and-excitation (Hu et al. 2018, arXiv:1709.01507).
     """
 
     def __init__(self, runs: int, channels: int, squeeze: int):
@@ -51,7 +49,10 @@ class ChannelAttention(nn.Module):
 
 
 class TimeAttention(nn.Module):
-    """A weighted mean over time, with weights for every feature by itself: (R, N, L, D) -> (R, N, D)."""
+    """A weighted mean over time, with weights of each feature's own: (R, N, L, D) -> (R, N, D).
+
+    The weights are softmax(W2 tanh(W1 x)) over the L steps, for each feature (Shen et al. 2018, arXiv:1709.04696).
+    """
 
     def __init__(self, runs: int, width: int):
         super().__init__()
@@ -66,16 +67,16 @@ class TimeAttention(nn.Module):
 class AcrnnNetwork(nn.Module):
     """forward: eeg (R, N, L, T, F), eye (unread), noise (None: evaluation) -> SingleHeadOutputs."""
 
-    def __init__(self, config: AcrnnConfig, task: ProblemSpec, seeds: list[int]):
+    def __init__(self, config: AcrnnConfig, problem: ProblemSpec, seeds: list[int]):
         super().__init__()
-        runs, numbers, card = len(seeds), DropoutIds(), task.card
+        runs, numbers, card = len(seeds), DropoutIds(), problem.card
         channels = len(card.eeg_tokens)
         self.channel_attention = ChannelAttention(runs, channels, config.squeeze)
         self.convolution = StackedLinear(runs, channels * len(card.eeg_features), config.hidden)
         self.dropout = numbers.dropout(config.dropout)
         self.memory = StackedLstm(runs, config.hidden, config.width)
         self.time_attention = TimeAttention(runs, config.width)
-        self.head = StackedLinear(runs, config.width, len(card.class_names))
+        self.head = StackedLinear(runs, config.width, problem.classes)
         initialise(self, seeds)
 
     def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> SingleHeadOutputs:
@@ -84,7 +85,7 @@ class AcrnnNetwork(nn.Module):
         return SingleHeadOutputs(fused, self.head(fused))
 
 
-class Acrnn(PlainMethod):
+class Acrnn(NetworkMethod[AcrnnConfig, SingleHeadOutputs]):
     """Attention over channels and time around a recurrent network."""
 
     name = "acrnn"
@@ -98,11 +99,11 @@ class Acrnn(PlainMethod):
     def context(self, config: AcrnnConfig) -> int:
         return config.windows
 
-    def build(self, config: AcrnnConfig, task: ProblemSpec, seeds: list[int]) -> AcrnnNetwork:
-        return AcrnnNetwork(config, task, seeds)
+    def build(self, config: AcrnnConfig, problem: ProblemSpec, seeds: list[int]) -> AcrnnNetwork:
+        return AcrnnNetwork(config, problem, seeds)
 
     def terms(self, config: AcrnnConfig, step: Step, state: dict[str, Tensor]) -> Terms:
-        return weighed(state, classification=(classified(step), 1.0))
+        return weighted_terms(state, classification=(source_cross_entropy(step), 1.0))
 
 
 METHOD = Acrnn()

@@ -1,14 +1,15 @@
-"""CDAN (arXiv:1705.10667): DANN whose discriminator sees features and predictions together."""
+"""CDAN (Long et al. 2018, arXiv:1705.10667): DANN whose discriminator reads features and predictions together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
+from ufama.methods.bases.network import AdaptationWeight
+from ufama.methods.bases.plain import PlainConfig, PlainMethod, with_adaptation
 from ufama.methods.parts.adversarial import (
     MultilinearMap,
     adversarial_logits,
@@ -16,24 +17,22 @@ from ufama.methods.parts.adversarial import (
     discriminator,
     domain_loss,
 )
-from ufama.methods.parts.alignment import certainty_weight
+from ufama.methods.parts.certainty import certainty_weight
+from ufama.methods.parts.perceptron import Backbone
 
 
 @dataclass(frozen=True, kw_only=True)
 class CdanConfig(PlainConfig):
     """``entropy_conditioning``: windows count by how certain their prediction is (CDAN+E)."""
 
-    domain_weight: float = 1.0  # the strength of the reversed gradient at the end of its dann_schedule
+    domain_weight: Annotated[float, AdaptationWeight] = 1.0  # of the reversed gradient, at the end of its schedule
     entropy_conditioning: bool = True
 
-    def ranges(self):
-        return [*super().ranges(), ("domain_weight", 0, 100)]
 
+class Cdan(PlainMethod[CdanConfig]):
+    """One discriminator on the products of features and probabilities, behind a gradient reversal of growing weight.
 
-class Cdan(PlainMethod):
-    """One discriminator on the products of features and probabilities, behind a gradient reversal that ramps.
-
-    The probabilities and the weights made of them are held constant: the reversed gradient reaches the features alone.
+    The probabilities and the weights from them are held constant: the reversed gradient reaches the features alone.
     """
 
     name = "cdan"
@@ -47,21 +46,19 @@ class Cdan(PlainMethod):
     def preset(self, name: str, *, dataset: str, variant: str) -> CdanConfig:
         return super().preset(name, dataset=dataset, variant=variant).replace(entropy_conditioning=variant == "CDAN+E")
 
-    def parts(self, config, task, network, seeds):
-        shown = MultilinearMap(network.fused_width, network.classes, seeds)
-        made = discriminator(network.runs, shown.outputs, config.hidden, network.numbers, config.dropout)
-        return {"shown": shown, "discriminator": made}
+    def added_modules(self, config: CdanConfig, network: Backbone, seeds: list[int]) -> dict[str, nn.Module]:
+        products = MultilinearMap(network.fused_width, network.classes, seeds)
+        opponent = discriminator(network.runs, products.outputs, config.hidden, network.numbers, config.dropout)
+        return {"shown": products, "discriminator": opponent}
 
     def terms(self, config: CdanConfig, step: Step, state: dict[str, Tensor]) -> Terms:
-        probabilities = [outputs.logits.detach().softmax(-1) for outputs in (step.source, step.target)]
-        shown = [
-            step.network.shown(outputs.fused, p)
-            for outputs, p in zip((step.source, step.target), probabilities, strict=True)
-        ]
+        domains = (step.source, step.target)
+        probabilities = [outputs.logits.detach().softmax(-1) for outputs in domains]
+        products = [step.network.shown(outputs.fused, p) for outputs, p in zip(domains, probabilities, strict=True)]
         strength = config.domain_weight * dann_schedule(step.progress)
-        scores = adversarial_logits(step.network.discriminator, *shown, strength, step.noise)
+        scores = adversarial_logits(step.network.discriminator, *products, strength, step.noise)
         weights = [certainty_weight(p) for p in probabilities] if config.entropy_conditioning else []
-        return classified_with(step, state, domain_loss(*scores, *weights), 1.0, name="domain")
+        return with_adaptation(step, state, domain_loss(*scores, *weights), 1.0, name="domain")
 
 
 METHOD = Cdan()

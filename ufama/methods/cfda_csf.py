@@ -1,5 +1,7 @@
-"""CFDA-CSF (doi:10.1109/TAFFC.2024.3357656): coarse alignment of the fused features, fine alignment of each modality's,
-modalities drawn together, and sure targets made surer.
+"""CFDA-CSF (doi:10.1109/TAFFC.2024.3357656): coarse alignment of the fused features, fine alignment of each modality.
+
+Beside them stand an alignment of the modalities with each other, and a loss that makes confident predictions on the
+target more confident.
 
 The authors published no code; followed from the paper's abstract and the re-implementation in LibEMER, hence "-like".
 What this harness does differently: source and target pass the network together, so that batch normalisation sees both;
@@ -8,66 +10,58 @@ no weight decay; batches of 32 throughout.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.config import ValidatedConfig
-from ufama.core import losses
-from ufama.core.layers import CounterRNG, StackedLinear, initialise
-from ufama.core.network import DropoutIds
+from ufama.config import Penalty, Range, Rate
+from ufama.core.layers import StackedLinear, initialise
 from ufama.core.objective import Terms
-from ufama.methods import ProblemSpec, Step, checked_names
-from ufama.methods.bases.plain import PlainMethod
+from ufama.core.random import CounterRNG, DropoutIds
+from ufama.methods import ProblemSpec, Step
+from ufama.methods.bases.network import (
+    LayerWidth,
+    NetworkMethod,
+    OptimiserConfig,
+    OptimiserRate,
+    source_cross_entropy,
+    weighted_terms,
+)
 from ufama.methods.parts.adversarial import adversarial_logits, discriminator, domain_loss
 from ufama.methods.parts.alignment import coral
+from ufama.methods.parts.certainty import confident_log_loss
 from ufama.methods.parts.moments import moment_discrepancy
-from ufama.methods.parts.perceptron import Perceptron, PlainOutputs
-from ufama.methods.parts.separation import confident_log_loss
+from ufama.methods.parts.outputs import PlainOutputs
+from ufama.methods.parts.perceptron import Perceptron
 
 
 @dataclass(frozen=True, kw_only=True)
-class CfdaCsfConfig(ValidatedConfig):
+class CfdaCsfConfig(OptimiserConfig):
     """CFDA-CSF's settings, with the published values for SEED."""
 
-    width: int = 128  # of each modality's embedding and of their sum
-    discriminator_hidden: int = 128
-    dropout: float = 0.5
-    moments: int = 2
-    alignment_weight: float = 0.5  # of the coarse and of the fine loss
-    correlation_weight: float = 0.5
-    certainty_weight: float = 0.1
-    most_entropy: float = 0.5  # nats: target windows below count as sure
-    learning_rate: float = 1e-4
-    weight_decay: float = 0.0
-
-    def ranges(self):
-        return [
-            ("width", 1, 1 << 16),
-            ("discriminator_hidden", 1, 1 << 16),
-            ("dropout", 0, 0.99),
-            ("moments", 1, 16),
-            ("alignment_weight", 0, 1e6),
-            ("correlation_weight", 0, 1e6),
-            ("certainty_weight", 0, 1e6),
-            ("most_entropy", 0, 100),
-            ("learning_rate", 0, 10),
-            ("weight_decay", 0, 10),
-        ]
+    width: Annotated[int, LayerWidth] = 128  # of each modality's embedding and of their sum
+    discriminator_hidden: Annotated[int, LayerWidth] = 128
+    dropout: Annotated[float, Rate] = 0.5
+    moments: Annotated[int, Range(1, 16)] = 2
+    alignment_weight: Annotated[float, Penalty] = 0.5  # of the coarse and of the fine loss
+    correlation_weight: Annotated[float, Penalty] = 0.5
+    certainty_weight: Annotated[float, Penalty] = 0.1
+    most_entropy: Annotated[float, Range(0, 100)] = 0.5  # nats: target windows below count as confident
+    learning_rate: Annotated[float, OptimiserRate] = 1e-4
 
 
 class SumNetwork(nn.Module):
     """A perceptron per modality with batch normalisation, their sum, one linear head, one discriminator."""
 
-    def __init__(self, config: CfdaCsfConfig, eeg_features: int, eye_features: int, classes: int, seeds: list[int]):
+    def __init__(self, config: CfdaCsfConfig, problem: ProblemSpec, seeds: list[int]):
         super().__init__()
         runs, numbers = len(seeds), DropoutIds()
         hidden = (400, 200, 150, config.width)
-        self.eeg_extractor = Perceptron(runs, (eeg_features, *hidden), numbers, norm=True, dropout=config.dropout)
-        self.eye_extractor = Perceptron(runs, (eye_features, *hidden), numbers, norm=True, dropout=config.dropout)
-        self.head = StackedLinear(runs, config.width, classes)
+        self.eeg_extractor = Perceptron(runs, (problem.eeg_inputs, *hidden), numbers, norm=True, dropout=config.dropout)
+        self.eye_extractor = Perceptron(runs, (problem.eye_inputs, *hidden), numbers, norm=True, dropout=config.dropout)
+        self.head = StackedLinear(runs, config.width, problem.classes)
         self.discriminator = discriminator(runs, config.width, config.discriminator_hidden, numbers)
         initialise(self, seeds)
 
@@ -78,8 +72,8 @@ class SumNetwork(nn.Module):
         return PlainOutputs(eeg_embedding, eye_embedding, fused, self.head(fused))
 
 
-class CfdaCsf(PlainMethod):
-    """One opponent for the sum of the modalities, moments for each of them, covariances between them."""
+class CfdaCsf(NetworkMethod[CfdaCsfConfig, PlainOutputs]):
+    """A discriminator of the modalities' sum, moments of each modality, covariances between them."""
 
     name = "cfda_csf"
     title = "CFDA-CSF-like"
@@ -92,42 +86,32 @@ class CfdaCsf(PlainMethod):
 
     def preset(self, name: str, *, dataset: str, variant: str) -> CfdaCsfConfig:
         """The correlation weighs 0.5 on SEED and 0.1 on any other set."""
-        checked_names(self, name, variant)
+        self.check_names(name, variant)
         return CfdaCsfConfig(correlation_weight=0.5 if dataset == "seed" else 0.1)
 
-    def build(self, config: CfdaCsfConfig, task: ProblemSpec, seeds: list[int]) -> SumNetwork:
-        card = task.card
-        eeg_features = len(card.eeg_tokens) * len(card.eeg_features)
-        return SumNetwork(config, eeg_features, len(card.eye_features), len(card.class_names), seeds)
+    def build(self, config: CfdaCsfConfig, problem: ProblemSpec, seeds: list[int]) -> SumNetwork:
+        return SumNetwork(config, problem, seeds)
 
     def terms(self, config: CfdaCsfConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
         full = torch.ones_like(step.progress)
         scores = adversarial_logits(step.network.discriminator, source.fused, target.fused, full, step.noise)
-        values = {
-            "classification": losses.cross_entropy(source.logits, step.source_label).mean(-1),
-            "coarse": domain_loss(*scores) / 2,
-            "fine": sum(
-                moment_discrepancy(
-                    functional.normalize(ours, dim=-1), functional.normalize(theirs, dim=-1), config.moments
-                )
-                for ours, theirs in (
-                    (source.eeg_embedding, target.eeg_embedding),
-                    (source.eye_embedding, target.eye_embedding),
-                )
-            ),
-            "correlation": sum(coral(some.eeg_embedding, some.eye_embedding) for some in (source, target)),
-            "certainty": confident_log_loss(target.logits, config.most_entropy),
-        }
-        one = torch.ones_like(values["coarse"])
-        weights = {
-            "classification": one,
-            "coarse": config.alignment_weight * one,
-            "fine": config.alignment_weight * one,
-            "correlation": config.correlation_weight * one,
-            "certainty": config.certainty_weight * one,
-        }
-        return Terms(values, weights, {}, state)
+
+        def moments(name: str) -> Tensor:
+            both = (functional.normalize(getattr(outputs, name), dim=-1) for outputs in (source, target))
+            return moment_discrepancy(*both, config.moments)
+
+        def correlation(outputs: PlainOutputs) -> Tensor:
+            return coral(outputs.eeg_embedding, outputs.eye_embedding)
+
+        return weighted_terms(
+            state,
+            classification=(source_cross_entropy(step), 1.0),
+            coarse=(domain_loss(*scores) / 2, config.alignment_weight),
+            fine=(moments("eeg_embedding") + moments("eye_embedding"), config.alignment_weight),
+            correlation=(correlation(source) + correlation(target), config.correlation_weight),
+            certainty=(confident_log_loss(target.logits, config.most_entropy), config.certainty_weight),
+        )
 
 
 METHOD = CfdaCsf()

@@ -1,23 +1,15 @@
-"""The label that the trial's number has in the source: what a method reaches that knows the film clip and nothing of
-the person."""
-
-from dataclasses import dataclass
+"""A control without features: the label that the trial's number has in the source, since everybody sees the film clips
+in the same order."""
 
 import numpy as np
 
-from ufama.config import ValidatedConfig
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, UnlabelledWindows
-from ufama.methods.bases.fitted import FittedMethod, as_fusion, one_hot
+from ufama.methods.bases.fitted import FittedMethod, NoSettings, as_fusion, one_hot
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClipOrderConfig(ValidatedConfig):
-    """There is nothing to set."""
-
-
-class ClipOrder(FittedMethod):
-    """A control. Everybody sees the clips in the same order, so a trial's number tells its clip.
+class ClipOrder(FittedMethod[NoSettings]):
+    """Predict from session and trial number alone.
 
     A window gets the most frequent label among the source's windows of the same session and trial number; where the
     source lacks that session's trial, of the same trial number in any session; where it lacks that too, of the whole
@@ -29,11 +21,11 @@ class ClipOrder(FittedMethod):
     source = "a control"
     inputs = "session and trial numbers"
     checked_against = "counting by hand"
-    defaults = ClipOrderConfig()
+    defaults = NoSettings()
 
     def fit(
         self,
-        config: ClipOrderConfig,
+        config: NoSettings,
         card: DataCard,
         source: UnlabelledWindows,
         source_label: np.ndarray,
@@ -46,8 +38,8 @@ class ClipOrder(FittedMethod):
             same_trial = source.trial == trial
             for alike in (same_trial & (source.session == session), same_trial):
                 if alike.any():
-                    return np.bincount(source_label[alike]).argmax()
-            return np.bincount(source_label).argmax()
+                    return int(np.bincount(source_label[alike]).argmax())
+            return int(np.bincount(source_label).argmax())
 
         def predict(windows: UnlabelledWindows) -> np.ndarray:
             places = np.stack([windows.session, windows.trial], axis=1)

@@ -3,22 +3,22 @@
 From the abstract only (doi:10.1007/s13042-023-01964-w; no code is public): the correlation between the modalities is
 maximised, then several broad learning sub-systems come to one decision. Own decisions: linear canonical correlation;
 three sub-systems, EEG with its components, eye with its components, and the components of both; a ridge solution
-over their scores, which each sub-system gives for people it was not fitted on. It does not adapt; the target is
-untouched but for the scaling of its features.
+over their scores, which each sub-system gives for subjects it was not fitted on. It does not adapt: of the target
+only the scaling of its features is used.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
+from ufama.config import Range, Share, Width
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, UnlabelledWindows
 from ufama.methods.bases.fitted import FittedMethod, flat, one_hot
 from ufama.methods.msbls import BroadConfig
 from ufama.methods.parts.broad_learning import BroadSystem, on_simplex, ridge, with_ones
-from ufama.methods.parts.canonical_correlation import CoordinatedViews
 from ufama.seeds import derived_seed
 
 EEG, EYE, BOTH = 0, 1, 2
@@ -28,19 +28,71 @@ EEG, EYE, BOTH = 0, 1, 2
 class CodfConfig(BroadConfig):
     """Settings of CoDF-Net-like."""
 
-    components: int = 20  # of the canonical correlation
-    shrinkage: float = 0.1  # of the covariances it is computed from
-    decision_parts: int = 4  # groups of people whose scores come from sub-systems fitted on the others
-    decision_penalty: float = 1.0  # of the ridge solution over the scores
+    components: Annotated[int, Width] = 20  # of the canonical correlation
+    shrinkage: Annotated[float, Share] = 0.1  # of the covariances it is computed from
+    decision_parts: Annotated[int, Range(2, 1 << 10)] = (
+        4  # groups of subjects whose scores come from systems fitted on the others
+    )
+    decision_penalty: Annotated[float, Range(1e-12, 1e12)] = 1.0  # of the ridge solution over the scores
 
-    def ranges(self):
-        return [
-            *super().ranges(),
-            ("components", 1, 1 << 12),
-            ("shrinkage", 0, 1),
-            ("decision_parts", 2, 1 << 10),
-            ("decision_penalty", 1e-12, 1e12),
-        ]
+
+@dataclass(frozen=True, kw_only=True)
+class CoordinatedViews:
+    """Canonical correlation analysis in closed form (Hotelling 1936, doi:10.1093/biomet/28.3-4.321).
+
+    Projections of two views to K components of unit variance and the largest correlation.
+    """
+
+    x_mean: np.ndarray  # (Dx,)
+    x_weights: np.ndarray  # (Dx, K)
+    y_mean: np.ndarray  # (Dy,)
+    y_weights: np.ndarray  # (Dy, K)
+    correlation: np.ndarray  # (K,) of each pair, falling; lower than the data's because shrinkage adds variance
+
+    @classmethod
+    def of(cls, x: np.ndarray, y: np.ndarray, components: int, shrinkage: float) -> "CoordinatedViews":
+        """From n rows of both views.
+
+        Parameters
+        ----------
+        x, y
+            (n, Dx) and (n, Dy)
+        components
+            K; at most as many as the narrower view has directions
+        shrinkage
+            this times the view's mean variance is added to the variance of each of its directions; without it, views
+            with more features than rows are perfectly correlated whatever they hold
+        """
+        x_mean, y_mean = x.mean(0), y.mean(0)
+        x_white = _whitening(x - x_mean, shrinkage)
+        y_white = _whitening(y - y_mean, shrinkage)
+        cross = x_white.T @ ((x - x_mean).T @ (y - y_mean) / len(x)) @ y_white
+        left, correlation, right = np.linalg.svd(cross, full_matrices=False)
+        kept = min(components, len(correlation))
+        return cls(
+            x_mean=x_mean,
+            x_weights=x_white @ left[:, :kept],
+            y_mean=y_mean,
+            y_weights=y_white @ right[:kept].T,
+            correlation=correlation[:kept],
+        )
+
+    def x_components(self, x: np.ndarray) -> np.ndarray:
+        """(n, Dx) -> (n, K)."""
+        return (x - self.x_mean) @ self.x_weights
+
+    def y_components(self, y: np.ndarray) -> np.ndarray:
+        """(n, Dy) -> (n, K)."""
+        return (y - self.y_mean) @ self.y_weights
+
+
+def _whitening(centred: np.ndarray, shrinkage: float) -> np.ndarray:
+    """(D, D) the inverse square root of the enlarged covariance of centred rows; directions without variance get 0."""
+    covariance = centred.T @ centred / len(centred)
+    mean_variance = np.trace(covariance) / len(covariance)
+    variance, directions = np.linalg.eigh(covariance + shrinkage * mean_variance * np.eye(len(covariance)))
+    seen = variance > 1e-10 * variance[-1]
+    return directions * np.where(seen, 1 / np.sqrt(np.where(seen, variance, 1)), 0) @ directions.T
 
 
 class SubSystems:
@@ -69,13 +121,13 @@ class SubSystems:
 
 
 def held_out_parts(windows: UnlabelledWindows, parts: int) -> np.ndarray:
-    """(n,) the part of each window: people in turn; of one person alone, trials in turn."""
-    people = len(np.unique(windows.subject))
-    unit = windows.subject if people > 1 else windows.trial
+    """(n,) the part of each window: subjects in turn; of one subject alone, trials in turn."""
+    subjects = len(np.unique(windows.subject))
+    unit = windows.subject if subjects > 1 else windows.trial
     return np.unique(unit, return_inverse=True)[1].reshape(-1) % parts
 
 
-class CodfNet(FittedMethod):
+class CodfNet(FittedMethod[CodfConfig]):
     """Decision fusion of broad learning systems on coordinated representations."""
 
     name = "codf_net"

@@ -10,22 +10,22 @@ and of relations between windows, and all sizes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from ufama.config import Penalty, Range, Share
 from ufama.core import losses
 from ufama.core.attention import StackedAttention
-from ufama.core.layers import CounterRNG, StackedLayerNorm, StackedLinear, initialise
-from ufama.core.network import DropoutIds
+from ufama.core.layers import StackedLayerNorm, StackedLinear, initialise
 from ufama.core.objective import Terms
+from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import NetworkConfig, weighed
-from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.bases.network import AdaptationWeight, NetworkConfig, NetworkMethod, weighted_terms
 from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
-from ufama.methods.parts.contrastive import cross_view_contrast, relation_contrast
-from ufama.methods.parts.perceptron import fusion_only
+from ufama.methods.parts.outputs import PlainOutputs
 from ufama.methods.parts.source_recordings import mean_per_recording
 
 
@@ -35,44 +35,18 @@ class CsmmConfig(NetworkConfig):
 
     dropout: float = 0.2  # of the embeddings that the contrasts compare, too
     learning_rate: float = 3e-3
-    attention_heads: int = 2
-    contrast_temperature: float = 0.1
-    contrast_weight: float = 0.1
-    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its dann_schedule
-    choice_temperature: float = 0.1  # the smaller, the fewer recordings count; of a difference in probability
-    choice_momentum: float = 0.9
-
-    def ranges(self):
-        return [
-            *super().ranges(),
-            ("attention_heads", 1, 64),
-            ("contrast_temperature", 1e-3, 1e3),
-            ("contrast_weight", 0, 1e6),
-            ("domain_weight", 0, 100),
-            ("choice_temperature", 1e-3, 1e6),
-            ("choice_momentum", 0, 1),
-        ]
+    attention_heads: Annotated[int, Range(1, 64)] = 2
+    contrast_temperature: Annotated[float, Range(1e-3, 1e3)] = 0.1
+    contrast_weight: Annotated[float, Penalty] = 0.1
+    domain_weight: Annotated[float, AdaptationWeight] = 0.3  # of the reversed gradient, at the end of its schedule
+    choice_temperature: Annotated[float, Range(1e-3, 1e6)] = (
+        0.1  # the smaller, the fewer recordings count; of a difference in probability
+    )
+    choice_momentum: Annotated[float, Share] = 0.9
 
     def __post_init__(self):
         super().__post_init__()
-        self.divides("width", "attention_heads")
-
-
-class CsmmOutputs(NamedTuple):
-    """What the network says of N windows. The head has not been through a softmax."""
-
-    eeg_embedding: Tensor  # (R, N, D)
-    eye_embedding: Tensor  # (R, N, D)
-    fused: Tensor  # (R, N, 2 D) both side by side
-    logits: Tensor  # (R, N, C)
-
-    def split(self, first: int) -> tuple["CsmmOutputs", "CsmmOutputs"]:
-        """The outputs of the first ``first`` windows and of the rest."""
-        return CsmmOutputs(*[z[:, :first] for z in self]), CsmmOutputs(*[z[:, first:] for z in self])
-
-    def probabilities(self) -> Tensor:
-        """(R, N, 3, C): the head's softmax as the fusion branch; the branches eeg and eye do not exist and are NaN."""
-        return fusion_only(self.logits.softmax(-1))
+        self.check_divides("width", "attention_heads")
 
 
 class AttendingBranch(nn.Module):
@@ -105,44 +79,73 @@ class AttendingBranch(nn.Module):
 class CsmmNetwork(nn.Module):
     """Two attending branches, one head; and the discriminator that the loss uses.
 
-    forward: eeg (R, N, T, F), eye (R, N, Fy), noise (None: evaluation) -> CsmmOutputs.
+    forward: eeg (R, N, T, F), eye (R, N, Fy), noise (None: evaluation) -> PlainOutputs.
     """
 
-    def __init__(self, config: CsmmConfig, task: ProblemSpec, seeds: list[int]):
+    def __init__(self, config: CsmmConfig, problem: ProblemSpec, seeds: list[int]):
         super().__init__()
-        runs, numbers, card = len(seeds), DropoutIds(), task.card
+        runs, numbers, card = len(seeds), DropoutIds(), problem.card
         self.eeg = AttendingBranch(runs, len(card.eeg_features), len(card.eeg_tokens), config, numbers)
-        self.eye = AttendingBranch(runs, len(card.eye_features), 1, config, numbers)
-        self.head = StackedLinear(runs, 2 * config.width, len(card.class_names))
+        self.eye = AttendingBranch(runs, problem.eye_inputs, 1, config, numbers)
+        self.head = StackedLinear(runs, 2 * config.width, problem.classes)
         self.discriminator = discriminator(runs, 2 * config.width, config.hidden, numbers)
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> CsmmOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> PlainOutputs:
         eeg_tokens, eeg_normed = self.eeg.attended(eeg.transpose(2, 3), noise)
         eye_tokens, eye_normed = self.eye.attended(eye[..., None], noise)
         eeg_embedding = self.eeg.embedding(eeg_tokens, eeg_normed, eye_normed, noise)
         eye_embedding = self.eye.embedding(eye_tokens, eye_normed, eeg_normed, noise)
         fused = torch.cat([eeg_embedding, eye_embedding], dim=-1)
-        return CsmmOutputs(eeg_embedding, eye_embedding, fused, self.head(fused))
+        return PlainOutputs(eeg_embedding, eye_embedding, fused, self.head(fused))
+
+
+def cross_view_contrast(x: Tensor, y: Tensor, temperature: float) -> Tensor:
+    """InfoNCE between two views of the same windows, in both directions: (R, N, D), (R, N, D) -> (R,).
+
+    The mean of -log softmax_j(cos(x_i, y_j) / temperature) at j = i, and of the same from y to x (van den Oord et al.
+    2018, arXiv:1807.03748; both directions as in CLIP, Radford et al. 2021, arXiv:2103.00020).
+    """
+    similarity = functional.normalize(x, dim=-1) @ functional.normalize(y, dim=-1).transpose(1, 2) / temperature
+    forward = torch.diagonal(similarity.log_softmax(2), dim1=1, dim2=2)
+    backward = torch.diagonal(similarity.log_softmax(1), dim1=1, dim2=2)
+    return -(forward + backward).mean(-1) / 2
+
+
+def relation_contrast(x: Tensor, y: Tensor, temperature: float) -> Tensor:
+    """`cross_view_contrast` of each window's relations instead of its features: (R, N, Dx), (R, N, Dy) -> (R,).
+
+    A window's relations are its cosines to all N windows in the same view, less their mean: windows that are similar in
+    one modality should be similar in the other. A decision of this project, after the abstract's words; relational
+    knowledge distillation (Park et al. 2019, arXiv:1904.05068) compares such relations too.
+    """
+    return cross_view_contrast(_relations(x), _relations(y), temperature)
+
+
+def _relations(x: Tensor) -> Tensor:
+    """(R, N, D) -> (R, N, N)."""
+    unit = functional.normalize(x, dim=-1)
+    similarity = unit @ unit.transpose(1, 2)
+    return similarity - similarity.mean(-1, keepdim=True)
 
 
 def recording_weights(likeness: Tensor, temperature: float) -> Tensor:
-    """How much each of S source recordings counts, with mean 1, by how much it is taken for the target:
-    S softmax(likeness / temperature), (R, S) -> (R, S)."""
+    """S softmax(likeness / temperature): weights of S source recordings, of mean 1, by how much the discriminator takes
+    them for the target, (R, S) -> (R, S)."""
     return likeness.shape[1] * torch.softmax(likeness / temperature, dim=-1)
 
 
-def remembered_likeness(before: Tensor, source_score: Tensor, domain: Tensor, momentum: float) -> Tensor:
+def updated_likeness(before: Tensor, source_score: Tensor, domain: Tensor, momentum: float) -> Tensor:
     """The moving average of each recording's mean probability of being the target: (R, S), (R, N), (R, N) -> (R, S).
 
-    A recording that is not in the batch keeps its own.
+    A recording that is not in the batch keeps its value.
     """
     mean, count = mean_per_recording(source_score.detach().sigmoid(), domain, before.shape[1])
     return torch.where(count > 0, momentum * before + (1 - momentum) * mean, before)
 
 
-class Csmm(PlainMethod):
-    """Attention, contrasts between modalities and sources weighed by their likeness to the target."""
+class Csmm(NetworkMethod[CsmmConfig, PlainOutputs]):
+    """Attention, contrasts between modalities and sources weighted by their likeness to the target."""
 
     name = "csmm"
     title = "CSMM-like"
@@ -154,11 +157,11 @@ class Csmm(PlainMethod):
         "contrast_weight": (0.03, 0.1, 0.3),
     }
 
-    def build(self, config: CsmmConfig, task: ProblemSpec, seeds: list[int]) -> CsmmNetwork:
-        return CsmmNetwork(config, task, seeds)
+    def build(self, config: CsmmConfig, problem: ProblemSpec, seeds: list[int]) -> CsmmNetwork:
+        return CsmmNetwork(config, problem, seeds)
 
-    def initial_state(self, config: CsmmConfig, task: ProblemSpec, runs: int) -> dict[str, Tensor]:
-        return {"target_likeness": torch.full((runs, task.source_domains), 0.5)}
+    def initial_state(self, config: CsmmConfig, problem: ProblemSpec, runs: int) -> dict[str, Tensor]:
+        return {"target_likeness": torch.full((runs, problem.source_domains), 0.5)}
 
     def terms(self, config: CsmmConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
@@ -168,15 +171,13 @@ class Csmm(PlainMethod):
         source_score, target_score = adversarial_logits(
             step.network.discriminator, source.fused, target.fused, strength, step.noise
         )
-        likeness = remembered_likeness(
-            state["target_likeness"], source_score, step.source_domain, config.choice_momentum
-        )
+        likeness = updated_likeness(state["target_likeness"], source_score, step.source_domain, config.choice_momentum)
         views = [
             torch.cat([getattr(source, name), getattr(target, name)], dim=1)
             for name in ("eeg_embedding", "eye_embedding")
         ]
         classification = losses.cross_entropy(source.logits, step.source_label) * per_window
-        return weighed(
+        return weighted_terms(
             {"target_likeness": likeness},
             {"largest_weight": weight.amax(-1)},
             classification=(classification.mean(-1), 1.0),

@@ -1,30 +1,32 @@
-"""DA-CapsNet-like: a branch of primary capsules for every band's map, capsules of the classes, an opponent.
+"""DA-CapsNet-like: a branch of primary capsules for every band's map, class capsules, a domain discriminator.
 
 From the abstract (doi:10.1016/j.knosys.2023.111137) and its description in arXiv:2606.00170; no code is public: bands
 apart, differential entropy of groups of each band's data on a map of the electrodes, parallel branches of primary
 capsules that are fused for capsules of the emotions, and adversarial domain adaptation. There the groups are cut from
 the raw signal; here they are the window and those before it in the trial. Own decisions: that, one convolution per
 branch, 3 x 3 places for the primary capsules, and all sizes.
+
+A capsule is a vector whose length is a probability; capsules and their routing are those of Sabour et al. 2017
+(arXiv:1710.09829). Shapes: R runs, N windows, S primary capsules, C classes, D numbers in a vector.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from ufama.core.layers import CounterRNG, initialise
-from ufama.core.network import DropoutIds
+from ufama.config import Range
+from ufama.core.layers import initialise
 from ufama.core.objective import Terms
+from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import NetworkConfig, weighed
-from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.bases.network import AdaptationWeight, NetworkConfig, NetworkMethod, weighted_terms
 from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
-from ufama.methods.parts.capsules import lengths, margin_loss, route, squash
-from ufama.methods.parts.electrode_grid import SIDE
-from ufama.methods.parts.electrode_maps import ElectrodeMap, MapConvolution, known_electrodes
-from ufama.methods.parts.perceptron import fusion_only
+from ufama.methods.parts.electrode_maps import SIDE, ElectrodeMap, MapConvolution, check_electrodes
+from ufama.methods.parts.outputs import fusion_only
 from ufama.methods.parts.source_recordings import BranchLinear
 
 PLACES = 3  # of primary capsules along a side of the map
@@ -34,39 +36,60 @@ PLACES = 3  # of primary capsules along a side of the map
 class CapsuleConfig(NetworkConfig):
     """Settings of DA-CapsNet-like."""
 
-    windows: int = 3  # of one input: the window and those before it, as channels of each band's map
-    maps: int = 8  # of each branch's convolution
-    capsules: int = 2  # at each place of each branch
-    primary_width: int = 6  # numbers in a primary capsule
-    class_width: int = 8  # numbers in a class's capsule
-    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its dann_schedule
-
-    def ranges(self):
-        return [
-            *super().ranges(),
-            ("windows", 2, 1 << 10),
-            ("maps", 1, 1 << 10),
-            ("capsules", 1, 1 << 10),
-            ("primary_width", 1, 1 << 10),
-            ("class_width", 1, 1 << 10),
-            ("domain_weight", 0, 100),
-        ]
+    windows: Annotated[int, Range(2, 1 << 10)] = (
+        3  # of one input: the window and those before it, as channels of each band's map
+    )
+    maps: Annotated[int, Range(1, 1 << 10)] = 8  # of each branch's convolution
+    capsules: Annotated[int, Range(1, 1 << 10)] = 2  # at each place of each branch
+    primary_width: Annotated[int, Range(1, 1 << 10)] = 6  # numbers in a primary capsule
+    class_width: Annotated[int, Range(1, 1 << 10)] = 8  # numbers in a class's capsule
+    domain_weight: Annotated[float, AdaptationWeight] = 0.3  # of the reversed gradient, at the end of its schedule
 
 
 class CapsuleOutputs(NamedTuple):
-    """What the network says of N windows: of S primary capsules and C classes."""
+    """What the network returns."""
 
     primary: Tensor  # (R, N, S * primary_width)
     fused: Tensor  # (R, N, C * class_width) the class capsules
     length: Tensor  # (R, N, C) of the class capsules, from 0 to 1
 
-    def split(self, first: int) -> tuple["CapsuleOutputs", "CapsuleOutputs"]:
-        """The outputs of the first ``first`` windows and of the rest."""
-        return CapsuleOutputs(*[z[:, :first] for z in self]), CapsuleOutputs(*[z[:, first:] for z in self])
 
-    def probabilities(self) -> Tensor:
-        """(R, N, 3, C): the lengths in proportion as the fusion branch; eeg and eye do not exist and are NaN."""
-        return fusion_only(self.length / self.length.sum(-1, keepdim=True))
+def squash(vectors: Tensor) -> Tensor:
+    """The same directions with lengths |v|^2 / (1 + |v|^2), below 1: (..., D) -> same."""
+    square = vectors.square().sum(-1, keepdim=True)
+    return vectors * (square + 1e-12).sqrt() / (1 + square)
+
+
+def route(votes: Tensor, rounds: int = 3) -> Tensor:
+    """Class capsules from the votes of each primary capsule for each class: (R, N, S, C, D) -> (R, N, C, D).
+
+    A capsule sends its vote to the classes in proportion softmax(b), equal at first; b grows by the agreement (inner
+    product) of vote and outcome after each round but the last. Only the last round passes a gradient to the votes.
+    """
+    agreement = votes.new_zeros(votes.shape[:-1])
+    fixed = votes.detach()
+    for number in range(rounds):
+        last = number == rounds - 1
+        shared = (agreement.softmax(-1)[..., None] * (votes if last else fixed)).sum(2)
+        classes = squash(shared)
+        if not last:
+            agreement = agreement + (fixed * classes[:, :, None]).sum(-1)
+    return classes
+
+
+def lengths(capsules: Tensor) -> Tensor:
+    """(..., D) -> (...), with a gradient also at 0."""
+    return (capsules.square().sum(-1) + 1e-12).sqrt()
+
+
+def margin_loss(length: Tensor, label: Tensor) -> Tensor:
+    """Sum over classes of max(0, 0.9 - length)^2 for the true one, half of max(0, length - 0.1)^2 for each other.
+
+    (R, N, C), (R, N) -> (R, N).
+    """
+    true = functional.one_hot(label, length.shape[-1]).to(length.dtype)
+    present, absent = (0.9 - length).clamp(min=0).square(), (length - 0.1).clamp(min=0).square()
+    return (true * present + 0.5 * (1 - true) * absent).sum(-1)
 
 
 class PrimaryCapsules(nn.Module):
@@ -85,8 +108,8 @@ class PrimaryCapsules(nn.Module):
         self.width = config.primary_width
 
     def forward(self, maps: Tensor, noise: CounterRNG | None) -> Tensor:
-        found = torch.relu(self.convolution(maps))
-        places = found.unflatten(-1, (PLACES, -1)).unflatten(-3, (PLACES, -1))  # (R, N, maps, 3, 3, 3, 3)
+        filtered = torch.relu(self.convolution(maps))
+        places = filtered.unflatten(-1, (PLACES, -1)).unflatten(-3, (PLACES, -1))  # (R, N, maps, 3, 3, 3, 3)
         places = places.permute(0, 3, 5, 1, 2, 4, 6).flatten(4).flatten(1, 2)  # (R, 9, N, maps, 9)
         vectors = self.capsules(self.dropout(places.flatten(3), noise))  # (R, 9, N, capsules * width)
         return squash(vectors.transpose(1, 2).unflatten(-1, (-1, self.width)).flatten(2, 3))
@@ -95,11 +118,11 @@ class PrimaryCapsules(nn.Module):
 class CapsuleNetwork(nn.Module):
     """forward: eeg (R, N, L, T, F), eye (unread), noise (None: evaluation) -> CapsuleOutputs."""
 
-    def __init__(self, config: CapsuleConfig, task: ProblemSpec, seeds: list[int]):
+    def __init__(self, config: CapsuleConfig, problem: ProblemSpec, seeds: list[int]):
         super().__init__()
-        runs, numbers, card = len(seeds), DropoutIds(), task.card
-        known_electrodes("da_capsnet", card.eeg_tokens)
-        bands, self.classes = len(card.eeg_features), len(card.class_names)
+        runs, numbers, card = len(seeds), DropoutIds(), problem.card
+        check_electrodes("da_capsnet", card.eeg_tokens)
+        bands, self.classes = len(card.eeg_features), problem.classes
         self.map = ElectrodeMap(card.eeg_tokens)
         self.branches = nn.ModuleList(PrimaryCapsules(runs, config, numbers) for _ in range(bands))
         primary = bands * PLACES**2 * config.capsules
@@ -116,7 +139,7 @@ class CapsuleNetwork(nn.Module):
         return CapsuleOutputs(primary.flatten(2), classes.flatten(2), lengths(classes))
 
 
-class DaCapsnet(PlainMethod):
+class DaCapsnet(NetworkMethod[CapsuleConfig, CapsuleOutputs]):
     """Capsules of bands and classes, and a discriminator on the primary ones."""
 
     name = "da_capsnet"
@@ -133,15 +156,19 @@ class DaCapsnet(PlainMethod):
     def context(self, config: CapsuleConfig) -> int:
         return config.windows
 
-    def build(self, config: CapsuleConfig, task: ProblemSpec, seeds: list[int]) -> CapsuleNetwork:
-        return CapsuleNetwork(config, task, seeds)
+    def build(self, config: CapsuleConfig, problem: ProblemSpec, seeds: list[int]) -> CapsuleNetwork:
+        return CapsuleNetwork(config, problem, seeds)
+
+    def predict(self, outputs: CapsuleOutputs) -> Tensor:
+        """The class capsules' lengths, divided by their sum."""
+        return fusion_only(outputs.length / outputs.length.sum(-1, keepdim=True))
 
     def terms(self, config: CapsuleConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
         strength = config.domain_weight * dann_schedule(step.progress)
         opponent = step.network.discriminator
         scores = adversarial_logits(opponent, source.primary, target.primary, strength, step.noise)
-        return weighed(
+        return weighted_terms(
             state,
             margin=(margin_loss(source.length, step.source_label).mean(-1), 1.0),
             domain=(domain_loss(*scores), 1.0),

@@ -1,29 +1,28 @@
-"""DAN (arXiv:1502.02791): multi-kernel MMD between the domains in every layer that belongs to the task."""
+"""DAN (Long et al. 2015, arXiv:1502.02791): multi-kernel MMD between the domains in every task-specific layer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from torch import Tensor
 
+from ufama.config import Range
 from ufama.core.mmd import mmd_quadratic
 from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
+from ufama.methods.bases.network import AdaptationWeight
+from ufama.methods.bases.plain import PlainConfig, PlainMethod, with_adaptation
 
 
 @dataclass(frozen=True, kw_only=True)
 class DanConfig(PlainConfig):
     """``kernels`` Gaussians, each twice as wide as the one before, around the batch's mean squared distance."""
 
-    mmd_weight: float = 1.0
-    kernels: int = 5
-
-    def ranges(self):
-        return [*super().ranges(), ("mmd_weight", 0, 100), ("kernels", 1, 32)]
+    mmd_weight: Annotated[float, AdaptationWeight] = 1.0
+    kernels: Annotated[int, Range(1, 32)] = 5
 
 
-class Dan(PlainMethod):
+class Dan(PlainMethod[DanConfig]):
     """The MMDs of the fused features and of the logits, added.
 
     The kernels' weights are equal and sum to 1, and the estimate is quadratic in the batch; the paper learns the
@@ -39,11 +38,11 @@ class Dan(PlainMethod):
 
     def terms(self, config: DanConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
-        mmd = sum(
-            mmd_quadratic(ours, theirs, config.kernels, combination="mean")
-            for ours, theirs in ((source.fused, target.fused), (source.logits, target.logits))
+        of_fused, of_logits = (
+            mmd_quadratic(getattr(source, layer), getattr(target, layer), config.kernels, combination="mean")
+            for layer in ("fused", "logits")
         )
-        return classified_with(step, state, mmd, config.mmd_weight, name="mmd")
+        return with_adaptation(step, state, of_fused + of_logits, config.mmd_weight, name="mmd")
 
 
 METHOD = Dan()

@@ -1,14 +1,15 @@
-"""Deep CORAL (arXiv:1607.01719): equal covariances of the last layer in both domains."""
+"""Deep CORAL (Sun and Saenko 2016, arXiv:1607.01719): equal covariances of the last layer in both domains."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from torch import Tensor
 
+from ufama.config import Range
 from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
+from ufama.methods.bases.plain import PlainConfig, PlainMethod, with_adaptation
 from ufama.methods.parts.alignment import coral
 
 
@@ -16,14 +17,11 @@ from ufama.methods.parts.alignment import coral
 class DeepCoralConfig(PlainConfig):
     """``aligned`` is the layer; the paper's is the last, the logits."""
 
-    coral_weight: float = 1.0
+    coral_weight: Annotated[float, Range(0, 1e4)] = 1.0
     aligned: Literal["logits", "fused"] = "logits"
 
-    def ranges(self):
-        return [*super().ranges(), ("coral_weight", 0, 1e4)]
 
-
-class DeepCoral(PlainMethod):
+class DeepCoral(PlainMethod[DeepCoralConfig]):
     """The CORAL loss of one layer, with a constant weight."""
 
     name = "deep_coral"
@@ -35,7 +33,7 @@ class DeepCoral(PlainMethod):
 
     def terms(self, config: DeepCoralConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         layers = getattr(step.source, config.aligned), getattr(step.target, config.aligned)
-        return classified_with(step, state, coral(*layers), config.coral_weight, name="coral")
+        return with_adaptation(step, state, coral(*layers), config.coral_weight, name="coral")
 
 
 METHOD = DeepCoral()

@@ -4,28 +4,30 @@ From the abstract (doi:10.1016/j.bspc.2024.106912) and its description in arXiv:
 separate sub-networks, each adapted from one source domain to the target, a joint sub-network adapted from all, mutual
 learning between the separate ones and the joint one, and an alignment that minds category and decision boundary. Own
 decisions: a common first layer, a class-wise MMD in which target windows near the decision boundary count less, the
-symmetric Kullback-Leibler divergence, its dann_schedule, the mean of both kinds of prediction, and all sizes. As published it
-reads EEG alone; ``reads="eeg_and_eye"`` puts the eye features beside it.
+symmetric Kullback-Leibler divergence, its schedule, the mean of both kinds of prediction, and all sizes. As published
+it reads EEG alone; with ``reads="eeg_and_eye"`` the eye features stand beside it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ufama.config import Penalty
 from ufama.core import losses
-from ufama.core.layers import CounterRNG, StackedLinear, initialise
-from ufama.core.network import DropoutIds
+from ufama.core.layers import StackedLinear, initialise
 from ufama.core.objective import Terms
+from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import NetworkConfig, weighed
-from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.bases.network import NetworkConfig, NetworkMethod, weighted_terms
 from ufama.methods.parts.adversarial import dann_schedule
-from ufama.methods.parts.fine_grained_alignment import certainty, symmetric_divergence, weighted_class_mmd
-from ufama.methods.parts.perceptron import Perceptron, fusion_only
+from ufama.methods.parts.certainty import certainty
+from ufama.methods.parts.fine_grained_alignment import symmetric_divergence, weighted_class_mmd
+from ufama.methods.parts.outputs import fusion_only
+from ufama.methods.parts.perceptron import Perceptron
 from ufama.methods.parts.source_recordings import BranchLinear, membership, own_branch
 
 
@@ -34,28 +36,17 @@ class FmlanConfig(NetworkConfig):
     """Settings of FMLAN-like."""
 
     reads: Literal["eeg", "eeg_and_eye"] = "eeg"
-    alignment_weight: float = 1.0
-    mutual_weight: float = 1.0
-
-    def ranges(self):
-        return [*super().ranges(), ("alignment_weight", 0, 1e6), ("mutual_weight", 0, 1e6)]
+    alignment_weight: Annotated[float, Penalty] = 1.0
+    mutual_weight: Annotated[float, Penalty] = 1.0
 
 
 class FmlanOutputs(NamedTuple):
-    """What the sub-networks say of N windows: one for each of S source recordings, and the joint one."""
+    """What the sub-networks return: one for each of S source recordings, and the joint one."""
 
     embedding: Tensor  # (R, N, S, D)
     logits: Tensor  # (R, N, S, C)
     fused: Tensor  # (R, N, D) of the joint sub-network
     joint_logits: Tensor  # (R, N, C)
-
-    def split(self, first: int) -> tuple["FmlanOutputs", "FmlanOutputs"]:
-        """The outputs of the first ``first`` windows and of the rest."""
-        return FmlanOutputs(*[z[:, :first] for z in self]), FmlanOutputs(*[z[:, first:] for z in self])
-
-    def probabilities(self) -> Tensor:
-        """(R, N, 3, C): as the fusion branch half the joint sub-network's and half the mean of the others'."""
-        return fusion_only((self.joint_logits.softmax(-1) + self.logits.softmax(-1).mean(2)) / 2)
 
 
 class FmlanNetwork(nn.Module):
@@ -64,10 +55,12 @@ class FmlanNetwork(nn.Module):
     forward: eeg (R, N, T, F), eye (R, N, Fy), noise (None: evaluation) -> FmlanOutputs.
     """
 
-    def __init__(self, config: FmlanConfig, features: int, recordings: int, classes: int, seeds: list[int]):
+    def __init__(self, config: FmlanConfig, problem: ProblemSpec, seeds: list[int]):
         super().__init__()
         runs, numbers = len(seeds), DropoutIds()
+        recordings, classes = problem.source_domains, problem.classes
         self.reads_eye = config.reads == "eeg_and_eye"
+        features = problem.eeg_inputs + (problem.eye_inputs if self.reads_eye else 0)
         self.common = Perceptron(runs, (features, config.hidden), numbers, dropout=config.dropout)
         self.separate = BranchLinear(runs, recordings, config.hidden, config.width)
         self.separate_head = BranchLinear(runs, recordings, config.width, classes)
@@ -83,7 +76,7 @@ class FmlanNetwork(nn.Module):
         return FmlanOutputs(separate.transpose(1, 2), logits.transpose(1, 2), joint, self.joint_head(joint))
 
 
-class Fmlan(PlainMethod):
+class Fmlan(NetworkMethod[FmlanConfig, FmlanOutputs]):
     """Fine-grained alignment of every source with the target, and mutual learning."""
 
     name = "fmlan"
@@ -97,12 +90,12 @@ class Fmlan(PlainMethod):
         "alignment_weight": (0.1, 0.5, 1.0),
     }
 
-    def build(self, config: FmlanConfig, task: ProblemSpec, seeds: list[int]) -> FmlanNetwork:
-        card = task.card
-        features = len(card.eeg_tokens) * len(card.eeg_features)
-        if config.reads == "eeg_and_eye":
-            features += len(card.eye_features)
-        return FmlanNetwork(config, features, task.source_domains, len(card.class_names), seeds)
+    def build(self, config: FmlanConfig, problem: ProblemSpec, seeds: list[int]) -> FmlanNetwork:
+        return FmlanNetwork(config, problem, seeds)
+
+    def predict(self, outputs: FmlanOutputs) -> Tensor:
+        """The mean of the joint sub-network's probabilities and of the mean of the others'."""
+        return fusion_only((outputs.joint_logits.softmax(-1) + outputs.logits.softmax(-1).mean(2)) / 2)
 
     def terms(self, config: FmlanConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
@@ -112,7 +105,7 @@ class Fmlan(PlainMethod):
         on_target = symmetric_divergence(target.logits, target.joint_logits[:, :, None]).mean((1, 2))
         on_source = symmetric_divergence(own_logits, source.joint_logits).mean(-1)
         later = dann_schedule(step.progress)
-        return weighed(
+        return weighted_terms(
             state,
             classification=((joint + separate) / 2, 1.0),
             alignment=(self._alignment(step), config.alignment_weight * later),

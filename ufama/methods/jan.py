@@ -1,14 +1,16 @@
-"""JAN (arXiv:1605.06636): MMD between the joint distributions of features and predictions."""
+"""JAN (Long et al. 2017, arXiv:1605.06636): MMD between the joint distributions of features and predictions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from torch import Tensor
 
+from ufama.config import Range
 from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
+from ufama.methods.bases.network import AdaptationWeight
+from ufama.methods.bases.plain import PlainConfig, PlainMethod, with_adaptation
 from ufama.methods.parts.adversarial import dann_schedule
 from ufama.methods.parts.alignment import joint_mmd
 
@@ -17,21 +19,15 @@ from ufama.methods.parts.alignment import joint_mmd
 class JanConfig(PlainConfig):
     """``kernels`` Gaussians on the features, one of the fixed ``prediction_bandwidth`` on the probabilities."""
 
-    mmd_weight: float = 1.0  # at the end of its dann_schedule
-    kernels: int = 5
-    prediction_bandwidth: float = 1.68  # of exp(-d^2 / b); 0 < d^2 <= 2 between probabilities
-
-    def ranges(self):
-        return [
-            *super().ranges(),
-            ("mmd_weight", 0, 100),
-            ("kernels", 1, 32),
-            ("prediction_bandwidth", 1e-6, 1e6),
-        ]
+    mmd_weight: Annotated[float, AdaptationWeight] = 1.0  # at the end of its schedule
+    kernels: Annotated[int, Range(1, 32)] = 5
+    prediction_bandwidth: Annotated[float, Range(1e-6, 1e6)] = (
+        1.68  # of exp(-d^2 / b); 0 < d^2 <= 2 between probabilities
+    )
 
 
-class Jan(PlainMethod):
-    """The joint MMD of the fused features and the head's probabilities, quadratic in the batch; its weight ramps."""
+class Jan(PlainMethod[JanConfig]):
+    """The joint MMD of the fused features and the head's probabilities, quadratic in the batch; its weight grows."""
 
     name = "jan"
     title = "JAN"
@@ -47,7 +43,7 @@ class Jan(PlainMethod):
             (None, config.prediction_bandwidth),
             config.kernels,
         )
-        return classified_with(step, state, joint, config.mmd_weight * dann_schedule(step.progress), name="mmd")
+        return with_adaptation(step, state, joint, config.mmd_weight * dann_schedule(step.progress), name="mmd")
 
 
 METHOD = Jan()

@@ -3,38 +3,60 @@
 From the abstract (doi:10.1109/TCE.2024.3524401) and its description in arXiv:2606.00170; no code is public: parallel
 extractors, a low-rank fusion branch, a classifier, and a domain branch with a covariance distance and a domain
 classifier on the fused features. Own decisions: perceptrons as extractors, the distance of Deep CORAL
-(arXiv:1607.01719), a gradient reversal, its dann_schedule, and all sizes.
+(arXiv:1607.01719), a gradient reversal, its schedule, and all sizes.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from torch import Tensor, nn
 
-from ufama.core.layers import CounterRNG, StackedLinear, initialise
-from ufama.core.network import DropoutIds
+from ufama.config import Penalty, Range
+from ufama.core.layers import StackedLinear, initialise
 from ufama.core.objective import Terms
+from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import NetworkConfig, classified, weighed
-from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.bases.network import (
+    AdaptationWeight,
+    NetworkConfig,
+    NetworkMethod,
+    source_cross_entropy,
+    weighted_terms,
+)
 from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
 from ufama.methods.parts.alignment import coral
-from ufama.methods.parts.low_rank_fusion import LowRankFusion
+from ufama.methods.parts.outputs import SingleHeadOutputs
 from ufama.methods.parts.perceptron import Perceptron
-from ufama.methods.parts.single_head import SingleHeadOutputs
 
 
 @dataclass(frozen=True, kw_only=True)
 class LafdaConfig(NetworkConfig):
     """Settings of LAFDA-Net-like."""
 
-    rank: int = 4  # of the fusion
-    coral_weight: float = 1.0
-    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its dann_schedule
+    rank: Annotated[int, Range(1, 1 << 10)] = 4  # of the fusion
+    coral_weight: Annotated[float, Penalty] = 1.0
+    domain_weight: Annotated[float, AdaptationWeight] = 0.3  # of the reversed gradient, at the end of its schedule
 
-    def ranges(self):
-        return [*super().ranges(), ("rank", 1, 1 << 10), ("coral_weight", 0, 1e6), ("domain_weight", 0, 100)]
+
+class LowRankFusion(nn.Module):
+    """z_h = c_0 + sum over ranks k of c_k ([x, 1] . a_hk) ([y, 1] . b_hk): (R, N, Dx), (R, N, Dy) -> (R, N, H).
+
+    A bilinear map of two modalities whose weight tensor is a sum of few outer products (Liu et al. 2018,
+    arXiv:1806.00064). The ones beside x and y keep each modality's linear part. The full bilinear map would need
+    (Dx + 1)(Dy + 1) H weights; this one has about (Dx + Dy + 2) H for each rank.
+    """
+
+    def __init__(self, runs: int, x_width: int, y_width: int, width: int, rank: int):
+        super().__init__()
+        self.x_factors = StackedLinear(runs, x_width, rank * width)
+        self.y_factors = StackedLinear(runs, y_width, rank * width)
+        self.mix = StackedLinear(runs, rank, 1)
+        self.rank = rank
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        product = self.x_factors(x) * self.y_factors(y)  # (R, N, H ranks)
+        return self.mix(product.unflatten(-1, (-1, self.rank))).squeeze(-1)
 
 
 class LafdaNetwork(nn.Module):
@@ -43,14 +65,14 @@ class LafdaNetwork(nn.Module):
     forward: eeg (R, N, T, F), eye (R, N, Fy), noise (None: evaluation) -> SingleHeadOutputs.
     """
 
-    def __init__(self, config: LafdaConfig, eeg_features: int, eye_features: int, classes: int, seeds: list[int]):
+    def __init__(self, config: LafdaConfig, problem: ProblemSpec, seeds: list[int]):
         super().__init__()
         runs, numbers = len(seeds), DropoutIds()
         hidden, width, dropout = config.hidden, config.width, config.dropout
-        self.eeg_extractor = Perceptron(runs, (eeg_features, hidden, width), numbers, dropout=dropout)
-        self.eye_extractor = Perceptron(runs, (eye_features, hidden, width), numbers, dropout=dropout)
+        self.eeg_extractor = Perceptron(runs, (problem.eeg_inputs, hidden, width), numbers, dropout=dropout)
+        self.eye_extractor = Perceptron(runs, (problem.eye_inputs, hidden, width), numbers, dropout=dropout)
         self.fusion = LowRankFusion(runs, width, width, width, config.rank)
-        self.head = StackedLinear(runs, width, classes)
+        self.head = StackedLinear(runs, width, problem.classes)
         self.discriminator = discriminator(runs, width, hidden, numbers)
         initialise(self, seeds)
 
@@ -59,7 +81,7 @@ class LafdaNetwork(nn.Module):
         return SingleHeadOutputs(fused, self.head(fused))
 
 
-class LafdaNet(PlainMethod):
+class LafdaNet(NetworkMethod[LafdaConfig, SingleHeadOutputs]):
     """Low-rank fusion with covariance and adversarial alignment of the fused features."""
 
     name = "lafda_net"
@@ -72,18 +94,16 @@ class LafdaNet(PlainMethod):
         "coral_weight": (0.1, 1.0, 10.0),
     }
 
-    def build(self, config: LafdaConfig, task: ProblemSpec, seeds: list[int]) -> LafdaNetwork:
-        card = task.card
-        eeg_features = len(card.eeg_tokens) * len(card.eeg_features)
-        return LafdaNetwork(config, eeg_features, len(card.eye_features), len(card.class_names), seeds)
+    def build(self, config: LafdaConfig, problem: ProblemSpec, seeds: list[int]) -> LafdaNetwork:
+        return LafdaNetwork(config, problem, seeds)
 
     def terms(self, config: LafdaConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source.fused, step.target.fused
         strength = config.domain_weight * dann_schedule(step.progress)
         scores = adversarial_logits(step.network.discriminator, source, target, strength, step.noise)
-        return weighed(
+        return weighted_terms(
             state,
-            classification=(classified(step), 1.0),
+            classification=(source_cross_entropy(step), 1.0),
             coral=(coral(source, target), config.coral_weight),
             domain=(domain_loss(*scores), 1.0),
         )

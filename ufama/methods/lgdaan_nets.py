@@ -9,22 +9,27 @@ spectral one walks through the bands of the window's own map; one memory of each
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from ufama.config import Range
 from ufama.core.attention import StackedAttention
-from ufama.core.layers import CounterRNG, StackedLinear, initialise
-from ufama.core.network import DropoutIds
+from ufama.core.layers import StackedLinear, initialise
 from ufama.core.objective import Terms
+from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import NetworkConfig, classified, weighed
-from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.bases.network import (
+    AdaptationWeight,
+    NetworkConfig,
+    NetworkMethod,
+    source_cross_entropy,
+    weighted_terms,
+)
 from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
-from ufama.methods.parts.electrode_grid import SIDE
-from ufama.methods.parts.electrode_maps import ElectrodeMap, MapConvolution, known_electrodes
-from ufama.methods.parts.perceptron import fusion_only
+from ufama.methods.parts.electrode_maps import SIDE, ElectrodeMap, MapConvolution, check_electrodes
+from ufama.methods.parts.perceptron import Perceptron
 from ufama.methods.parts.recurrent import MapLstm
 
 
@@ -32,42 +37,26 @@ from ufama.methods.parts.recurrent import MapLstm
 class LgdaanConfig(NetworkConfig):
     """Settings of LGDAAN-Nets-like."""
 
-    windows: int = 4  # of one input: the window and those before it
-    maps: int = 6  # of a memory's state
-    attention_heads: int = 2
-    local_weight: float = 0.1  # the strength of each local reversed gradient at the end of its dann_schedule
-    global_weight: float = 0.3  # of the global one
-
-    def ranges(self):
-        return [
-            *super().ranges(),
-            ("windows", 2, 1 << 10),
-            ("maps", 1, 1 << 10),
-            ("attention_heads", 1, 64),
-            ("local_weight", 0, 100),
-            ("global_weight", 0, 100),
-        ]
+    windows: Annotated[int, Range(2, 1 << 10)] = 4  # of one input: the window and those before it
+    maps: Annotated[int, Range(1, 1 << 10)] = 6  # of a memory's state
+    attention_heads: Annotated[int, Range(1, 64)] = 2
+    local_weight: Annotated[float, AdaptationWeight] = (
+        0.1  # the strength of each local reversed gradient at the end of its schedule
+    )
+    global_weight: Annotated[float, AdaptationWeight] = 0.3  # of the global one
 
     def __post_init__(self):
         super().__post_init__()
-        self.divides("width", "attention_heads")
+        self.check_divides("width", "attention_heads")
 
 
 class LgdaanOutputs(NamedTuple):
-    """What the network says of N windows. The head has not been through a softmax."""
+    """What the network returns."""
 
     temporal: Tensor  # (R, N, D) of the spatial-temporal branch
     spectral: Tensor  # (R, N, D) of the spatial-spectral branch
     fused: Tensor  # (R, N, 2 D) both after they attended to each other
     logits: Tensor  # (R, N, C)
-
-    def split(self, first: int) -> tuple["LgdaanOutputs", "LgdaanOutputs"]:
-        """The outputs of the first ``first`` windows and of the rest."""
-        return LgdaanOutputs(*[z[:, :first] for z in self]), LgdaanOutputs(*[z[:, first:] for z in self])
-
-    def probabilities(self) -> Tensor:
-        """(R, N, 3, C): the head's softmax as the fusion branch; the branches eeg and eye do not exist and are NaN."""
-        return fusion_only(self.logits.softmax(-1))
 
 
 class ResidualMemory(nn.Module):
@@ -88,15 +77,15 @@ class ResidualMemory(nn.Module):
 class LgdaanNetwork(nn.Module):
     """forward: eeg (R, N, L, T, F), eye (unread), noise (None: evaluation) -> LgdaanOutputs."""
 
-    def __init__(self, config: LgdaanConfig, task: ProblemSpec, seeds: list[int]):
+    def __init__(self, config: LgdaanConfig, problem: ProblemSpec, seeds: list[int]):
         super().__init__()
-        runs, numbers, card = len(seeds), DropoutIds(), task.card
-        known_electrodes("lgdaan_nets", card.eeg_tokens)
+        runs, numbers, card = len(seeds), DropoutIds(), problem.card
+        check_electrodes("lgdaan_nets", card.eeg_tokens)
         self.map = ElectrodeMap(card.eeg_tokens)
         self.temporal = ResidualMemory(runs, len(card.eeg_features), config, numbers)
         self.spectral = ResidualMemory(runs, 1, config, numbers)
         self.attention = StackedAttention(runs, config.width, config.attention_heads, False, numbers.dropout(0.0))
-        self.head = StackedLinear(runs, 2 * config.width, len(card.class_names))
+        self.head = StackedLinear(runs, 2 * config.width, problem.classes)
         self.temporal_opponent = discriminator(runs, config.width, config.hidden, numbers)
         self.spectral_opponent = discriminator(runs, config.width, config.hidden, numbers)
         self.global_opponent = discriminator(runs, 2 * config.width, config.hidden, numbers)
@@ -111,7 +100,7 @@ class LgdaanNetwork(nn.Module):
         return LgdaanOutputs(temporal, spectral, fused, self.head(fused))
 
 
-class LgdaanNets(PlainMethod):
+class LgdaanNets(NetworkMethod[LgdaanConfig, LgdaanOutputs]):
     """Two convolutional memories, aligned each by itself and together."""
 
     name = "lgdaan_nets"
@@ -128,21 +117,21 @@ class LgdaanNets(PlainMethod):
     def context(self, config: LgdaanConfig) -> int:
         return config.windows
 
-    def build(self, config: LgdaanConfig, task: ProblemSpec, seeds: list[int]) -> LgdaanNetwork:
-        return LgdaanNetwork(config, task, seeds)
+    def build(self, config: LgdaanConfig, problem: ProblemSpec, seeds: list[int]) -> LgdaanNetwork:
+        return LgdaanNetwork(config, problem, seeds)
 
     def terms(self, config: LgdaanConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         network, source, target = step.network, step.source, step.target
 
-        def confusion(opponent: nn.Module, features: str, strength: float) -> Tensor:
+        def confusion(opponent: Perceptron, features: str, strength: float) -> Tensor:
             shown = getattr(source, features), getattr(target, features)
             return domain_loss(
                 *adversarial_logits(opponent, *shown, strength * dann_schedule(step.progress), step.noise)
             )
 
-        return weighed(
+        return weighted_terms(
             state,
-            classification=(classified(step), 1.0),
+            classification=(source_cross_entropy(step), 1.0),
             temporal_domain=(confusion(network.temporal_opponent, "temporal", config.local_weight), 1.0),
             spectral_domain=(confusion(network.spectral_opponent, "spectral", config.local_weight), 1.0),
             global_domain=(confusion(network.global_opponent, "fused", config.global_weight), 1.0),

@@ -1,21 +1,13 @@
-"""The source's most frequent class for every window: what a method that sees no features reaches."""
-
-from dataclasses import dataclass
+"""A control without features: the source's most frequent class for every window."""
 
 import numpy as np
 
-from ufama.config import ValidatedConfig
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, UnlabelledWindows
-from ufama.methods.bases.fitted import FittedMethod, as_fusion, one_hot
+from ufama.methods.bases.fitted import FittedMethod, NoSettings, as_fusion, one_hot
 
 
-@dataclass(frozen=True, kw_only=True)
-class MajorityConfig(ValidatedConfig):
-    """There is nothing to set."""
-
-
-class Majority(FittedMethod):
+class Majority(FittedMethod[NoSettings]):
     """A control. Of equally frequent classes the first; probabilities are 1 and 0."""
 
     name = "majority"
@@ -23,11 +15,11 @@ class Majority(FittedMethod):
     source = "a control"
     inputs = "labels of the source"
     checked_against = "counting by hand"
-    defaults = MajorityConfig()
+    defaults = NoSettings()
 
     def fit(
         self,
-        config: MajorityConfig,
+        config: NoSettings,
         card: DataCard,
         source: UnlabelledWindows,
         source_label: np.ndarray,

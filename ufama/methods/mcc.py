@@ -1,14 +1,16 @@
-"""MCC (arXiv:1912.03699): target predictions that do not mix up classes; nothing is aligned."""
+"""MCC (Jin et al. 2020, arXiv:1912.03699): target predictions that do not confuse classes; nothing is aligned."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from torch import Tensor
 
+from ufama.config import Range
 from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods.bases.plain import PlainConfig, PlainMethod, classified_with
+from ufama.methods.bases.network import AdaptationWeight
+from ufama.methods.bases.plain import PlainConfig, PlainMethod, with_adaptation
 from ufama.methods.parts.alignment import class_confusion
 
 
@@ -16,14 +18,11 @@ from ufama.methods.parts.alignment import class_confusion
 class MccConfig(PlainConfig):
     """``temperature`` softens the probabilities whose confusion is measured."""
 
-    confusion_weight: float = 1.0
-    temperature: float = 2.5
-
-    def ranges(self):
-        return [*super().ranges(), ("confusion_weight", 0, 100), ("temperature", 1e-3, 1e3)]
+    confusion_weight: Annotated[float, AdaptationWeight] = 1.0
+    temperature: Annotated[float, Range(1e-3, 1e3)] = 2.5
 
 
-class Mcc(PlainMethod):
+class Mcc(PlainMethod[MccConfig]):
     """The class confusion of the target batch, with a constant weight."""
 
     name = "mcc"
@@ -38,7 +37,7 @@ class Mcc(PlainMethod):
 
     def terms(self, config: MccConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         confusion = class_confusion(step.target.logits, config.temperature)
-        return classified_with(step, state, confusion, config.confusion_weight, name="confusion")
+        return with_adaptation(step, state, confusion, config.confusion_weight, name="confusion")
 
 
 METHOD = Mcc()

@@ -1,33 +1,31 @@
-"""MCD (arXiv:1712.02560): two classifiers disagree on target windows, features are moved until they cannot."""
+"""MCD (Saito et al. 2018, arXiv:1712.02560): two classifiers disagree on the target, and features reduce that."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ufama.core import losses
-from ufama.core.layers import CounterRNG, gradient_reversal
 from ufama.core.objective import Terms
+from ufama.core.random import CounterRNG
 from ufama.methods import Step
+from ufama.methods.bases.network import AdaptationWeight, weighted_terms
 from ufama.methods.bases.plain import PlainConfig, PlainMethod
-from ufama.methods.parts.adversarial import discrepancy
-from ufama.methods.parts.perceptron import Perceptron
+from ufama.methods.parts.adversarial import discrepancy, gradient_reversal
+from ufama.methods.parts.perceptron import Backbone, Perceptron
 
 
 @dataclass(frozen=True, kw_only=True)
 class McdConfig(PlainConfig):
-    """``discrepancy_weight`` is that of both opponents; the paper's is 1."""
+    """``discrepancy_weight`` is the same for features and classifiers; the paper's is 1."""
 
-    discrepancy_weight: float = 1.0
-
-    def ranges(self):
-        return [*super().ranges(), ("discrepancy_weight", 0, 100)]
+    discrepancy_weight: Annotated[float, AdaptationWeight] = 1.0
 
 
 class TwoHeads(nn.Module):
-    """Two heads of the same shape from different initial values; together they say the mean of their probabilities."""
+    """Two heads of the same shape from different initial values; they predict the mean of their probabilities."""
 
     def __init__(self, first: nn.Module, second: nn.Module):
         super().__init__()
@@ -39,12 +37,12 @@ class TwoHeads(nn.Module):
         return torch.logaddexp(first, second)
 
 
-class Mcd(PlainMethod):
+class Mcd(PlainMethod[McdConfig]):
     """Two heads with a hidden layer each take the place of the network's own. Both classify the source; on the target
     they raise the discrepancy of their probabilities and the features lower it.
 
     One step does what the paper does in three: a gradient reversal between features and heads turns the heads' ascent
-    into the features' descent, so features move once for each move of the heads (the paper: up to four times).
+    into the features' descent, so features are updated once for each update of the heads (the paper: up to four times).
     """
 
     name = "mcd"
@@ -57,7 +55,7 @@ class Mcd(PlainMethod):
         "discrepancy_weight": (0.3, 1.0, 3.0),
     }
 
-    def parts(self, config, task, network, seeds):
+    def added_modules(self, config: McdConfig, network: Backbone, seeds: list[int]) -> dict[str, nn.Module]:
         widths = (network.fused_width, config.hidden, network.classes)
         first, second = (
             Perceptron(network.runs, widths, network.numbers, dropout=config.dropout, last=False) for _ in range(2)
@@ -69,16 +67,14 @@ class Mcd(PlainMethod):
         fused = torch.cat([step.source.fused, target], dim=1)
         windows = step.source_label.shape[1]
         first, second = (head(fused, step.noise) for head in (step.network.head.first, step.network.head.second))
-        classification = sum(
+        of_first, of_second = (
             losses.cross_entropy(logits[:, :windows], step.source_label).mean(-1) for logits in (first, second)
         )
         disagreement = discrepancy(first[:, windows:].softmax(-1), second[:, windows:].softmax(-1))
-        one = torch.ones_like(classification)
-        return Terms(
-            {"classification": classification, "discrepancy": disagreement},
-            {"classification": one, "discrepancy": -config.discrepancy_weight * one},
-            {},
+        return weighted_terms(
             state,
+            classification=(of_first + of_second, 1.0),
+            discrepancy=(disagreement, -config.discrepancy_weight),
         )
 
 

@@ -1,4 +1,4 @@
-"""MMDA-like: marginal and class-wise alignment of every source recording with the target, the near ones first.
+"""MMDA-like: marginal and class-wise alignment of every source recording with the target, weighted by similarity.
 
 MMDA (doi:10.1109/TCSS.2024.3519300) has no public code. This follows its abstract, and for the alignment the public
 code of MFA-LR by the same first author (mjmnzg/MFA-LR): central moments per source, class centroids in memory, softmax
@@ -15,60 +15,50 @@ any result, and left out.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.config import ValidatedConfig
-from ufama.core import losses
-from ufama.core.layers import CounterRNG, StackedLinear, initialise
-from ufama.core.network import DropoutIds
+from ufama.config import Penalty, Range, Rate, Share
+from ufama.core.layers import StackedLinear, initialise
 from ufama.core.objective import Terms
+from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.plain import PlainMethod
-from ufama.methods.parts.centroids import centroid_distance, moved_centroids
+from ufama.methods.bases.network import (
+    LayerWidth,
+    NetworkMethod,
+    OptimiserConfig,
+    source_cross_entropy,
+    weighted_terms,
+)
+from ufama.methods.parts.certainty import entropy
 from ufama.methods.parts.moments import recording_moment_discrepancy
-from ufama.methods.parts.perceptron import Perceptron, PlainOutputs
-from ufama.methods.parts.separation import entropy, softmin_weights
+from ufama.methods.parts.outputs import PlainOutputs
+from ufama.methods.parts.perceptron import Perceptron
 from ufama.methods.parts.source_recordings import membership
 
 
 @dataclass(frozen=True, kw_only=True)
-class MmdaConfig(ValidatedConfig):
+class MmdaConfig(OptimiserConfig):
     """MMDA-like's settings, with the values of MFA-LR's code where it has them."""
 
-    hidden: int = 512
-    width: int = 64  # of each modality's embedding
-    radius: float = 10.0  # the length of every window's features
-    dropout: float = 0.5
-    moments: int = 2
-    centroid_share: float = 0.9  # of the batch in a class's centroid
-    weight_share: float = 0.9  # of the batch in a source's weight
-    alignment_weight: float = 0.5
-    entropy_weight: float = 0.1
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-
-    def ranges(self):
-        return [
-            ("hidden", 1, 1 << 16),
-            ("width", 1, 1 << 16),
-            ("radius", 1e-3, 1e6),
-            ("dropout", 0, 0.99),
-            ("moments", 1, 16),
-            ("centroid_share", 0, 1),
-            ("weight_share", 0, 1),
-            ("alignment_weight", 0, 1e6),
-            ("entropy_weight", 0, 1e6),
-            ("learning_rate", 0, 10),
-            ("weight_decay", 0, 10),
-        ]
+    hidden: Annotated[int, LayerWidth] = 512
+    width: Annotated[int, LayerWidth] = 64  # of each modality's embedding
+    radius: Annotated[float, Range(1e-3, 1e6)] = 10.0  # the length of every window's features
+    dropout: Annotated[float, Rate] = 0.5
+    moments: Annotated[int, Range(1, 16)] = 2
+    centroid_share: Annotated[float, Share] = 0.9  # of the batch in a class's centroid
+    weight_share: Annotated[float, Share] = 0.9  # of the batch in a source's weight
+    alignment_weight: Annotated[float, Penalty] = 0.5
+    entropy_weight: Annotated[float, Penalty] = 0.1
 
 
 class DirectionHead(StackedLinear):
-    """How far a window reaches along each class's direction, plus a bias within ``radius``: (R, N, D) -> (R, N, C)."""
+    """Products with each class's unit vector, plus a bias within ``radius``: (R, N, D) -> (R, N, C)."""
+
+    bias: nn.Parameter
 
     def __init__(self, runs: int, inputs: int, classes: int, radius: float):
         super().__init__(runs, inputs, classes)
@@ -81,13 +71,13 @@ class DirectionHead(StackedLinear):
 class DirectionNetwork(nn.Module):
     """A perceptron per modality with batch normalisation; both embeddings side by side, scaled to one length."""
 
-    def __init__(self, config: MmdaConfig, eeg_features: int, eye_features: int, classes: int, seeds: list[int]):
+    def __init__(self, config: MmdaConfig, problem: ProblemSpec, seeds: list[int]):
         super().__init__()
         runs, numbers, widths = len(seeds), DropoutIds(), (config.hidden, config.width)
         self.radius = config.radius
-        self.eeg_extractor = Perceptron(runs, (eeg_features, *widths), numbers, norm=True, dropout=config.dropout)
-        self.eye_extractor = Perceptron(runs, (eye_features, *widths), numbers, norm=True, dropout=config.dropout)
-        self.head = DirectionHead(runs, 2 * config.width, classes, config.radius)
+        self.eeg_extractor = Perceptron(runs, (problem.eeg_inputs, *widths), numbers, norm=True, dropout=config.dropout)
+        self.eye_extractor = Perceptron(runs, (problem.eye_inputs, *widths), numbers, norm=True, dropout=config.dropout)
+        self.head = DirectionHead(runs, 2 * config.width, problem.classes, config.radius)
         initialise(self, seeds)
 
     def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> PlainOutputs:
@@ -97,8 +87,47 @@ class DirectionNetwork(nn.Module):
         return PlainOutputs(eeg_embedding, eye_embedding, fused, self.head(fused))
 
 
-class Mmda(PlainMethod):
-    """Each source recording is aligned for itself; weights say which alignments count."""
+def updated_centroids(memory: Tensor, features: Tensor, member: Tensor, share: float = 0.9) -> Tensor:
+    """``share`` of the batch's class means and the rest of the memory; a class without windows keeps its memory.
+
+    Parameters
+    ----------
+    memory
+        (R, ..., C, D) centroids; "..." may hold source recordings
+    features
+        (R, N, D)
+    member
+        (R, ..., C, N), 1 where a window counts for the class
+    share
+        of the batch, from 0 to 1
+    """
+    member = member.to(features.dtype)
+    count = member.sum(-1, keepdim=True)
+    for _ in range(member.ndim - 3):
+        features = features.unsqueeze(1)
+    mean = member @ features / count.clamp(min=1)
+    return memory + share * (count > 0) * (mean - memory)
+
+
+def centroid_distance(source: Tensor, target: Tensor) -> Tensor:
+    """Sum over classes of 1 - cosine: (R, ..., C, D), (R, ..., C, D) -> (R, ...).
+
+    A class whose centroid is still 0 in one domain costs 1. Both need as many axes.
+    """
+    return (1 - functional.cosine_similarity(source, target, dim=-1, eps=1e-12)).sum(-1)
+
+
+def softmin_weights(loss: Tensor, counts: Tensor) -> Tensor:
+    """Softmax of 1 / loss over the sources that count, without gradient; 0 for the others: (R, S), (R, S) -> (R, S).
+
+    The smaller a source's loss, the more it counts (MFA-LR's weights). At least one source of each run has to count.
+    """
+    inverse = 1 / loss.detach().clamp(min=1e-6)
+    return torch.where(counts, inverse, -torch.inf).softmax(-1)
+
+
+class Mmda(NetworkMethod[MmdaConfig, PlainOutputs]):
+    """Each source recording is aligned separately; the alignments are weighted."""
 
     name = "mmda"
     title = "MMDA-like"
@@ -110,13 +139,11 @@ class Mmda(PlainMethod):
         "alignment_weight": (0.1, 0.5),
     }
 
-    def build(self, config: MmdaConfig, task: ProblemSpec, seeds: list[int]) -> DirectionNetwork:
-        card = task.card
-        eeg_features = len(card.eeg_tokens) * len(card.eeg_features)
-        return DirectionNetwork(config, eeg_features, len(card.eye_features), len(card.class_names), seeds)
+    def build(self, config: MmdaConfig, problem: ProblemSpec, seeds: list[int]) -> DirectionNetwork:
+        return DirectionNetwork(config, problem, seeds)
 
-    def initial_state(self, config: MmdaConfig, task: ProblemSpec, runs: int) -> dict[str, Tensor]:
-        sources, classes, width = task.source_domains, len(task.card.class_names), 2 * config.width
+    def initial_state(self, config: MmdaConfig, problem: ProblemSpec, runs: int) -> dict[str, Tensor]:
+        sources, classes, width = problem.source_domains, len(problem.card.class_names), 2 * config.width
         return {
             "source_centroids": torch.zeros(runs, sources, classes, width),
             "target_centroids": torch.zeros(runs, classes, width),
@@ -132,38 +159,32 @@ class Mmda(PlainMethod):
 
         of_class = functional.one_hot(step.source_label, classes).transpose(1, 2)  # (R, C, N)
         of_recording = membership(step.source_domain, sources)  # (R, S, N)
-        ours = moved_centroids(
+        source_centroids = updated_centroids(
             state["source_centroids"], source, of_recording[:, :, None] * of_class[:, None], config.centroid_share
         )
-        pseudo = functional.one_hot(step.target.logits.argmax(-1), classes).transpose(1, 2)
-        theirs = moved_centroids(state["target_centroids"], target, pseudo, config.centroid_share)
-        apart = centroid_distance(ours, theirs[:, None])  # (R, S)
+        pseudo_class = functional.one_hot(step.target.logits.argmax(-1), classes).transpose(1, 2)
+        target_centroids = updated_centroids(state["target_centroids"], target, pseudo_class, config.centroid_share)
+        distance = centroid_distance(source_centroids, target_centroids[:, None])  # (R, S)
 
-        def weigh(name: str, loss: Tensor) -> Tensor:
+        def updated_weights(name: str, loss: Tensor) -> Tensor:
             moved = torch.lerp(state[name], softmin_weights(loss, present), config.weight_share)
             return torch.where(present, moved, state[name])
 
-        marginal_weights, centroid_weights = weigh("marginal_weights", marginal), weigh("centroid_weights", apart)
-        values = {
-            "classification": losses.cross_entropy(step.source.logits, step.source_label).mean(-1),
-            "marginal": (marginal_weights * present * marginal).sum(-1),
-            "centroids": (centroid_weights * present * apart).sum(-1),
-            "conditional_entropy": entropy(step.target.logits).mean(-1),
-        }
-        one = torch.ones_like(values["conditional_entropy"])
-        weights = {
-            "classification": one,
-            "marginal": config.alignment_weight * one,
-            "centroids": config.alignment_weight * one,
-            "conditional_entropy": config.entropy_weight * one,
-        }
-        following = {
-            "source_centroids": ours.detach(),
-            "target_centroids": theirs.detach(),
+        marginal_weights = updated_weights("marginal_weights", marginal)
+        centroid_weights = updated_weights("centroid_weights", distance)
+        next_state = {
+            "source_centroids": source_centroids.detach(),
+            "target_centroids": target_centroids.detach(),
             "marginal_weights": marginal_weights,
             "centroid_weights": centroid_weights,
         }
-        return Terms(values, weights, {}, following)
+        return weighted_terms(
+            next_state,
+            classification=(source_cross_entropy(step), 1.0),
+            marginal=((marginal_weights * present * marginal).sum(-1), config.alignment_weight),
+            centroids=((centroid_weights * present * distance).sum(-1), config.alignment_weight),
+            conditional_entropy=(entropy(step.target.logits.softmax(-1)).mean(-1), config.entropy_weight),
+        )
 
 
 METHOD = Mmda()

@@ -1,21 +1,22 @@
-"""MSBLS-like: broad learning systems stacked on what is left to explain, EEG and eye in turn.
+"""MSBLS-like: broad learning systems stacked on the residual, EEG and eye in turn.
 
 From the description only (Gong et al. 2024, IEEE TCSS 11(2), 2014-2025; no code is public): feature and enhancement
 nodes of each modality, a ridge solution in closed form, the next block on the residual and on the nodes of the other
-modality. Own decisions: the number of blocks and nodes, and EEG before eye. It does not adapt; the target is untouched
-but for the scaling of its features.
+modality. Own decisions: the number of blocks and nodes, and EEG before eye. It does not adapt: of the target only the
+scaling of its features is used.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from ufama.config import ValidatedConfig
+from ufama.config import Range, ValidatedConfig, Width
 from ufama.data.windows import DataCard
 from ufama.methods import Predictor, UnlabelledWindows
 from ufama.methods.bases.fitted import FittedMethod, as_fusion, flat, one_hot
+from ufama.methods.bases.network import LayerWidth
 from ufama.methods.parts.broad_learning import BroadLayer, BroadSystem, on_simplex
 from ufama.seeds import derived_seed
 
@@ -24,20 +25,11 @@ from ufama.seeds import derived_seed
 class BroadConfig(ValidatedConfig):
     """Sizes of a broad learning system."""
 
-    penalty: float = 1.0  # of the ridge solution
-    groups: int = 10  # of feature nodes
-    group_nodes: int = 10
-    enhancement: int = 200  # nodes
-    shrink: float = 0.8  # the largest absolute sum that tanh sees on the source
-
-    def ranges(self):
-        return [
-            ("penalty", 1e-12, 1e12),
-            ("groups", 1, 1 << 12),
-            ("group_nodes", 1, 1 << 12),
-            ("enhancement", 1, 1 << 16),
-            ("shrink", 1e-6, 100),
-        ]
+    penalty: Annotated[float, Range(1e-12, 1e12)] = 1.0  # of the ridge solution
+    groups: Annotated[int, Width] = 10  # of feature nodes
+    group_nodes: Annotated[int, Width] = 10
+    enhancement: Annotated[int, LayerWidth] = 200  # nodes
+    shrink: Annotated[float, Range(1e-6, 100)] = 0.8  # the largest absolute sum that tanh sees on the source
 
     def sizes(self) -> dict:
         """What `BroadLayer.made_from` needs."""
@@ -48,14 +40,11 @@ class BroadConfig(ValidatedConfig):
 class MsblsConfig(BroadConfig):
     """Settings of MSBLS-like."""
 
-    blocks: int = 4  # EEG, eye, EEG, eye
-
-    def ranges(self):
-        return [*super().ranges(), ("blocks", 1, 64)]
+    blocks: Annotated[int, Range(1, 64)] = 4  # EEG, eye, EEG, eye
 
 
 class StackedSystems:
-    """Blocks that explain, one after the other, what those before them left: their scores add up.
+    """Blocks that are fitted one after the other to the residual of those before them; their scores add up.
 
     Block b reads its modality's features and the feature nodes of the block before it, which is the other modality's.
     """
@@ -75,7 +64,7 @@ class StackedSystems:
         return sum(self._blocks[number].scores(x) for number, x in inputs)
 
     def _inputs(self, eeg: np.ndarray, eye: np.ndarray, blocks: int):
-        """Yield each block's number and inputs; the block before it must be there when the next is asked for."""
+        """Yield each block's number and inputs; the block before it must be fitted when the next is requested."""
         x = eeg
         for number in range(blocks):
             yield number, x
@@ -83,7 +72,7 @@ class StackedSystems:
             x = np.concatenate([eye if number % 2 == 0 else eeg, layer.feature_nodes(x)], axis=1)
 
 
-class Msbls(FittedMethod):
+class Msbls(FittedMethod[MsblsConfig]):
     """Stacked broad learning systems on EEG and eye."""
 
     name = "msbls"

@@ -1,4 +1,4 @@
-"""SDC-Net (arXiv:2507.17524): mixtures within a trial, MK-MMD, class-wise MMD with sure targets, and pairs.
+"""SDC-Net (arXiv:2507.17524): mixtures within a trial, MK-MMD, class-wise MMD with confident targets, and pairs.
 
 Followed from the abstract and the public code (XuanSuTrum/SDC-Net), which differ; each difference is a switch of
 `SdcNetConfig` and the presets are its two sides. What this harness does differently from both: the paper's EEG features
@@ -11,63 +11,58 @@ those kept; weights start as everywhere here.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.config import ValidatedConfig
-from ufama.core import losses
-from ufama.core.layers import CounterRNG, initialise
+from ufama.config import Penalty, Range, Rate, Share
+from ufama.core.layers import initialise
 from ufama.core.mmd import ESTIMATORS
-from ufama.core.network import DropoutIds, Head
+from ufama.core.network import Head
 from ufama.core.objective import Terms
-from ufama.methods import ProblemSpec, Step, checked_names
-from ufama.methods.bases.plain import PlainMethod
+from ufama.core.random import CounterRNG, DropoutIds
+from ufama.methods import ProblemSpec, Step
+from ufama.methods.bases.network import (
+    LayerWidth,
+    NetworkMethod,
+    OptimiserConfig,
+    OptimiserRate,
+    source_cross_entropy,
+    weighted_terms,
+)
 from ufama.methods.parts.conditional_mmd import conditional_mmd, conditional_weight
+from ufama.methods.parts.outputs import SingleHeadOutputs
 from ufama.methods.parts.pairwise import closing_thresholds, source_pairs, target_pairs
-from ufama.methods.parts.perceptron import Perceptron, fusion_only
+from ufama.methods.parts.perceptron import Perceptron
 
 PUBLISHED_EPOCHS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class SdcNetConfig(ValidatedConfig):
+class SdcNetConfig(OptimiserConfig):
     """SDC-Net's decisions; the defaults are preset `paper`, with the released value where the paper is silent."""
 
-    hidden: int = 64
-    width: int = 64
-    head_hidden: int = 32
-    head_dropout: float = 0.5
+    hidden: Annotated[int, LayerWidth] = 64
+    width: Annotated[int, LayerWidth] = 64
+    head_hidden: Annotated[int, LayerWidth] = 32
+    head_dropout: Annotated[float, Rate] = 0.5
     train_head: bool = True
     augmentation: Literal["mixup", "halved", "none"] = "mixup"
-    partners: int = 8  # windows before a window that it may be mixed with
+    partners: Annotated[int, Range(1, 1 << 10)] = 8  # windows before a window that it may be mixed with
     mmd_estimator: Literal["quadratic", "neighbours"] = "neighbours"
-    mmd_distance_floor: float = 1e-5
+    mmd_distance_floor: Annotated[float, Share] = 1e-5
     without_sure_targets: Literal["nothing", "source_alone"] = "nothing"  # what the class-wise MMD then costs
-    upper_threshold: float = 0.9
-    lower_threshold: float = 0.5
-    thresholds_meet: float = 0.5  # share of training; afterwards they have crossed (`closing_thresholds`)
-    target_pair_weight: float = 2.0  # at the end of training; it grows from 0 in proportion
-    learning_rate: float = 5e-3  # with the head in training too, 0.05 makes it worse on people held out of the source
-    weight_decay: float = 0.0
-
-    def ranges(self):
-        return [
-            ("hidden", 1, 1 << 16),
-            ("width", 1, 1 << 16),
-            ("head_hidden", 1, 1 << 16),
-            ("head_dropout", 0, 0.99),
-            ("partners", 1, 1 << 10),
-            ("mmd_distance_floor", 0, 1),
-            ("upper_threshold", 0, 1),
-            ("lower_threshold", 0, 1),
-            ("thresholds_meet", 1e-6, 1e6),
-            ("target_pair_weight", 0, 1e6),
-            ("learning_rate", 0, 10),
-            ("weight_decay", 0, 10),
-        ]
+    upper_threshold: Annotated[float, Share] = 0.9
+    lower_threshold: Annotated[float, Share] = 0.5
+    thresholds_meet: Annotated[float, Range(1e-6, 1e6)] = (
+        0.5  # share of training; afterwards they have crossed (`closing_thresholds`)
+    )
+    target_pair_weight: Annotated[float, Penalty] = 2.0  # at the end of training; it grows from 0 in proportion
+    learning_rate: Annotated[float, OptimiserRate] = (
+        5e-3  # with the head in training too, 0.05 makes it worse on people held out of the source
+    )
 
 
 PAPER = SdcNetConfig()
@@ -92,7 +87,7 @@ def mmd_weight(epoch: Tensor) -> Tensor:
     return torch.where(epoch <= 10, 1.0, middle)
 
 
-def sure_from(epoch: Tensor) -> Tensor:
+def confident_from(epoch: Tensor) -> Tensor:
     """The confidence a target window needs more than: 0 before epoch 10, 0.5 before 40, 0.75 up to 85, then 1."""
     later = torch.where(epoch <= 85, 0.75, 1.0)
     return torch.where(epoch < 10, 0.0, torch.where(epoch < 40, 0.5, later))
@@ -104,51 +99,45 @@ def mixed(windows: Tensor, draws: Tensor) -> Tensor:
     windows (R, N, L, F), the window itself last; draws (R, N, 3) uniform in (0, 1): of the partner, of its weight
     (sin^2 of a uniform angle is Beta(1/2, 1/2)), and whether to mix -> (R, N, F).
     """
-    own, before = windows[:, :, -1], windows.shape[2] - 1
+    present, before = windows[:, :, -1], windows.shape[2] - 1
     partner, weight, whether = draws.unbind(-1)
     row = (partner * before).long()[:, :, None, None].expand(-1, -1, 1, windows.shape[-1])
-    share = torch.sin(math.pi / 2 * weight).square().to(own.dtype)[..., None]
-    return torch.where(whether[..., None] < 0.5, torch.lerp(windows.gather(2, row).squeeze(2), own, share), own)
-
-
-class SdcNetOutputs(NamedTuple):
-    """What the network says of N windows. The head has not been through a softmax."""
-
-    fused: Tensor  # (R, N, width)
-    logits: Tensor  # (R, N, C)
-
-    def split(self, first: int) -> tuple["SdcNetOutputs", "SdcNetOutputs"]:
-        return SdcNetOutputs(*[z[:, :first] for z in self]), SdcNetOutputs(*[z[:, first:] for z in self])
+    share = torch.sin(math.pi / 2 * weight).square().to(present.dtype)[..., None]
+    mixture = torch.lerp(windows.gather(2, row).squeeze(2), present, share)
+    return torch.where(whether[..., None] < 0.5, mixture, present)
 
 
 class SdcNetwork(nn.Module):
     """A perceptron on both modalities side by side and a head; in training, its windows are augmented first."""
 
-    def __init__(self, config: SdcNetConfig, inputs: int, classes: int, seeds: list[int]):
+    def __init__(self, config: SdcNetConfig, problem: ProblemSpec, seeds: list[int]):
         super().__init__()
         runs, numbers = len(seeds), DropoutIds()
         self.augmentation = config.augmentation
+        inputs = problem.eeg_inputs + problem.eye_inputs
         self.extractor = Perceptron(runs, (inputs, config.hidden, config.width), numbers)
-        self.head = Head(runs, config.width, config.head_hidden, classes, numbers.dropout(config.head_dropout))
+        self.head = Head(runs, config.width, config.head_hidden, problem.classes, numbers.dropout(config.head_dropout))
         self.augmentation_layer = numbers.used + 1
         initialise(self, seeds)
 
-    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> SdcNetOutputs:
+    def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> SingleHeadOutputs:
         features = self.extractor(self.augmented(torch.cat([eeg.flatten(-2), eye], dim=-1), noise), noise)
-        return SdcNetOutputs(features, self.head(features, noise))
+        return SingleHeadOutputs(features, self.head(features, noise))
 
     def augmented(self, windows: Tensor, noise: CounterRNG | None) -> Tensor:
-        """What the extractor sees of the windows (R, N, F), with mixup (R, N, L, F), the window last -> (R, N, F)."""
+        """The extractor's inputs from windows (R, N, F), or with mixup (R, N, L, F), the window last: -> (R, N, F)."""
         if self.augmentation == "mixup":
             if noise is None:
                 return windows[:, :, -1]
-            return mixed(windows, noise.uniform(self.augmentation_layer, (*windows.shape[:2], 3)))
+            draws = noise.uniform(self.augmentation_layer, torch.Size((*windows.shape[:2], 3)))
+            return mixed(windows, draws)
         if self.augmentation == "none" or noise is None:
             return windows
-        return windows * (1 - 0.5 * noise.keep(self.augmentation_layer, (*windows.shape[:2], 1), 0.5))
+        kept = noise.bernoulli_mask(self.augmentation_layer, torch.Size((*windows.shape[:2], 1)), 0.5)
+        return windows * (1 - 0.5 * kept)
 
 
-class SdcNet(PlainMethod):
+class SdcNet(NetworkMethod[SdcNetConfig, SingleHeadOutputs]):
     """Four ways of aligning the target at once, each with its own schedule."""
 
     name = "sdc_net"
@@ -163,55 +152,45 @@ class SdcNet(PlainMethod):
     }
 
     def preset(self, name: str, *, dataset: str, variant: str) -> SdcNetConfig:
-        checked_names(self, name, variant)
+        self.check_names(name, variant)
         return PAPER if name == "paper" else RELEASED
 
     def context(self, config: SdcNetConfig) -> int:
         return config.partners + 1 if config.augmentation == "mixup" else 1
 
-    def build(self, config: SdcNetConfig, task: ProblemSpec, seeds: list[int]) -> SdcNetwork:
-        card = task.card
-        inputs = len(card.eeg_tokens) * len(card.eeg_features) + len(card.eye_features)
-        return SdcNetwork(config, inputs, len(card.class_names), seeds)
+    def build(self, config: SdcNetConfig, problem: ProblemSpec, seeds: list[int]) -> SdcNetwork:
+        return SdcNetwork(config, problem, seeds)
 
     def trained(self, config: SdcNetConfig, network: SdcNetwork) -> list[dict]:
         return super().trained(config, network if config.train_head else network.extractor)
-
-    def predict(self, outputs: SdcNetOutputs) -> Tensor:
-        return fusion_only(outputs.logits.softmax(-1))
 
     def terms(self, config: SdcNetConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target, epoch = step.source, step.target, published_epoch(step.progress)
         target_probabilities = target.logits.softmax(-1)
         confidence, pseudo_label = target_probabilities.detach().max(-1)
-        sure = confidence > sure_from(epoch)
+        confident = confidence > confident_from(epoch)
         thresholds = closing_thresholds(
             step.progress, config.upper_threshold, config.lower_threshold, config.thresholds_meet
         )
         marginal = ESTIMATORS[config.mmd_estimator](source.fused, target.fused, floor=config.mmd_distance_floor)
-        values = {
-            "classification": losses.cross_entropy(source.logits, step.source_label).mean(-1),
-            "mmd": marginal,
-            "conditional_mmd": self._conditional(config, step, pseudo_label, sure),
-            "source_pairs": source_pairs(source.logits.softmax(-1), step.source_label),
-            "target_pairs": target_pairs(target_probabilities, thresholds),
-        }
-        gate, one = conditional_weight(values["classification"]), torch.ones_like(marginal)
-        weights = {
-            "classification": one,
-            "mmd": mmd_weight(epoch) * one,
-            "conditional_mmd": gate,
-            "source_pairs": gate,
-            "target_pairs": config.target_pair_weight * step.progress * one,
-        }
-        return Terms(values, weights, {"sure": sure.sum(-1).to(one.dtype)}, state)
+        classification = source_cross_entropy(step)
+        gate = conditional_weight(classification)
+        return weighted_terms(
+            state,
+            {"sure": confident.sum(-1).to(marginal.dtype)},
+            classification=(classification, 1.0),
+            mmd=(marginal, mmd_weight(epoch)),
+            conditional_mmd=(self._conditional(config, step, pseudo_label, confident), gate),
+            source_pairs=(source_pairs(source.logits.softmax(-1), step.source_label), gate),
+            target_pairs=(target_pairs(target_probabilities, thresholds), config.target_pair_weight * step.progress),
+        )
 
     @staticmethod
-    def _conditional(config: SdcNetConfig, step: Step, pseudo_label: Tensor, sure: Tensor) -> Tensor:
+    def _conditional(config: SdcNetConfig, step: Step, pseudo_label: Tensor, confident: Tensor) -> Tensor:
         """(R,) the sum over classes, each domain's means divided by all of its windows that count."""
         source, target, classes = step.source.fused, step.target.fused, step.source.logits.shape[-1]
-        kept = sure.sum(-1)
-        share = (sure * sure.shape[1]).to(target.dtype) / kept.clamp(min=1)[:, None]
+        kept = confident.sum(-1)
+        share = (confident * confident.shape[1]).to(target.dtype) / kept.clamp(min=1)[:, None]
         whole = classes * conditional_mmd(
             source,
             target,

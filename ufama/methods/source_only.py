@@ -1,25 +1,23 @@
-"""The network alone: trained on the labelled source, the target untouched (but for the scaling of its features)."""
+"""The network alone: trained on the labelled source; of the target, only the scaling of its features is used."""
 
-import torch
+from torch import Tensor
 
-from ufama.core import losses
 from ufama.core.objective import Terms
 from ufama.methods import Step
+from ufama.methods.bases.network import source_cross_entropy, weighted_terms
 from ufama.methods.bases.plain import PlainConfig, PlainMethod
 
 
-class SourceOnly(PlainMethod):
-    """Cross-entropy on the source: what every adaptive method has to be better than."""
+class SourceOnly(PlainMethod[PlainConfig]):
+    """Cross-entropy on the source: the baseline of every adaptive method."""
 
     name = "source_only"
     title = "Source only"
     source = "the plain network of every peer, without its adaptation"
     checked_against = "torch's cross-entropy"
 
-    def terms(self, config: PlainConfig, step: Step, state: dict[str, torch.Tensor]) -> Terms:
-        classification = losses.cross_entropy(step.source.logits, step.source_label).mean(-1)
-        one = torch.ones_like(classification)
-        return Terms({"classification": classification}, {"classification": one}, {}, state)
+    def terms(self, config: PlainConfig, step: Step, state: dict[str, Tensor]) -> Terms:
+        return weighted_terms(state, classification=(source_cross_entropy(step), 1.0))
 
 
 METHOD = SourceOnly()

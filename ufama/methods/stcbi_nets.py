@@ -10,23 +10,29 @@ labels by certainty for the centres, and all sizes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from ufama.config import Penalty, Range
 from ufama.core.attention import StackedAttention
-from ufama.core.layers import CounterRNG, StackedLayerNorm, StackedLinear, initialise
-from ufama.core.network import DropoutIds
+from ufama.core.layers import StackedLayerNorm, StackedLinear, initialise
 from ufama.core.objective import Terms
+from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import NetworkConfig, classified, weighed
-from ufama.methods.bases.plain import PlainMethod
+from ufama.methods.bases.network import (
+    AdaptationWeight,
+    NetworkConfig,
+    NetworkMethod,
+    source_cross_entropy,
+    weighted_terms,
+)
 from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
-from ufama.methods.parts.class_relations import centre_distance, same_class_contrast
-from ufama.methods.parts.electrode_maps import known_electrodes, region_channels
-from ufama.methods.parts.fine_grained_alignment import certainty
-from ufama.methods.parts.single_head import SingleHeadOutputs
+from ufama.methods.parts.certainty import certainty
+from ufama.methods.parts.electrode_maps import check_electrodes, region_channels
+from ufama.methods.parts.outputs import SingleHeadOutputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,27 +41,16 @@ class StcbiConfig(NetworkConfig):
 
     dropout: float = 0.2  # of the features that the contrast compares, too
     learning_rate: float = 3e-3
-    windows: int = 4  # of one input: the window and those before it
-    attention_heads: int = 2
-    contrast_temperature: float = 0.1
-    contrast_weight: float = 0.1
-    centre_weight: float = 1.0  # at the end of its dann_schedule
-    domain_weight: float = 0.3  # the strength of the reversed gradient at the end of its dann_schedule
-
-    def ranges(self):
-        return [
-            *super().ranges(),
-            ("windows", 2, 1 << 10),
-            ("attention_heads", 1, 64),
-            ("contrast_temperature", 1e-3, 1e3),
-            ("contrast_weight", 0, 1e6),
-            ("centre_weight", 0, 1e6),
-            ("domain_weight", 0, 100),
-        ]
+    windows: Annotated[int, Range(2, 1 << 10)] = 4  # of one input: the window and those before it
+    attention_heads: Annotated[int, Range(1, 64)] = 2
+    contrast_temperature: Annotated[float, Range(1e-3, 1e3)] = 0.1
+    contrast_weight: Annotated[float, Penalty] = 0.1
+    centre_weight: Annotated[float, Penalty] = 1.0  # at the end of its schedule
+    domain_weight: Annotated[float, AdaptationWeight] = 0.3  # of the reversed gradient, at the end of its schedule
 
     def __post_init__(self):
         super().__post_init__()
-        self.divides("width", "attention_heads")
+        self.check_divides("width", "attention_heads")
 
 
 class RegionInteraction(nn.Module):
@@ -64,15 +59,15 @@ class RegionInteraction(nn.Module):
     def __init__(self, runs: int, channels: tuple[str, ...], features: int, config: StcbiConfig, numbers: DropoutIds):
         super().__init__()
         members = region_channels(channels)
-        self.embed = nn.ModuleList(StackedLinear(runs, len(own) * features, config.width) for own in members)
-        for number, own in enumerate(members):
-            self.register_buffer(f"channels_{number}", torch.tensor(own), persistent=False)
+        self.embed = nn.ModuleList(StackedLinear(runs, len(region) * features, config.width) for region in members)
+        for number, region in enumerate(members):
+            self.register_buffer(f"channels_{number}", torch.tensor(region), persistent=False)
         self.norm = StackedLayerNorm(runs, config.width)
         self.attention = StackedAttention(runs, config.width, config.attention_heads, False, numbers.dropout(0.0))
 
     def forward(self, x: Tensor, noise: CounterRNG | None) -> Tensor:
-        own = [x[:, :, getattr(self, f"channels_{number}")].flatten(2) for number in range(len(self.embed))]
-        tokens = torch.stack([embed(part) for embed, part in zip(self.embed, own, strict=True)], dim=2)
+        regions = [x[:, :, getattr(self, f"channels_{number}")].flatten(2) for number in range(len(self.embed))]
+        tokens = torch.stack([embed(region) for embed, region in zip(self.embed, regions, strict=True)], dim=2)
         normed = self.norm(tokens)
         return tokens + self.attention(normed, normed, noise)
 
@@ -80,10 +75,10 @@ class RegionInteraction(nn.Module):
 class StcbiNetwork(nn.Module):
     """forward: eeg (R, N, L, T, F), eye (unread), noise (None: evaluation) -> SingleHeadOutputs."""
 
-    def __init__(self, config: StcbiConfig, task: ProblemSpec, seeds: list[int]):
+    def __init__(self, config: StcbiConfig, problem: ProblemSpec, seeds: list[int]):
         super().__init__()
-        runs, numbers, card = len(seeds), DropoutIds(), task.card
-        known_electrodes("stcbi_nets", card.eeg_tokens)
+        runs, numbers, card = len(seeds), DropoutIds(), problem.card
+        check_electrodes("stcbi_nets", card.eeg_tokens)
         regions = len(region_channels(card.eeg_tokens))
         self.regions = RegionInteraction(runs, card.eeg_tokens, len(card.eeg_features), config, numbers)
         self.spatial = StackedLinear(runs, regions * config.width, config.width)
@@ -92,7 +87,7 @@ class StcbiNetwork(nn.Module):
         self.temporal = StackedLinear(runs, config.windows * config.width, config.width)
         self.gate = StackedLinear(runs, 2 * config.width, config.width)
         self.dropout = numbers.dropout(config.dropout)
-        self.head = StackedLinear(runs, config.width, len(card.class_names))
+        self.head = StackedLinear(runs, config.width, problem.classes)
         self.discriminator = discriminator(runs, config.width, config.hidden, numbers)
         initialise(self, seeds)
 
@@ -108,8 +103,46 @@ class StcbiNetwork(nn.Module):
         return SingleHeadOutputs(fused, self.head(fused))
 
 
-class StcbiNets(PlainMethod):
-    """Interacting regions, contrast by class, and classes' centres aligned beside an opponent."""
+def same_class_contrast(x: Tensor, label: Tensor, temperature: float) -> Tensor:
+    """Supervised contrast of windows (Khosla et al. 2020, arXiv:2004.11362): (R, N, D), (R, N) -> (R,).
+
+    For each window the mean over the others of its class of -log softmax(cosine / temperature) among all others;
+    averaged over windows that have such others; 0 where there are none.
+    """
+    n = x.shape[1]
+    unit = functional.normalize(x, dim=-1)
+    others = ~torch.eye(n, dtype=torch.bool, device=x.device)
+    similarity = (unit @ unit.transpose(1, 2) / temperature).masked_fill(~others, -torch.inf)
+    log_share = similarity.log_softmax(-1).masked_fill(~others, 0)
+    positive = ((label[:, :, None] == label[:, None]) & others).to(x.dtype)
+    count = positive.sum(-1)
+    per_window = -(log_share * positive).sum(-1) / count.clamp(min=1)
+    return per_window.sum(-1) / (count > 0).sum(-1).clamp(min=1)
+
+
+def centre_distance(source: Tensor, source_label: Tensor, target: Tensor, target_weight: Tensor) -> Tensor:
+    """Mean squared distance per feature between the classes' centres in both domains: -> (R,).
+
+    A class counts by its target weight's mean; one without source windows not at all.
+
+    Parameters
+    ----------
+    source, source_label
+        (R, Ns, D), (R, Ns)
+    target, target_weight
+        (R, Nt, D), and how much each window counts in each class (R, Nt, C)
+    """
+    true = functional.one_hot(source_label, target_weight.shape[-1]).to(source.dtype)
+    count, mass = true.sum(1), target_weight.sum(1)  # (R, C)
+    tiny = torch.finfo(source.dtype).tiny
+    source_centre = true.transpose(1, 2) @ source / count.clamp(min=1)[..., None]
+    target_centre = target_weight.transpose(1, 2) @ target / mass.clamp(min=tiny)[..., None]
+    distance = (source_centre - target_centre).square().mean(-1)
+    return (distance * target_weight.mean(1) * (count > 0)).sum(-1)
+
+
+class StcbiNets(NetworkMethod[StcbiConfig, SingleHeadOutputs]):
+    """Regions that attend to each other, contrast by class, class centres and a domain discriminator."""
 
     name = "stcbi_nets"
     title = "STCBI-Nets-like"
@@ -125,8 +158,8 @@ class StcbiNets(PlainMethod):
     def context(self, config: StcbiConfig) -> int:
         return config.windows
 
-    def build(self, config: StcbiConfig, task: ProblemSpec, seeds: list[int]) -> StcbiNetwork:
-        return StcbiNetwork(config, task, seeds)
+    def build(self, config: StcbiConfig, problem: ProblemSpec, seeds: list[int]) -> StcbiNetwork:
+        return StcbiNetwork(config, problem, seeds)
 
     def terms(self, config: StcbiConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source.fused, step.target.fused
@@ -137,9 +170,9 @@ class StcbiNets(PlainMethod):
         soft = soft * certainty(soft)[..., None]
         contrast = same_class_contrast(source, step.source_label, config.contrast_temperature)
         centres = centre_distance(source, step.source_label, target, soft)
-        return weighed(
+        return weighted_terms(
             state,
-            classification=(classified(step), 1.0),
+            classification=(source_cross_entropy(step), 1.0),
             contrast=(contrast, config.contrast_weight),
             centres=(centres, config.centre_weight * later),
             domain=(domain_loss(*scores), 1.0),

@@ -1,31 +1,33 @@
-"""HADUA's chapter: the ledger of its divergences, the ablation, and what single switches change."""
+"""HADUA's chapter: the ledger of its divergences, the ablation, what single switches change, one training inside."""
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
+import torch
+from matplotlib.figure import Figure
 
-from ufama.analysis.comparisons import holm
-from ufama.analysis.differences import against_baseline, interval_meaning, summarise
-from ufama.analysis.evaluation import accuracy
-from ufama.analysis.titles import RULE_TITLES, SPREAD_MEANING
-from ufama.campaigns.grids import HADUA_FLIPS
+from ufama.analysis.effects import flip_effects, part_effects
+from ufama.analysis.evaluation import UNITS, accuracy
+from ufama.analysis.titles import RULE_TITLES
+from ufama.campaigns.results import Results
 from ufama.config import RULES
-from ufama.methods.hadua.method import PAPER, RELEASED
+from ufama.methods.hadua.confidence import gaussian_weight
+from ufama.methods.hadua.config import PAPER, RELEASED
+from ufama.report import style
 from ufama.report.captions import (
     LABEL_FREE_RULES,
-    counted,
-    interval_columns,
-    measured_on,
-    origin,
-    rule_meanings,
+    column_group,
+    effect_columns,
+    measured_table,
+    n_runs,
     spreads,
 )
+from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-
-if TYPE_CHECKING:
-    from ufama.campaigns.store import Results
+from ufama.studies.hadua_batches import Watched, class_shares
 
 STATED_PERCENT = {"seed": 94.68, "seed_iv": 92.00}
 """HADUA's cross-subject accuracy as a public summary of arXiv:2601.21488 states it. Not verified: the table that it is
@@ -46,6 +48,12 @@ FLIP_TITLES = {
     "gate": "conditional term never gated",
     "released": "preset released",
 }
+ATTENTION_TITLES = {
+    "within_eeg": "within EEG",
+    "within_eye": "within eye",
+    "eeg_queries_eye": "EEG queries eye",
+    "eye_queries_eeg": "eye queries EEG",
+}
 
 
 class Divergence(NamedTuple):
@@ -64,27 +72,27 @@ LEDGER = (
         "one window: every attention weight is 1",
         ("sequence_windows",),
     ),
-    Divergence("order in the sequence", "not said", "none: there is no sequence", ("window_position",)),
+    Divergence("order in the sequence", "not specified", "none: there is no sequence", ("window_position",)),
     Divergence("levels", "hierarchical", "side by side, all from the extractors", ("hierarchy",)),
     Divergence("between modalities", "interactions of EEG and eye", "EEG queries eye only", ("inter_modal",)),
-    Divergence("what is trained", "not said", "all but the head", ("train_head",)),
+    Divergence("what is trained", "not specified", "all but the head", ("train_head",)),
     Divergence("conditional matching", "yes", "left out of the loss", ("conditional",)),
     Divergence(
         "normalisation of the conditional kernels",
-        "not said",
+        "not specified",
         "masked by agreement of labels, divided by the classes",
         ("conditional_normalisation",),
     ),
     Divergence(
         "conditional weight",
-        "not said",
+        "not specified",
         "1 / 0.5 / 0 by classification loss: <= 0.1, < 0.15, above",
         ("conditional_schedule",),
     ),
     Divergence(
         "running mean and SD of confidence",
         "dynamic",
-        "created anew for every batch: start values 0.5 and 1.0",
+        "recreated for every batch: start values 0.5 and 1.0",
         ("statistics", "momentum"),
     ),
     Divergence(
@@ -94,158 +102,296 @@ LEDGER = (
         ("uniform_alignment",),
     ),
     Divergence("Gaussian weights", "yes", "computed for the unused term", ("gaussian_weights",)),
-    Divergence("marginal MMD", "not said", "5 Gaussians on the fused feature, weight 1", ("mmd", "mmd_kernels")),
-    Divergence("learning rate", "not said", "0.05, extractors 0.005", ("learning_rate", "extractor_rate")),
-    Divergence("weight decay", "not said", "0.001", ("weight_decay",)),
-    Divergence("dropout", "not said", "0.5 in attention and head", ("attention_dropout", "head_dropout")),
-    Divergence("batch size", "not said", "128; here the harness's, equal for every method", ()),
-    Divergence("epochs", "not said", "200; here the harness's, equal for every method", ()),
-    Divergence("reported epoch", "not said", "the best on the target's labels; here every rule has its row", ()),
-    Divergence("eye extractor", "not said", "not released; here that of EEG", ()),
-    Divergence("batch statistics", "not said", "not recorded; here source and target together", ()),
+    Divergence("marginal MMD", "not specified", "5 Gaussians on the fused feature, weight 1", ("mmd", "mmd_kernels")),
+    Divergence("learning rate", "not specified", "0.05, extractors 0.005", ("learning_rate", "extractor_rate")),
+    Divergence("weight decay", "not specified", "0.001", ("weight_decay",)),
+    Divergence("dropout", "not specified", "0.5 in attention and head", ("attention_dropout", "head_dropout")),
+    Divergence("batch size", "not specified", "128; here the harness's, equal for every method", ()),
+    Divergence("epochs", "not specified", "200; here the harness's, equal for every method", ()),
+    Divergence("reported epoch", "not specified", "the best on the target's labels; here every rule has its row", ()),
+    Divergence("eye extractor", "not specified", "not released; here that of EEG", ()),
+    Divergence("batch statistics", "not specified", "not recorded; here source and target together", ()),
 )
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
 
 
 def ledger() -> Table:
     """Every decision of `LEDGER`, with the two presets' values."""
 
-    def value(config, row: Divergence) -> str:
+    def values(config, row: Divergence) -> str:
         return ", ".join(str(getattr(config, name)) for name in row.switches) or "harness"
 
-    frame = pd.DataFrame(
-        {
-            "part": [row.part for row in LEDGER],
-            "abstract": [row.abstract for row in LEDGER],
-            "released": [row.released for row in LEDGER],
-            "switch": [", ".join(row.switches) or "none" for row in LEDGER],
-            "preset_paper": [value(PAPER, row) for row in LEDGER],
-            "preset_released": [value(RELEASED, row) for row in LEDGER],
-        }
+    frame = pd.DataFrame(LEDGER).assign(
+        switch=[", ".join(row.switches) or "none" for row in LEDGER],
+        preset_paper=[values(PAPER, row) for row in LEDGER],
+        preset_released=[values(RELEASED, row) for row in LEDGER],
     )
-    columns = (
+    columns = [
         Column("part", "part", "key"),
         Column("abstract", "abstract", "key"),
         Column("released", "released code", "key"),
         Column("switch", "switch", "key"),
         Column("preset_paper", "paper", "key", "preset"),
         Column("preset_released", "released", "key", "preset"),
-    )
+    ]
     caption = (
         "HADUA: what its abstract describes, what its released code (commit 7fbef52) does, and what the presets do. "
-        "Where the abstract does not say, preset paper follows the released code, but for what is trained, the "
+        "Where the abstract does not specify it, preset paper follows the released code, but for what is trained, the "
         "learning rate, the order in the sequence and the normalisation of the conditional kernels."
     )
     return Table("hadua_ledger", frame, columns, caption, {"arxiv": "2601.21488", "commit": "7fbef52"})
 
 
-def ablation(results: "Results", dataset: str) -> Table:
+def ablation(results: Results, dataset: str) -> Table:
     """Accuracy of every variant of both presets under each rule, beside the number a public summary states, and the
     weight that the conditional term had on average."""
-    scores = accuracy(results)
-    scores = scores[scores["rule"].isin(RULES)]
-    means = spreads(scores, ["preset", "variant", "rule"])
-    rows = means[["preset", "variant"]].drop_duplicates().sort_values(["preset", "variant"]).reset_index(drop=True)
-    frame = pd.DataFrame({"preset": rows["preset"], "model": rows["variant"].map(VARIANT_TITLES)})
-    frame["stated_percent"] = [STATED_PERCENT.get(dataset) if name == "H5" else None for name in rows["variant"]]
-    frame["stated_percent"] = frame["stated_percent"].astype(float)
+    means = spreads(accuracy(results), ["preset", "variant", "rule"])
+    keys = ["preset", "variant"]
+    frame = means[keys].drop_duplicates().sort_values(keys)
+    frame["model"] = frame["variant"].map(VARIANT_TITLES)
+    frame["stated_percent"] = frame["variant"].map({"H5": STATED_PERCENT.get(dataset)}).astype(float)
     columns = [
         Column("preset", "preset", "key"),
         Column("model", "model", "key"),
         Column("stated_percent", "not verified", "published", "stated (%)", 2),
     ]
+    shown = {
+        "windows_mean_percent": ("windows", "windows"),
+        "windows_sd_population_percent": ("sd", "SD (n)"),
+        "trials_mean_percent": ("trials", "trials"),
+    }
     rules = [rule for rule in RULES if (means["rule"] == rule).any()]
     for rule in rules:
-        own = rows.merge(means[means["rule"] == rule], how="left")
-        for name, column, title in (
-            ("windows", "windows_mean_percent", "windows"),
-            ("sd", "windows_sd_population_percent", "SD (n)"),
-            ("trials", "trials_mean_percent", "trials"),
-        ):
-            frame[f"{rule}_{name}_percent"] = own[column]
-            columns.append(Column(f"{rule}_{name}_percent", title, "measured", f"{RULE_TITLES[rule]} (%)", 2))
-    frame["conditional_weight"] = [_conditional_weight(results, *row) for row in rows.itertuples(index=False)]
+        names = {name: f"{rule}_{short}_percent" for name, (short, _) in shown.items()}
+        of_rule = means.loc[means["rule"] == rule, [*keys, *names]].rename(columns=names)
+        frame = frame.merge(of_rule, on=keys, how="left")
+        titles = {names[name]: title for name, (_, title) in shown.items()}
+        columns += column_group(f"{RULE_TITLES[rule]} (%)", 2, titles)
+    frame["conditional_weight"] = [_conditional_weight(results, *row) for row in frame[keys].itertuples(index=False)]
     columns.append(Column("conditional_weight", "mean weight", "measured", "conditional term", 3))
-    caption = (
-        f"HADUA's ablation. {measured_on(results.runs, preset=False)}, cross-subject. Selection rule: "
-        f"{rule_meanings(rules)}. {counted(results.runs, ['preset', 'variant'])} per row; {SPREAD_MEANING}. Stated: "
-        "HADUA as a whole, as a public summary of the paper has it, not verified. In preset released H2 to H5 train "
-        "alike, because the conditional term is not in the loss: one of them is shown."
+    return measured_table(
+        f"hadua_ablation_{dataset}",
+        frame,
+        columns,
+        results.runs,
+        "HADUA's ablation",
+        detail=", cross-subject",
+        preset=False,
+        rules=rules,
+        by=keys,
+        each="row",
+        spread=True,
+        note=(
+            "Stated: HADUA as a whole, as a public summary of the paper has it, not verified. In preset released H2 to "
+            "H5 train alike, because the conditional term is not in the loss: one of them is shown."
+        ),
     )
-    return Table(f"hadua_ablation_{dataset}", frame, tuple(columns), caption, origin(results.runs, rules))
 
 
-def _conditional_weight(results: "Results", preset: str, variant: str) -> float:
+def _conditional_weight(results: Results, preset: str, variant: str) -> float:
     """Mean over runs and epochs; NaN where the term is not in the loss."""
     runs = results.runs[results.runs["preset"].eq(preset) & results.runs["variant"].eq(variant)]
     history = results.history[results.history["digest"].isin(runs["digest"])]
     return float(history["conditional_weight"].mean()) if "conditional_weight" in history else float("nan")
 
 
-def part_effects(results: "Results") -> pd.DataFrame:
-    """What each part adds to the variant before it, preset paper: columns model, rule, those of
-    `differences.summarise`, and {unit}_p_holm over the parts of one rule."""
-    scores = accuracy(results)
-    scores = scores[scores["preset"] == "paper"]
-    names = sorted(scores["variant"].unique())
-    steps = [
-        summarise(
-            against_baseline(scores[scores["variant"].isin([before, after])], "variant", before, by=("rule",)),
-            ["variant", "rule"],
-        )
-        for before, after in pairwise(names)
-    ]
-    return _adjusted(pd.concat(steps, ignore_index=True).rename(columns={"variant": "model"}))
+def parts_table(results: Results) -> Table:
+    """`part_effects` in percentage points."""
+    effects = part_effects(results).rename(columns={"variant": "model"})
+    title = "What each part of HADUA adds to the model before it, preset paper"
+    return _effects_table("hadua_parts", title, effects, results, VARIANT_TITLES)
 
 
-def flip_effects(results: "Results") -> pd.DataFrame:
-    """What each of `HADUA_FLIPS`, and preset released, changes against preset paper: columns as `part_effects`.
-
-    Raises ValueError for changes that are none of them.
-    """
-    named = {
-        ", ".join(f"{name}={value!r}" for name, value in changed.items()): flip for flip, changed in HADUA_FLIPS.items()
-    }
-    runs = results.runs[["digest", "changes"]]
-    scores = accuracy(results).merge(runs, on="digest", validate="many_to_one")
-    scores = scores[scores["variant"] == "H5"]
-    unknown = set(scores["changes"]) - set(named) - {""}
-    if unknown:
-        raise ValueError(f"changes {unknown.pop()!r} are not among HADUA_FLIPS: expected runs of hadua_flips_grid.")
-    scores["model"] = scores["changes"].map(named).where(scores["changes"] != "", "")
-    scores["model"] = scores["model"].where(scores["preset"] == "paper", "released")
-    return _adjusted(summarise(against_baseline(scores, "model", "", by=("rule",)), ["model", "rule"]))
+def switches_table(results: Results) -> Table:
+    """`flip_effects` in percentage points."""
+    effects = flip_effects(results).rename(columns={"flip": "model"})
+    title = "What single switches change against HADUA's preset paper"
+    return _effects_table("hadua_switches", title, effects, results, FLIP_TITLES)
 
 
-def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
-    for unit in ("windows", "trials"):
-        table[f"{unit}_p_holm"] = table.groupby("rule")[f"{unit}_p"].transform(holm)
-    return table
-
-
-def effects_table(
-    effects: pd.DataFrame,
-    results: "Results",
-    *,
+def _effects_table(
     name: str,
-    what: str,
-    titles: dict,
+    title: str,
+    effects: pd.DataFrame,
+    results: Results,
+    titles: Mapping[str, str],
     rules: Sequence[str] = LABEL_FREE_RULES,
 ) -> Table:
-    """`part_effects` or `flip_effects` in percentage points; ``what`` begins the caption."""
     effects = effects[effects["rule"].isin(rules)]
-    frame = effects.assign(model=effects["model"].map(titles), rule=effects["rule"].map(RULE_TITLES))
-    columns = (
-        Column("model", "change", "key"),
-        Column("rule", "selection rule", "key"),
-        *interval_columns("windows", "points", "windows (points)"),
-        Column("windows_p_holm", "p (Holm)", "measured", "windows (points)", 3),
-        *interval_columns("trials", "points", "trials (points)"),
-        Column("trials_p_holm", "p (Holm)", "measured", "trials (points)", 3),
+    return measured_table(
+        name,
+        effects.assign(model=effects["model"].map(titles), rule=effects["rule"].map(RULE_TITLES)),
+        [
+            Column("model", "change", "key"),
+            Column("rule", "selection rule", "key"),
+            *(column for unit in UNITS for column in effect_columns(unit, f"{unit} (points)")),
+        ],
+        results.runs,
+        title,
+        detail=", cross-subject",
+        preset=False,
+        rules=rules,
+        by=["preset", "variant", "changes"],
+        each="row, paired",
+        interval=results.runs,
+        note="p by sign flips, adjusted (Holm) for all rows of a rule.",
     )
-    by = ["preset", "variant", "changes"]
-    caption = (
-        f"{what} {measured_on(results.runs, preset=False)}, cross-subject. Selection rule: {rule_meanings(rules)}. "
-        f"{counted(results.runs, by)} per row, paired. {interval_meaning(results.runs, by)} p by sign flips, adjusted "
-        "(Holm) for all rows of a rule."
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+@figure
+def attention_over_sequence(paper: Watched, released: Watched) -> Figure:
+    """How much the present window looks at each window of its sequence, in either preset.
+
+    Alt: Four panels, one per attention of the network: the weight that the present window gives to each window of its
+    sequence, against how many windows ago it was; a line for the mean over target windows and heads with a band for
+    the middle 80 percent, a dashed line for equal weights, and for preset released a single diamond at weight 1.
+    """
+    drawing, grid = plt.subplots(2, 2, figsize=(style.WIDTH, 5.6), sharex=True, sharey=True)
+    for axes, (name, title) in zip(grid.flat, ATTENTION_TITLES.items(), strict=True):
+        weights = paper.attention[name]
+        ago = np.arange(weights.shape[-1])[::-1]
+        flat = weights.reshape(-1, len(ago))
+        axes.fill_between(ago, *np.quantile(flat, [0.1, 0.9], axis=0), color=style.BLUE, alpha=0.25, linewidth=0)
+        axes.plot(ago, flat.mean(0), color=style.BLUE)
+        axes.axhline(1 / len(ago), color=style.GREY, linestyle="--", linewidth=1)
+        if name in released.attention:
+            axes.plot(0, released.attention[name].mean(), "D", color=style.ORANGE, ms=7, clip_on=False)
+        axes.set(title=title, ylim=(0, 1.02))
+    grid[0, 0].invert_xaxis()
+    for axes in grid[:, 0]:
+        axes.set_ylabel("weight (0 to 1)")
+    for axes in grid[1]:
+        axes.set_xlabel("windows ago")
+    entries = [
+        style.line("paper: mean, middle 80 %", style.BLUE),
+        style.line("equal weights", style.GREY, linestyle="--"),
+        style.mark("released: 1", style.ORANGE, "D"),
+    ]
+    style.legend(drawing, entries, columns=3)
+    n = f"(n = {len(paper.label)} windows)".replace(" ", "\N{NO-BREAK SPACE}")
+    headline(drawing, f"{paper.title}: what the present window attends to {n}")
+    return drawing
+
+
+@figure
+def confidence_in_training(watched: Watched) -> Figure:
+    """Confidence of the target batches, the statistics that follow it, the weights, and when they count.
+
+    Alt: Three stacked line plots against the training epoch. Above, the batches' mean confidence and the slower
+    running mean, the batches' SD of confidence and the running SD, which starts at 1. In the middle, the mean and the
+    smallest Gaussian weight, close to 1 throughout. Below, the weight of the conditional term.
+    """
+    drawing, (top, middle, below) = plt.subplots(
+        3, 1, figsize=(style.WIDTH, 7), sharex=True, gridspec_kw={"height_ratios": [2, 1.3, 1]}
     )
-    return Table(name, frame[[c.name for c in columns]], columns, caption, origin(results.runs, rules))
+    table = watched.history
+    for name, colour, title in (("mean", style.BLUE, "mean"), ("sd", style.ORANGE, "SD")):
+        top.plot(
+            table["epoch"],
+            table[f"batch_confidence_{name}"],
+            color=colour,
+            linewidth=1,
+            linestyle=":",
+            label=f"{title}, batch",
+        )
+        top.plot(table["epoch"], table[f"confidence_{name}"], color=colour, label=f"{title}, running")
+    top.set(ylabel="confidence (0 to 1)", ylim=(0, 1.45))
+    top.legend(ncols=2, loc="upper center")
+    middle.plot(table["epoch"], table["target_weight"], color=style.GREEN, label="mean")
+    middle.plot(table["epoch"], table["smallest_target_weight"], color=style.PURPLE, label="smallest of the batch")
+    middle.set(ylabel="Gaussian\nweight")
+    middle.legend(loc="lower left")
+    below.plot(table["epoch"], table["conditional_weight"], color=style.VERMILION)
+    below.set(ylabel="conditional\nterm's weight", ylim=(-0.03, 1.03), xlabel="epoch")
+    drawing.align_ylabels()
+    headline(drawing, f"{watched.title}: confidence and weights in one training, {watched.steps} steps an epoch")
+    return drawing
+
+
+@figure
+def weights_by_confidence(watched: Watched) -> Figure:
+    """The Gaussian weight over confidence: with the start values, those of the running statistics, and the target's own.
+
+    Alt: Above, the Gaussian weight as a function of confidence for three pairs of mean and standard deviation: nearly
+    flat at 1 for the start values, hardly lower for the running statistics, and falling steeply to the left for
+    the target's own. Below, a histogram of the target windows' confidences.
+    """
+    confidence = watched.probabilities.max(-1)
+    least = 1 / len(watched.class_names)
+    line = torch.linspace(least, 1, 200, dtype=torch.float64)[None]
+    pairs = {
+        "start values": (0.5, 1.0, style.GREY),
+        "running": (float(watched.statistics["mean"]), float(watched.statistics["sd"]), style.BLUE),
+        "the target's own": (float(confidence.mean()), float(confidence.std(ddof=1)), style.VERMILION),
+    }
+    drawing, (top, below) = plt.subplots(
+        2, 1, figsize=(style.WIDTH, 5.6), sharex=True, gridspec_kw={"height_ratios": [2, 1]}
+    )
+    for title, (mean, sd, colour) in pairs.items():
+        weight = gaussian_weight(line, line.new_tensor([mean]), line.new_tensor([sd]))
+        top.plot(line[0], weight[0], color=colour, label=f"{title}: mean {mean:.2f}, SD {sd:.2f}")
+    top.set(ylabel="Gaussian weight", ylim=(0, 1.05))
+    style.legend(drawing, columns=1)
+    below.hist(confidence, bins=np.linspace(least, 1, 25), color=style.SKY)
+    below.set(xlabel="confidence (0 to 1)", ylabel="target windows")
+    headline(drawing, f"{watched.title}: who would count less")
+    return drawing
+
+
+@figure
+def alignment_of_classes(watched: Watched) -> Figure:
+    """`class_shares` as bars.
+
+    Alt: Grouped bars, one group per emotion class: the class's true share of the target's windows, its mean predicted
+    probability, and that after uniform alignment with the running classes of the training and with the target's own;
+    a dashed line marks equal shares.
+    """
+    shares = class_shares(watched)
+    kinds = {
+        "true": ("true share", style.GREY),
+        "predicted": ("mean probability", style.BLUE),
+        "running": ("aligned, running classes", style.SKY),
+        "own": ("aligned, the target's own classes", style.ORANGE),
+    }
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 3.9))
+    for place, (name, (title, colour)) in enumerate(kinds.items()):
+        axes.bar(np.arange(len(shares)) + 0.2 * (place - 1.5), 100 * shares[name], 0.19, color=colour, label=title)
+    axes.axhline(100 / len(shares), color=style.INK, linestyle="--", linewidth=1)
+    axes.set_xticks(range(len(shares)), shares["class"])
+    axes.set_ylabel("share of the target (%)")
+    axes.grid(axis="x", visible=False)
+    style.legend(drawing, columns=2)
+    headline(drawing, f"{watched.title}: classes before and after uniform alignment")
+    return drawing
+
+
+@figure
+def ablation_dots(results: Results) -> Figure:
+    """Mean accuracy over windows of every variant of both presets under each rule, with one population SD.
+
+    Alt: Dot plot of mean accuracy in percent for the ablation models H1 to H5 of preset paper and H1 and H5 of preset
+    released, one marker per selection rule; horizontal bars reach one population standard deviation to each side.
+    """
+    scores = accuracy(results)
+    rows = scores[["preset", "variant"]].drop_duplicates().sort_values(["preset", "variant"]).reset_index(drop=True)
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.6 + 0.5 * len(rows)))
+    for shift, rule in zip((-0.2, 0, 0.2), RULES, strict=True):
+        groups = scores[scores["rule"] == rule].groupby(["preset", "variant"])["accuracy_windows"]
+        keys = [tuple(row) for row in rows.itertuples(index=False)]
+        mean, sd = groups.mean().reindex(keys) * 100, groups.std(ddof=0).reindex(keys) * 100
+        axes.errorbar(
+            mean, rows.index + shift, xerr=sd, fmt=style.RULE_MARKERS[rule], color=style.RULE_COLOURS[rule],
+            ms=5, linewidth=1.3, label=RULE_TITLES[rule],
+        )  # fmt: skip
+    names = [f"{row.preset}, {VARIANT_TITLES[row.variant]}" for row in rows.itertuples()]
+    style.name_rows(axes, names, fontsize=10)
+    axes.set_xlabel("accuracy over windows (%)")
+    style.legend(drawing, columns=3)
+    runs = pd.unique(results.runs.groupby(["preset", "variant"]).size())
+    headline(drawing, f"{results.runs['data_title'].iloc[0]}: HADUA's ablation {n_runs(int(max(runs)), each=True)}")
+    return drawing

@@ -1,1 +1,2 @@
-"""What a new method can stand on: a plain network, a network of its own, or a fit without steps."""
+"""Classes to inherit from: `named` has names and presets, `network` a network of one's own, `plain` a ready network,
+`fitted` a fit without steps."""

@@ -1,47 +1,43 @@
-"""What methods that are fitted at once share: the answers that are the same for all, features and probabilities."""
+"""What methods that are fitted at once share: a classifier of scikit-learn, features and probabilities."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ufama.config import ConfigError, ValidatedConfig
 from ufama.data.windows import DataCard
-from ufama.methods import Predictor, UnlabelledWindows, checked_names
+from ufama.methods.bases.named import NamedMethod
+from ufama.methods.contract import ConfigT, Predictor, UnlabelledWindows
 
 
-class FittedMethod:
-    """A control or classifier without steps; what is left to say is its name, its settings and how it fits."""
-
-    version = 1
-    inputs = "eeg + eye"
-    presets = ("paper",)
-    variants = ("full",)
-    defaults: ValidatedConfig
-    search: ClassVar[Mapping[str, tuple]] = {}
-
-    def preset(self, name: str, *, dataset: str, variant: str) -> ValidatedConfig:
-        checked_names(self, name, variant)
-        return self.defaults
-
-    def context(self, config: ValidatedConfig) -> int:
-        return 1
+class FittedMethod(NamedMethod[ConfigT]):
+    """A control or classifier without steps: a subclass writes ``fit`` (`ufama.methods.Fitted`)."""
 
 
-class ScoringClassifier(FittedMethod):
-    """A classifier of scikit-learn on all features side by side, as they come scaled.
+@dataclass(frozen=True, kw_only=True)
+class NoSettings(ValidatedConfig):
+    """There is nothing to set."""
 
-    Probabilities are the softmax of its decision values: right in their order, not calibrated. Raises ConfigError for
-    a source of one class.
+
+class ScoringClassifier(FittedMethod[ConfigT]):
+    """A classifier of scikit-learn on all scaled features side by side: a subclass writes `classifier`.
+
+    Probabilities are the softmax of its decision values: right in their order, not calibrated.
+
+    Raises
+    ------
+    ConfigError
+        for a source of one class
     """
 
-    def classifier(self, config: ValidatedConfig, seed: int):
+    def classifier(self, config: ConfigT, seed: int) -> Any:
         """The scikit-learn classifier, not yet fitted."""
         raise NotImplementedError
 
     def fit(
         self,
-        config: ValidatedConfig,
+        config: ConfigT,
         card: DataCard,
         source: UnlabelledWindows,
         source_label: np.ndarray,
@@ -85,16 +81,22 @@ def one_hot(label: np.ndarray, classes: int) -> np.ndarray:
 
 
 def softmax_of_scores(scores: np.ndarray, known: np.ndarray, classes: int) -> np.ndarray:
-    """A scikit-learn classifier's decision values -> (n, classes) their softmax; a class it never saw gets 0.
+    """The softmax of a scikit-learn classifier's decision values: -> (n, classes).
 
-    scores   (n, known classes), or (n,) of the second of two classes
-    known    the classes it saw, ascending
+    Parameters
+    ----------
+    scores
+        (n, known classes), or (n,) of the second of two classes
+    known
+        classes in the source, ascending; any other class gets 0
+    classes
+        of the data set
     """
     if scores.ndim == 1:
         scores = np.stack([-scores, scores], axis=1)
-    everything = np.full((len(scores), classes), -np.inf)
-    everything[:, known] = scores
-    shares = np.exp(everything - everything.max(1, keepdims=True))
+    of_every_class = np.full((len(scores), classes), -np.inf)
+    of_every_class[:, known] = scores
+    shares = np.exp(of_every_class - of_every_class.max(1, keepdims=True))
     return shares / shares.sum(1, keepdims=True)
 
 

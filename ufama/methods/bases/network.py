@@ -1,36 +1,43 @@
-"""What methods with a network share: settings, optimiser, and how their terms are put together."""
+"""What methods with a network share: settings, optimiser, predictions, and how loss terms are put together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Generic
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ufama.config import ConfigError, ValidatedConfig
+from ufama.config import ConfigError, Range, Rate, ValidatedConfig
 from ufama.core import losses
 from ufama.core.objective import Terms
-from ufama.methods import Step
+from ufama.methods.bases.named import NamedMethod
+from ufama.methods.contract import ConfigT, OutputsT, ProblemSpec, Step
+from ufama.methods.parts.outputs import fusion_only
+
+LayerWidth = Range(1, 1 << 16)
+OptimiserRate = Range(0, 10)
+"""Of a learning rate or a weight decay."""
+AdaptationWeight = Range(0, 100)
+"""Of a loss that aligns the domains, or of a reversed gradient."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkConfig(ValidatedConfig):
+class OptimiserConfig(ValidatedConfig):
+    """Adam's settings."""
+
+    learning_rate: Annotated[float, OptimiserRate] = 1e-3
+    weight_decay: Annotated[float, OptimiserRate] = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig(OptimiserConfig):
     """Settings of a method's network and its optimiser."""
 
-    hidden: int = 128
-    width: int = 64
-    dropout: float = 0.5
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
+    hidden: Annotated[int, LayerWidth] = 128
+    width: Annotated[int, LayerWidth] = 64
+    dropout: Annotated[float, Rate] = 0.5
 
-    def ranges(self):
-        return [
-            ("hidden", 1, 1 << 16),
-            ("width", 1, 1 << 16),
-            ("dropout", 0, 0.99),
-            ("learning_rate", 0, 10),
-            ("weight_decay", 0, 10),
-        ]
-
-    def divides(self, name: str, parts: str) -> None:
+    def check_divides(self, name: str, parts: str) -> None:
         """Raise ConfigError unless field ``name`` is a multiple of field ``parts``."""
         if getattr(self, name) % getattr(self, parts):
             raise ConfigError(
@@ -39,15 +46,63 @@ class NetworkConfig(ValidatedConfig):
             )
 
 
-def classified(step: Step) -> Tensor:
-    """(R,) the cross-entropy of the source's ``logits``."""
+class NetworkMethod(NamedMethod[ConfigT], Generic[ConfigT, OutputsT]):
+    """A method with a network of its own: a subclass writes `build` and `terms`.
+
+    The rest is answered here: all parameters are trained at ``config.learning_rate`` with ``config.weight_decay``
+    (`OptimiserConfig`); nothing is carried from step to step; the outputs have the field ``logits`` (R, N, C) of one
+    head; nothing is logged beside the terms.
+    """
+
+    search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3, 1e-2), "dropout": (0.2, 0.5)}
+
+    def build(self, config: ConfigT, problem: ProblemSpec, seeds: list[int]) -> nn.Module:
+        raise NotImplementedError
+
+    def terms(self, config: ConfigT, step: Step[OutputsT], state: dict[str, Tensor]) -> Terms:
+        raise NotImplementedError
+
+    def trained(self, config: Any, network: Any) -> list[dict]:
+        return [
+            {
+                "params": list(network.parameters()),
+                "lr": config.learning_rate,
+                "weight_decay": config.weight_decay,
+            }
+        ]
+
+    def initial_state(self, config: ConfigT, problem: ProblemSpec, runs: int) -> dict[str, Tensor]:
+        return {}
+
+    def predict(self, outputs: Any) -> Tensor:
+        return fusion_only(outputs.logits.softmax(-1))
+
+    def audit(self, config: ConfigT, probabilities: Tensor, label: Tensor) -> dict[str, float]:
+        return {}
+
+
+def source_cross_entropy(step: Step) -> Tensor:
+    """(R,) of the source's ``logits`` against its labels."""
     return losses.cross_entropy(step.source.logits, step.source_label).mean(-1)
 
 
-def weighed(
-    state: dict[str, Tensor], diagnostics: dict[str, Tensor] | None = None, **terms: tuple[Tensor, Tensor | float]
+def weighted_terms(
+    state: dict[str, Tensor],
+    diagnostics: dict[str, Tensor] | None = None,
+    /,
+    **terms: tuple[Tensor, Tensor | float],
 ) -> Terms:
-    """Terms from name=(value (R,), weight): a number or () tensor weighs every run alike."""
+    """Terms of a step from name=(value, weight).
+
+    Parameters
+    ----------
+    state
+        the method's next state
+    diagnostics
+        (R,) each, logged beside the terms
+    terms
+        values (R,); a weight is (R,), or a number or () tensor that is the same for every run
+    """
     values = {name: value for name, (value, _) in terms.items()}
     weights = {name: weight * torch.ones_like(value) for name, (value, weight) in terms.items()}
     return Terms(values, weights, diagnostics or {}, state)

@@ -1,18 +1,17 @@
-"""What methods on a plain network share: settings, network, and the answers that are the same for all of them."""
+"""What methods on a ready network share: its settings, the network, and the modules that a method adds."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from torch import Tensor, nn
 
-from ufama.config import PAPER, ValidatedConfig
+from ufama.config import PAPER
 from ufama.core.layers import initialise
 from ufama.core.objective import Terms
-from ufama.data.windows import DataCard
-from ufama.methods import ProblemSpec, Step, checked_names
-from ufama.methods.bases.network import NetworkConfig, classified, weighed
-from ufama.methods.parts.perceptron import PlainNetwork, PlainOutputs, SingleHeadNetwork
+from ufama.methods.bases.network import LayerWidth, NetworkConfig, NetworkMethod, source_cross_entropy, weighted_terms
+from ufama.methods.contract import ProblemSpec, Step
+from ufama.methods.parts.outputs import PlainOutputs
+from ufama.methods.parts.perceptron import Backbone, PlainNetwork, SingleHeadNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,17 +23,15 @@ class PlainConfig(NetworkConfig):
     """
 
     backbone: Literal["perceptron", "ufama"] = "perceptron"
-    ffn_width: int = 128  # "ufama" only
-    fusion_width: int = 128  # "ufama" only
-
-    def ranges(self):
-        return [*super().ranges(), ("ffn_width", 1, 1 << 16), ("fusion_width", 1, 1 << 16)]
+    ffn_width: Annotated[int, LayerWidth] = 128  # "ufama" only
+    fusion_width: Annotated[int, LayerWidth] = 128  # "ufama" only
 
 
-def backbone(config: PlainConfig, card: DataCard, seeds: list[int]) -> PlainNetwork | SingleHeadNetwork:
+PlainConfigT = TypeVar("PlainConfigT", bound=PlainConfig)
+
+
+def backbone(config: PlainConfig, problem: ProblemSpec, seeds: list[int]) -> Backbone:
     """The network that ``config.backbone`` names, for the data set's shapes."""
-    tokens, features = len(card.eeg_tokens), len(card.eeg_features)
-    shape = {"eye_features": len(card.eye_features), "classes": len(card.class_names), "seeds": seeds}
     if config.backbone == "ufama":
         settings = PAPER.replace(
             width=config.width,
@@ -42,62 +39,46 @@ def backbone(config: PlainConfig, card: DataCard, seeds: list[int]) -> PlainNetw
             fusion_width=config.fusion_width,
             head_dropout=config.dropout,
         )
-        return SingleHeadNetwork(settings, eeg_tokens=tokens, eeg_features=features, **shape)
-    sizes = {"hidden": config.hidden, "width": config.width, "dropout": config.dropout}
-    return PlainNetwork(eeg_features=tokens * features, **sizes, **shape)
+        return SingleHeadNetwork(
+            settings,
+            eeg_tokens=len(problem.card.eeg_tokens),
+            eeg_features=len(problem.card.eeg_features),
+            eye_features=problem.eye_inputs,
+            classes=problem.classes,
+            seeds=seeds,
+        )
+    return PlainNetwork(
+        eeg_features=problem.eeg_inputs,
+        eye_features=problem.eye_inputs,
+        classes=problem.classes,
+        hidden=config.hidden,
+        width=config.width,
+        dropout=config.dropout,
+        seeds=seeds,
+    )
 
 
-def classified_with(
-    step: Step, state: dict[str, Tensor], adaptation: Tensor, weight: Tensor | float, *, name: str
-) -> Terms:
-    """The cross-entropy of the source, and beside it one loss of adaptation, (R,), under its name and weight."""
-    return weighed(state, classification=(classified(step), 1.0), **{name: (adaptation, weight)})
+class PlainMethod(NetworkMethod[PlainConfigT, PlainOutputs], Generic[PlainConfigT]):
+    """A method on one of the two backbones of `PlainConfig`.
 
+    A subclass writes ``terms``, from the outputs `PlainOutputs` of source and target; `added_modules`, where its loss
+    needs more than the backbone; and the names of `NamedMethod`.
+    """
 
-class PlainMethod:
-    """A method on one of the two backbones; what is left to say is its name, its terms and what else it builds."""
+    defaults: Any = PlainConfig()
 
-    version = 1
-    inputs = "eeg + eye"
-    presets = ("paper",)
-    variants = ("full",)
-    defaults: ValidatedConfig = PlainConfig()
-    search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3, 1e-2), "dropout": (0.2, 0.5)}
-
-    def preset(self, name: str, *, dataset: str, variant: str) -> ValidatedConfig:
-        checked_names(self, name, variant)
-        return self.defaults
-
-    def context(self, config: ValidatedConfig) -> int:
-        return 1
-
-    def build(self, config: ValidatedConfig, task: ProblemSpec, seeds: list[int]) -> nn.Module:
-        network = backbone(config, task.card, seeds)
-        for name, part in self.parts(config, task, network, seeds).items():
-            network.add_module(name, part)
+    def build(self, config: PlainConfigT, problem: ProblemSpec, seeds: list[int]) -> nn.Module:
+        network = backbone(config, problem, seeds)
+        for name, module in self.added_modules(config, network, seeds).items():
+            network.add_module(name, module)
         initialise(network, seeds)
         return network
 
-    def parts(
-        self, config: ValidatedConfig, task: ProblemSpec, network: PlainNetwork | SingleHeadNetwork, seeds: list[int]
-    ) -> dict[str, nn.Module]:
-        """What the method adds to its network or replaces in it, by the attribute that holds it in `Step.network`."""
+    def added_modules(self, config: PlainConfigT, network: Backbone, seeds: list[int]) -> dict[str, nn.Module]:
+        """Modules that the method adds to its network or replaces in it, by their attribute of `Step.network`."""
         return {}
 
-    def trained(self, config: ValidatedConfig, network: nn.Module) -> list[dict]:
-        return [
-            {
-                "params": list(network.parameters()),
-                "lr": config.learning_rate,
-                "weight_decay": config.weight_decay,
-            }
-        ]
 
-    def initial_state(self, config: ValidatedConfig, task: ProblemSpec, runs: int) -> dict[str, Tensor]:
-        return {}
-
-    def predict(self, outputs: PlainOutputs) -> Tensor:
-        return outputs.probabilities()
-
-    def audit(self, config: ValidatedConfig, probabilities: Tensor, label: Tensor) -> dict[str, float]:
-        return {}
+def with_adaptation(step: Step, state: dict[str, Tensor], loss: Tensor, weight: Tensor | float, *, name: str) -> Terms:
+    """The cross-entropy of the source, and beside it one loss of adaptation, (R,), under its name and weight."""
+    return weighted_terms(state, classification=(source_cross_entropy(step), 1.0), **{name: (loss, weight)})

@@ -1,6 +1,7 @@
-"""How much a target window's soft label counts: uniform alignment, then a truncated Gaussian of its confidence.
+"""Soft pseudo-labels of the target and their weights: uniform alignment, then a truncated Gaussian of confidence.
 
-Both are HADUA's (arXiv:2601.21488), which has them from SoftMatch (arXiv:2301.10921).
+Both are HADUA's (arXiv:2601.21488), after SoftMatch (Chen et al. 2023, arXiv:2301.10921). Shapes: R runs, N windows,
+C classes.
 """
 
 from typing import NamedTuple
@@ -12,7 +13,7 @@ STEEPNESS, HALFWAY, STRONGEST = 6.0, 20.0, 0.3
 
 
 class ConfidenceStatistics(NamedTuple):
-    """What is remembered of all batches so far."""
+    """Moving averages over all batches so far."""
 
     mean: Tensor  # (R,) of the windows' confidences
     sd: Tensor  # (R,) of the windows' confidences
@@ -21,31 +22,40 @@ class ConfidenceStatistics(NamedTuple):
 
 def initial_statistics(runs: int, classes: int, like: Tensor | None = None) -> ConfidenceStatistics:
     """Before the first batch: mean 0.5, SD 1.0, every class equally probable; with ``like``, of its type and device."""
-    made = torch.empty(0) if like is None else like
+    like = torch.empty(0) if like is None else like
     return ConfidenceStatistics(
-        made.new_full((runs,), 0.5), made.new_ones(runs), made.new_full((runs, classes), 1 / classes)
+        like.new_full((runs,), 0.5), like.new_ones(runs), like.new_full((runs, classes), 1 / classes)
     )
 
 
-def running(before: Tensor, batch: Tensor, momentum: float) -> Tensor:
+def moving_average(before: Tensor, batch: Tensor, momentum: float) -> Tensor:
     """momentum * before + (1 - momentum) * batch."""
     return before.lerp(batch, 1 - momentum)
 
 
 def alignment_strength(epoch: Tensor) -> Tensor:
-    """0.3 / (1 + exp((epoch - 20) / 6)): 0.29 in the first epoch (0), 0.15 in epoch 20, gone after 50."""
+    """0.3 / (1 + exp((epoch - 20) / 6)): 0.29 in the first epoch (0), 0.15 in epoch 20, below 0.01 after 40."""
     return STRONGEST * torch.sigmoid((HALFWAY - epoch) / STEEPNESS)
 
 
 def align(probabilities: Tensor, classes: Tensor, strength: Tensor) -> Tensor:
-    """Soft labels whose classes are more even: p' proportional to p (strength * uniform + (1 - strength) * c) / c.
+    """Soft labels with more uniform classes: p' proportional to p (strength * uniform + (1 - strength) * c) / c.
 
-    probabilities (R, N, C), classes c (R, C), strength () -> (R, N, C). A class that the network prefers (c above
-    uniform) loses, others gain; where c is uniform, or strength 0, nothing changes.
+    A class that the network prefers (c above uniform) loses, others gain; where c is uniform, or strength 0, nothing
+    changes.
+
+    Parameters
+    ----------
+    probabilities
+        p, (R, N, C)
+    classes
+        c, (R, C), mean probabilities
+    strength
+        (), from 0 to 1
     """
-    seen = classes.clamp(min=1e-6)
-    wanted = strength / classes.shape[-1] + (1 - strength) * seen
-    raw = probabilities * (wanted / seen)[:, None]
+    observed = classes.clamp(min=1e-6)
+    desired = strength / classes.shape[-1] + (1 - strength) * observed
+    raw = probabilities * (desired / observed)[:, None]
     return raw / raw.sum(-1, keepdim=True)
 
 
@@ -55,8 +65,8 @@ def gaussian_weight(confidence: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
     return torch.exp(-below.square() / (2 * sd.square().clamp(min=1e-12))[:, None])
 
 
-class Judged(NamedTuple):
-    """N target windows judged."""
+class PseudoLabels(NamedTuple):
+    """Soft labels of N target windows, and how much each window counts."""
 
     soft_label: Tensor  # (R, N, C)
     weight: Tensor  # (R, N) from 0 to 1
@@ -64,7 +74,7 @@ class Judged(NamedTuple):
     statistics: ConfidenceStatistics  # with this batch
 
 
-def judge(
+def weight_pseudo_labels(
     probabilities: Tensor,
     before: ConfidenceStatistics,
     epoch: Tensor,
@@ -72,17 +82,27 @@ def judge(
     momentum: float,
     aligned: bool,
     weighted: bool,
-) -> Judged:
-    """Align a batch's class probabilities (R, N, C) and weigh them by confidence; without gradient.
+) -> PseudoLabels:
+    """Align a batch's class probabilities and weight its windows by confidence, without gradient.
 
-    The statistics take this batch in before they are used. ``aligned`` and ``weighted`` turn either part off: the soft
-    labels are then the probabilities, the weights 1.
+    Parameters
+    ----------
+    probabilities
+        (R, N, C)
+    before
+        statistics of the batches so far; updated with this batch before they are used
+    epoch
+        (), from 0
+    momentum
+        of the statistics
+    aligned, weighted
+        False: the soft labels are the probabilities; the weights are 1
     """
     probabilities = probabilities.detach()
-    classes = running(before.classes, probabilities.mean(1), momentum)
+    classes = moving_average(before.classes, probabilities.mean(1), momentum)
     soft_label = align(probabilities, classes, alignment_strength(epoch)) if aligned else probabilities
     confidence = soft_label.amax(-1)
-    mean = running(before.mean, confidence.mean(1), momentum)
-    sd = running(before.sd, confidence.std(1), momentum)
+    mean = moving_average(before.mean, confidence.mean(1), momentum)
+    sd = moving_average(before.sd, confidence.std(1), momentum)
     weight = gaussian_weight(confidence, mean, sd) if weighted else torch.ones_like(confidence)
-    return Judged(soft_label, weight, confidence, ConfidenceStatistics(mean, sd, classes))
+    return PseudoLabels(soft_label, weight, confidence, ConfidenceStatistics(mean, sd, classes))

@@ -1,14 +1,16 @@
-"""Losses that draw two samples or a sample's classes apart or together without an opponent: tensors in, (R,) out.
+"""Alignment losses without a discriminator: covariances, joint distributions, class confusion; one number per run.
 
-The marginal MMD is in `ufama.core.mmd`.
+The marginal MMD is in `ufama.core.mmd`. Shapes: R runs, N windows, D features, C classes.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ufama.core.mmd import gaussian_kernels, pooled_bandwidth
+from ufama.methods.parts.certainty import certainty_weight
 
 
 def covariance(x: Tensor) -> Tensor:
@@ -29,30 +31,31 @@ def coral(source: Tensor, target: Tensor) -> Tensor:
 def joint_mmd(
     source: Sequence[Tensor], target: Sequence[Tensor], bandwidths: Sequence[float | None], kernels: int = 5
 ) -> Tensor:
-    """The biased squared MMD of several layers' joint distribution: its kernel is the product of the layers' kernels
-    (arXiv:1605.06636).
+    """The biased squared MMD of several layers' joint distribution (JAN, arXiv:1605.06636): -> (R,).
 
-    source, target   one tensor per layer, (R, Ns, D_l) and (R, Nt, D_l)
-    bandwidths       one per layer: None for the mean of ``kernels`` Gaussians around the batch's mean squared distance,
-                     as `ufama.core.mmd.mmd_quadratic` has them; a number b for the one Gaussian exp(-d^2 / b)
+    Its kernel is the product of the layers' kernels.
+
+    Parameters
+    ----------
+    source, target
+        one tensor for each layer, (R, Ns, D_l) and (R, Nt, D_l)
+    bandwidths
+        one for each layer: None for the mean of ``kernels`` Gaussians around the batch's mean squared distance, as in
+        `ufama.core.mmd.mmd_quadratic`; a number b for the one Gaussian exp(-d^2 / b)
+    kernels
+        number of Gaussians
     """
-    n, kernel = source[0].shape[1], None
-    for ours, theirs, bandwidth in zip(source, target, bandwidths, strict=True):
-        pooled = torch.cat([ours, theirs], dim=1)
+    n, layer_kernels = source[0].shape[1], []
+    for source_layer, target_layer, bandwidth in zip(source, target, bandwidths, strict=True):
+        pooled = torch.cat([source_layer, target_layer], dim=1)
         squared_distance = torch.cdist(pooled, pooled, compute_mode="donot_use_mm_for_euclid_dist").square()
         if bandwidth is None:
-            layer = gaussian_kernels(squared_distance, pooled_bandwidth(ours, theirs, 0.0), kernels, "mean")
+            width = pooled_bandwidth(source_layer, target_layer, 0.0)
+            layer_kernels.append(gaussian_kernels(squared_distance, width, kernels, "mean"))
         else:
-            layer = torch.exp(-squared_distance / bandwidth)
-        kernel = layer if kernel is None else kernel * layer
+            layer_kernels.append(torch.exp(-squared_distance / bandwidth))
+    kernel = math.prod(layer_kernels[1:], start=layer_kernels[0])
     return kernel[:, :n, :n].mean((1, 2)) + kernel[:, n:, n:].mean((1, 2)) - 2 * kernel[:, :n, n:].mean((1, 2))
-
-
-def certainty_weight(probabilities: Tensor) -> Tensor:
-    """1 + exp(-entropy) of every window, in proportion, with a mean of 1 over each run's windows, and held constant in
-    the gradient: (R, N, C) -> (R, N)."""
-    weight = 1 + torch.exp(-torch.special.entr(probabilities.detach()).sum(-1))
-    return weight / weight.mean(-1, keepdim=True)
 
 
 def class_confusion(logits: Tensor, temperature: float) -> Tensor:

@@ -1,6 +1,6 @@
-"""Broad learning: wide random layers of which only the last is solved for, in closed form (numpy, float64).
+"""Broad learning: wide random layers with a last layer solved in closed form (numpy, float64).
 
-Source: Chen and Liu, Broad Learning System, doi:10.1109/TNNLS.2017.2716952.
+Source: Chen and Liu 2018, Broad Learning System, doi:10.1109/TNNLS.2017.2716952.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,29 @@ def ridge(inputs: np.ndarray, wanted: np.ndarray, penalty: float) -> np.ndarray:
 
 
 def lasso(inputs: np.ndarray, wanted: np.ndarray, penalty: float, iterations: int = 50) -> np.ndarray:
-    """The sparse weights W that minimise |inputs W - wanted|^2 / 2 + penalty |W|_1: (n, A), (n, C) -> (A, C).
+    """The sparse weights W that minimise |inputs W - wanted|^2 / 2 + penalty |W|_1.
 
-    By ``iterations`` of the alternating direction method of multipliers with step size 1.
+    By the alternating direction method of multipliers with step size 1.
+
+    Parameters
+    ----------
+    inputs, wanted
+        (n, A), (n, C)
+    penalty
+        on the sum of absolute weights, in units of the squared error summed over rows (not averaged): scikit-learn's
+        Lasso calls penalty / n its alpha
+    iterations
+        fixed, as in the published broad learning systems
+
+    Returns
+    -------
+    ndarray
+        (A, C)
+
+    References
+    ----------
+    Boyd et al. 2011, Distributed optimization and statistical learning via the alternating direction method of
+    multipliers, section 6.4, doi:10.1561/2200000016.
     """
     columns = inputs.shape[1]
     inverse = np.linalg.inv(inputs.T @ inputs + np.eye(columns))
@@ -42,9 +62,9 @@ def with_ones(x: np.ndarray) -> np.ndarray:
 
 
 def on_simplex(scores: np.ndarray) -> np.ndarray:
-    """The nearest probabilities to regression scores, which may be negative or add up to another sum: (n, C) -> (n, C).
+    """The Euclidean projection of regression scores onto the probabilities: (n, C) -> (n, C).
 
-    The largest score stays the largest probability.
+    The largest score stays the largest probability. Duchi et al. 2008, doi:10.1145/1390156.1390191.
     """
     descending = -np.sort(-scores, axis=1)
     excess = (np.cumsum(descending, axis=1) - 1) / np.arange(1, scores.shape[1] + 1)
@@ -59,16 +79,12 @@ class BroadLayer:
     Feature nodes are linear maps of the inputs whose random weights a sparse autoencoder (`lasso`) has refined, group
     by group, and scaled to [-1, 1] on the rows they were made from; enhancement nodes are the tanh of random maps of
     the feature nodes.
-
-    feature_weights      (D + 1, G) of all groups side by side
-    centre, spread       (G,) of the scaling
-    enhancement_weights  (G + 1, E)
     """
 
-    feature_weights: np.ndarray
-    centre: np.ndarray
-    spread: np.ndarray
-    enhancement_weights: np.ndarray
+    feature_weights: np.ndarray  # (D + 1, G) of all groups side by side
+    centre: np.ndarray  # (G,) of the scaling
+    spread: np.ndarray  # (G,)
+    enhancement_weights: np.ndarray  # (G + 1, E)
 
     @classmethod
     def made_from(

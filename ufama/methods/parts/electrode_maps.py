@@ -1,4 +1,7 @@
-"""EEG features on the electrodes' grid, convolutions on it, and features by region, with a runs axis.
+"""EEG features on a grid of electrodes, convolutions on it, and regions of the scalp, with a runs axis.
+
+The 62 electrodes lie on 9 x 9 cells, front above and left to the left, as most map networks lay them out. Rows are the
+cap's rows; a row with fewer than nine electrodes stands in the middle, so that neighbours stay neighbours.
 
 Shapes: R runs, N windows, T electrodes, F features, G = 9 cells a side.
 """
@@ -11,10 +14,41 @@ from torch.nn import functional
 
 from ufama.config import ConfigError
 from ufama.core.layers import StackedLinear
-from ufama.methods.parts.electrode_grid import CELLS, REGIONS, SIDE
+
+_ROWS = """
+.   .   .   FP1 FPZ FP2 .   .   .
+.   .   .   AF3 .   AF4 .   .   .
+F7  F5  F3  F1  FZ  F2  F4  F6  F8
+FT7 FC5 FC3 FC1 FCZ FC2 FC4 FC6 FT8
+T7  C5  C3  C1  CZ  C2  C4  C6  T8
+TP7 CP5 CP3 CP1 CPZ CP2 CP4 CP6 TP8
+P7  P5  P3  P1  PZ  P2  P4  P6  P8
+.   PO7 PO5 PO3 POZ PO4 PO6 PO8 .
+.   .   CB1 O1  OZ  O2  CB2 .   .
+"""
+
+SIDE = 9
+
+CELLS = {
+    name: (row, column)
+    for row, names in enumerate(_ROWS.strip().splitlines())
+    for column, name in enumerate(names.split())
+    if name != "."
+}
+"""Electrode -> (row from the front, column from the left)."""
+
+REGIONS = {
+    "frontal": tuple(name for name, (row, _) in CELLS.items() if row <= 2),
+    "left": tuple(name for name, (row, column) in CELLS.items() if 3 <= row <= 5 and column <= 2),
+    "central": tuple(name for name, (row, column) in CELLS.items() if 3 <= row <= 5 and 3 <= column <= 5),
+    "right": tuple(name for name, (row, column) in CELLS.items() if 3 <= row <= 5 and column >= 6),
+    "posterior": tuple(name for name, (row, _) in CELLS.items() if row >= 6),
+}
+"""Five coarse regions of the scalp that hold every electrode once: the front three rows, the back three, and between
+them left, middle and right."""
 
 
-def known_electrodes(method: str, channels: Sequence[str]) -> None:
+def check_electrodes(method: str, channels: Sequence[str]) -> None:
     """Raise ConfigError if a channel has no place on the grid."""
     unknown = [name for name in channels if name not in CELLS]
     if unknown:
@@ -27,6 +61,8 @@ def known_electrodes(method: str, channels: Sequence[str]) -> None:
 
 class ElectrodeMap(nn.Module):
     """Features of each electrode -> maps with 0 where no electrode is: (R, ..., T, F) -> (R, ..., F, G, G)."""
+
+    token_of_cell: Tensor  # (G * G,) int64; the number of tokens where no electrode is
 
     def __init__(self, channels: Sequence[str]):
         super().__init__()
@@ -44,9 +80,11 @@ class ElectrodeMap(nn.Module):
 class MapConvolution(StackedLinear):
     """A 3 x 3 convolution that keeps the grid's size: (R, N, C, G, G) -> (R, N, out, G, G).
 
-    As a linear layer of each cell's 3 x 3 neighbourhood, 9 C numbers. Run by run: one call for all of them, with a
-    group per run, takes longer on a CPU.
+    A linear layer of each cell's 3 x 3 neighbourhood, 9 C numbers. Run by run: one grouped convolution of all runs
+    takes longer on a CPU.
     """
+
+    bias: nn.Parameter
 
     def __init__(self, runs: int, inputs: int, outputs: int):
         super().__init__(runs, 9 * inputs, outputs)
@@ -54,10 +92,10 @@ class MapConvolution(StackedLinear):
     def forward(self, maps: Tensor) -> Tensor:
         weight = self.weight.transpose(1, 2).unflatten(-1, (maps.shape[2], 3, 3))  # (R, out, C, 3, 3)
         runs = zip(maps, weight, self.bias[:, 0], strict=True)
-        return torch.stack([functional.conv2d(own, kernel, bias, padding=1) for own, kernel, bias in runs])
+        return torch.stack([functional.conv2d(windows, kernel, bias, padding=1) for windows, kernel, bias in runs])
 
 
 def region_channels(channels: Sequence[str]) -> list[list[int]]:
     """Of each region with electrodes among ``channels``, their positions in it."""
     members = [[token for token, name in enumerate(channels) if name in names] for names in REGIONS.values()]
-    return [some for some in members if some]
+    return [tokens for tokens in members if tokens]

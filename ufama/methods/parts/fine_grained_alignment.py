@@ -1,17 +1,9 @@
-"""Alignment of classes between two domains that minds how sure a prediction is, and learning from each other."""
-
-import math
+"""Class-wise alignment of two domains with soft target labels, and mutual learning of two predictors."""
 
 import torch
 from torch import Tensor
 
-from ufama.core.mmd import gaussian_kernels
-
-
-def certainty(probabilities: Tensor) -> Tensor:
-    """1 - entropy / log C of each prediction, 0 on the decision boundary of all classes: (..., C) -> (...)."""
-    entropy = -torch.special.xlogy(probabilities, probabilities).sum(-1)
-    return 1 - entropy / math.log(probabilities.shape[-1])
+from ufama.core.mmd import gaussian_kernels, squared_distances
 
 
 def weighted_class_mmd(
@@ -19,16 +11,21 @@ def weighted_class_mmd(
 ) -> Tensor:
     """Squared MMD of each class's weighted windows, summed over classes by their mean target weight: -> (P,).
 
-    For each of P pairs of domains: source (P, Ns, D), target (P, Nt, D), their weights (P, C, Ns) and (P, C, Nt), none
-    negative. Within a class the weights are divided by their sum, as in the local MMD of DSAN (arXiv:2106.09388); the
-    class then counts by its target weights' mean, so that predictions which all are on the decision boundary align
-    nothing. With one class and weights of 1 it is `ufama.core.mmd.mmd_quadratic`. Windows of no weight in any class do
-    not count in the kernels' bandwidth; a class without weight on either side costs 0.
+    Within a class the weights are divided by their sum, as in the local MMD of DSAN (arXiv:2106.09388); the class then
+    counts by its target weights' mean, so that predictions on the decision boundary align nothing. With one class and
+    weights of 1 it is `ufama.core.mmd.mmd_quadratic`. Windows of no weight in any class do not count in the kernels'
+    bandwidth; a class without weight on either side costs 0.
+
+    Parameters
+    ----------
+    source, target
+        (P, Ns, D) and (P, Nt, D) of P pairs of domains
+    source_weight, target_weight
+        (P, C, Ns) and (P, C, Nt) of each window in each class, none negative
+    kernels
+        number of Gaussians
     """
-    pooled = torch.cat([source, target], dim=1)
-    centred = pooled - pooled.mean(1, keepdim=True).detach()
-    squares = centred.square().sum(-1)
-    squared_distance = (squares[:, :, None] + squares[:, None, :] - 2 * centred @ centred.transpose(1, 2)).clamp(min=0)
+    squared_distance = squared_distances(torch.cat([source, target], dim=1))
     source_sum, target_sum = source_weight.sum(-1, keepdim=True), target_weight.sum(-1, keepdim=True)
     present = ((source_sum > 0) & (target_sum > 0)).squeeze(-1)  # (P, C)
     counted = torch.cat([source_weight, target_weight], dim=-1).sum(1) > 0  # (P, Ns + Nt)

@@ -1,29 +1,42 @@
 """Perceptrons with a runs axis: the small networks that most methods of the field put on DE and eye features.
 
-And UF-AMA's network with one head, so that the same methods can stand on it.
+And UF-AMA's network with one head, as another backbone of the same methods.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ufama.config import UfamaConfig
-from ufama.core.layers import CounterRNG, StackedBatchNorm, StackedDropout, StackedLinear, initialise
-from ufama.core.network import DropoutIds, Encoder, Fusion, Head
+from ufama.core.layers import StackedLinear, initialise
+from ufama.core.network import Encoder, Fusion, Head
+from ufama.core.random import CounterRNG, DropoutIds, StackedDropout
+from ufama.methods.parts.batch_norm import StackedBatchNorm
+from ufama.methods.parts.outputs import PlainOutputs
 
 
 class Perceptron(nn.Module):
     """Linear layers, each followed by its norm, activation and dropout: (R, N, in) -> (R, N, out).
 
-    widths     (inputs, hidden ..., outputs)
-    slope      of the leaky ReLU below zero; 0: ReLU
-    norm       batch normalisation between linear layer and activation
-    dropout    after each activation
-    last       False: the last linear layer stands bare, for logits and scores
+    Parameters
+    ----------
+    runs
+        R
+    widths
+        (inputs, hidden ..., outputs)
+    numbers
+        of the dropout layers
+    slope
+        of the leaky ReLU below zero; 0: ReLU
+    norm
+        batch normalisation between linear layer and activation
+    dropout
+        after each activation
+    last
+        False: the last linear layer has neither norm, activation nor dropout, for logits and scores
     """
 
     def __init__(
@@ -55,31 +68,8 @@ class Perceptron(nn.Module):
         return x
 
 
-class PlainOutputs(NamedTuple):
-    """What a plain network says of N windows. The head has not been through a softmax."""
-
-    eeg_embedding: Tensor  # (R, N, D) of the EEG alone
-    eye_embedding: Tensor  # (R, N, D) of the eyes alone
-    fused: Tensor  # (R, N, fused_width of the network) what its head reads
-    logits: Tensor  # (R, N, C)
-
-    def split(self, first: int) -> tuple["PlainOutputs", "PlainOutputs"]:
-        """The outputs of the first ``first`` windows and of the rest."""
-        return PlainOutputs(*[z[:, :first] for z in self]), PlainOutputs(*[z[:, first:] for z in self])
-
-    def probabilities(self) -> Tensor:
-        """(R, N, 3, C): the head's softmax as the fusion branch; the branches eeg and eye do not exist and are NaN."""
-        return fusion_only(self.logits.softmax(-1))
-
-
-def fusion_only(probabilities: Tensor) -> Tensor:
-    """(R, N, C) of a network with one head -> (R, N, 3, C) of the branches eeg, eye, fusion; the first two NaN."""
-    none = torch.full_like(probabilities, torch.nan)
-    return torch.stack([none, none, probabilities], dim=2)
-
-
 class LinearHead(StackedLinear):
-    """One linear layer from features to logits; it has no use for noise."""
+    """One linear layer from features to logits; noise is ignored."""
 
     def forward(self, x: Tensor, noise: CounterRNG | None = None) -> Tensor:
         return super().forward(x)
@@ -142,7 +132,8 @@ class SingleHeadNetwork(nn.Module):
         self.numbers, config = DropoutIds(), config.replace(branch_feature="mean")
         self.eeg_encoder = Encoder(self.runs, eeg_tokens, eeg_features, config, self.numbers)
         self.eye_encoder = Encoder(self.runs, eye_features, 1, config, self.numbers)
-        self.eeg_encoder.project, self.eye_encoder.project = nn.Identity(), nn.Identity()
+        for encoder in (self.eeg_encoder, self.eye_encoder):
+            encoder.add_module("project", nn.Identity())
         self.fusion = Fusion(self.runs, eeg_tokens, eye_features, config, self.numbers)
         dropout = self.numbers.dropout(config.head_dropout)
         self.head = Head(self.runs, self.fused_width, config.fusion_head_width, classes, dropout)
@@ -153,3 +144,7 @@ class SingleHeadNetwork(nn.Module):
         eye_tokens, eye_embedding = self.eye_encoder(eye[..., None], noise)
         fused = self.fusion(eeg_tokens, eye_tokens, noise)
         return PlainOutputs(eeg_embedding, eye_embedding, fused, self.head(fused, noise))
+
+
+Backbone = PlainNetwork | SingleHeadNetwork
+"""Either has ``runs``, ``classes``, ``fused_width`` and ``numbers``."""

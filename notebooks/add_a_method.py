@@ -84,13 +84,13 @@ f"{mine.title}: {mine.inputs}; a file of {len(SOURCE.strip().splitlines())} line
 #
 # Three properties that every method has to have. Every parameter that it gives to the optimiser moves. Two trainings in
 # one stack are the two trainings alone: nothing of one reaches the other. And the labels of the target reach nothing:
-# dealt out anew, they leave every trained number as it was. {func}`ufama.training.contract.contract` trains a few steps in
-# double precision and looks.
+# permuted, they leave every trained number as it was. {func}`ufama.training.check.check_method` trains a few steps in
+# double precision and compares.
 
 # %%
-from ufama.training.contract import contract
+from ufama.training.check import check_method
 
-print(contract(mine, page.windows.subsample(6)))
+print(check_method(mine, page.windows.subsample(6)))
 
 # %% [markdown]
 # The methods of the package pass these and more in `tests/`.
@@ -104,7 +104,7 @@ print(contract(mine, page.windows.subsample(6)))
 # %%
 from ufama.config import TrainingConfig
 from ufama.data.folds import folds
-from ufama.campaigns.campaign import results
+from ufama.campaigns.run import results
 from ufama.campaigns.experiments import Experiment
 from ufama.campaigns.store import RunStore
 from ufama.analysis.evaluation import accuracy

@@ -4,7 +4,7 @@
 # *Cost: about a minute on one core. A support vector machine and nothing else.*
 #
 # A simulated set can be made arbitrarily easy or hard. This one was set once, against what shallow classifiers are
-# reported to reach on the real recordings, and not touched since. Seven combinations of the knobs were tried, with one
+# reported to reach on the real recordings, and not changed since. Seven combinations of its parameters were tried, with one
 # seed of the simulator and a support vector machine; no result of a deep method entered the choice. The anchors are
 # accuracies that do not depend on a choice of epoch: leave one person out, within each session.
 
@@ -35,14 +35,14 @@ seed, seed_iv = page.windows, page.seed_iv.windows
 # Every sixteenth window of a trial; its neighbours are nearly equal.
 
 # %%
-from ufama.studies.calibration import svm_anchors
+from ufama.studies.baseline import svm_anchors
 from ufama.report import measured
 
 page.show(measured.anchors([svm_anchors(windows, stride=16) for windows in (seed, seed_iv)]))
 
 # %% [markdown]
-# The knobs of the simulator, at the values that give this table, are fields of
-# {class}`~ufama.simulation.features.SimulatorSettings`, each with its known effect; tests turn them one at a time.
+# The parameters of the simulator, at the values that give this table, are fields of
+# {class}`~ufama.simulation.features.SimulatorSettings`, each with its known effect; tests change them one at a time.
 
 # %%
 from ufama.simulation.features import SETTINGS

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # How sure one can be with 15 trials
+# # Uncertainty with 15 trials
 #
 # *Cost: under a minute on one core when the runs are stored. The coverage study is stored with the project; it takes
 # about ten minutes on one core.*
@@ -35,10 +35,10 @@ page.show(measured.provenance(across))
 # ## One accuracy, three intervals
 #
 # The *naive* interval takes every window for an independent draw. The interval for *new people* is a hierarchical
-# bootstrap: people are drawn anew, within them their sessions, and each draw's error is divided by its own standard
-# error over people (bootstrap-t, {cite:t}`Davison1997`). It speaks of other people, on other days, who watch these same
-# clips. Clips are shared by all people, so they are not drawn anew person by person; the last interval draws people and
-# clips, crossed ({cite:t}`Cameron2011`), and speaks of other clips, too.
+# bootstrap: subjects are resampled, within them their sessions, and each draw's error is divided by its own standard
+# error over subjects (bootstrap-t, {cite:t}`Davison1997`). It covers other people, on other days, who watch these same
+# clips. Clips are shared by all subjects, so they are not resampled subject by subject; the last interval resamples
+# subjects and clips, crossed ({cite:t}`Cameron2011`), and covers other clips, too.
 #
 # Both standard deviations are named: divided by n (population) and by n − 1 (sample). Neither is an interval.
 
@@ -53,7 +53,7 @@ page.show(certainty.interval_bars(intervals, page.windows.card.title))
 # None of these intervals knows that the folds share most of their training people, or that a method was chosen because
 # it did well on these recordings.
 #
-# ## Does the interval hold the truth?
+# ## Coverage: does the interval contain the true value?
 #
 # That can be counted where the truth is known. The experiments below have the size of the real sets and whole-trial
 # errors: what person, session and clip add to the log-odds of a trial is drawn, the clips are the same for all people,
@@ -66,7 +66,7 @@ from ufama.studies import coverage
 study = coverage.stored_study()
 certainty.coverage_sentence(study)
 
-# %% mystnb={"figure": {"name": "fig-coverage", "caption": "Simulated experiments: how often each kind of 95 % interval holds the truth. The band reaches from 93 to 97 %."}}
+# %% mystnb={"figure": {"name": "fig-coverage", "caption": "Simulated experiments: the coverage of each kind of 95 % interval, how often it contains the true accuracy. The band reaches from 93 to 97 %."}}
 page.show(certainty.coverage_dots(study))
 
 # %%
@@ -76,11 +76,11 @@ page.show(certainty.coverage_table(study, "seed"))
 page.show(certainty.coverage_table(study, "seed_iv"))
 
 # %% [markdown]
-# Drawing people alone and reading off percentiles is too narrow with a dozen people. Drawing every level and reading
-# off percentiles counts the trials' chance twice, and is mostly too wide. Dividing each draw by its own standard
-# error mends both. Whether trials are drawn, too, matters little then; the default leaves them whole, a choice made
+# Resampling subjects alone and reading off percentiles is too narrow with a dozen of them. Resampling every level and
+# reading off percentiles counts the variance of trials twice, and is mostly too wide. Dividing each draw by its own
+# standard error corrects both. Whether trials are resampled, too, matters little then; the default leaves them whole, a choice made
 # in earlier experiments with other random numbers, which this study repeats. An interval for these clips is no
-# interval for new ones: it holds *their* truth less often. The crossed interval is nearer to it, and falls short
+# interval for new ones: it covers *their* true accuracy less often. The crossed interval is nearer to it, and falls short
 # where people or clips differ much, because a t interval does not follow the skewness of accuracies near 100 %.
 #
 # ## Is one model better than another?
@@ -100,7 +100,7 @@ page.show(certainty.effect_sizes_table(ablation, rule="last"))
 
 # %% [markdown]
 # Below the paper's scale each model runs on nine folds with one seed. Read those rows as an example of the table: an
-# interval that holds 0 says neither that a part helps nor that it does not.
+# interval that contains 0 says neither that a part helps nor that it does not.
 #
 # ## What could have been found?
 #

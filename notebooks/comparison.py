@@ -27,8 +27,9 @@ from ufama.pages.page import open_page
 page = open_page("comparison", globals())
 
 # %%
-from ufama.campaigns.comparison_grid import comparison_grid, parameter_count
-from ufama.campaigns.tuning import Entry, stored_draws, stored_tuning
+from ufama.campaigns.grids import comparison_grid
+from ufama.campaigns.jobs import parameter_count
+from ufama.campaigns.tuning import Candidate, stored_search, stored_tuning
 from ufama.report import measured
 from ufama.report import method_comparison as comparison
 from ufama.report.critical_difference import rank_lines
@@ -54,8 +55,8 @@ page.show(measured.provenance(results))
 # four are targets in others. Tuning each fold for itself would avoid that and cost nine times as much or more.
 
 # %%
-draws = stored_draws(page.data, page.scale)
-missing = [block for block in grid if Entry(block.method, block.preset) not in tuned]
+draws = stored_search(page.data, page.scale)
+missing = [block for block in grid if Candidate(block.method, block.preset) not in tuned]
 f"{len(tuned)} tuned on {page.windows.card.title} at scale {page.scale}; {len(missing) // 2} of this page's have their defaults, untuned"
 
 # %%
@@ -106,7 +107,7 @@ Markdown(comparison.reading(across_sessions, session_ranks))
 # ## Cost
 
 # %%
-parameters = {Entry(block.method, block.preset): parameter_count(block) for block in grid}
+parameters = {Candidate(block.method, block.preset): parameter_count(block) for block in grid}
 page.show(comparison.cost_table(results, parameters))
 
 # %% [markdown]

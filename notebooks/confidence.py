@@ -1,10 +1,10 @@
 # %% [markdown]
-# # Is confidence earned?
+# # Calibration: is confidence right?
 #
 # *Section 2.4 of the paper rests on it. Cost: seconds when the runs are stored.*
 #
-# Screening trusts the windows of which a modality's head is most sure, and the gate opens at a confidence of 0.9. Both
-# make sense only if the sure ones are right more often. The paper does not show whether they are. With labels it can be
+# Screening trusts the windows of which a modality's head is most confident, and the gate opens at a confidence of 0.9.
+# Both make sense only if these are right more often. The paper does not show whether they are. With labels it can be
 # counted, afterwards: nothing on this page enters a training.
 
 # %% tags=["parameters"]
@@ -34,7 +34,7 @@ page.show(measured.provenance(results))
 #
 # Confidence is the largest of a window's class probabilities. The windows are sorted by it and cut into ten bins of equal
 # size; in each, mean confidence is set against the share that is right. On the dashed line both are equal; below it the
-# branch is too sure. The *calibration error* is the mean distance from that line {cite:p}`Guo2017`; it is never zero for
+# branch is over-confident. The *calibration error* is the mean distance from that line {cite:p}`Guo2017`; it is never zero for
 # finitely many windows. The *Brier score* {cite:p}`Brier1950` is the squared distance between probabilities and truth: it
 # rewards being right as well as knowing when.
 
@@ -50,7 +50,7 @@ page.show(reliability.reliability_table(scores, results.runs, rule="last"))
 #
 # At the end of an epoch the whole target is screened with the network of that moment. *Consistent* windows teach the
 # fusion head the label on which both modalities agree. Where one modality is kept, it is the teacher of the other. Of
-# *conflicting* windows both modalities are sure of different labels; screening drops them. Were it to keep them and pick
+# *conflicting* windows both modalities are confident of different labels; screening drops them. Were it to keep them and pick
 # the better of both labels each time, it would be right as often as the last row says.
 
 # %% mystnb={"figure": {"name": "fig-pseudo-labels", "caption": "Above, how often the label of each screening group was right, over the evaluated epochs: mean over runs, shaded the middle 80 % of runs. Below, in how many runs the group held any window."}}

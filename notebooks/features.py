@@ -24,7 +24,10 @@ dataset = page.data.dataset
 # white noise.
 
 # %% mystnb={"figure": {"name": "fig-trace", "caption": "Ten simulated seconds at the forehead (FPZ), the top of the head (CZ) and the back (OZ). Blinks stay in: nothing in section 2.1 removes them."}}
-from ufama.data.signals.eeg import EegSettings, band_power, differential_entropy, preprocessed, smoothed
+from ufama.data.signals.eeg_settings import EegSettings
+from ufama.data.signals.entropy import band_power, differential_entropy
+from ufama.data.signals.filters import preprocessed
+from ufama.data.signals.smoothing import smoothed
 from ufama.studies.feature_choices import as_recorded
 from ufama.data.layout import CHANNELS
 from ufama.simulation.voltages import RawWorld
@@ -52,7 +55,7 @@ page.show(signals.spectrum(recorded[2], clean[2], rates))
 #
 # {eq}`eq-1` of a normally distributed signal is {math}`\tfrac12 \ln(2 \pi e \sigma^2)`: a logarithm of the variance, in
 # nats. The variance of a band is the share of the window's power that lies in it, after a Hann taper, which keeps
-# strong slow waves from leaking into the fast bands. Code: {func}`~ufama.data.signals.eeg.differential_entropy`.
+# strong slow waves from leaking into the fast bands. Code: {func}`~ufama.data.signals.entropy.differential_entropy`.
 
 # %% mystnb={"figure": {"name": "fig-bands", "caption": "One simulated window of OZ and its five bands, on one scale; variance in the tapered window and differential entropy in nats."}}
 entropy = differential_entropy(clean, settings.sampling_rate, settings)  # (windows, channels, bands)

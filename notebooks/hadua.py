@@ -26,7 +26,7 @@ page = open_page("hadua", globals())
 # %% [markdown]
 # ## The ledger of its divergences
 #
-# Each switch is a field of {class}`~ufama.methods.hadua.method.HaduaConfig`. What the harness decides is equal for every
+# Each switch is a field of {class}`~ufama.methods.hadua.config.HaduaConfig`. What the harness decides is equal for every
 # method of this book.
 
 # %%
@@ -75,7 +75,7 @@ page.show(hadua_figures.attention_over_sequence(paper, released))
 # Where the line lies on the dashed one and the band has no width, an attention gives equal weights: it is the mean over
 # the sequence. Queries and keys then carry nothing; little but weight decay moves them.
 #
-# ## Confidence, and who counts
+# ## Confidence, and which windows count
 #
 # A target window whose largest soft label {math}`p` is below the running mean {math}`\mu` counts less:
 #
@@ -84,8 +84,8 @@ page.show(hadua_figures.attention_over_sequence(paper, released))
 # $$
 #
 # {math}`\mu` and {math}`\sigma` start at 0.5 and 1.0 and keep 0.999 of themselves at every step. As long as they are
-# near their start, this is no weighting to speak of: the least sure window of three classes has
-# {math}`p = 1/3` and {math}`w = 0.986`, of four classes {math}`w = 0.969`. The released code makes both anew for every
+# near their start, this is no weighting to speak of: the least confident window of three classes has
+# {math}`p = 1/3` and {math}`w = 0.986`, of four classes {math}`w = 0.969`. The released code computes both again for every
 # batch, and stays there. In preset `paper` they move, but slowly: after 400 steps two thirds of the start are still in
 # them. The weight of the conditional term is the released code's gate: 1 or 0.5 once the classification loss is at
 # most 0.1 or below 0.15, else nothing. Code: {mod}`ufama.methods.hadua.confidence`.

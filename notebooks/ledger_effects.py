@@ -62,7 +62,7 @@ if seed_iv:
 #
 # With so few folds an interval that spans several points is the rule. A row whose interval includes zero is not shown to
 # be without effect: the effect is smaller than these runs can tell. The p-values are adjusted for the number of rows;
-# among unadjusted ones, one in twenty would look like an effect by luck. And a short training judges decisions about the
+# among unadjusted ones, one in twenty would look like an effect under the null hypothesis. And a short training judges decisions about the
 # later epochs, such as the gate or the end of the MMD schedule, by the epochs that it has. Rows 15 and 16 cannot act where
 # the gate never opens: what they show is the numerical noise that {doc}`ablation` describes.
 #

@@ -3,7 +3,7 @@
 #
 # *Section 2.2 of the paper, Eqs. 2–5. Cost: seconds. Nothing is trained on this page.*
 #
-# Two encoders that never see each other's modality, one module in which they meet, three heads.
+# Two encoders, one for each modality, a fusion module with cross-attention between them, and three heads.
 
 # %% tags=["parameters"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
@@ -15,7 +15,7 @@ from ufama.pages.page import open_page
 
 page = open_page("network", globals())
 
-# %% mystnb={"figure": {"name": "fig-architecture", "caption": "UF-AMA: what is computed from a batch of source and target windows (the paper's Fig. 1, drawn anew)."}}
+# %% mystnb={"figure": {"name": "fig-architecture", "caption": "UF-AMA: what is computed from a batch of source and target windows (the paper's Fig. 1, redrawn)."}}
 from ufama.report import drawings
 
 page.show(drawings.architecture())
@@ -44,7 +44,7 @@ page.show(drawings.architecture())
 #
 # ## Fusion
 #
-# Each modality is projected, $\bar Z_m = \operatorname{FC}(\operatorname{LN}(Z_m))$, and asks the other:
+# Each modality is projected, $\bar Z_m = \operatorname{FC}(\operatorname{LN}(Z_m))$, and attends to the other:
 #
 # $$
 # Z_{n \to m} = \bar Z_m + \operatorname{MHCA}(\bar Z_m, \bar Z_n, \bar Z_n) ,
@@ -57,7 +57,7 @@ page.show(drawings.architecture())
 #
 # Code: {class}`~ufama.core.network.CrossAttention`, {class}`~ufama.core.network.Fusion`.
 
-# %% mystnb={"figure": {"name": "fig-fusion", "caption": "The fusion module (the paper's Fig. 2, drawn anew)."}}
+# %% mystnb={"figure": {"name": "fig-fusion", "caption": "The fusion module (the paper's Fig. 2, redrawn)."}}
 page.show(drawings.fusion_block())
 
 # %% [markdown]

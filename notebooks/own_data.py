@@ -127,11 +127,11 @@ real_recordings.svm(windows, svm_rows(windows, protocol="cross_subject_pooled"))
 from dataclasses import replace
 
 from ufama.campaigns.adaptation import adaptation
-from ufama.campaigns import campaign
+from ufama.campaigns import run
 
 block = adaptation(file, protocol="cross_subject_pooled", scale=page.scale, seeds=page.seeds)
 block = replace(block, training=block.training.replace(precision="float64"))
-results = campaign.results([block], device=page.device, workers=1)
+results = run.results([block], device=page.device, workers=1)
 real_recordings.adapted(results)
 
 # %%

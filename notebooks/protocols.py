@@ -27,6 +27,7 @@ page = open_page("protocols", globals())
 from ufama.analysis.evaluation import select
 from ufama.campaigns.grids import controls_grid, ladder_grid, protocols_grid
 from ufama.report import controls, ladder, measured, stimuli
+from ufama.studies.stimuli import clip_decoding, clip_strength
 
 results = page.results(protocols_grid(page.data, **page.choices) + controls_grid(page.data, **page.choices))
 if seed_iv := page.seed_iv:
@@ -92,11 +93,11 @@ if seed_iv:
 # is of no help.
 
 # %%
-page.show(stimuli.clip_decoding_table(stimuli.clip_decoding(page.windows), page.windows))
+page.show(stimuli.clip_decoding_table(clip_decoding(page.windows), page.windows))
 
 # %%
 if seed_iv:
-    display(seed_iv.show(stimuli.clip_decoding_table(stimuli.clip_decoding(seed_iv.windows), seed_iv.windows)))
+    display(seed_iv.show(stimuli.clip_decoding_table(clip_decoding(seed_iv.windows), seed_iv.windows)))
 
 # %% [markdown]
 # ## With known truth
@@ -108,7 +109,7 @@ if seed_iv:
 # SEED-IV's layout, whose sessions have their own clips.
 
 # %%
-strength = stimuli.clip_strength("seed_iv")
+strength = clip_strength("seed_iv")
 (seed_iv or page).show(stimuli.clip_strength_table(strength, "simulated SEED-IV", people=8))
 
 # %% mystnb={"figure": {"name": "fig-clip-strength", "caption": "A plain classifier on simulated SEED-IV (eight people, every sixteenth window) while the clips' own trace is turned up. Solid: clips that the source has seen. Dotted: an unseen person in an unseen session, with other clips. Nothing is trained but a support vector machine; no selection rule."}}

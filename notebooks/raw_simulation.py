@@ -1,8 +1,8 @@
 # %% [markdown]
-# # Simulated from the voltage on
+# # Simulated from raw signals
 #
 # *Section 2.1 of the paper, one level below its features. Cost: seconds on one core; the two tables of accuracies are
-# stored, and made anew in ten minutes.*
+# stored, and measured again in ten minutes.*
 #
 # {doc}`calibration` is about a simulator of *features*. This page's starts earlier: people with their own head, rhythms
 # and blinks, clips with their own light and layout, days on which the cap sits a little differently. What it writes are
@@ -29,6 +29,7 @@ dataset = page.data.dataset
 # %% mystnb={"figure": {"name": "fig-raw-traces", "caption": "Twelve seconds of one simulated person (subject 1) watching one clip: five of 62 electrodes, the pupil, the gaze. Blinks in grey."}}
 from ufama.simulation.voltages import RawWorld
 from ufama.report import raw_simulation
+from ufama.studies.raw_simulation import stored
 
 world = RawWorld(dataset)
 page.show(raw_simulation.traces(world))
@@ -54,29 +55,29 @@ page.show(raw_simulation.patterns(raw_windows(dataset, subjects=[1, 2, 3], sessi
 # %% [markdown]
 # ## Beside the anchors
 #
-# The knobs were fixed by physiology and by published findings (each with its source, or named an assumption, in
+# The parameters were fixed by physiology and by published findings (each with its source, or named an assumption, in
 # {class}`~ufama.simulation.voltages.RawSettings`). The accuracies of a support vector machine were then looked at for
 # three sizes of the emotion; all three lie within the anchors, and the first choice stayed. No result of a deep method
 # entered.
 
 # %%
-raw_simulation.anchors(*raw_simulation.stored("calibration"))
+raw_simulation.anchors(*stored("calibration"))
 
 # %%
 raw_simulation.settings()
 
 # %% [markdown]
-# ## One knob at a time
+# ## One parameter at a time
 #
-# A knob is worth having if it moves what its name says. Each row turns one of them and leaves the others;
+# A parameter is worth having if it moves what its name says. Each row changes one of them and leaves the others;
 # what it should move was written down before.
 
 # %%
-raw_simulation.knobs(*raw_simulation.stored("knobs"))
+raw_simulation.parameters(*stored("parameters"))
 
 # %% [markdown]
 # Differences between people, between days, a bad modality and the clip move what they should. Three rows do not.
-# Without bad sessions nothing rises, because of the few subject-sessions looked at hardly any is bad as set. Without
+# Without bad sessions nothing rises, because of the few subject-sessions looked at hardly any is bad by default. Without
 # individual responses the eyes stay where they were. And **without any emotion in the sources the EEG is classified as
 # well as with it**: all people see the same clips, so a classifier can learn the clips and with them their labels, and
 # in this simulation the clips say more than the emotions; without what clips do to everybody, accuracy falls most. A

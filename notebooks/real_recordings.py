@@ -14,7 +14,7 @@ seeds = [0, 1, 2, 3, 4]  # which of the stored seeds
 
 # %% tags=["hide-input"]
 from ufama.analysis.evaluation import select
-from ufama.campaigns.store import published_folder, read_published
+from ufama.campaigns.results import published_folder, read_published
 from ufama.pages.page import DescribedFigure
 from ufama.pages.parameters import checked_parameters
 from ufama.report import real_recordings

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # How stable it is
+# # Stability over seeds, subjects and sessions
 #
 # *Figs. 4 and 5, ledger row 27. Cost: seconds when the runs are stored; at scale `quick` about half an hour on two cores.*
 #
@@ -71,9 +71,9 @@ page.show(stability.variance_table(cross_subject, results.runs, rule=RULE))
 # %% [markdown]
 # ## The best seed
 #
-# Of several seeds one is best, whatever they mean. Were a seed's accuracies dealt to the seeds at random within every fold,
-# one of them would lead by the amount in the column *by luck*. A measured lead inside that range is no property of
-# the seed. Another seed for every fold, the best one each time, is worth more still, and as little.
+# Of several seeds one is always best. Were the accuracies permuted among the seeds within every fold, one seed would
+# lead by the amount in the column for the null hypothesis. A measured lead inside that range is no property of the
+# seed. Another seed for every fold, the best one each time, gains more still, and means as little.
 
 # %%
 page.show(stability.best_seed_table(accuracy(results), results.runs, rules=RULES))

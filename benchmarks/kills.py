@@ -26,9 +26,10 @@ import pandas as pd
 from machine import hardware, software
 
 from ufama import config
-from ufama.campaigns.campaign import results
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.store import TABLES, RunStore
+from ufama.campaigns.results import TABLES
+from ufama.campaigns.run import results
+from ufama.campaigns.store import RunStore
 from ufama.config import TrainingConfig
 
 EPOCHS = 30

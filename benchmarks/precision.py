@@ -11,9 +11,9 @@ import json
 
 import numpy as np
 
-from ufama.campaigns.campaign import results
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.grids import compared_folds
+from ufama.campaigns.run import results
 
 
 def last_accuracies(dataset: str, preset: str, precision: str, seeds: tuple[int, ...], options) -> np.ndarray:

@@ -17,7 +17,7 @@ from training import UFAMA, spread, timed
 
 from ufama.config import PRESETS, TrainingConfig
 from ufama.data.folds import folds
-from ufama.training.batches import part
+from ufama.training.splits import make_split
 from ufama.training.trainer import Trainer
 
 SIZES = {
@@ -34,7 +34,7 @@ def measure(preset: str, repeats: int, steps: int) -> dict:
         for size in sizes:
             windows = noise_windows("seed", **{dimension: size})
             training = TrainingConfig(steps_per_epoch=steps)
-            own = part(windows, folds(windows, "cross_subject")[0], training, 0)
+            own = make_split(windows, folds(windows, "cross_subject")[0], training, 0)
             config = UFAMA.preset(preset, dataset="seed", variant="M6")
             trainer = Trainer(UFAMA, config, training, windows, [own], [0])
             trainer.train_epoch(0)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ufama.analysis.embedding import tsne_points
-from ufama.campaigns.store import Results
+from ufama.campaigns.results import Results
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ufama.campaigns.adaptation import adaptation, publish_adaptation
-from ufama.campaigns.campaign import results
+from ufama.campaigns.run import results
 from ufama.campaigns.store import RunStore, read_published
 from ufama.cli.main import app
 from ufama.config import ConfigError

@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 
 from ufama import config
-from ufama.campaigns import campaign
-from ufama.campaigns.campaign import results
 from ufama.campaigns.experiments import DataRequest, Experiment, digest, stacks
+from ufama.campaigns.run import results
 from ufama.campaigns.store import TABLES, RunStore, publish, read_published
 from ufama.config import ConfigError, TrainingConfig
 from ufama.data.folds import folds

@@ -10,9 +10,9 @@ import torch
 
 from ufama import config
 from ufama.campaigns import checkpoints
-from ufama.campaigns.campaign import results, train_stack
 from ufama.campaigns.checkpoints import BusyError, StackCheckpoint, StoppedError, unfinished
 from ufama.campaigns.experiments import DataRequest, Experiment, stacks
+from ufama.campaigns.run import results, train_stack
 from ufama.campaigns.store import TABLES, RunStore
 from ufama.config import TrainingConfig
 

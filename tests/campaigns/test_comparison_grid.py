@@ -3,9 +3,8 @@
 import pytest
 
 from ufama.campaigns import comparison_grid as room
-from ufama.campaigns.comparison_grid import REFERENCE, comparison_grid, parameter_count
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.tuning import Entry, Tuned
+from ufama.campaigns.grids import comparison_grid, parameter_count
 from ufama.config import ConfigError, scale
 from ufama.methods import method, methods
 from ufama.pages.page import ParameterError, checked_parameters

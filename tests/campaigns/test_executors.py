@@ -11,9 +11,9 @@ import pytest
 
 from ufama import config
 from ufama.campaigns import executors
-from ufama.campaigns.campaign import results
 from ufama.campaigns.executors import CampaignError, StackResult, StoppedError, Work, in_this_process
 from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.run import results
 from ufama.campaigns.store import RunStore
 from ufama.config import TrainingConfig
 

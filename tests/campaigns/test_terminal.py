@@ -8,10 +8,10 @@ import time
 
 import pytest
 from rich.console import Console
+from ufama.campaigns.terminal import overview, paper_grid, status
 
 from ufama.campaigns.experiments import DataRequest
 from ufama.campaigns.store import RunStore
-from ufama.campaigns.terminal import overview, paper_grid, status
 
 
 @pytest.fixture
@@ -85,8 +85,8 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(own_workspace, long_table):
 
 
 def test_what_is_asked_for_names_what_is_stored(own_workspace, long_table):
-    from ufama.campaigns.campaign import results
     from ufama.campaigns.experiments import Experiment
+    from ufama.campaigns.run import results
 
     block = Experiment(data=DataRequest(dataset=str(long_table)), scale="smoke", variants=("M1",))
     store = RunStore()

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from ufama.campaigns import tuning
-from ufama.campaigns.campaign import results
 from ufama.campaigns.experiments import DataRequest, digest
-from ufama.campaigns.store import Results, RunStore
+from ufama.campaigns.results import Results, RunStore
+from ufama.campaigns.run import results
 from ufama.campaigns.tuning import (
     DRAWS,
     Entry,

@@ -10,10 +10,11 @@ import torch
 from ufama.config import PAPER, ConfigError, TrainingConfig, preset
 from ufama.data.folds import folds, scaled
 from ufama.methods.ufama import METHOD
-from ufama.training.batches import epoch_order, part
+from ufama.training.batches import epoch_order
 from ufama.training.criteria import CRITERIA
 from ufama.training.loop import JUDGED, criteria_epochs, train
 from ufama.training.selection import chosen_epochs
+from ufama.training.splits import make_split
 from ufama.training.trainer import Trainer
 
 SMALL = {"width": 8, "ffn_width": 12, "fusion_width": 16, "gate_confidence": 0.5, "fine_grained_from": 1}
@@ -23,7 +24,7 @@ TRAINING = TrainingConfig(batch_size=8, epochs=3, steps_per_epoch=3, precision="
 def trained(windows, config, training, runs, device="cpu"):
     """Train the runs [(fold, seed), ...] as one stack."""
     every = folds(windows, "cross_subject")
-    parts = [part(windows, every[fold], training, seed) for fold, seed in runs]
+    parts = [make_split(windows, every[fold], training, seed) for fold, seed in runs]
     prepared = scaled(windows, training.scaling)
     made = Trainer(METHOD, config.replace(**SMALL), training, prepared, parts, [seed for _, seed in runs], device)
     results = train(made, windows.label, oracle_label=windows.label)
@@ -64,14 +65,14 @@ def test_unequal_folds_stack_over_twenty_steps_and_every_schedule(uneven, config
     training = TRAINING.replace(epochs=20, steps_per_epoch=1, evaluate_every=10)
     runs = [(0, 0), (1, 0), (5, 7)]
     together, stack = trained(uneven, config, training, runs)
-    assert len({len(part.target) for part in stack.batches.parts}) > 1
+    assert len({len(part.target) for part in stack.batches.splits}) > 1
     for index, run in enumerate(runs):
         (alone,), single = trained(uneven, config, training, [run])
         for name, values in alone.history.items():
             np.testing.assert_allclose(together[index].history[name], values, rtol=1e-8, atol=1e-11, err_msg=name)
         for rule, choice in alone.choices.items():
             ours = together[index].choices[rule]
-            assert ours.epoch == choice.epoch and len(ours.probabilities) == len(single.batches.parts[0].test)
+            assert ours.epoch == choice.epoch and len(ours.probabilities) == len(single.batches.splits[0].test)
             np.testing.assert_allclose(ours.probabilities, choice.probabilities, rtol=1e-7, atol=1e-11)
         for name, value in single.state.items():  # the memory of the pool: nothing is written beyond a short target
             own = stack.state[name][index]
@@ -93,7 +94,7 @@ def test_precisions_train_near_float32(small, precision):
 
 def test_a_step_that_cannot_be_captured_runs_eagerly_and_says_so(small):
     fold = folds(small, "cross_subject")[0]
-    own, said = part(small, fold, TRAINING, 0), []
+    own, said = make_split(small, fold, TRAINING, 0), []
     prepared = scaled(small, TRAINING.scaling)
     eager, fallen_back = (
         Trainer(METHOD, PAPER.replace(**SMALL), TRAINING, prepared, [own], [0], captured=captured, say=said.append)
@@ -110,7 +111,7 @@ def test_a_step_that_cannot_be_captured_runs_eagerly_and_says_so(small):
 @pytest.mark.parametrize("config", PRESETS, ids=["paper", "released"])
 def test_a_captured_step_equals_an_eager_one_and_the_cpu(small, config):
     fold = folds(small, "cross_subject")[0]
-    own = part(small, fold, TRAINING, 0)
+    own = make_split(small, fold, TRAINING, 0)
     prepared = scaled(small, TRAINING.scaling)
     made = [
         Trainer(
@@ -180,7 +181,7 @@ def test_permuting_the_targets_labels_changes_nothing_but_the_oracle(small, conf
 
 def test_without_the_targets_labels_there_is_no_oracle(small):
     fold = folds(small, "cross_subject")[0]
-    prepared, own = scaled(small, TRAINING.scaling), part(small, fold, TRAINING, 0)
+    prepared, own = scaled(small, TRAINING.scaling), make_split(small, fold, TRAINING, 0)
     made = Trainer(METHOD, PAPER.replace(**SMALL), TRAINING, prepared, [own], [0])
     (result,) = train(made, small.label)
     assert set(result.choices) == {"last", "source_validation"}
@@ -189,7 +190,7 @@ def test_without_the_targets_labels_there_is_no_oracle(small):
 
 def test_validation_people_are_neither_trained_on_nor_the_target(small):
     fold = folds(small, "cross_subject")[2]
-    own = part(small, fold, TRAINING.replace(validation_subjects=2), 3)
+    own = make_split(small, fold, TRAINING.replace(validation_subjects=2), 3)
     people = [set(small.subject[rows]) for rows in (own.source, own.validation, own.target)]
     assert [len(p) for p in people] == [1, 2, 1]
     assert len(set.union(*people)) == 4
@@ -198,7 +199,7 @@ def test_validation_people_are_neither_trained_on_nor_the_target(small):
 
 def test_nobody_left_to_train_on_is_an_error(small):
     with pytest.raises(ValueError, match="validation_subjects = 3 leaves none"):
-        part(small, folds(small, "cross_subject")[0], TRAINING.replace(validation_subjects=3), 0)
+        make_split(small, folds(small, "cross_subject")[0], TRAINING.replace(validation_subjects=3), 0)
 
 
 def test_without_validation_people_the_rule_is_left_out(small):
@@ -208,7 +209,7 @@ def test_without_validation_people_the_rule_is_left_out(small):
 
 def test_an_epoch_is_one_pass_over_the_shorter_domain(small):
     fold = folds(small, "cross_subject")[0]
-    own = part(small, fold, TRAINING, 0)
+    own = make_split(small, fold, TRAINING, 0)
     assert own.steps(TRAINING.replace(steps_per_epoch=None)) == len(fold.target) // 8
     assert own.steps(TRAINING.replace(steps_per_epoch=None, epoch_length="source")) == len(own.source) // 8
 
@@ -261,8 +262,8 @@ def test_without_criteria_none_is_logged(small):
 @pytest.mark.parametrize("access", ["others", "share50", "share20", "first3"])
 def test_adaptation_sees_no_held_out_trial(small, access):
     fold = folds(small, "cross_subject")[1]
-    own = part(small, fold, TRAINING.replace(target_access=access), 4)
-    whole = part(small, fold, TRAINING, 4)
+    own = make_split(small, fold, TRAINING.replace(target_access=access), 4)
+    whole = make_split(small, fold, TRAINING, 4)
     assert np.array_equal(own.test, fold.target) and np.array_equal(whole.target, fold.target)
     assert own.held_out_trials == whole.held_out_trials and len(own.held_out_trials) == 2  # a third of five
     assert set(own.target) < set(fold.target)
@@ -273,7 +274,7 @@ def test_adaptation_sees_no_held_out_trial(small, access):
 
 def test_a_fifth_of_the_trials_is_within_the_half(small):
     fold = folds(small, "cross_subject")[1]
-    fifth, half = (part(small, fold, TRAINING.replace(target_access=f"share{n}"), 4).target for n in (20, 50))
+    fifth, half = (make_split(small, fold, TRAINING.replace(target_access=f"share{n}"), 4).target for n in (20, 50))
     assert set(fifth) < set(half)
 
 
@@ -284,7 +285,7 @@ def test_with_nothing_of_the_target_a_run_does_not_depend_on_it(small):
     other.eeg[fold.target] += 1
 
     def weights(windows):
-        own = part(windows, fold, training, 0)
+        own = make_split(windows, fold, training, 0)
         prepared = scaled(windows, training.scaling, fold, own.target)
         made = Trainer(METHOD, PAPER.replace(**SMALL), training, prepared, [own], [0])
         train(made, windows.label)

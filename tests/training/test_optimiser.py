@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from ufama.core.layers import StackedBatchNorm, StackedLinear, initialise
+from ufama.core.layers import StackedLinear, initialise
+from ufama.methods.parts.batch_norm import StackedBatchNorm
 from ufama.training import optimiser as module
 from ufama.training.optimiser import LINE, Weights
 

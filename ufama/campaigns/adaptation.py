@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.store import TABLES, Results, publish, read_published, run_provenance
+from ufama.campaigns.results import Results, publish, read_published, run_provenance
 from ufama.config import PROTOCOLS, ConfigError, TrainingConfig
-from ufama.data.folds import folds
 from ufama.data.two_modality import ENDINGS
 
 SOURCE_ONLY, ADAPTED = "M1", "M6"
@@ -26,25 +23,41 @@ def adaptation(
 ) -> Experiment:
     """Source-only and UF-AMA on every fold of a two-modality table.
 
-    protocol       see `ufama.data.folds.folds`
-    batch_size     None: the paper's 32, or the smallest target's windows where there are fewer
-    keep_windows   False: keep every few windows only, as ``scale`` says; for features smoothed over time
+    Parameters
+    ----------
+    file
+        the table, as `ufama.datasets.open_dataset` reads it
+    protocol
+        see `ufama.data.folds.folds`
+    seeds, scale, scaling
+        of the runs
+    batch_size
+        None: the paper's 32, or the smallest target's windows where there are fewer
+    keep_windows
+        False: keep every few windows only, as ``scale`` says; for features smoothed over time
 
+    Raises
+    ------
+    ConfigError
+        for an unknown protocol or a file of another ending
+    DataError
+        as `open_dataset` does
+
+    Notes
+    -----
     An epoch is as long as the source's (`epoch_length`), because the target of a small table holds few batches.
-    Raises ConfigError for an unknown protocol or a file of another ending, DataError as `open_dataset` does.
     """
     if not str(file).endswith(ENDINGS):
         raise ConfigError(f"{file} is not a two-modality table: expected a file that ends in {' or '.join(ENDINGS)}.")
     if protocol not in PROTOCOLS:
         raise ConfigError(f"protocol {protocol!r} is not known; choose one of {', '.join(PROTOCOLS)}.")
     data = DataRequest(dataset=str(file))
-    smallest = min(len(fold.target) for fold in folds(data.open(), protocol))
+    smallest = min(len(fold.target) for fold in data.folds(protocol).values())
     training = TrainingConfig(
         batch_size=batch_size or max(2, min(TrainingConfig().batch_size, smallest)),
         epoch_length="source",
-        scaling=scaling,
         criteria="none",
-    )
+    ).replace(scaling=scaling)
     return Experiment(
         data=data,
         protocol=protocol,
@@ -56,21 +69,16 @@ def adaptation(
     )
 
 
-def publish_adaptation(found: Results, folder: Path) -> Results:
+def publish_adaptation(results: Results, folder: Path) -> Results:
     """Add the results to those published in ``folder``, where pages read them; all that are there then.
 
     A run that is already there is left as it is. Embeddings are not kept.
     """
     if (folder / "runs.parquet").is_file():
         before = read_published(folder)
-        fresh = found.select(found.runs.digest[~found.runs.digest.isin(before.runs.digest)])
-        found = Results(
-            **{
-                name: pd.concat([getattr(before, name), getattr(fresh, name)], ignore_index=True)
-                for name in ("runs", *TABLES)
-            }
-        )
-    runs = found.runs
+        is_new = ~results.runs.digest.isin(before.runs.digest)
+        results = Results.concat([before, results.select(results.runs.digest[is_new])])
+    runs = results.runs
     provenance = {
         "runs": len(runs),
         "data": [
@@ -81,5 +89,5 @@ def publish_adaptation(found: Results, folder: Path) -> Results:
         "protocol": sorted(runs.protocol.unique().tolist()),
         **run_provenance(runs),
     }
-    publish(found, folder, embeddings_of=[], provenance=provenance)
-    return found
+    publish(results, folder, embeddings_of=[], provenance=provenance)
+    return results

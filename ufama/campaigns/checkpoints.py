@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import time
-import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,13 +14,16 @@ from filelock import FileLock, Timeout
 
 import ufama
 from ufama.campaigns.store import store_error
+from ufama.storage import write_atomically
 from ufama.training.loop import TrainingState
 from ufama.training.trainer import Trainer
 
-EVERY_SECONDS = 120.0
-"""Seconds between two checkpoints of a stack; the environment variable UFAMA_CHECKPOINT_SECONDS says otherwise."""
+CHECKPOINT_SECONDS = 120.0
+"""Seconds between two checkpoints of a stack, unless the environment variable UFAMA_CHECKPOINT_SECONDS is set."""
 
-TOLD_SECONDS = 2.0  # between two notes of how far a stack is
+PROGRESS_SECONDS = 2.0  # between two notes of how far a stack is
+
+FORMAT = 2  # of a checkpoint; one of another format is not used
 
 
 class BusyError(RuntimeError):
@@ -33,7 +35,7 @@ class StoppedError(RuntimeError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class StackProgress:
     """How far one stack is: what `ufama campaign status` shows."""
 
     runs: int
@@ -53,22 +55,34 @@ def stack_name(digests: tuple[str, ...]) -> str:
 class StackCheckpoint:
     """The place of one unfinished stack: its lock, its checkpoint, its progress. Use as a context.
 
-    folder   of all unfinished stacks
-    digests  of the stack's runs
-    label    said in the progress
+    Entering takes the lock; the lock of a process that is gone is free. A checkpoint that another version of this code,
+    of torch, or another kind of device wrote is not used.
 
-    Entering takes the lock. Raises BusyError when another process has it; the lock of a process that is gone is free.
-    A checkpoint that another version of this code, of torch, or another kind of device wrote is not used.
+    Parameters
+    ----------
+    folder
+        of all unfinished stacks
+    digests
+        of the stack's runs
+    device
+        that it trains on
+    label
+        of the stack in its progress
+
+    Raises
+    ------
+    BusyError
+        on entering, when another process has the lock
     """
 
     def __init__(self, folder: Path, digests: tuple[str, ...], device: str, label: str):
-        self.name = stack_name(digests)
-        self.folder, self.runs, self.label = folder, len(digests), label
-        self.path = folder / f"{self.name}.safetensors"
-        self._told = folder / f"{self.name}.json"
-        self._lock = FileLock(folder / f"{self.name}.lock", thread_local=False)
+        name = stack_name(digests)
+        self.name, self.runs, self.label, self.folder = name, len(digests), label, folder
+        self.path = folder / f"{name}.safetensors"
+        self._progress_path = folder / f"{name}.json"
+        self._lock = FileLock(folder / f"{name}.lock", thread_local=False)
         kind = torch.device(device).type
-        self._made_by = json.dumps([ufama.__version__, torch.__version__, kind, list(digests)])
+        self._made_by = json.dumps([FORMAT, ufama.__version__, torch.__version__, kind, list(digests)])
         self._saved = self._noted = time.monotonic()
 
     def __enter__(self) -> "StackCheckpoint":
@@ -84,8 +98,8 @@ class StackCheckpoint:
     def __exit__(self, *_) -> None:
         self._lock.release()
 
-    def resume(self, trainer: Trainer, course: TrainingState) -> None:
-        """Bring trainer and course to where the stack was left; leave them as they are if there is no checkpoint."""
+    def resume(self, trainer: Trainer, state: TrainingState) -> None:
+        """Bring trainer and state to where the stack was left; leave them as they are if there is no checkpoint."""
         if not self.path.is_file():
             return
         from safetensors import SafetensorError, safe_open
@@ -99,78 +113,71 @@ class StackCheckpoint:
         except (SafetensorError, OSError):
             return  # written whole or not at all: only a foreign file ends here
         trainer.restore({k.removeprefix("trainer."): v for k, v in values.items() if k.startswith("trainer.")})
-        course.restore(
-            {k.removeprefix("course."): v.numpy() for k, v in values.items() if k.startswith("course.")}, logged
-        )
+        arrays = {k.removeprefix("state."): v.numpy() for k, v in values.items() if k.startswith("state.")}
+        state.restore(arrays, logged)
 
-    def save(self, trainer: Trainer, course: TrainingState) -> bool:
+    def save(self, trainer: Trainer, state: TrainingState) -> bool:
         """Write the checkpoint over the last one, whole or not at all; False where it cannot be written."""
         try:
             from safetensors.torch import save_file
         except ImportError:  # a machine with torch alone trains without checkpoints
             return False
         values = {f"trainer.{name}": value.detach().cpu().contiguous() for name, value in trainer.tensors().items()}
-        for name, value in course.arrays().items():
-            values[f"course.{name}"] = torch.tensor(value)  # a copy: rules may have chosen the same array
-        aside = self.folder / f".{self.name}-{uuid.uuid4().hex[:8]}"
+        for name, value in state.arrays().items():
+            values[f"state.{name}"] = torch.tensor(value)  # a copy: rules may have chosen the same array
+        metadata = {"made_by": self._made_by, "logged": json.dumps(list(state.history))}
         try:
-            save_file(values, aside, metadata={"made_by": self._made_by, "logged": json.dumps(list(course.history))})
-            os.replace(aside, self.path)
+            write_atomically(self.path, lambda path: save_file(values, path, metadata=metadata))
         except OSError:
             return False
-        finally:
-            with contextlib.suppress(OSError):
-                aside.unlink(missing_ok=True)
         return True
 
-    def after_epoch(self, trainer: Trainer, course: TrainingState, stopping: bool) -> None:
+    def after_epoch(self, trainer: Trainer, state: TrainingState, stopping: bool) -> None:
         """Note how far the stack is and, now and then, write its checkpoint. Raises StoppedError if ``stopping``."""
         now = time.monotonic()
-        if now - self._noted >= TOLD_SECONDS or stopping:
+        if now - self._noted >= PROGRESS_SECONDS or stopping:
             self._noted = now
-            self._note(course)
-        every = float(os.environ.get("UFAMA_CHECKPOINT_SECONDS", EVERY_SECONDS))
+            self._note_progress(state)
+        interval = float(os.environ.get("UFAMA_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
         saved = False
-        if stopping or now - self._saved >= every:
-            saved = self.save(trainer, course)
+        if stopping or now - self._saved >= interval:
+            saved = self.save(trainer, state)
             self._saved = time.monotonic()
         if stopping:
-            fate = "and saved there" if saved else "but could not be saved there: it will start anew"
-            raise StoppedError(f"{self.runs} runs stopped at epoch {course.epoch} of {course.epochs} {fate}")
+            outcome = "and saved there" if saved else "but could not be saved there: it will start anew"
+            raise StoppedError(f"{self.runs} runs stopped at epoch {state.epoch} of {state.epochs} {outcome}")
 
-    def _note(self, course: TrainingState) -> None:
-        told = Progress(
+    def _note_progress(self, state: TrainingState) -> None:
+        progress = StackProgress(
             runs=self.runs,
-            epoch=course.epoch,
-            epochs=course.epochs,
-            accuracy=course.accuracy(),
+            epoch=state.epoch,
+            epochs=state.epochs,
+            accuracy=state.accuracy(),
             label=self.label,
             host=socket.gethostname(),
             updated=time.time(),
         )
-        aside = self._told.with_suffix(f".{uuid.uuid4().hex[:8]}")
         with contextlib.suppress(OSError):  # nothing depends on it
-            aside.write_text(json.dumps(asdict(told)))
-            os.replace(aside, self._told)
+            write_atomically(self._progress_path, json.dumps(asdict(progress)))
 
     def clear(self) -> None:
         """Remove checkpoint and progress: the stack's records are stored."""
-        for path in (self.path, self._told):
+        for path in (self.path, self._progress_path):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 
 
-def unfinished(folder: Path) -> dict[str, tuple[Progress, bool]]:
+def unfinished_stacks(folder: Path) -> dict[str, tuple[StackProgress, bool]]:
     """The stacks begun and not finished, by name: how far each is, and whether a process is at work on it."""
-    found = {}
-    for path in sorted(folder.glob("*.json")):
+    stacks = {}
+    for path in sorted(folder.glob("[!.]*.json")):
         with contextlib.suppress(OSError, ValueError, TypeError):
-            progress = Progress(**json.loads(path.read_text()))
+            progress = StackProgress(**json.loads(path.read_text()))
             lock = FileLock(path.with_suffix(".lock"))
             try:
                 with lock.acquire(timeout=0):
                     at_work = False
             except Timeout:
                 at_work = True
-            found[path.stem] = (progress, at_work)
-    return found
+            stacks[path.stem] = (progress, at_work)
+    return stacks

@@ -6,12 +6,14 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from ufama.campaigns.checkpoints import StoppedError
+from ufama.campaigns.jobs import Stack
+from ufama.campaigns.worker import BUSY, Worker
 
 ATTEMPTS = 3
 """How often a stack is begun whose worker process dies before it is finished."""
@@ -26,51 +28,45 @@ class CampaignError(RuntimeError):
 class StackResult(NamedTuple):
     """A stack that is done. ``accuracy`` is the mean of its runs at the last epoch, None if it was stored already."""
 
-    stack: Any
+    stack: Stack
     accuracy: float | None
 
 
-class Work(NamedTuple):
-    """What is done with a stack: ``train(stack, device, stopping)`` -> accuracy, or `BUSY`. Travels to workers."""
-
-    train: Callable[[Any, str, Callable[[], bool]], float | str | None]
-    device: str
-
-
-BUSY = "busy"
-"""What `Work.train` answers when another campaign is training the stack: it is asked again later."""
-
-
-def in_this_process(todo: list, work: Work, stop: threading.Event, tick: Callable[[], None]) -> Iterator[StackResult]:
+def in_this_process(
+    stacks: list[Stack], worker: Worker, stop: threading.Event, tick: Callable[[], None]
+) -> Iterator[StackResult]:
     """One stack after the other, those that another campaign is training last. ``tick`` is called now and then."""
-    waiting = deque(todo)
-    while waiting:
-        stack = waiting.popleft()
+    queue = deque(stacks)
+    while queue:
+        stack = queue.popleft()
 
         def stopping() -> bool:
             tick()
             return stop.is_set()
 
-        accuracy = work.train(stack, work.device, stopping)
-        if accuracy == BUSY:
-            waiting.append(stack)
+        accuracy = worker.train(stack, worker.device, stopping)
+        if isinstance(accuracy, str):  # BUSY
+            queue.append(stack)
             _pause(stop, tick)
         else:
             yield StackResult(stack, accuracy)
 
 
 def in_processes(
-    todo: list, work: Work, workers: int, stop: threading.Event, tick: Callable[[], None]
+    stacks: list[Stack], worker: Worker, processes: int, stop: threading.Event, tick: Callable[[], None]
 ) -> Iterator[StackResult]:
-    """Several processes of this machine; on several GPUs, one each. A process that dies is replaced, its stack goes on
-    from its checkpoint. Raises CampaignError when stacks keep killing theirs."""
-    waiting, deaths = list(todo), 0
-    while waiting:
-        with _pool(workers, work.device) as (pool, stopping):
-            futures = {pool.submit(_in_worker, work, stack): stack for stack in waiting}
+    """Several processes of this machine; on several GPUs, one each.
+
+    A process that dies is replaced, and its stack continues from its checkpoint. Raises CampaignError when stacks keep
+    killing theirs.
+    """
+    queue, deaths = list(stacks), 0
+    while queue:
+        with _pool(processes, worker.device) as (pool, stopping):
+            futures = {pool.submit(_in_worker, worker, stack): stack for stack in queue}
             try:
-                for done in _as_they_finish(futures, pool, work, stop, stopping, tick):
-                    waiting.remove(done.stack)
+                for done in _as_they_finish(futures, pool, worker, stop, stopping, tick):
+                    queue.remove(done.stack)
                     deaths = 0
                     yield done
             except BrokenProcessPool:
@@ -85,14 +81,14 @@ def in_processes(
 class _pool:  # noqa: N801 - used as a context, as contextlib's are
     """A pool of workers that know their device, end with their parent and leave Ctrl-C to it."""
 
-    def __init__(self, workers: int, device: str):
+    def __init__(self, processes: int, device: str):
         context = get_context("spawn")
         self.stopping = context.Event()
         devices = context.Queue()
-        for number in range(workers):
-            devices.put(_own_device(device, number))
+        for number in range(processes):
+            devices.put(_device_of(device, number))
         self.pool = ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_begin_worker, initargs=(os.getpid(), devices, self.stopping)
+            processes, mp_context=context, initializer=_begin_worker, initargs=(os.getpid(), devices, self.stopping)
         )
 
     def __enter__(self):
@@ -102,7 +98,9 @@ class _pool:  # noqa: N801 - used as a context, as contextlib's are
         self.pool.shutdown(wait=kind is None or kind is StoppedError, cancel_futures=True)
 
 
-def _as_they_finish(futures: dict, pool, work: Work, stop: threading.Event, stopping, tick) -> Iterator[StackResult]:
+def _as_they_finish(
+    futures: dict[Future, Stack], pool: ProcessPoolExecutor, worker: Worker, stop: threading.Event, stopping, tick
+) -> Iterator[StackResult]:
     stopped: list[StoppedError] = []
     while futures:
         ready, _ = wait(futures, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -119,10 +117,10 @@ def _as_they_finish(futures: dict, pool, work: Work, stop: threading.Event, stop
             except StoppedError as error:
                 stopped.append(error)
                 continue
-            if accuracy == BUSY:
+            if isinstance(accuracy, str):  # BUSY
                 if not stop.is_set():
                     time.sleep(POLL_SECONDS)
-                    futures[pool.submit(_in_worker, work, stack)] = stack
+                    futures[pool.submit(_in_worker, worker, stack)] = stack
             else:
                 yield StackResult(stack, accuracy)
     if stop.is_set():
@@ -130,13 +128,40 @@ def _as_they_finish(futures: dict, pool, work: Work, stop: threading.Event, stop
 
 
 def on_dask(
-    todo: list, work: Work, address: str, workers: int, stop: threading.Event, tick: Callable[[], None]
+    stacks: list[Stack],
+    worker: Worker,
+    address: str,
+    processes: int,
+    stop: threading.Event,
+    tick: Callable[[], None],
+    *,
+    timeout: float = 20.0,
 ) -> Iterator[StackResult]:
-    """Workers of a Dask cluster; ``address`` of its scheduler, or "local" for ``workers`` processes of this machine.
+    """Workers of a Dask cluster. They write to the store themselves: its folder must be the same for all.
 
-    The workers write to the store themselves: its folder must be the same for all. A worker that is lost is replaced by
-    another. Where workers declare the resource GPU, a stack takes one of it. Raises CampaignError when the cluster
-    cannot be reached or a stack keeps losing its workers.
+    A worker that is lost is replaced by another. Where workers declare the resource GPU, a stack takes one of it.
+
+    Parameters
+    ----------
+    stacks
+        to be trained
+    worker
+        what trains them
+    address
+        of the cluster's scheduler, or "local" for ``processes`` processes of this machine
+    processes
+        of a local cluster
+    stop
+        once set, StoppedError is raised
+    tick
+        called now and then
+    timeout
+        seconds to wait for the scheduler's answer
+
+    Raises
+    ------
+    CampaignError
+        when the cluster cannot be reached or a stack keeps losing its workers
     """
     try:
         from distributed import Client, KilledWorker, LocalCluster
@@ -144,41 +169,40 @@ def on_dask(
         raise CampaignError(
             "a Dask cluster needs the package distributed: pip install distributed, or leave --scheduler out."
         ) from None
-    own = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-    cluster = LocalCluster(**own) if address == "local" else None
+    local = {"n_workers": processes, "threads_per_worker": 1, "dashboard_address": None}
+    cluster = LocalCluster(**local) if address == "local" else None
     try:
-        client = Client(cluster or address, timeout="20s")
+        client = Client(cluster or address, timeout=timeout)
     except OSError as error:
         raise CampaignError(
             f"no Dask scheduler answers at {address}: {error}. Start one, or check --scheduler."
         ) from None
-    lost: Counter = Counter()
+    lost: Counter[Stack] = Counter()
     try:
-        held = any("GPU" in one.get("resources", {}) for one in client.scheduler_info()["workers"].values())
-        resources = {"GPU": 1} if held else None
+        has_gpus = any("GPU" in some.get("resources", {}) for some in client.scheduler_info()["workers"].values())
+        resources = {"GPU": 1} if has_gpus else None
 
-        def submit(stack):
-            return client.submit(_on_dask_worker, work, stack, pure=False, resources=resources, retries=0)
+        def submit(stack: Stack):
+            return client.submit(_on_dask_worker, worker, stack, pure=False, resources=resources, retries=0)
 
-        futures = {submit(stack): stack for stack in todo}
+        futures = {submit(stack): stack for stack in stacks}
         while futures:
             tick()
             if stop.is_set():
                 client.cancel(list(futures))
                 raise StoppedError("what the cluster's workers had begun goes on from its checkpoint")
-            for future in [f for f in futures if f.done()]:
+            for future in [some for some in futures if some.done()]:
                 stack = futures.pop(future)
                 try:
                     accuracy = future.result()
                 except KilledWorker:
-                    lost[id(stack)] += 1
-                    if lost[id(stack)] == ATTEMPTS:
+                    lost[stack] += 1
+                    if lost[stack] == ATTEMPTS:
                         raise CampaignError(
                             f"a stack lost its worker {ATTEMPTS} times, as happens when memory runs out. Give workers "
                             "more, or lower --stack-size, and start the same command again."
                         ) from None
-                    futures[submit(stack)] = stack
-                    continue
+                    accuracy = BUSY
                 if accuracy == BUSY:
                     futures[submit(stack)] = stack
                 else:
@@ -196,8 +220,8 @@ def _pause(stop: threading.Event, tick: Callable[[], None]) -> None:
         raise StoppedError("another campaign was training what is left")
 
 
-def _own_device(device: str, number: int) -> str:
-    """The device of worker ``number``: of several GPUs each its own, where none is named."""
+def _device_of(device: str, number: int) -> str:
+    """The device of process ``number``: of several GPUs each its own, where none is named."""
     if device != "cuda":
         return device
     import torch
@@ -205,21 +229,22 @@ def _own_device(device: str, number: int) -> str:
     return f"cuda:{number % torch.cuda.device_count()}"
 
 
-_MINE: dict[str, Any] = {}
+_PROCESS: dict[str, Any] = {}
+"""What a worker process was given at its start: its device, and the event that asks it to stop."""
 
 
 def _begin_worker(parent: int, devices, stopping) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _MINE.update(device=devices.get(), stopping=stopping)
+    _PROCESS.update(device=devices.get(), stopping=stopping)
     _end_with_parent(parent)
 
 
-def _in_worker(work: Work, stack):
-    return work.train(stack, _MINE["device"], _MINE["stopping"].is_set)
+def _in_worker(worker: Worker, stack: Stack):
+    return worker.train(stack, _PROCESS["device"], _PROCESS["stopping"].is_set)
 
 
-def _on_dask_worker(work: Work, stack):
-    return work.train(stack, work.device, lambda: False)
+def _on_dask_worker(worker: Worker, stack: Stack):
+    return worker.train(stack, worker.device, lambda: False)
 
 
 def _end_with_parent(parent: int) -> None:

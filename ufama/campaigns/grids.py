@@ -1,12 +1,13 @@
 """Which runs each page of the book asks for: the one list that the notebooks and `ufama campaign` share."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from ufama.campaigns.comparison_grid import comparison_grid
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.config import TARGET_ACCESS, VARIANTS, TrainingConfig
+from ufama.campaigns.tuning import candidates, stored_tuning, with_settings
+from ufama.config import PRESETS, TARGET_ACCESS, VARIANTS, ConfigError, TrainingConfig
 from ufama.data.controls import CONTROLS
-from ufama.data.folds import folds
 from ufama.data.windows import constant_in_trials
 
 EVERY_FOLD = "paper"
@@ -15,7 +16,7 @@ EVERY_FOLD = "paper"
 COMPARED_FOLDS = 9
 """Folds of the comparisons at smaller scales."""
 
-LEDGER_FLIPS = {
+LEDGER_FLIPS: dict[int, dict[str, Any]] = {
     1: {"encoder_norm": "post", "encoder_dropout": 0.1},
     2: {"encoder_blocks": 1},
     6: {"fusion_norm": False, "attention_bias": True},
@@ -32,14 +33,14 @@ LEDGER_FLIPS = {
 """The rows of the ledger in which the presets differ: the switches of preset `paper` that each turns to `released`.
 Row 2 differs for SEED only."""
 
-OPEN_FLIPS = {
+OPEN_FLIPS: dict[int, dict[str, Any]] = {
     12: {"mmd_combination": "mean"},
     13: {"mmd_schedule": "constant"},
     25: {"scaling": "subject_session_zscore"},
 }
 """Rows that the paper leaves open and in which both presets agree, with another choice that one could make."""
 
-HADUA_FLIPS = {
+HADUA_FLIPS: dict[str, dict[str, Any]] = {
     "sequence": {"sequence_windows": 1, "window_position": "none"},
     "attention": {"hierarchy": "parallel", "inter_modal": "eeg_queries_eye"},
     "head": {"train_head": False},
@@ -49,10 +50,16 @@ HADUA_FLIPS = {
 """Changes of HADUA's preset `paper`, one at a time: four towards the released code, and one that both presets do not
 make, the conditional term at full weight from the first step."""
 
+COMPARED_WITH = "source_only"
+"""The method that all others are compared with; it is always among them."""
+
+COMPARED_PROTOCOLS = ("cross_subject", "cross_session")
+"""Those of the paper's Tables 3 and 6."""
+
 SHOWN_VARIANTS = ("M1", "M3", "M5", "M6")
 """The four models of Fig. 7. The paper does not name them: these are one per stage of alignment, our choice."""
 
-SHOWN_FOLDS = {
+SHOWN_FOLDS: dict[str, dict[str, str]] = {
     "seed": {"cross_subject": "session3-subject5", "cross_session": "session3"},
     "seed_iv": {"cross_subject": "session2-subject8", "cross_session": "session2"},
 }
@@ -67,20 +74,19 @@ def results_grid(data: DataRequest, **choices) -> list[Experiment]:
 def compared_folds(data: DataRequest, scale: str) -> tuple[str, ...]:
     """The cross-subject folds that comparisons run on, the fold of Fig. 7 among them.
 
-    All at the paper's scale; below it every k-th person of a session, in every session others while there are any.
+    All at the paper's scale; below it every k-th subject of a session, in every session others while there are any.
     """
-    every = folds(data.open(), "cross_subject")
+    every = data.folds("cross_subject")
     if scale == EVERY_FOLD:
-        return tuple(fold.name for fold in every)
+        return tuple(every)
     stride = max(1, len(every) // COMPARED_FOLDS)
-    sessions = sorted({fold.session for fold in every})
-    place = {}  # of each fold: (its person's place in the session) - (its session's place), which one residue shares
-    for session in sessions:
-        own = [fold for fold in every if fold.session == session]
-        place |= {fold.name: person - sessions.index(session) for person, fold in enumerate(own)}
+    places: dict[str, int] = {}  # of each fold: (its subject's place in the session) - (its session's place)
+    for shift, session in enumerate(sorted({fold.session or 0 for fold in every.values()})):
+        names = [name for name, fold in every.items() if fold.session == session]
+        places |= {name: place - shift for place, name in enumerate(names)}
     shown = SHOWN_FOLDS.get(data.dataset, {}).get("cross_subject")
-    residue = place[shown] % stride if shown else 0
-    return tuple(name for name, number in place.items() if number % stride == residue)
+    residue = places[shown] % stride if shown else 0
+    return tuple(name for name, place in places.items() if place % stride == residue)
 
 
 def ablation_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
@@ -94,7 +100,7 @@ def ablation_grid(data: DataRequest, *, scale: str, **choices) -> list[Experimen
 def tsne_grid(data: DataRequest, **choices) -> list[Experiment]:
     """The four models of Fig. 7 on its folds; on another data set, on the first fold of each protocol."""
     shown = SHOWN_FOLDS.get(data.dataset) or {
-        protocol: folds(data.open(), protocol)[0].name for protocol in ("cross_subject", "cross_session")
+        protocol: next(iter(data.folds(protocol))) for protocol in ("cross_subject", "cross_session")
     }
     return [
         Experiment(data=data, protocol=protocol, variants=SHOWN_VARIANTS, fold_names=(name,), **choices)
@@ -118,7 +124,7 @@ def ledger_grid(data: DataRequest, *, scale: str, preset: str = "paper", **choic
 
     ``preset`` is not used: the page is about both.
     """
-    common = {"data": data, "scale": scale, "fold_names": compared_folds(data, scale)} | choices
+    common: dict[str, Any] = {"data": data, "scale": scale, "fold_names": compared_folds(data, scale)} | choices
     grid = [Experiment(**common, preset=name) for name in ("paper", "released")]
     training = {"epoch_length", "scaling"}
     for flips in (LEDGER_FLIPS, OPEN_FLIPS):
@@ -167,11 +173,8 @@ def ladder_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]
     """
     grid = []
     for access in TARGET_ACCESS:
-        training = TrainingConfig(
-            epoch_length="source",
-            target_access=access,
-            scaling="source_zscore" if access == "none" else TrainingConfig().scaling,
-        )
+        scaling = "source_zscore" if access == "none" else TrainingConfig().scaling
+        training = TrainingConfig(epoch_length="source").replace(target_access=access, scaling=scaling)
         grid.append(
             Experiment(
                 data=data,
@@ -188,7 +191,12 @@ def ladder_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]
 def hadua_grid(data: DataRequest, *, scale: str, preset: str = "paper", **choices) -> list[Experiment]:
     """HADUA's ablation, cross-subject: H1 to H5 of preset `paper`; of `released` H1 and H5, as H2 to H5 train alike
     there. ``preset`` is not used: the page is about both."""
-    common = {"data": data, "scale": scale, "method": "hadua", "fold_names": compared_folds(data, scale)} | choices
+    common: dict[str, Any] = {
+        "data": data,
+        "scale": scale,
+        "method": "hadua",
+        "fold_names": compared_folds(data, scale),
+    } | choices
     return [
         Experiment(**common, preset="paper", variants=("H1", "H2", "H3", "H4", "H5")),
         Experiment(**common, preset="released", variants=("H1", "H5")),
@@ -197,11 +205,57 @@ def hadua_grid(data: DataRequest, *, scale: str, preset: str = "paper", **choice
 
 def hadua_flips_grid(data: DataRequest, *, scale: str, preset: str = "paper", **choices) -> list[Experiment]:
     """HADUA's preset `paper`, each of `HADUA_FLIPS` alone, and preset `released`, cross-subject."""
-    common = {"data": data, "scale": scale, "method": "hadua", "fold_names": compared_folds(data, scale)} | choices
+    common: dict[str, Any] = {
+        "data": data,
+        "scale": scale,
+        "method": "hadua",
+        "fold_names": compared_folds(data, scale),
+    } | choices
     return [
         Experiment(**common, preset="paper"),
         *[Experiment(**common, preset="paper", changes=changed) for changed in HADUA_FLIPS.values()],
         Experiment(**common, preset="released"),
+    ]
+
+
+def comparison_grid(
+    data: DataRequest, *, scale: str, methods: Iterable[str] | None = None, preset: str = "paper", **choices
+) -> list[Experiment]:
+    """Every method with its tuned settings on every cross-subject and cross-session fold.
+
+    Parameters
+    ----------
+    data, scale
+        of all runs
+    methods
+        names; None: every method. `COMPARED_WITH` is added where it is missing
+    preset
+        not used: every method is compared under its first preset and under `released`, if it has that
+    choices
+        further fields of `Experiment`
+
+    Raises
+    ------
+    ConfigError
+        for a method that does not exist
+
+    Notes
+    -----
+    A candidate without a kept tuning (`ufama.campaigns.tuning.stored_tuning`) has its default settings.
+    """
+    names = None if methods is None else list(dict.fromkeys([COMPARED_WITH, *methods]))
+    tuned = stored_tuning(data, scale)
+    return [
+        with_settings(
+            candidate,
+            tuned[candidate].settings if candidate in tuned else {},
+            data=data,
+            protocol=protocol,
+            scale=scale,
+            **choices,
+        )
+        for candidate in candidates(names)
+        for protocol in COMPARED_PROTOCOLS
     ]
 
 
@@ -215,3 +269,33 @@ GRIDS = {
     "comparison": comparison_grid,
 }
 """What `ufama campaign` can train: the book's main pages, and each further question of the evaluation chapter."""
+
+
+def grid_of(grids: tuple[str, ...], datasets: tuple[str, ...], **choices) -> list[Experiment]:
+    """The blocks of the named grids for each data set. ``choices`` are fields of `Experiment`.
+
+    Raises ConfigError for a grid that does not exist.
+    """
+    for name in grids:
+        if name not in GRIDS:
+            raise ConfigError(f"grid {name!r} is not known; choose from {', '.join(GRIDS)}.")
+    return [
+        block
+        for name in grids
+        for dataset in datasets
+        for block in GRIDS[name](DataRequest(dataset=dataset), **choices)
+    ]
+
+
+def paper_grid(datasets: tuple[str, ...], seeds: tuple[int, ...], scale: str) -> list[Experiment]:
+    """Tables 3-7 and Figs. 6 and 7: both presets, every protocol, every fold."""
+    blocks = []
+    for preset in PRESETS:
+        common: dict[str, Any] = {"preset": preset, "scale": scale, "seeds": seeds}
+        blocks += grid_of(("book",), datasets, **common)
+        blocks += [
+            Experiment(data=DataRequest(dataset=dataset), protocol=protocol, **common)
+            for dataset in datasets
+            for protocol in ("cross_subject_pooled", "cross_subject_session")
+        ]
+    return blocks

@@ -4,16 +4,16 @@ import contextlib
 import json
 import os
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
-from ufama.campaigns.experiments import Experiment, Stack, load_scaled, split_of, stacks
+from ufama.campaigns.jobs import Job, Stack
 from ufama.methods import is_fitted, method
+from ufama.storage import write_atomically
+from ufama.training.splits import scaled_windows
 from ufama.training.trainer import Trainer
 
 LONG_SECONDS = 20 * 60.0
@@ -25,12 +25,12 @@ MOST_RUNS = 450
 GPU_SHARE = 0.6  # of the free memory: a captured step and an evaluation need room beside the measured step
 
 
-class Plan(NamedTuple):
+class ExecutionPlan(NamedTuple):
     """What a campaign uses of a machine."""
 
     workers: int  # processes
     threads: int  # of each process, on a CPU
-    stack_size: int | Callable[[Experiment], int]  # runs that advance in one step
+    stack_size: int | Callable[[Job], int]  # runs that advance in one step; as `ufama.campaigns.jobs.stacks` takes it
 
 
 class PlanCache:
@@ -39,85 +39,82 @@ class PlanCache:
     def __init__(self, folder: Path):
         self._path = folder / "plan"
 
-    def get(self, key: str):
+    def get(self, key: str) -> Any:
         """The choice, or None."""
-        with contextlib.suppress(OSError, ValueError):
-            return json.loads(self._path.read_text()).get(key)
+        return self._read().get(key)
 
-    def set(self, key: str, choice) -> None:
+    def set(self, key: str, choice: Any) -> None:
         """Keep a choice; where the folder cannot be written it is made again next time."""
-        known = {}
-        with contextlib.suppress(OSError, ValueError):
-            known = json.loads(self._path.read_text())
-        aside = self._path.with_name(f".plan-{uuid.uuid4().hex[:8]}")
         with contextlib.suppress(OSError):
-            aside.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(known | {key: choice}))
-            os.replace(aside, self._path)
+            write_atomically(self._path, json.dumps(self._read() | {key: choice}))
+
+    def _read(self) -> dict[str, Any]:
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(self._path.read_text())
+        return {}
 
 
-def gpu_stack_size(experiment: Experiment, *, device: str, remembered: PlanCache, say: Callable[[str], None]) -> int:
-    """Runs of the experiment that fit the GPU's free memory: measured by a step of one run and of three."""
-    if is_fitted(method(experiment.method)):
+def gpu_stack_size(first: Job, *, device: str, cache: PlanCache, notify: Callable[[str], None]) -> int:
+    """Runs like ``first`` that fit the GPU's free memory: measured by a step of one run and of three."""
+    if is_fitted(method(first.config.method)):
         return MOST_RUNS
     gpu = torch.cuda.get_device_name(device)
-    one = replace(experiment, seeds=experiment.seeds[:1])
-    stack = stacks([one], 3)[0]
-    key = f"{gpu}: {stack.runs[0].method_config} {stack.runs[0].training}"
-    if (known := remembered.get(key)) is not None:
-        return known
-    peaks = {runs: _peak_bytes(stack, runs, device) for runs in (1, 3)}
-    each = max((peaks[3] - peaks[1]) / 2, 1.0)
+    key = f"{gpu}: {first.config.method_config} {first.config.training}"
+    if (cached := cache.get(key)) is not None:
+        return cached
+    peaks = {runs: _peak_bytes(first, runs, device) for runs in (1, 3)}
+    per_run = max((peaks[3] - peaks[1]) / 2, 1.0)
     free, _ = torch.cuda.mem_get_info(device)
-    fits = int((GPU_SHARE * free - (peaks[1] - each)) / each)
+    fits = int((GPU_SHARE * free - (peaks[1] - per_run)) / per_run)
     size = max(1, min(fits, MOST_RUNS))
-    remembered.set(key, size)
-    said = f"{each / 2**20:.0f} MiB per run of {experiment.method}, {free / 2**30:.0f} GiB free"
-    say(f"{gpu}: {said}: stacks of up to {size} runs")
+    cache.set(key, size)
+    measured = f"{per_run / 2**20:.0f} MiB per run of {first.config.method}, {free / 2**30:.0f} GiB free"
+    notify(f"{gpu}: {measured}: stacks of up to {size} runs")
     return size
 
 
-def _peak_bytes(stack: Stack, runs: int, device: str) -> int:
-    """The most memory that a stack of ``runs`` copies of the stack's first run takes in a step and an evaluation."""
-    trainer = _trainer(stack, runs, device, captured=False)
+def _peak_bytes(job: Job, runs: int, device: str) -> int:
+    """The most memory that a stack of ``runs`` copies of a run takes in a step and an evaluation."""
+    trainer = _trainer(job, runs, device)
     torch.cuda.reset_peak_memory_stats(device)
     _one_step(trainer)
-    trainer.evaluate([part.test[:128] for part in trainer.batches.parts])
+    trainer.evaluate([split.test[:128] for split in trainer.batches.splits])
     peak = torch.cuda.max_memory_allocated(device)
     del trainer
     torch.cuda.empty_cache()
     return peak
 
 
-def cpu_plan(missing: list[Stack], usual: Plan, remembered: PlanCache, say: Callable[[str], None]) -> Plan:
+def cpu_plan(
+    missing: list[Stack], usual: ExecutionPlan, cache: PlanCache, notify: Callable[[str], None]
+) -> ExecutionPlan:
     """The fastest of: one process per core with stacks of 1, 4 or 12 runs, and one process with all cores' threads.
 
-    Timed on the first stack that has steps; only for campaigns that would take long, the rest keep ``usual``. Cores are
-    taken to be independent of each other. Every plan gives the same results with one thread; with several, sums are
-    taken in another order.
+    Timed on the first run of the largest stack that has steps; only for campaigns that would take long, the rest keep
+    ``usual``, whose stacks ``missing`` are. Cores are taken to be independent of each other. Every plan gives the same
+    results with one thread; with several, sums are taken in another order.
     """
-    trained = [stack for stack in missing if not is_fitted(method(stack.runs[0].method))]
+    trained = [stack for stack in missing if not is_fitted(method(stack.config.method))]
     if not trained:
         return usual
-    example = max(trained, key=lambda stack: len(stack.runs))
-    runs = sum(len(stack.runs) for stack in trained)
-    key = f"{os.cpu_count()} cores: {example.runs[0].method_config} {example.runs[0].training}"
-    if (known := remembered.get(key)) is not None:
-        return Plan(*known)
-    cores = usual.workers
-    each = _seconds_per_run_step(example, usual.stack_size, 1)
-    training = example.runs[0].training
-    steps = training.epochs * split_of(example.data, example.runs[0])[1].steps(training)
-    if each * steps * runs / cores < LONG_SECONDS:
+    largest = max(trained, key=lambda stack: len(stack.jobs))
+    example, training = largest.jobs[0], largest.config.training
+    key = f"{os.cpu_count()} cores: {largest.config.method_config} {training}"
+    if (cached := cache.get(key)) is not None:
+        return ExecutionPlan(*cached)
+    runs = sum(len(stack.jobs) for stack in trained)
+    cores, usual_size = usual.workers, len(largest.jobs) if callable(usual.stack_size) else usual.stack_size
+    per_step = _seconds_per_run_step(example, usual_size, 1)
+    if per_step * training.epochs * example.steps * runs / cores < LONG_SECONDS:
         return usual
-    timed = {usual: each / cores}
+    timed = {usual: per_step / cores}
     for size in (1, 12):
         timed[usual._replace(stack_size=size)] = _seconds_per_run_step(example, size, 1) / cores
     if cores > 1:
-        timed[Plan(1, cores, 12)] = _seconds_per_run_step(example, 12, cores)
-    best = min(timed, key=timed.get)
-    remembered.set(key, list(best))
-    say(
+        timed[ExecutionPlan(1, cores, 12)] = _seconds_per_run_step(example, 12, cores)
+    best = min(timed, key=lambda plan: timed[plan])
+    cache.set(key, list(best))
+    notify(
         f"calibrated: {best.workers} processes of {best.threads} threads with stacks of {best.stack_size} take "
         f"{1000 * timed[best]:.1f} ms per step and run; the slowest of {len(timed)} plans, "
         f"{1000 * max(timed.values()):.1f}"
@@ -125,36 +122,31 @@ def cpu_plan(missing: list[Stack], usual: Plan, remembered: PlanCache, say: Call
     return best
 
 
-def _seconds_per_run_step(stack: Stack, runs: int, threads: int) -> float:
-    """Seconds of a step of ``runs`` copies of the stack's first run, per run: the faster of two after one."""
+def _seconds_per_run_step(job: Job, runs: int, threads: int) -> float:
+    """Seconds of a step of ``runs`` copies of a run, per run: the faster of two after one."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        trainer = _trainer(stack, runs, "cpu", captured=False)
+        trainer = _trainer(job, runs, "cpu")
         _one_step(trainer)
-        taken = []
+        seconds = []
         for _ in range(2):
             start = time.perf_counter()
             _one_step(trainer)
-            taken.append(time.perf_counter() - start)
+            seconds.append(time.perf_counter() - start)
     finally:
         torch.set_num_threads(before)
-    return min(taken) / runs
+    return min(seconds) / runs
 
 
-def _trainer(stack: Stack, runs: int, device: str, *, captured: bool) -> Trainer:
-    first = stack.runs[0]
-    _, ready = load_scaled(stack.data, first.training.window_stride, first.training.scaling)
-    own = split_of(stack.data, first)[1]
+def _trainer(job: Job, runs: int, device: str) -> Trainer:
+    config, split = job.config, job.split()
+    chosen = method(config.method)
+    assert not is_fitted(chosen)
+    windows = scaled_windows(job.windows(), config.training, split)
+    seeds = list(range(runs))
     return Trainer(
-        method(first.method),
-        first.method_config,
-        first.training,
-        ready,
-        [own] * runs,
-        list(range(runs)),
-        device,
-        captured=captured,
+        chosen, config.method_config, config.training, windows, [split] * runs, seeds, device, captured=False
     )
 
 

@@ -6,121 +6,142 @@ import subprocess
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
 import ufama
-from ufama.campaigns.store import RunRecord
+from ufama.campaigns.jobs import Job
+from ufama.campaigns.results import RunRecord
 from ufama.config import RunConfig, TrainingConfig, scale
-from ufama.data.folds import Fold
-from ufama.data.windows import Windows
+from ufama.data.windows import DataCard, Windows
 from ufama.methods import method
 from ufama.storage import project_root
-from ufama.training.batches import Part
 from ufama.training.loop import TrainingResult
+from ufama.training.splits import RunSplit
+
+COORDINATES = ("subject", "session", "trial", "window", "label")
+BRANCHES = ("eeg", "eye", "fusion")
 
 
 def record_of(
-    config: RunConfig,
-    name: str,
-    stack: tuple[str, ...],
-    control: str,
-    fold: Fold,
-    own: Part,
+    job: Job,
+    split: RunSplit,
     result: TrainingResult,
     windows: Windows,
-    steps: int,
+    *,
+    stack: tuple[str, ...],
     device: str,
     threads: int,
 ) -> RunRecord:
     """The record of one run.
 
-    name    its digest; stack: the digests of the runs that trained beside it, its own among them
-    control the control its data is under, or ""
-    own     its rows of ``windows``; the labels of its target are joined to the predictions here
-    steps   of one epoch
+    Parameters
+    ----------
+    job
+        what was asked for
+    split
+        the run's rows of ``windows``; the labels of its target are joined to the predictions here
+    result
+        what its training left behind
+    windows
+        unscaled
+    stack
+        the digests of the runs that trained beside it, its own among them
+    device, threads
+        what it was trained with
     """
-    card = windows.card
-    about = {
-        "digest": name,
+    history = pd.DataFrame({"epoch": np.arange(job.config.training.epochs)} | result.history)
+    return RunRecord(
+        metadata=_metadata(job, split, windows.card)
+        | {
+            "wall_seconds": result.wall_seconds,
+            "device": device_name(device),
+            "threads": threads,
+            "torch": torch.__version__,
+            "commit": commit(),
+            "versions": {"ufama": ufama.__version__, "python": platform.python_version(), "numpy": np.__version__},
+            "config": asdict(job.config.method_config),
+            "training": asdict(job.config.training),
+            "data_card": asdict(windows.card),
+            "stack": list(stack),
+        },
+        history=history.astype({column: np.float32 for column in result.history}),
+        predictions=_predictions(result, windows, split.test),
+        embeddings=_embeddings(result, windows),
+    )
+
+
+def _metadata(job: Job, split: RunSplit, card: DataCard) -> dict[str, Any]:
+    """Facts of the run that are known before it is trained."""
+    config = job.config
+    return {
+        "digest": job.digest,
         "method": config.method,
         "method_version": method(config.method).version,
         "preset": config.preset,
         "variant": config.variant,
         "changes": changes(config),
-        "control": control,
+        "control": job.data.control,
         "dataset": config.dataset,
         "protocol": config.protocol,
         "fold": config.fold,
-        "subject": fold.subject,
-        "session": fold.session,
+        "subject": split.fold.subject,
+        "session": split.fold.session,
         "seed": config.seed,
         "scale": config.scale,
         "simulated": card.simulated,
         "data_title": card.title,
         "class_names": list(card.class_names),
-        "source_windows": len(own.source),
-        "target_windows": len(own.test),
+        "source_windows": len(split.source),
+        "target_windows": len(split.test),
         "target_access": config.training.target_access,
-        "held_out_trials": list(own.held_out_trials),
-        "validation_windows": len(own.validation),
+        "held_out_trials": list(split.held_out_trials),
+        "validation_windows": len(split.validation),
         "epochs": config.training.epochs,
-        "steps": steps,
-        "wall_seconds": result.wall_seconds,
-        "device": device_name(device),
-        "threads": threads,
-        "torch": torch.__version__,
-        "commit": commit(),
-        "versions": {"ufama": ufama.__version__, "python": platform.python_version(), "numpy": np.__version__},
-        "config": asdict(config.method_config),
-        "training": asdict(config.training),
-        "data_card": asdict(card),
-        "stack": list(stack),
+        "steps": job.steps,
     }
-    history = pd.DataFrame({"epoch": np.arange(config.training.epochs)} | result.history)
-    rows = own.test
-    coordinates = {
-        column: getattr(windows, column)[rows].astype(np.int32)
-        for column in ("subject", "session", "trial", "window", "label")
-    }
-    predictions = []
-    for rule, choice in result.choices.items():
-        branches = {
-            f"{branch}_{number}": choice.probabilities[:, index, number].astype(np.float32)
-            for index, branch in enumerate(("eeg", "eye", "fusion"))
-            for number in range(len(card.class_names))
+
+
+def _predictions(result: TrainingResult, windows: Windows, rows: np.ndarray) -> pd.DataFrame:
+    coordinates = {column: getattr(windows, column)[rows].astype(np.int32) for column in COORDINATES}
+    tables = []
+    for rule, selected in result.selected.items():
+        assert selected.probabilities is not None  # every rule takes the first epoch that is evaluated
+        probabilities = {
+            f"{branch}_{number}": selected.probabilities[:, index, number].astype(np.float32)
+            for index, branch in enumerate(BRANCHES)
+            for number in range(len(windows.card.class_names))
         }
-        predictions.append(pd.DataFrame({"rule": rule, "epoch": choice.epoch} | coordinates | branches))
-    embeddings = []
+        tables.append(pd.DataFrame({"rule": rule, "epoch": selected.epoch} | coordinates | probabilities))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _embeddings(result: TrainingResult, windows: Windows) -> pd.DataFrame:
+    """Features to half precision, kept as float32."""
+    tables = []
     for domain, features in result.fused.items():
-        shown = result.fused_rows[domain]
-        table = pd.DataFrame(features.astype(np.float16), columns=[f"z{i}" for i in range(features.shape[1])])
+        names = [f"z{number}" for number in range(features.shape[1])]
+        table = pd.DataFrame(features.astype(np.float16), columns=names)
         table.insert(0, "domain", domain)
-        for column in ("subject", "session", "trial", "window", "label"):
-            table[column] = getattr(windows, column)[shown].astype(np.int32)
-        embeddings.append(table)
-    return RunRecord(
-        about=about,
-        history=history.astype({column: np.float32 for column in result.history}),
-        predictions=pd.concat(predictions, ignore_index=True),
-        embeddings=pd.concat(embeddings, ignore_index=True).astype(
-            {column: np.float32 for column in embeddings[0].columns if column.startswith("z")}
-        ),
-    )
+        for column in COORDINATES:
+            table[column] = getattr(windows, column)[result.fused_rows[domain]].astype(np.int32)
+        tables.append(table)
+    together = pd.concat(tables, ignore_index=True)
+    return together.astype({column: np.float32 for column in together if column.startswith("z")})
 
 
 def changes(config: RunConfig) -> str:
     """The switches of method and training that differ from the preset at this scale, such as "mmd_kernels=1"."""
     preset = method(config.method).preset(config.preset, dataset=config.dataset, variant=config.variant)
     usual = scale(config.scale).apply(preset, TrainingConfig())
-    pairs = zip((config.method_config, config.training), usual, strict=True)
     return ", ".join(
         f"{name}={value!r}"
-        for given, plain in pairs
-        for name, value in asdict(given).items()
-        if value != getattr(plain, name)
+        for actual, default in zip((config.method_config, config.training), usual, strict=True)
+        for name, value in asdict(actual).items()
+        if value != getattr(default, name)
     )
 
 

@@ -1,178 +1,192 @@
-"""Settings by an equal budget: every method tries as many, and people held out of the source choose among them."""
+"""Settings by an equal budget: every method tries as many, and subjects held out of the source choose among them."""
 
 import itertools
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from ufama.campaigns.experiments import DataRequest, Experiment, digest
-from ufama.campaigns.store import Results, published_folder
-from ufama.config import ConfigError, TrainingConfig, scale
-from ufama.data.folds import folds
+from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.jobs import resolve
+from ufama.campaigns.results import Results, published_folder
+from ufama.config import ConfigError, TrainingConfig, ValidatedConfig, scale
 from ufama.methods import method, methods
-from ufama.seeds import derived_seed
-from ufama.storage import workspace
+from ufama.seeds import stream
+from ufama.storage import workspace, write_atomically
 
-DRAWS = 8
+SETTINGS_TRIED = 8
 """Settings that every method tries, its default among them; fewer where its `search` does not hold as many."""
 
-TUNED_ON = 4
+TUNING_FOLDS = 4
 """Cross-subject folds that every setting is trained on."""
 
-DRAW_SEED = 0
+SEARCH_SEED = 0
 
 TRAINING = TrainingConfig(criteria="none")
 """How compared runs are trained: without the label-free criteria, whose cost would hide that of the methods."""
 
 
-class Entry(NamedTuple):
+class Candidate(NamedTuple):
     """What is tuned and compared as one: a method under one of its presets."""
 
     method: str
     preset: str
 
 
-class Draw(NamedTuple):
-    """A setting that an entry tries, and the runs that it is judged by."""
+class SearchTrial(NamedTuple):
+    """Settings that a candidate tries, and the runs that they are judged by."""
 
-    entry: Entry
-    setting: dict  # value by name of `search`
-    block: Experiment
+    candidate: Candidate
+    settings: dict  # value by name of `search`
+    experiment: Experiment
 
 
-class Tuned(NamedTuple):
-    """The setting that an entry is compared with."""
+class BestSettings(NamedTuple):
+    """The settings that a candidate is compared with."""
 
-    setting: dict  # value by name of `search`
-    draws: int  # settings that were tried
+    settings: dict  # value by name of `search`
+    tried: int  # how many settings were
     is_default: bool
 
 
-def entries(names: Iterable[str] | None = None) -> list[Entry]:
+def candidates(names: Iterable[str] | None = None) -> list[Candidate]:
     """The named methods under their first preset and, where they have it, under `released`; None: every method.
 
     Raises ConfigError for a method that does not exist.
     """
-    found = []
-    for name in sorted(methods()) if names is None else names:
-        presets = method(name).presets
-        found += [Entry(name, preset) for preset in presets if preset in (presets[0], "released")]
-    return found
+    pairs = [(name, method(name).presets) for name in (sorted(methods()) if names is None else names)]
+    return [
+        Candidate(name, preset) for name, presets in pairs for preset in presets if preset in (presets[0], "released")
+    ]
 
 
-def drawn_settings(entry: Entry, *, dataset: str, scale_name: str) -> list[dict]:
-    """What an entry tries: its default first, then up to `DRAWS` - 1 others of the product of its `search`.
+def search_settings(candidate: Candidate, *, dataset: str, scale_name: str) -> list[dict]:
+    """What a candidate tries: its default first, then up to `SETTINGS_TRIED` - 1 others of the product of its `search`.
 
     They are drawn without replacement by a fixed seed and the method's name, equally for every data set and scale but
     for the default. Raises ConfigError for a `search` that names no setting, or one that the scale overrides.
     """
-    chosen = method(entry.method)
-    plain = chosen.preset(entry.preset, dataset=dataset, variant=chosen.variants[-1])
-    usual = _values(entry, plain, scale_name)
+    chosen = method(candidate.method)
+    preset = chosen.preset(candidate.preset, dataset=dataset, variant=chosen.variants[-1])
+    default = _values(candidate, preset, scale_name)
     product = [dict(zip(chosen.search, values, strict=True)) for values in itertools.product(*chosen.search.values())]
-    others = [setting for setting in product if setting != usual]
-    draw = np.random.default_rng(derived_seed(DRAW_SEED, "tuning", entry.method))
-    picked = draw.choice(len(others), min(DRAWS - 1, len(others)), replace=False) if others else []
-    for setting in others:
-        own = {name: value for name, value in setting.items() if hasattr(plain, name)}
-        got = _values(entry, plain.replace(**own), scale_name)
-        for name in own:
-            if got[name] != setting[name]:
+    others = [settings for settings in product if settings != default]
+    for settings in others:
+        changes = {name: value for name, value in settings.items() if hasattr(preset, name)}
+        actual = _values(candidate, preset.replace(**changes), scale_name)
+        for name in changes:
+            if actual[name] != settings[name]:
                 raise ConfigError(
-                    f"{entry.method}.search tries {name} = {setting[name]!r}, which scale {scale_name!r} sets to "
-                    f"{got[name]!r}: leave {name} out of the search."
+                    f"{candidate.method}.search tries {name} = {settings[name]!r}, which scale {scale_name!r} sets to "
+                    f"{actual[name]!r}: leave {name} out of the search."
                 )
-    return [usual, *(others[number] for number in sorted(picked))]
+    draw, count = stream(SEARCH_SEED, "tuning", candidate.method), min(SETTINGS_TRIED - 1, len(others))
+    drawn = sorted(draw.choice(len(others), count, replace=False)) if others else []
+    return [default, *(others[number] for number in drawn)]
 
 
-def _values(entry: Entry, config, scale_name: str) -> dict:
+def _values(candidate: Candidate, config: ValidatedConfig, scale_name: str) -> dict[str, Any]:
     """The values that a configuration at this scale has for what the method's `search` names."""
     config, training = scale(scale_name).apply(config, TRAINING)
     values = {}
-    for name in method(entry.method).search:
+    for name in method(candidate.method).search:
         if hasattr(config, name):
             values[name] = getattr(config, name)
         elif name == "learning_rate":
             values[name] = training.learning_rate
         else:
             raise ConfigError(
-                f"{entry.method}.search names {name!r}, which {type(config).__name__} does not have: name one of its "
-                "fields, or learning_rate."
+                f"{candidate.method}.search names {name!r}, which {type(config).__name__} does not have: name one of "
+                "its fields, or learning_rate."
             )
     return values
 
 
-def with_setting(entry: Entry, setting: dict, *, data: DataRequest, **choices) -> Experiment:
-    """The entry's block of runs with a setting; ``choices`` are further fields of `Experiment`.
+def with_settings(candidate: Candidate, settings: dict, *, data: DataRequest, **choices) -> Experiment:
+    """The candidate's block of runs with these settings; ``choices`` are further fields of `Experiment`.
 
     A `learning_rate` that is no field of the method's configuration is the training's.
     """
-    chosen = method(entry.method)
-    plain = chosen.preset(entry.preset, dataset=data.name, variant=chosen.variants[-1])
-    changes = {name: value for name, value in setting.items() if hasattr(plain, name)}
+    chosen = method(candidate.method)
+    preset = chosen.preset(candidate.preset, dataset=data.name, variant=chosen.variants[-1])
+    changes = {name: value for name, value in settings.items() if hasattr(preset, name)}
     return Experiment(
         data=data,
-        method=entry.method,
-        preset=entry.preset,
+        method=candidate.method,
+        preset=candidate.preset,
         changes=changes,
-        learning_rate=None if "learning_rate" in changes else setting.get("learning_rate"),
+        learning_rate=None if "learning_rate" in changes else settings.get("learning_rate"),
         training=TRAINING,
         **choices,
     )
 
 
 def tuning_folds(data: DataRequest) -> tuple[str, ...]:
-    """The cross-subject folds that settings are tried on, evenly spread over people and sessions."""
-    names = [fold.name for fold in folds(data.open(), "cross_subject")]
-    stride = max(1, len(names) // TUNED_ON)
-    return tuple(names[::stride][:TUNED_ON])
+    """The cross-subject folds that settings are tried on, evenly spread over subjects and sessions."""
+    names = tuple(data.folds("cross_subject"))
+    return names[:: max(1, len(names) // TUNING_FOLDS)][:TUNING_FOLDS]
 
 
-def drawn(data: DataRequest, tried: Iterable[Entry], *, scale_name: str) -> list[Draw]:
-    """Every draw of every entry, with the runs that it is judged by."""
-    names = tuning_folds(data)
+def search_trials(data: DataRequest, tuned: Iterable[Candidate], *, scale_name: str) -> list[SearchTrial]:
+    """The settings that each candidate tries, with the runs that they are judged by."""
+    folds = tuning_folds(data)
     return [
-        Draw(entry, setting, with_setting(entry, setting, data=data, scale=scale_name, fold_names=names))
-        for entry in tried
-        for setting in drawn_settings(entry, dataset=data.name, scale_name=scale_name)
+        SearchTrial(
+            candidate, settings, with_settings(candidate, settings, data=data, scale=scale_name, fold_names=folds)
+        )
+        for candidate in tuned
+        for settings in search_settings(candidate, dataset=data.name, scale_name=scale_name)
     ]
 
 
-def judged(draws: Iterable[Draw], found: Results, data: DataRequest) -> pd.DataFrame:
-    """What the draws' runs say: one row per draw.
+def search_outcome(trials: list[SearchTrial], results: Results) -> pd.DataFrame:
+    """How the tried settings did, one row each. The target's labels are never read.
 
-    method, preset, version (of the method), fingerprint (of the data), settings (JSON), validation_accuracy (mean over
-    folds), n_folds, default, chosen. The choice is the draw with the highest accuracy on people held out of the
-    source, at the last epoch; at a tie the default, then the earlier draw. The target's labels are never read. Raises
-    ConfigError where nobody is held out.
+    Parameters
+    ----------
+    trials
+        on one data set
+    results
+        of their runs
+
+    Returns
+    -------
+    pandas.DataFrame
+        method, preset, version (of the method), fingerprint (of the data), settings (JSON), validation_accuracy (mean
+        over folds), n_folds, default, chosen. Chosen are the settings with the highest accuracy on subjects held out
+        of the source, at the last epoch; at a tie the default, then the earlier.
+
+    Raises
+    ------
+    ConfigError
+        where nobody is held out
     """
-    windows = data.open()
-    accuracy = _held_out_accuracy(found)
+    accuracy = _held_out_accuracy(results)
+    digests: dict[int, list[str]] = {}
+    for job in resolve(trial.experiment for trial in trials):
+        digests.setdefault(job.block, []).append(job.digest)
     rows = []
-    for entry, setting, block in draws:
-        own = accuracy.loc[[digest(config, windows) for config in block.configs()]]
+    for number, (candidate, settings, experiment) in enumerate(trials):
+        of_folds = accuracy.loc[digests[number]]
         rows.append(
             {
-                "method": entry.method,
-                "preset": entry.preset,
-                "version": method(entry.method).version,
-                "fingerprint": windows.card.fingerprint,
-                "settings": json.dumps(setting),
-                "validation_accuracy": round(float(own.mean()), 6),
-                "n_folds": len(own),
+                "method": candidate.method,
+                "preset": candidate.preset,
+                "version": method(candidate.method).version,
+                "fingerprint": experiment.data.open().card.fingerprint,
+                "settings": json.dumps(settings),
+                "validation_accuracy": round(float(of_folds.mean()), 6),
+                "n_folds": len(of_folds),
             }
         )
-    return chosen_among(pd.DataFrame(rows))
+    return mark_chosen(pd.DataFrame(rows))
 
 
-def _held_out_accuracy(found: Results) -> pd.Series:
-    """Accuracy on the held-out source people at each run's last evaluated epoch, by digest."""
-    history = found.history
+def _held_out_accuracy(results: Results) -> pd.Series:
+    """Accuracy on the held-out source subjects at each run's last evaluated epoch, by digest."""
+    history = results.history
     if "validation_accuracy" not in history or history.groupby("digest")["validation_accuracy"].count().eq(0).any():
         raise ConfigError(
             "tuning needs people held out of the source, and some runs have none: set "
@@ -182,8 +196,8 @@ def _held_out_accuracy(found: Results) -> pd.Series:
     return evaluated.groupby("digest")["validation_accuracy"].last().astype(float)
 
 
-def chosen_among(rows: pd.DataFrame) -> pd.DataFrame:
-    """The draws with the columns default (an entry's first) and chosen (its most accurate; the first at a tie)."""
+def mark_chosen(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the columns default (a candidate's first) and chosen (its most accurate; the first at a tie)."""
     groups = rows.groupby(["method", "preset"], sort=False)
     best = groups["validation_accuracy"].idxmax()
     return rows.assign(default=groups.cumcount() == 0, chosen=rows.index.isin(best))
@@ -196,21 +210,18 @@ def tuning_file(data: DataRequest, scale_name: str) -> Path:
 
 
 def keep_tuning(rows: pd.DataFrame, data: DataRequest, scale_name: str) -> Path:
-    """Write the draws beside those of other methods; an entry's earlier draws are replaced. Returns the file."""
+    """Write the rows beside those of other candidates, in place of a candidate's earlier ones. Returns the file."""
     path = tuning_file(data, scale_name)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_file():
         before = pd.read_csv(path)
-        fresh = pd.MultiIndex.from_frame(rows[["method", "preset"]])
-        rows = pd.concat([before[~pd.MultiIndex.from_frame(before[["method", "preset"]]).isin(fresh)], rows])
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    rows.sort_values(["method", "preset"], kind="stable").to_csv(aside, index=False, lineterminator="\n")
-    os.replace(aside, path)
-    return path
+        replaced = pd.MultiIndex.from_frame(rows[["method", "preset"]])
+        rows = pd.concat([before[~pd.MultiIndex.from_frame(before[["method", "preset"]]).isin(replaced)], rows])
+    rows = rows.sort_values(["method", "preset"], kind="stable")
+    return write_atomically(path, rows.to_csv(index=False, lineterminator="\n"))
 
 
-def stored_draws(data: DataRequest, scale_name: str) -> pd.DataFrame:
-    """The kept draws that still hold: of these very recordings, and of the methods as they are now. May be empty."""
+def stored_search(data: DataRequest, scale_name: str) -> pd.DataFrame:
+    """The kept rows that still hold: of these very recordings, and of the methods as they are now. May be empty."""
     path = tuning_file(data, scale_name)
     if not path.is_file():
         return pd.DataFrame(columns=["method", "preset", "settings", "validation_accuracy", "default", "chosen"])
@@ -219,14 +230,12 @@ def stored_draws(data: DataRequest, scale_name: str) -> pd.DataFrame:
     return rows[rows["fingerprint"].eq(data.open().card.fingerprint) & rows["version"].eq(versions)]
 
 
-def stored_tuning(data: DataRequest, scale_name: str) -> dict[Entry, Tuned]:
-    """The chosen settings at this scale; an entry that was not tuned is not there."""
-    rows = stored_draws(data, scale_name)
-    return {
-        Entry(*names): Tuned(
-            json.loads(own.loc[own["chosen"], "settings"].iloc[0]),
-            len(own),
-            bool(own.loc[own["chosen"], "default"].any()),
+def stored_tuning(data: DataRequest, scale_name: str) -> dict[Candidate, BestSettings]:
+    """The chosen settings at this scale; a candidate that was not tuned is not there."""
+    best = {}
+    for (name, preset), rows in stored_search(data, scale_name).groupby(["method", "preset"], sort=False):
+        chosen = rows[rows["chosen"]]
+        best[Candidate(name, preset)] = BestSettings(
+            json.loads(chosen["settings"].iloc[0]), len(rows), bool(chosen["default"].any())
         )
-        for names, own in rows.groupby(["method", "preset"], sort=False)
-    }
+    return best

@@ -34,7 +34,7 @@ class DataCard:
         return f"simulated {name}" if self.simulated else name
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Windows:
     """n windows of two modalities with aligned labels and coordinates.
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ufama.analysis.statistics import crossed_ends, percentile_ends, person_means, resampled_means, studentised_ends
-from ufama.campaigns.store import published_folder
+from ufama.campaigns.results import published_folder
 from ufama.data.layout import LAYOUTS
 
 

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ufama.campaigns.experiments import DataRequest, Experiment, load_scaled, split_of
+from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.jobs import resolve
 from ufama.methods import method
 from ufama.methods.hadua.confidence import align, alignment_strength
+from ufama.training.splits import scaled_windows
 from ufama.training.trainer import Trainer
 
 
@@ -33,20 +35,20 @@ def watch(
     Not stored: some seconds at scale quick.
     """
     experiment = Experiment(data=data, method="hadua", preset=preset, scale=scale, seeds=(seed,), fold_names=(fold,))
-    (run,) = experiment.configs()
-    training = run.training.replace(epochs=epochs)
-    windows, ready = load_scaled(data, training.window_stride, training.scaling)
-    _, own = split_of(data, run)
+    (job,) = resolve([experiment])
+    windows, split = job.windows(), job.split()
+    training = job.config.training.replace(epochs=epochs)
+    scaled = scaled_windows(windows, training, split)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        trainer = Trainer(method("hadua"), run.method_config, training, ready, [own], [seed], device)
+        trainer = Trainer(method("hadua"), job.config.method_config, training, scaled, [split], [seed], device)
         epochs_logged = [
             {name: float(value[0]) for name, value in trainer.train_epoch(epoch).items()} for epoch in range(epochs)
         ]
         with torch.no_grad():
-            chunks = [trainer.network.attend(*chunk).weights for chunk in trainer.batches.chunks([own.target])]
-        probabilities = trainer.evaluate([own.target])[0].probabilities[:, -1]
+            chunks = [trainer.network.attend(*chunk).weights for chunk in trainer.batches.chunks([split.target])]
+        probabilities = trainer.evaluate([split.target])[0].probabilities[:, -1]
     finally:
         torch.set_num_threads(threads)
     return Watched(
@@ -54,7 +56,7 @@ def watch(
         statistics={name: value[0].cpu().numpy() for name, value in trainer.state.items()},
         attention={name: torch.cat([chunk[name][0] for chunk in chunks]).cpu().numpy() for name in chunks[0]},
         probabilities=probabilities,
-        label=windows.label[own.target],
+        label=windows.label[split.target],
         class_names=windows.card.class_names,
         title=windows.card.title,
         steps=trainer.batches.steps,

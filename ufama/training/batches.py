@@ -1,6 +1,6 @@
 """Resident tensors and seeded draws for a stack of runs."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ufama.config import TrainingConfig
-from ufama.data.folds import Fold
 from ufama.data.windows import Windows
-from ufama.seeds import derived_seed
+from ufama.seeds import stream
+from ufama.training.splits import RunSplit
 
 
 class SourceBatch(NamedTuple):
@@ -30,85 +30,9 @@ class TargetBatch(NamedTuple):
     row: Tensor  # (R, B) int64, position in the run's target
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """The rows of one run: what it trains on, adapts to, is tested and validated on. Positions in the windows.
-
-    ``target`` is what adaptation sees of the held-out domain, without labels; ``test`` is all of that domain, and the
-    same rows unless `TrainingConfig.target_access` says otherwise. ``held_out_trials`` are the trial numbers that
-    every access but "whole" leaves out.
-    """
-
-    source: np.ndarray
-    target: np.ndarray
-    test: np.ndarray
-    validation: np.ndarray
-    held_out_trials: tuple[int, ...]
-    source_domains: int  # recordings (one person in one session) in the source
-
-    def steps(self, training: TrainingConfig) -> int:
-        """Steps of one epoch: the shorter domain's whole batches, or the source's, at most ``steps_per_epoch``."""
-        batches = len(self.source) // training.batch_size
-        if training.epoch_length == "shorter":
-            batches = min(batches, len(self.target) // training.batch_size)
-        limit = training.steps_per_epoch
-        return batches if limit is None else min(batches, limit)
-
-
-def part(windows: Windows, fold: Fold, training: TrainingConfig, seed: int) -> Part:
-    """Hold ``validation_subjects`` people, drawn by the run's seed, out of the fold's source, and leave of the target
-    what `TrainingConfig.target_access` allows:
-
-    whole     everything, the test trials too: transductive, as the paper
-    others    every trial but the held-out third, drawn by seed and fold and equal for every access
-    share50   half of all trials, share20 a fifth of them: drawn from the others, the fifth within the half
-    first3    the three earliest of the others
-    none      nothing: batches of the target are drawn from the source, so that no method sees the target
-
-    Raises ValueError when nobody would be left to train on.
-    """
-    people = np.unique(windows.subject[fold.source])
-    if training.validation_subjects >= len(people):
-        raise ValueError(
-            f"fold {fold.name} has {len(people)} source subjects; validation_subjects = "
-            f"{training.validation_subjects} leaves none to train on. Choose at most {len(people) - 1}."
-        )
-    draw = np.random.default_rng(derived_seed(seed, "validation subjects", fold.name))
-    held_out = draw.choice(people, training.validation_subjects, replace=False)
-    validates = np.isin(windows.subject[fold.source], held_out)
-    source = fold.source[~validates]
-    held_out_trials, seen = _seen_trials(windows, fold, training.target_access, seed)
-    target = source if training.target_access == "none" else fold.target[np.isin(windows.trial[fold.target], seen)]
-    return Part(
-        source=source,
-        target=target,
-        test=fold.target,
-        validation=fold.source[validates],
-        held_out_trials=held_out_trials,
-        source_domains=len(np.unique(np.stack([windows.subject[source], windows.session[source]], 1), axis=0)),
-    )
-
-
-def _seen_trials(windows: Windows, fold: Fold, access: str, seed: int) -> tuple[tuple[int, ...], list[int]]:
-    """The held-out third of the target's trial numbers, and those that may be seen."""
-    trials = np.unique(windows.trial[fold.target])
-    order = np.random.default_rng(derived_seed(seed, "held-out trials", fold.name)).permutation(trials)
-    third = round(len(trials) / 3)
-    others = order[third:]
-    seen = {
-        "whole": trials,
-        "others": others,
-        "share50": others[: round(0.5 * len(trials))],
-        "share20": others[: max(1, round(0.2 * len(trials)))],
-        "first3": np.sort(others)[:3],
-        "none": others[:0],
-    }[access]
-    return tuple(sorted(order[:third].tolist())), seen.tolist()
-
-
 def epoch_order(rows: int, needed: int, seed: int, *names: object) -> np.ndarray:
     """``needed`` positions below ``rows`` in a random order: without repetition until all have been drawn once."""
-    draw = np.random.default_rng(derived_seed(seed, *names))
+    draw = stream(seed, *names)
     passes = [draw.permutation(rows) for _ in range(-(-needed // rows))]
     return np.concatenate(passes)[:needed]
 
@@ -135,33 +59,48 @@ def _recording_numbers(windows: Windows, source: np.ndarray) -> np.ndarray:
 class StackBatches:
     """All windows on the device, and each run's batches drawn from its own seed.
 
-    windows   scaled windows, shared by the runs of the stack
-    parts     one per run; every run must have the same number of steps per epoch
-    seeds     one per run
-    context   windows that one input holds: itself and those before it in its trial
+    Parameters
+    ----------
+    windows
+        scaled, shared by the runs of the stack
+    splits
+        one per run; every run must have equally many steps per epoch and source recordings
+    seeds
+        one per run
+    training
+        batch size, length of an epoch and precision
+    device
+        of the tensors
+    context
+        windows that one input holds: the window itself and those before it in its trial
 
-    ``trial`` is an id for each window's trial, (n,); ``source_domains`` the recordings in every run's source.
+    Attributes
+    ----------
+    trial
+        (n,) id of each window's trial
+    source_domains
+        recordings in every run's source
     """
 
     def __init__(
         self,
         windows: Windows,
-        parts: list[Part],
+        splits: list[RunSplit],
         seeds: list[int],
         training: TrainingConfig,
         device: torch.device,
         context: int = 1,
     ):
-        counts = {part.steps(training) for part in parts}
+        counts = {split.steps(training) for split in splits}
         if len(counts) != 1:
             raise ValueError(f"runs of one stack need equal steps per epoch, got {sorted(counts)}.")
         (self.steps,) = counts
-        sources = {part.source_domains for part in parts}
-        if len(sources) != 1:
-            raise ValueError(f"runs of one stack need equally many source recordings, got {sorted(sources)}.")
-        (self.source_domains,) = sources
+        domains = {split.source_domains for split in splits}
+        if len(domains) != 1:
+            raise ValueError(f"runs of one stack need equally many source recordings, got {sorted(domains)}.")
+        (self.source_domains,) = domains
         if self.steps == 0:
-            smallest = min(min(len(part.source), len(part.target)) for part in parts)
+            smallest = min(min(len(split.source), len(split.target)) for split in splits)
             raise ValueError(
                 f"a domain has only {smallest} windows, less than one batch of {training.batch_size}: "
                 "lower batch_size or window_stride."
@@ -172,11 +111,11 @@ class StackBatches:
         self.source_label = torch.as_tensor(windows.label, device=device)
         self.trial = windows.trial_ids()
         self._context = None if context == 1 else torch.as_tensor(context_rows(windows, context), device=device)
-        domain = np.stack([_recording_numbers(windows, part.source) for part in parts])
+        domain = np.stack([_recording_numbers(windows, split.source) for split in splits])
         self._domain = torch.as_tensor(domain, device=device)
-        shape = (len(parts), self.steps, training.batch_size)
-        self._drawn = [torch.zeros(shape, dtype=torch.int64, device=device) for _ in range(3)]
-        self.parts, self.seeds, self.size, self.device = parts, seeds, training.batch_size, device
+        shape = (len(splits), self.steps, training.batch_size)
+        self._epoch_rows = [torch.zeros(shape, dtype=torch.int64, device=device) for _ in range(3)]
+        self.splits, self.seeds, self.size, self.device = splits, seeds, training.batch_size, device
 
     def draw_epoch(self, epoch: int) -> None:
         """Choose the epoch's windows: a fresh random order of source and target for every run.
@@ -185,20 +124,20 @@ class StackBatches:
         """
         needed = self.steps * self.size
         source, target = [], []
-        for part, seed in zip(self.parts, self.seeds, strict=True):
-            source.append(part.source[epoch_order(len(part.source), needed, seed, "source", epoch)])
-            target.append(epoch_order(len(part.target), needed, seed, "target", epoch))
-        whole = [part.target[rows] for part, rows in zip(self.parts, target, strict=True)]
-        for drawn, rows in zip(self._drawn, (source, target, whole), strict=True):
-            drawn.copy_(torch.as_tensor(np.stack(rows)).view(drawn.shape))
+        for split, seed in zip(self.splits, self.seeds, strict=True):
+            source.append(split.source[epoch_order(len(split.source), needed, seed, "source", epoch)])
+            target.append(epoch_order(len(split.target), needed, seed, "target", epoch))
+        target_rows = [split.target[order] for split, order in zip(self.splits, target, strict=True)]
+        for buffer, rows in zip(self._epoch_rows, (source, target, target_rows), strict=True):
+            buffer.copy_(torch.as_tensor(np.stack(rows)).view(buffer.shape))
 
     def step(self, number: Tensor | int) -> tuple[SourceBatch, TargetBatch]:
         """The epoch's batch ``number`` for every run; a number (1,) int64 on the device is read there."""
-        place = torch.as_tensor(number, device=self.device).view(1)
-        source, row, target = (drawn.index_select(1, place).squeeze(1) for drawn in self._drawn)
+        index = torch.as_tensor(number, device=self.device).view(1)
+        source, position, target = (rows.index_select(1, index).squeeze(1) for rows in self._epoch_rows)
         return (
             SourceBatch(*self._features(source), self.source_label[source], self._domain.gather(1, source)),
-            TargetBatch(*self._features(target), row),
+            TargetBatch(*self._features(target), position),
         )
 
     def _features(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -206,13 +145,13 @@ class StackBatches:
         rows = rows if self._context is None else self._context[rows]
         return self.eeg[rows], self.eye[rows]
 
-    def chunks(self, rows: list[np.ndarray], size: int = 64):
+    def chunks(self, rows: list[np.ndarray], size: int = 64) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (eeg, eye) of ``rows[r]`` for every run, ``size`` at a time.
 
         Runs with fewer rows repeat their last; the caller cuts what it does not need.
         """
-        longest = max(len(own) for own in rows)
-        padded = np.stack([np.pad(own, (0, longest - len(own)), mode="edge") for own in rows])
+        longest = max(map(len, rows))
+        padded = np.stack([np.pad(some, (0, longest - len(some)), mode="edge") for some in rows])
         for start in range(0, longest, size):
             index = torch.as_tensor(padded[:, start : start + size], device=self.device)
             yield self._features(index)

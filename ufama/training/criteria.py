@@ -38,14 +38,21 @@ def snd(probabilities: np.ndarray) -> float:
 
 
 def dev(source: np.ndarray, target: np.ndarray, validation: np.ndarray, losses: np.ndarray) -> float:
-    """Minus the deep embedded validation risk: the held-out people's loss, weighted as the target is distributed.
+    """Minus the deep embedded validation risk: the held-out subjects' loss, weighted as the target is distributed.
 
-    source, target, validation   (n, D) features of training people, the target, and held-out source people
-    losses                       (n_validation,) of the held-out people
+    The weights are the odds of "target" by a logistic regression between source and target.
 
-    The weights are the odds of "target" by a logistic regression between source and target, and the control variate
-    is You et al.'s: K. You, X. Wang, M. Long, M. Jordan 2019, Towards accurate model selection in deep unsupervised
-    domain adaptation (ICML, PMLR 97).
+    Parameters
+    ----------
+    source, target, validation
+        (n, D) features of training subjects, the target, and held-out source subjects
+    losses
+        (n_validation,) of the held-out subjects
+
+    References
+    ----------
+    K. You, X. Wang, M. Long, M. Jordan 2019, Towards accurate model selection in deep unsupervised domain adaptation
+    (ICML, PMLR 97).
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -55,8 +62,8 @@ def dev(source: np.ndarray, target: np.ndarray, validation: np.ndarray, losses: 
         (some[:, spread > 0] - centre[spread > 0]) / spread[spread > 0] for some in (features, validation)
     )
     is_target = np.r_[np.zeros(len(source)), np.ones(len(target))]
-    judge = LogisticRegression(solver="newton-cholesky").fit(features, is_target)
-    odds = np.exp(np.clip(judge.decision_function(held_out), -50, 50))
+    classifier = LogisticRegression(solver="newton-cholesky").fit(features, is_target)
+    odds = np.exp(np.clip(classifier.decision_function(held_out), -50, 50))
     return -weighted_risk(len(source) / len(target) * odds, losses)
 
 
@@ -84,16 +91,28 @@ def criteria(
     probabilities: np.ndarray,
     target: np.ndarray,
     source: np.ndarray,
-    validation: np.ndarray | None,
-    validation_losses: np.ndarray | None,
+    held_out: tuple[np.ndarray, np.ndarray] | None,
 ) -> dict[str, float]:
-    """Every criterion of one run: the fusion branch's predictions of its target (n, C), and the fused features (.., D)
-    of target, training source and held-out source people. Without held-out people there is no ``dev``; of a network
-    that diverged, every criterion is NaN."""
-    seen = [probabilities, target, source, *([] if validation is None else [validation])]
-    if not all(np.isfinite(some).all() for some in seen):
-        return {name: np.nan for name in CRITERIA if name != "dev" or validation is not None}
-    found = {
+    """Every criterion of one run.
+
+    Parameters
+    ----------
+    probabilities
+        (n, C) of the fusion branch for the target's windows
+    target, source
+        (n, D), (m, D) fused features of the target and of the training source
+    held_out
+        fused features (k, D) and losses (k,) of held-out source subjects; None: there are none, and no ``dev``
+
+    Returns
+    -------
+    dict
+        value by name; of a network that diverged, NaN under every name
+    """
+    inputs = [probabilities, target, source, *([] if held_out is None else held_out[:1])]
+    if not all(np.isfinite(values).all() for values in inputs):
+        return {name: np.nan for name in CRITERIA if name != "dev" or held_out is not None}
+    values = {
         "entropy": entropy(probabilities),
         "information_maximisation": information_maximisation(probabilities),
         "bnm": bnm(probabilities),
@@ -102,10 +121,10 @@ def criteria(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # the problems are tiny, and threads that share a core make them thirty times slower
-        if validation is not None:
-            found["dev"] = dev(source, target, validation, validation_losses)
-        found["cluster_agreement"] = cluster_agreement(target, probabilities)
-    return found
+        if held_out is not None:
+            values["dev"] = dev(source, target, *held_out)
+        values["cluster_agreement"] = cluster_agreement(target, probabilities)
+    return values
 
 
 def _entropies(probabilities: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ def _set(options: dict[int, int]) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return bool(mallopt) and all(mallopt(option, value) for option, value in options.items())
+    return mallopt is not None and all(mallopt(option, value) for option, value in options.items())
 
 
 @contextmanager

@@ -19,15 +19,15 @@ WATCHED = {
 
 
 @dataclass
-class Choice:
-    """One rule's standing choice for one run."""
+class Selector:
+    """What one rule has chosen in one run so far."""
 
     rule: str
     score: float = -np.inf
     epoch: int = -1
     probabilities: np.ndarray | None = field(default=None, repr=False)
 
-    def offer(self, epoch: int, score: float, probabilities: np.ndarray | None = None) -> None:
+    def update(self, epoch: int, score: float, probabilities: np.ndarray | None = None) -> None:
         """Take the epoch if the rule prefers it.
 
         oracle       the first epoch of the highest target accuracy: reads test labels (published convention)
@@ -39,27 +39,28 @@ class Choice:
             self.score, self.epoch, self.probabilities = score, epoch, probabilities
 
 
-def choices(*, has_oracle: bool, has_validation: bool) -> dict[str, Choice]:
-    """A fresh choice for every rule that can be applied."""
+def selectors(*, has_oracle: bool, has_validation: bool) -> dict[str, Selector]:
+    """A fresh selector for every rule that can be applied."""
     possible = {"oracle": has_oracle, "last": True, "source_validation": has_validation}
-    return {rule: Choice(rule) for rule in RULES if possible[rule]}
+    return {rule: Selector(rule) for rule in RULES if possible[rule]}
 
 
 def chosen_epochs(history: pd.DataFrame) -> pd.DataFrame:
     """The epoch that each rule chooses in each run: digest, rule, epoch.
 
-    history   the runs' epochs as `ufama.campaigns.store.Results` holds them; a rule is left out of runs that did not log its
-              column (no held-out people, no criteria)
+    ``history`` are the runs' epochs as in `ufama.campaigns.results.Results`; a rule is left out of runs that did not
+    log its column (no held-out subjects, no criteria).
     """
-    found = []
+    rows = []
     evaluated = history[history["target_accuracy"].notna()]
-    for digest, own in evaluated.groupby("digest", sort=False):
+    for digest, epochs in evaluated.groupby("digest", sort=False):
         for rule, column in WATCHED.items():
-            choice = Choice(rule)
-            scores = own[column] if column in own else np.full(len(own), np.nan)
-            for epoch, score in zip(own["epoch"], scores, strict=True):
+            if column not in epochs:
+                continue
+            selector = Selector(rule)
+            for epoch, score in zip(epochs["epoch"], epochs[column], strict=True):
                 if not np.isnan(score):
-                    choice.offer(int(epoch), float(score))
-            if choice.epoch >= 0:
-                found.append((digest, rule, choice.epoch))
-    return pd.DataFrame(found, columns=["digest", "rule", "epoch"])
+                    selector.update(int(epoch), float(score))
+            if selector.epoch >= 0:
+                rows.append((digest, rule, selector.epoch))
+    return pd.DataFrame(rows, columns=["digest", "rule", "epoch"])

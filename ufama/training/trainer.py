@@ -9,20 +9,21 @@ import torch
 from torch import Tensor
 
 from ufama.config import TrainingConfig, ValidatedConfig
-from ufama.core.layers import CounterRNG
 from ufama.core.objective import Terms
+from ufama.core.random import CounterRNG
 from ufama.data.windows import Windows
-from ufama.methods import Method, ProblemSpec, Step
+from ufama.methods import Method, ProblemSpec, Step, split_windows
 from ufama.seeds import derived_seed
-from ufama.training.batches import Part, SourceBatch, StackBatches, TargetBatch
+from ufama.training.batches import SourceBatch, StackBatches, TargetBatch
 from ufama.training.memory import keep_freed_memory, map_large_blocks, without_collection
-from ufama.training.optimiser import Weights
+from ufama.training.optimiser import FlatAdam
+from ufama.training.splits import RunSplit
 
 WARM_UP = 3  # steps before a capture: the allocator and the libraries settle in them
 
 
 class Predictions(NamedTuple):
-    """What a run's network says of n windows."""
+    """What a run's network predicts for n windows."""
 
     probabilities: np.ndarray  # (n, 3, C) of the branches eeg, eye, fusion
     fused: np.ndarray  # (n, D) features
@@ -31,12 +32,24 @@ class Predictions(NamedTuple):
 class Trainer:
     """A stack of runs in training: network, optimiser, batches and method state.
 
-    windows    scaled windows of the data set
-    parts      one per run
-    seeds      one per run: initial weights, batches and dropout derive from it by name
-    compiled   let torch.compile make network and loss terms faster: a minute or two at the start, on any device
-    captured   replay each step as one CUDA graph; None: on a GPU, where the method allows it
-    say        told in one line when a step cannot be captured and runs operation by operation instead
+    Parameters
+    ----------
+    method, config
+        what is trained
+    training
+        how; the same for every run
+    windows
+        scaled windows of the data set
+    splits, seeds
+        one of each per run; initial weights, batches and dropout derive from the seed by name
+    device
+        of all tensors
+    compiled
+        let torch.compile make network and loss terms faster: a minute or two at the start, on any device
+    captured
+        replay each step as one CUDA graph; None: on a GPU, where the method allows it
+    notify
+        called with a line when a step cannot be captured and runs operation by operation instead
     """
 
     def __init__(
@@ -45,56 +58,59 @@ class Trainer:
         config: ValidatedConfig,
         training: TrainingConfig,
         windows: Windows,
-        parts: list[Part],
+        splits: list[RunSplit],
         seeds: list[int],
         device: torch.device | str = "cpu",
         *,
         compiled: bool = False,
         captured: bool | None = None,
-        say: Callable[[str], None] = print,
+        notify: Callable[[str], None] = print,
     ):
         self.method, self.config, self.training = method, config, training
         self.device = torch.device(device)
         on_gpu = self.device.type == "cuda"
         if not on_gpu:
             map_large_blocks()  # until the first step is done
-        self.batches = StackBatches(windows, parts, seeds, training, self.device, method.context(config))
+        self.batches = StackBatches(windows, splits, seeds, training, self.device, method.context(config))
         dtype = self.batches.eeg.dtype
-        task = ProblemSpec(windows.card, self.batches.source_domains, max(len(part.target) for part in parts))
+        task = ProblemSpec(windows.card, self.batches.source_domains, max(len(split.target) for split in splits))
         self.network = method.build(config, task, seeds).to(self.device, dtype)
         trained = method.trained(config, self.network)
         rounded = training.precision == "bf16"
-        self.weights = Weights(self.network, trained, training.learning_rate, rounded=rounded)
+        self.optimiser = FlatAdam(self.network, trained, training.learning_rate, rounded=rounded)
         state = method.initial_state(config, task, len(seeds))
         self.state = {name: value.to(self.device, dtype) for name, value in state.items()}
         words = [derived_seed(seed, "dropout") for seed in seeds]
         self.noise_seeds = torch.tensor(words, device=self.device)
         self.steps_done = torch.zeros((), dtype=torch.int64, device=self.device)
-        self._number = torch.zeros(1, dtype=torch.int64, device=self.device)  # of the step within its epoch
+        self._step_number = torch.zeros(1, dtype=torch.int64, device=self.device)  # within its epoch
         self._epoch = torch.zeros((), dtype=dtype, device=self.device)
-        self._logged: list[str] = []  # the names of what a step says of itself
+        self._logged: list[str] = []  # the names of a step's losses, weights and diagnostics
         self._sums: Tensor | None = None  # (names, R) over the epoch's steps
         # Its pattern for attention fails on five axes, and where it fits, replaces products that are fast as they are.
-        fixed = {"options": {"pattern_matcher": False}, "dynamic": False}
-        self.terms = torch.compile(self._plain_terms, **fixed) if compiled else self._plain_terms
-        self._advance = self._plain_advance
+        self.terms = (
+            torch.compile(self._eager_terms, options={"pattern_matcher": False}, dynamic=False)
+            if compiled
+            else self._eager_terms
+        )
+        self._next_step: Callable[[], None] = self._eager_step
         if on_gpu if captured is None else captured:
-            self._capture(say)
+            self._capture_step(notify)
 
     def step(self, source: SourceBatch, target: TargetBatch, epoch: Tensor) -> Terms:
         """One optimisation step of every run; returns its terms."""
         with self._precision():
             terms = self.terms(source, target, epoch)
-            self.weights.descend(terms.total().sum())
+            self.optimiser.step(terms.total().sum())
         for name, value in terms.state.items():
             self.state[name].copy_(value)
         self.steps_done += 1
         return terms
 
-    def _plain_terms(self, source: SourceBatch, target: TargetBatch, epoch: Tensor) -> Terms:
+    def _eager_terms(self, source: SourceBatch, target: TargetBatch, epoch: Tensor) -> Terms:
         noise = CounterRNG(self.noise_seeds, self.steps_done)
         outputs = self._outputs(torch.cat([source.eeg, target.eeg], 1), torch.cat([source.eye, target.eye], 1), noise)
-        source_outputs, target_outputs = outputs.split(source.label.shape[1])
+        source_outputs, target_outputs = split_windows(outputs, source.label.shape[1])
         step = Step(
             network=self.network,
             noise=noise,
@@ -117,8 +133,8 @@ class Trainer:
         """The network's outputs. With precision bf16 the network works in bfloat16 from rounded copies of its float32
         parameters; what comes out, every loss and every update are float32."""
         if self.training.precision != "bf16":
-            return self.weights.network(eeg, eye, noise)
-        outputs = self.weights.network(eeg.bfloat16(), eye.bfloat16(), noise)
+            return self.optimiser.network(eeg, eye, noise)
+        outputs = self.optimiser.network(eeg.bfloat16(), eye.bfloat16(), noise)
         return type(outputs)(*[value.float() for value in outputs])
 
     @contextmanager
@@ -131,9 +147,9 @@ class Trainer:
         finally:
             torch.set_float32_matmul_precision(before)
 
-    def _plain_advance(self) -> None:
+    def _eager_step(self) -> None:
         """One step of the epoch; its terms are added to the epoch's sums."""
-        terms = self.step(*self.batches.step(self._number), self._epoch)
+        terms = self.step(*self.batches.step(self._step_number), self._epoch)
         weights = {f"{name}_weight": weight for name, weight in terms.weights.items()}
         logged = terms.losses | weights | terms.diagnostics
         with torch.no_grad():
@@ -143,37 +159,38 @@ class Trainer:
             if self.device.type == "cpu":
                 keep_freed_memory()
         self._sums += values
-        self._number += 1
+        self._step_number += 1
 
     def train_epoch(self, epoch: int) -> dict[str, np.ndarray]:
         """One epoch of every run; the mean of each term, weight and diagnostic over its steps, name -> (R,)."""
         self.batches.draw_epoch(epoch)
         self._epoch.fill_(epoch)
-        self._number.zero_()
+        self._step_number.zero_()
         if self._sums is not None:
             self._sums.zero_()
         with without_collection():
             for _ in range(self.batches.steps):
-                self._advance()
+                self._next_step()
+        assert self._sums is not None  # an epoch has steps
         means = (self._sums / self.batches.steps).cpu().numpy()
         return dict(zip(self._logged, means, strict=True))
 
     @torch.no_grad()
     def evaluate(self, rows: list[np.ndarray]) -> list[Predictions]:
-        """Every run's own ``rows`` without dropout."""
-        parts = []
+        """Predictions without dropout for each run's rows."""
+        chunks = []
         with self._precision():
-            for chunk in self.batches.chunks(rows):
-                outputs = self._outputs(*chunk, None)
-                parts.append((self.method.predict(outputs), outputs.fused))
-        probabilities, fused = (torch.cat(some, dim=1).cpu().numpy() for some in zip(*parts, strict=True))
-        return [Predictions(probabilities[run, : len(own)], fused[run, : len(own)]) for run, own in enumerate(rows)]
+            for eeg, eye in self.batches.chunks(rows):
+                outputs = self._outputs(eeg, eye, None)
+                chunks.append((self.method.predict(outputs), outputs.fused))
+        probabilities, fused = (torch.cat(some, dim=1).cpu().numpy() for some in zip(*chunks, strict=True))
+        return [Predictions(probabilities[run, : len(some)], fused[run, : len(some)]) for run, some in enumerate(rows)]
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that training changes, by name: what a checkpoint holds. Draws need no more than the seeds."""
         named = {f"network.{name}": value for name, value in self.network.state_dict(keep_vars=True).items()}
         named |= {f"state.{name}": value for name, value in self.state.items()}
-        named |= {f"optimiser.{name}": value for name, value in self.weights.tensors().items()}
+        named |= {f"optimiser.{name}": value for name, value in self.optimiser.tensors().items()}
         return named | {"steps_done": self.steps_done}
 
     @torch.no_grad()
@@ -181,9 +198,9 @@ class Trainer:
         """Write saved ``tensors`` over the present ones, in place."""
         for name, value in self.tensors().items():
             value.copy_(values[name])
-        self.weights.restored()
+        self.optimiser.sync_copy()
 
-    def _capture(self, say: Callable[[str], None]) -> None:
+    def _capture_step(self, notify: Callable[[str], None]) -> None:
         """Record one step as a CUDA graph and replay it from now on; nothing is trained by that."""
         self.batches.draw_epoch(0)
         before = {name: value.detach().clone() for name, value in self.tensors().items()}
@@ -195,15 +212,15 @@ class Trainer:
                 stream.wait_stream(torch.cuda.current_stream())
                 with torch.cuda.stream(stream):
                     for _ in range(WARM_UP):
-                        self._number.zero_()
-                        self._plain_advance()
+                        self._step_number.zero_()
+                        self._eager_step()
                 torch.cuda.current_stream().wait_stream(stream)
                 graph = torch.cuda.CUDAGraph()
                 with torch.cuda.graph(graph):
-                    self._plain_advance()
+                    self._eager_step()
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
-            say(f"{self.method.name}: the step cannot be captured as a CUDA graph and runs eagerly ({reason}).")
+            notify(f"{self.method.name}: the step cannot be captured as a CUDA graph and runs eagerly ({reason}).")
         else:
-            self._advance = graph.replay
+            self._next_step = graph.replay
         self.restore(before)

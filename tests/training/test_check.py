@@ -5,12 +5,12 @@ import torch
 from ufama.core.objective import Terms
 from ufama.methods import method
 from ufama.methods.source_only import SourceOnly
-from ufama.training.contract import contract
+from ufama.training.check import check_method
 from ufama.training.trainer import Trainer
 
 
 def test_a_method_of_the_package_keeps_it(small):
-    found = contract(method("source_only"), small, batch_size=16)
+    found = check_method(method("source_only"), small, batch_size=16)
     assert found.kept
     assert str(found).count("yes") == 3
 
@@ -33,14 +33,14 @@ class Mixing(SourceOnly):
 
 
 def test_parameters_that_stay_still_are_named(small):
-    found = contract(Lazy(), small, batch_size=16)
+    found = check_method(Lazy(), small, batch_size=16)
     assert not found.kept
     assert "head.weight" in found.still
     assert found.stack_distance == 0
 
 
 def test_runs_that_mix_are_found(small):
-    found = contract(Mixing(), small, batch_size=16)
+    found = check_method(Mixing(), small, batch_size=16)
     assert not found.kept
     assert found.stack_distance > 1e-8
     assert not found.still
@@ -63,6 +63,6 @@ def test_labels_that_reach_the_training_are_found(small, monkeypatch):
             super().__init__(chosen, config, training, recordings, *rest)
 
     monkeypatch.setattr("ufama.training.contract.Trainer", Watched)
-    found = contract(Peeking(), small, batch_size=16)
+    found = check_method(Peeking(), small, batch_size=16)
     assert found.target_labels_reach
     assert not found.kept

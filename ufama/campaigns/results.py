@@ -1,0 +1,163 @@
+"""The results of many runs as tables, and the published ones that the book's pages read. Needs pandas alone."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ufama.storage import project_root, temporary_beside
+
+TABLES = ("history", "predictions", "embeddings")
+JSON_COLUMNS = ("config", "training", "data_card", "versions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """What is kept of one training."""
+
+    metadata: dict  # flat JSON-able facts: configuration, fold, seed, data card, versions, device, wall time
+    history: pd.DataFrame  # one row per epoch: every loss term and weight, screening counts, accuracies
+    predictions: pd.DataFrame  # one row per rule and target window: coordinates, label, probabilities of each branch
+    embeddings: pd.DataFrame  # fused features of up to 200 source and 200 target windows at the last epoch
+
+    @property
+    def digest(self) -> str:
+        return self.metadata["digest"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Records of many runs as four tables, each with a column ``digest``; embeddings where they were kept."""
+
+    runs: pd.DataFrame
+    history: pd.DataFrame
+    predictions: pd.DataFrame
+    embeddings: pd.DataFrame
+
+    @classmethod
+    def of(cls, records: Iterable[RunRecord]) -> "Results":
+        """The tables of the given records, in their order."""
+        records = list(records)
+        tables = {
+            name: pd.concat(
+                [getattr(record, name).assign(digest=record.digest) for record in records], ignore_index=True
+            )
+            for name in TABLES
+        }
+        return cls(runs=pd.DataFrame([record.metadata for record in records]), **tables)
+
+    @classmethod
+    def concat(cls, parts: Iterable["Results"]) -> "Results":
+        """All runs of the parts, in their order."""
+        parts = list(parts)
+        return cls(
+            **{
+                name: pd.concat([getattr(part, name) for part in parts], ignore_index=True)
+                for name in ("runs", *TABLES)
+            }
+        )
+
+    def select(self, digests: Iterable[str]) -> "Results":
+        """The runs with these digests, in this order."""
+        digests = list(digests)
+        order = pd.Series(range(len(digests)), index=digests)
+
+        def cut(table: pd.DataFrame) -> pd.DataFrame:
+            kept = table[table.digest.isin(order.index)]
+            return kept.iloc[np.argsort(order[kept.digest].to_numpy(), kind="stable")].reset_index(drop=True)
+
+        def without_empty_columns(table: pd.DataFrame) -> pd.DataFrame:
+            """Data sets with more classes or wider features leave empty columns beside the others' values."""
+            return table.dropna(axis="columns", how="all") if len(table) else table
+
+        return Results(
+            runs=cut(self.runs),
+            history=cut(self.history),
+            predictions=without_empty_columns(cut(self.predictions)),
+            embeddings=without_empty_columns(cut(self.embeddings)),
+        )
+
+
+def published_folder() -> Path | None:
+    """The project's ``results/``, whose records the book's pages read; None outside a checkout."""
+    root = project_root()
+    return root / "results" if root else None
+
+
+def published_digests() -> dict[Path, frozenset[str]]:
+    """The published results that answer before anything is trained: each folder with the digests it holds.
+
+    ``UFAMA_PUBLISHED=none`` leaves them out: then everything is computed by this machine.
+    """
+    folder = published_folder()
+    if os.environ.get("UFAMA_PUBLISHED") == "none" or folder is None or not folder.is_dir():
+        return {}
+    return {home: _digests(home) for home in sorted(folder.iterdir()) if (home / "runs.parquet").is_file()}
+
+
+@lru_cache(maxsize=32)
+def _digests(home: Path) -> frozenset[str]:
+    return frozenset(pd.read_parquet(home / "runs.parquet", columns=["digest"]).digest)
+
+
+def read_published(folder: Path) -> Results:
+    """The published results of one folder, as `publish` wrote them."""
+    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("runs", *TABLES)}
+    for column in JSON_COLUMNS:
+        tables["runs"][column] = tables["runs"][column].map(json.loads)
+    return Results(**tables)
+
+
+def publish(
+    results: Results,
+    folder: Path,
+    *,
+    embeddings_of: Iterable[str],
+    provenance: dict,
+    fusion_only: bool = False,
+) -> None:
+    """Write results as a few small Parquet files with their provenance; whole or not at all.
+
+    Parameters
+    ----------
+    results
+        to be written
+    folder
+        whose present content is replaced
+    embeddings_of
+        digests whose embeddings are kept (the rest are dropped: they are large and no page shows them)
+    provenance
+        how the results were made, for ``provenance.json``
+    fusion_only
+        keep the fusion branch's predictions alone, to four decimals
+    """
+    runs = results.runs.copy()
+    for column in runs.columns.intersection(JSON_COLUMNS):
+        runs[column] = runs[column].map(json.dumps)
+    predictions = results.predictions
+    if fusion_only:
+        columns = [name for name in predictions if not name.startswith(("eeg_", "eye_"))]
+        predictions = predictions[columns].round({name: 4 for name in columns if name.startswith("fusion_")})
+    embeddings = results.embeddings[results.embeddings.digest.isin(list(embeddings_of))]
+    with temporary_beside(folder) as temporary:
+        temporary.mkdir()
+        for name, table in zip(("runs", *TABLES), (runs, results.history, predictions, embeddings), strict=True):
+            table.to_parquet(temporary / f"{name}.parquet", index=False, compression="zstd", compression_level=19)
+        (temporary / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.rename(temporary, folder)
+
+
+def run_provenance(runs: pd.DataFrame) -> dict:
+    """What every provenance has of its runs: their scale, presets, seeds, devices, versions and core-hours."""
+    columns = runs.rename(columns={"seed": "seeds"}).assign(commit=runs.commit.fillna("unknown"))
+    names = ("scale", "preset", "seeds", "device", "commit", "torch")
+    return {name: sorted(columns[name].unique().tolist()) for name in names} | {
+        "core_hours": round(float((runs.wall_seconds * runs.threads).sum()) / 3600, 3)
+    }

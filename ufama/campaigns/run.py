@@ -1,0 +1,189 @@
+"""A campaign: what is stored is answered, what is missing is trained and stored."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from ufama.campaigns.checkpoints import stack_name, unfinished_stacks
+from ufama.campaigns.executors import StackResult, in_processes, in_this_process, on_dask
+from ufama.campaigns.experiments import Experiment
+from ufama.campaigns.jobs import Job, Stack, distinct, resolve, stacks
+from ufama.campaigns.plans import ExecutionPlan, PlanCache, cpu_plan, gpu_stack_size
+from ufama.campaigns.results import Results, published_digests, read_published
+from ufama.campaigns.store import RunStore
+from ufama.campaigns.worker import Worker
+
+CPU_STACK = 4
+"""Runs of a stack on a CPU where none is asked for: it gains little from more."""
+
+TICK_SECONDS = 1.0  # between two looks at how far the stacks are
+
+
+class CampaignProgress(NamedTuple):
+    """How far a campaign is."""
+
+    finished: int  # runs that are stored
+    total: int
+    share: float  # of all epochs, those of unfinished stacks among them
+    accuracy: float  # mean at the last epoch of the runs trained so far by this campaign, NaN before the first
+
+
+def results(
+    experiments: Iterable[Experiment],
+    *,
+    store: RunStore | None = None,
+    device: str = "cpu",
+    workers: int | None = None,
+    stack_size: int | None = None,
+    compiled: bool = False,
+    scheduler: str | None = None,
+    stop: threading.Event | None = None,
+    progress: Callable[[CampaignProgress], None] = lambda progress: None,
+    notify: Callable[[str], None] = lambda line: None,
+) -> Results:
+    """The results of the experiments, in their order: stored records answer, missing ones are trained and stored.
+
+    Parameters
+    ----------
+    experiments
+        what is asked for
+    store
+        None: the one of the workspace
+    device
+        a torch device; "cuda" uses every GPU of the machine, one process each
+    workers
+        processes on this machine; None: one per core on a CPU, one per GPU; 1 trains in this process
+    stack_size
+        runs that advance in one step; None: what fits a GPU's free memory, 4 on a CPU, or for long campaigns on a CPU
+        what a short calibration finds fastest
+    compiled
+        let torch.compile make the steps faster, after a minute or two for each worker and kind of stack
+    scheduler
+        address of a Dask scheduler, or "local" for a cluster of this machine's cores
+    stop
+        once set, stacks write their checkpoints and StoppedError is raised
+    progress
+        called every second or so
+    notify
+        called with a line that says what was chosen
+
+    Raises
+    ------
+    CampaignError
+        when workers keep dying or no scheduler answers
+    StoreError
+        when the store cannot be written
+    """
+    store, jobs = store or RunStore(), resolve(experiments)
+    published = published_digests()
+    finished = {job.digest for job in jobs if store.has(job.digest)}.union(*published.values())
+    plan = _plan(jobs, finished, store, device, workers, stack_size, scheduler, notify)
+    missing = _unfinished(stacks(jobs, plan.stack_size), finished)
+    if missing:
+        worker = Worker(store=store, device=device, compiled=compiled, threads=plan.threads)
+        processes = min(plan.workers, len(missing))
+        look = _Progress(missing, len(distinct(jobs)), store, progress)
+        for done in _executed(missing, worker, processes, scheduler, stop or threading.Event(), look.tick):
+            look.finish(done)
+    return _gathered([job.digest for job in distinct(jobs)], published, store)
+
+
+def _unfinished(every: list[Stack], finished: set[str]) -> list[Stack]:
+    """The stacks of which a run is missing; they are trained whole."""
+    return [stack for stack in every if not finished.issuperset(stack.digests)]
+
+
+def _plan(
+    jobs: list[Job],
+    finished: set[str],
+    store: RunStore,
+    device: str,
+    workers: int | None,
+    stack_size: int | None,
+    scheduler: str | None,
+    notify: Callable[[str], None],
+) -> ExecutionPlan:
+    """How many processes, threads and runs per stack. What has been chosen for a campaign is kept beside its
+    checkpoints, so that it finds its stacks again."""
+    cache = PlanCache(store.unfinished)
+    if torch.device(device).type == "cuda":
+        gpus = torch.cuda.device_count() if device == "cuda" else 1
+
+        def size_of_block(first: Job) -> int:
+            return stack_size or gpu_stack_size(first, device=device, cache=cache, notify=notify)
+
+        return ExecutionPlan(workers=workers or gpus, threads=1, stack_size=size_of_block)
+    usual = ExecutionPlan(workers=workers or os.cpu_count() or 1, threads=1, stack_size=stack_size or CPU_STACK)
+    if workers or stack_size or scheduler:
+        return usual
+    missing = _unfinished(stacks(jobs, CPU_STACK), finished)
+    return cpu_plan(missing, usual, cache, notify) if missing else usual
+
+
+def _executed(
+    missing: list[Stack],
+    worker: Worker,
+    processes: int,
+    scheduler: str | None,
+    stop: threading.Event,
+    tick: Callable[[], None],
+) -> Iterator[StackResult]:
+    if scheduler:
+        return on_dask(missing, worker, scheduler, processes, stop, tick)
+    if processes == 1:
+        return in_this_process(missing, worker, stop, tick)
+    return in_processes(missing, worker, processes, stop, tick)
+
+
+class _Progress:
+    """Reports how far a campaign is, from what is done and the notes of the stacks in training."""
+
+    def __init__(self, missing: list[Stack], total: int, store: RunStore, report: Callable[[CampaignProgress], None]):
+        self._open = {stack_name(stack.digests): len(stack.jobs) for stack in missing}
+        self._total, self._store, self._report = total, store, report
+        self._accuracies: list[tuple[float, int]] = []  # (mean, runs) of each stack that was trained
+        self._look()
+
+    def tick(self) -> None:
+        """Report, if the last report is a while ago."""
+        if time.monotonic() - self._last >= TICK_SECONDS:
+            self._look()
+
+    def finish(self, done: StackResult) -> None:
+        """Count a stack as done, and report."""
+        runs = self._open.pop(stack_name(done.stack.digests))
+        if done.accuracy is not None:
+            self._accuracies.append((done.accuracy, runs))
+        self._look()
+
+    def _look(self) -> None:
+        self._last = time.monotonic()
+        finished = self._total - sum(self._open.values())
+        begun = unfinished_stacks(self._store.unfinished)
+        partly = sum(
+            self._open[name] * stack.epoch / stack.epochs for name, (stack, _) in begun.items() if name in self._open
+        )
+        runs = sum(size for _, size in self._accuracies)
+        mean = sum(accuracy * size for accuracy, size in self._accuracies) / runs if runs else float("nan")
+        self._report(CampaignProgress(finished, self._total, (finished + partly) / self._total, mean))
+
+
+def _gathered(digests: list[str], published: dict[Path, frozenset[str]], store: RunStore) -> Results:
+    """The results of finished runs, from the published folders where they are, else from the store."""
+    parts, missing = [], set(digests)
+    for folder, available in published.items():
+        if here := [digest for digest in digests if digest in missing & available]:
+            parts.append(_read_published(folder).select(here))
+            missing -= set(here)
+    if missing:
+        parts.append(Results.of(store.load(digest) for digest in digests if digest in missing))
+    return Results.concat(parts).select(digests)
+
+
+_read_published = lru_cache(maxsize=8)(read_published)

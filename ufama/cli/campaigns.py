@@ -1,0 +1,133 @@
+"""Campaigns at the terminal: a live line, Ctrl-C that loses nothing, what is asked for and what is under way."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+
+import pandas as pd
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ufama.campaigns.checkpoints import unfinished_stacks
+from ufama.campaigns.experiments import Experiment
+from ufama.campaigns.jobs import distinct, resolve
+from ufama.campaigns.results import Results
+from ufama.campaigns.run import CampaignProgress, results
+from ufama.campaigns.store import RunStore
+
+
+def trained(experiments: list[Experiment], console: Console, **machine) -> Results:
+    """The results of the experiments, with a live line while missing runs are trained.
+
+    Ctrl-C once: stacks write their checkpoints, then StoppedError is raised; twice: at once. ``machine`` is what the
+    campaign may use: device, workers, stack_size, compiled and scheduler of `ufama.campaigns.run.results`.
+    """
+    with _stop_event(console) as stop, _live_line(console) as (bar, task):
+
+        def show(progress: CampaignProgress) -> None:
+            bar.update(
+                task,
+                completed=progress.finished,
+                total=progress.total,
+                accuracy="" if pd.isna(progress.accuracy) else f"accuracy so far {100 * progress.accuracy:.1f} %",
+                left=_time_left(bar.tasks[0], progress.share),
+            )
+
+        trained = results(experiments, stop=stop, progress=show, notify=console.print, **machine)
+        bar.update(task, completed=len(trained.runs), total=len(trained.runs), left="")
+    return trained
+
+
+@contextmanager
+def _live_line(console: Console) -> Iterator[tuple[Progress, int]]:
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("runs"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+        TextColumn("{task.fields[accuracy]}"),
+    )
+    with Progress(*columns, console=console) as bar:
+        yield bar, bar.add_task("training", total=None, accuracy="", left="", first=None)
+
+
+def _time_left(task, share: float) -> str:
+    """From the share of epochs trained since the first look, stacks under way among them."""
+    now = time.monotonic()
+    if task.fields["first"] is None:
+        task.fields["first"] = (now, share)
+    start, first_share = task.fields["first"]
+    if share <= first_share or now - start < 5:
+        return ""
+    left = (now - start) / (share - first_share) * (1 - share)
+    return f"about {left / 60:.0f} min left" if left >= 90 else f"about {left:.0f} s left"
+
+
+@contextmanager
+def _stop_event(console: Console) -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets; the second is an ordinary one."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def once(*_) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+        console.print("Stopping after the epochs under way; what has been reached is saved. Ctrl-C again: at once.")
+
+    signal.signal(signal.SIGINT, once)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def overview(experiments: list[Experiment], store: RunStore) -> Table:
+    """What is asked for, block by block: runs, of them stored, and steps; nothing is trained."""
+    table = Table(title="What is asked for", box=None, padding=(0, 1, 0, 0))
+    for name in ("data set", "protocol", "preset", "models"):
+        table.add_column(name, no_wrap=True)
+    for name in ("runs", "stored", "steps"):
+        table.add_column(name, justify="right", no_wrap=True)
+    jobs = distinct(resolve(experiments))
+    steps = {job.digest: job.config.training.epochs * job.steps for job in jobs}
+    stored = {job.digest for job in jobs if store.has(job.digest)}
+
+    def counts(digests: list[str]) -> tuple[str, str, str]:
+        million = sum(steps[digest] for digest in digests) / 1e6
+        return str(len(digests)), str(len(stored.intersection(digests))), f"{million:.3f} M"
+
+    for _, block in groupby(jobs, key=lambda job: job.block):
+        members = list(block)
+        config, card = members[0].config, members[0].windows().card
+        models = sorted({job.config.variant for job in members})
+        named = " ".join(models) if len(models) < 5 else f"{models[0]} to {models[-1]}"
+        table.add_row(card.title, config.protocol, config.preset, named, *counts([job.digest for job in members]))
+    table.add_section()
+    table.add_row("each run once", "", "", "", *counts(list(steps)))
+    return table
+
+
+def status(store: RunStore) -> Table:
+    """What is stored, what is in training and what was left in the middle."""
+    title = f"{len(store.digests())} finished runs in {store.folder}"
+    table = Table("stack", "runs", "epoch", "accuracy", "state", "last seen", title=title, box=SIMPLE)
+    for progress, at_work in unfinished_stacks(store.unfinished).values():
+        table.add_row(
+            progress.label,
+            str(progress.runs),
+            f"{progress.epoch} of {progress.epochs}",
+            "" if pd.isna(progress.accuracy) else f"{100 * progress.accuracy:.1f} %",
+            "in training" if at_work else "waits: start the campaign again",
+            f"{max(0.0, time.time() - progress.updated):.0f} s ago on {progress.host}",
+        )
+    return table

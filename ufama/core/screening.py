@@ -27,11 +27,16 @@ def trusted_count(trusted_share: float, entries: int) -> int:
 def screen(modality_probabilities: Tensor, trusted_share: float, pool: Tensor | None = None) -> Screening:
     """Keep the most confident share of the pool of modality entries and sort the windows into groups, Eq. (11).
 
-    modality_probabilities  (R, N, 2, C) softmax of the heads eeg, eye
-    trusted_share           the paper's alpha, 0 to 1
-    pool                    None: the pool is this batch, its 2 N entries ranked by confidence, ties by position (all
-                            EEG entries, then all eye entries). (R, P): confidences remembered of all target windows,
-                            negative where not yet seen; an entry is kept when its confidence reaches the threshold.
+    Parameters
+    ----------
+    modality_probabilities
+        (R, N, 2, C) softmax of the heads eeg, eye
+    trusted_share
+        the paper's alpha, 0 to 1
+    pool
+        None: the pool is this batch, its 2 N entries ranked by confidence, ties by position (all EEG entries, then all
+        eye entries). (R, P): the latest confidences of all target windows, negative where not yet seen; an entry is
+        kept when its confidence reaches the threshold.
     """
     confidence, pseudo_label = modality_probabilities.max(-1)  # (R, N, 2)
     if pool is None:
@@ -43,24 +48,24 @@ def screen(modality_probabilities: Tensor, trusted_share: float, pool: Tensor | 
     else:
         ranked = pool.sort(dim=1, descending=True).values
         seen = (pool >= 0).sum(1)
-        count = torch.ceil(trusted_share * seen - 1e-9).long()
-        threshold = ranked.gather(1, (count - 1).clamp(min=0)[:, None])[:, 0]
-        threshold = torch.where(count > 0, threshold, torch.inf)
+        counts = torch.ceil(trusted_share * seen - 1e-9).long()  # (R,)
+        threshold = ranked.gather(1, (counts - 1).clamp(min=0)[:, None])[:, 0]
+        threshold = torch.where(counts > 0, threshold, torch.inf)
         kept = confidence >= threshold[:, None, None]
     both, same = kept.all(-1), pseudo_label[..., 0] == pseudo_label[..., 1]
     return Screening(
-        pseudo_label,
-        kept,
-        threshold,
-        both & same,
-        both & ~same,
-        kept[..., 0] & ~kept[..., 1],
-        ~kept[..., 0] & kept[..., 1],
+        pseudo_label=pseudo_label,
+        kept=kept,
+        threshold=threshold,
+        consistent=both & same,
+        conflicting=both & ~same,
+        eeg_teaches=kept[..., 0] & ~kept[..., 1],
+        eye_teaches=~kept[..., 0] & kept[..., 1],
     )
 
 
-def remember(memory: Tensor, row: Tensor, modality_probabilities: Tensor) -> Tensor:
-    """The pool memory with the confidences of this batch written in: each window's latest visit counts.
+def update_memory(memory: Tensor, row: Tensor, modality_probabilities: Tensor) -> Tensor:
+    """The memory of confidences with the confidences of this batch written in: each window's latest visit counts.
 
     memory (R, windows, 2), negative where never seen; row (R, N) positions of the batch's windows in the target.
     """
@@ -69,5 +74,5 @@ def remember(memory: Tensor, row: Tensor, modality_probabilities: Tensor) -> Ten
 
 
 def gate_open(threshold: Tensor, gate_confidence: float, inclusive: bool) -> Tensor:
-    """(R,) bool: is the least confident trusted entry sure enough for distillation (the paper's beta)?"""
+    """(R,) bool: is the least confident trusted entry confident enough for distillation (the paper's beta)?"""
     return threshold >= gate_confidence if inclusive else threshold > gate_confidence

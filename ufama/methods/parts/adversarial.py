@@ -1,7 +1,4 @@
-"""Parts of adversarial alignment in one step: discriminators, their loss, and what they are shown.
-
-The opponents meet in `ufama.core.layers.gradient_reversal`.
-"""
+"""Parts of adversarial alignment in one step: discriminators, their loss, and what they are shown."""
 
 import math
 
@@ -9,10 +6,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.core.layers import CounterRNG, gradient_reversal
-from ufama.core.network import DropoutIds
+from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods.parts.perceptron import Perceptron
 from ufama.seeds import derived_seed
+
+
+class _ReversedGradient(torch.autograd.Function):
+    """The identity whose gradient is multiplied by -strength."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, strength: Tensor) -> Tensor:
+        ctx.save_for_backward(strength)
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        (strength,) = ctx.saved_tensors
+        return -strength * gradient, None
+
+
+def gradient_reversal(x: Tensor, strength: Tensor) -> Tensor:
+    """``x`` unchanged, its gradient times -``strength``, a () tensor: adversarial training in one step (DANN,
+    arXiv:1505.07818)."""
+    return _ReversedGradient.apply(x, strength)
 
 
 def dann_schedule(progress: Tensor, steepness: float = 10.0) -> Tensor:

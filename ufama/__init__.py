@@ -71,14 +71,14 @@ def __dir__() -> list[str]:
 
 
 def _version() -> str:
-    """That of the installed package; of a checkout that is not installed, what its pyproject.toml says."""
-    from importlib.metadata import PackageNotFoundError, version
+    """What pyproject.toml says: of the checkout that this is, installed or not, else of the installed package."""
+    from importlib.metadata import version
 
-    try:
+    from ufama.storage import project_root
+
+    root = project_root()
+    if root is None:
         return version("ufama")
-    except PackageNotFoundError:
-        import tomllib
-        from pathlib import Path
+    import tomllib
 
-        project = Path(__file__).parent.parent / "pyproject.toml"
-        return tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]

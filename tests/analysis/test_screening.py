@@ -1,0 +1,42 @@
+"""The groups of stored predictions are those of the training's own screening."""
+
+import numpy as np
+import pytest
+import torch
+
+from ufama.analysis.evaluation import probabilities, select
+from ufama.analysis.screening import screened_batch, screened_targets
+from ufama.config import preset
+from ufama.methods.ufama import METHOD
+
+
+@pytest.fixture(scope="module")
+def seed(results):
+    return select(results, dataset="seed")
+
+
+def test_shares_of_right_labels_are_those_of_the_methods_audit(seed):
+    config = preset("paper", dataset="seed")
+    counted = screened_targets(seed, config.trusted_share)
+    last = seed.predictions[seed.predictions.rule == "last"]
+    for digest, target in last.groupby("digest"):
+        heads = np.stack([probabilities(target, branch) for branch in ("eeg", "eye", "fusion")], axis=1)
+        audit = METHOD.audit(config, torch.as_tensor(heads), torch.as_tensor(target.label.to_numpy()))
+        right = counted[counted.digest == digest].groupby("group").right.mean()
+        assert right["consistent"] == pytest.approx(audit["consistent_right"])
+        assert right["partly_low"] == pytest.approx(audit["teacher_right"])
+
+
+def test_every_window_is_in_one_group_and_trusted_unless_unused(seed):
+    counted = screened_targets(seed, 0.5)
+    assert len(counted) == (seed.predictions.rule == "last").sum()
+    assert (counted.trusted == (counted.group != "unused")).all()
+
+
+def test_a_batch_keeps_its_trusted_share_of_entries(seed):
+    batch, threshold = screened_batch(seed, 0.5, size=20)
+    confidence = batch[["eeg_confidence", "eye_confidence"]].to_numpy()
+    assert (confidence >= threshold).sum() == 20  # half of 40 entries
+    both = (confidence >= threshold).all(1)
+    assert set(batch.group[both]) <= {"consistent", "conflicting"}
+    assert set(batch.group[~both]) <= {"partly_low", "unused"}

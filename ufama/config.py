@@ -76,17 +76,12 @@ class ValidatedConfig:
             if not _accepts(field.type, value):
                 raise ConfigError(f"{type(self).__name__}.{field.name} = {value!r}: expected {_describe(field.type)}.")
             self._check_range(field.name, value, allowed_range(field.type))
-        for name, low, high in self.ranges():
-            self._check_range(name, getattr(self, name), Range(low, high))
 
     def _check_range(self, name: str, value: Any, allowed: Range | None) -> None:
         if value is not None and allowed is not None and not allowed.low <= value <= allowed.high:
             raise ConfigError(
                 f"{type(self).__name__}.{name} = {value!r}: expected a number from {allowed.low} to {allowed.high}."
             )
-
-    def ranges(self) -> list[tuple[str, float, float]]:
-        return []
 
     def replace(self, **changes):
         """A copy with some fields changed; an unknown field is an error that names the known ones."""

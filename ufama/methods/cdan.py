@@ -54,9 +54,9 @@ class Cdan(PlainMethod[CdanConfig]):
     def terms(self, config: CdanConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         domains = (step.source, step.target)
         probabilities = [outputs.logits.detach().softmax(-1) for outputs in domains]
-        products = [step.network.shown(outputs.fused, p) for outputs, p in zip(domains, probabilities, strict=True)]
+        of_source, of_target = (step.network.shown(z.fused, p) for z, p in zip(domains, probabilities, strict=True))
         strength = config.domain_weight * dann_schedule(step.progress)
-        scores = adversarial_logits(step.network.discriminator, *products, strength, step.noise)
+        scores = adversarial_logits(step.network.discriminator, of_source, of_target, strength, step.noise)
         weights = [certainty_weight(p) for p in probabilities] if config.entropy_conditioning else []
         return with_adaptation(step, state, domain_loss(*scores, *weights), 1.0, name="domain")
 

@@ -98,8 +98,10 @@ class CfdaCsf(NetworkMethod[CfdaCsfConfig, PlainOutputs]):
         scores = adversarial_logits(step.network.discriminator, source.fused, target.fused, full, step.noise)
 
         def moments(name: str) -> Tensor:
-            both = (functional.normalize(getattr(outputs, name), dim=-1) for outputs in (source, target))
-            return moment_discrepancy(*both, config.moments)
+            of_source, of_target = (
+                functional.normalize(getattr(outputs, name), dim=-1) for outputs in (source, target)
+            )
+            return moment_discrepancy(of_source, of_target, config.moments)
 
         def correlation(outputs: PlainOutputs) -> Tensor:
             return coral(outputs.eeg_embedding, outputs.eye_embedding)

@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.config import Penalty, Range, Share
+from ufama.config import Penalty, Range, Rate, Share
 from ufama.core import losses
 from ufama.core.attention import StackedAttention
 from ufama.core.layers import StackedLayerNorm, StackedLinear, initialise
 from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import AdaptationWeight, NetworkConfig, NetworkMethod, weighted_terms
+from ufama.methods.bases.network import AdaptationWeight, NetworkConfig, NetworkMethod, OptimiserRate, weighted_terms
 from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
 from ufama.methods.parts.outputs import PlainOutputs
 from ufama.methods.parts.source_recordings import mean_per_recording
@@ -33,8 +33,8 @@ from ufama.methods.parts.source_recordings import mean_per_recording
 class CsmmConfig(NetworkConfig):
     """Settings of CSMM-like."""
 
-    dropout: float = 0.2  # of the embeddings that the contrasts compare, too
-    learning_rate: float = 3e-3
+    dropout: Annotated[float, Rate] = 0.2  # of the embeddings that the contrasts compare, too
+    learning_rate: Annotated[float, OptimiserRate] = 3e-3
     attention_heads: Annotated[int, Range(1, 64)] = 2
     contrast_temperature: Annotated[float, Range(1e-3, 1e3)] = 0.1
     contrast_weight: Annotated[float, Penalty] = 0.1
@@ -172,18 +172,22 @@ class Csmm(NetworkMethod[CsmmConfig, PlainOutputs]):
             step.network.discriminator, source.fused, target.fused, strength, step.noise
         )
         likeness = updated_likeness(state["target_likeness"], source_score, step.source_domain, config.choice_momentum)
-        views = [
-            torch.cat([getattr(source, name), getattr(target, name)], dim=1)
-            for name in ("eeg_embedding", "eye_embedding")
-        ]
+        eeg_view = torch.cat([source.eeg_embedding, target.eeg_embedding], dim=1)
+        eye_view = torch.cat([source.eye_embedding, target.eye_embedding], dim=1)
         classification = losses.cross_entropy(source.logits, step.source_label) * per_window
         return weighted_terms(
             {"target_likeness": likeness},
             {"largest_weight": weight.amax(-1)},
             classification=(classification.mean(-1), 1.0),
             domain=(domain_loss(source_score, target_score, per_window), 1.0),
-            feature_contrast=(cross_view_contrast(*views, config.contrast_temperature), config.contrast_weight),
-            relation_contrast=(relation_contrast(*views, config.contrast_temperature), config.contrast_weight),
+            feature_contrast=(
+                cross_view_contrast(eeg_view, eye_view, config.contrast_temperature),
+                config.contrast_weight,
+            ),
+            relation_contrast=(
+                relation_contrast(eeg_view, eye_view, config.contrast_temperature),
+                config.contrast_weight,
+            ),
         )
 
 

@@ -28,7 +28,7 @@ from ufama.methods.parts.certainty import certainty
 from ufama.methods.parts.fine_grained_alignment import symmetric_divergence, weighted_class_mmd
 from ufama.methods.parts.outputs import fusion_only
 from ufama.methods.parts.perceptron import Perceptron
-from ufama.methods.parts.source_recordings import BranchLinear, membership, own_branch
+from ufama.methods.parts.source_recordings import BranchLinear, branch_of_recording, membership
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +99,11 @@ class Fmlan(NetworkMethod[FmlanConfig, FmlanOutputs]):
 
     def terms(self, config: FmlanConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
-        own_logits = own_branch(source.logits.transpose(1, 2), step.source_domain)
+        branch_logits = branch_of_recording(source.logits.transpose(1, 2), step.source_domain)
         joint = losses.cross_entropy(source.joint_logits, step.source_label).mean(-1)
-        separate = losses.cross_entropy(own_logits, step.source_label).mean(-1)
+        separate = losses.cross_entropy(branch_logits, step.source_label).mean(-1)
         on_target = symmetric_divergence(target.logits, target.joint_logits[:, :, None]).mean((1, 2))
-        on_source = symmetric_divergence(own_logits, source.joint_logits).mean(-1)
+        on_source = symmetric_divergence(branch_logits, source.joint_logits).mean(-1)
         later = dann_schedule(step.progress)
         return weighted_terms(
             state,

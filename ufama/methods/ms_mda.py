@@ -30,7 +30,7 @@ from ufama.methods.parts.adversarial import dann_schedule
 from ufama.methods.parts.batch_norm import StackedBatchNorm
 from ufama.methods.parts.outputs import fusion_only
 from ufama.methods.parts.perceptron import Perceptron
-from ufama.methods.parts.source_recordings import BranchLinear, membership, own_branch
+from ufama.methods.parts.source_recordings import BranchLinear, branch_of_recording, membership
 
 SLOPE = 0.01  # of the leaky ReLU below zero
 
@@ -137,7 +137,7 @@ class MsMda(NetworkMethod[MsMdaConfig, BranchOutputs]):
 
     def terms(self, config: MsMdaConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
-        logits = own_branch(source.logits.transpose(1, 2), step.source_domain)
+        logits = branch_of_recording(source.logits.transpose(1, 2), step.source_domain)
         compared = target.logits if config.agree_on == "classes" else target.features
         later = dann_schedule(step.progress)
         return weighted_terms(

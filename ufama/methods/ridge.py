@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from ufama.config import ValidatedConfig
+from ufama.config import Range, ValidatedConfig
 from ufama.methods.bases.fitted import ScoringClassifier
 
 
@@ -12,13 +12,10 @@ from ufama.methods.bases.fitted import ScoringClassifier
 class RidgeConfig(ValidatedConfig):
     """``penalty`` on the squared weights (scikit-learn's alpha)."""
 
-    penalty: float = 1.0
-
-    def ranges(self):
-        return [("penalty", 1e-9, 1e9)]
+    penalty: Annotated[float, Range(1e-9, 1e9)] = 1.0
 
 
-class Ridge(ScoringClassifier):
+class Ridge(ScoringClassifier[RidgeConfig]):
     """Least squares to -1 and 1 for each class, in closed form."""
 
     name = "ridge"

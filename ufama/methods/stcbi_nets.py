@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ufama.config import Penalty, Range
+from ufama.config import Penalty, Range, Rate
 from ufama.core.attention import StackedAttention
 from ufama.core.layers import StackedLayerNorm, StackedLinear, initialise
 from ufama.core.objective import Terms
@@ -26,6 +26,7 @@ from ufama.methods.bases.network import (
     AdaptationWeight,
     NetworkConfig,
     NetworkMethod,
+    OptimiserRate,
     source_cross_entropy,
     weighted_terms,
 )
@@ -39,8 +40,8 @@ from ufama.methods.parts.outputs import SingleHeadOutputs
 class StcbiConfig(NetworkConfig):
     """Settings of STCBI-Nets-like."""
 
-    dropout: float = 0.2  # of the features that the contrast compares, too
-    learning_rate: float = 3e-3
+    dropout: Annotated[float, Rate] = 0.2  # of the features that the contrast compares, too
+    learning_rate: Annotated[float, OptimiserRate] = 3e-3
     windows: Annotated[int, Range(2, 1 << 10)] = 4  # of one input: the window and those before it
     attention_heads: Annotated[int, Range(1, 64)] = 2
     contrast_temperature: Annotated[float, Range(1e-3, 1e3)] = 0.1

@@ -78,6 +78,9 @@ class MultilinearMap(nn.Module):
     are on average the same. Run r draws them from ``seeds[r]``.
     """
 
+    of_features: Tensor
+    of_classes: Tensor
+
     def __init__(self, features: int, classes: int, seeds: list[int], limit: int = 4096, projected: int = 1024):
         super().__init__()
         self.random = features * classes > limit

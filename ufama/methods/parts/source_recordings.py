@@ -1,10 +1,10 @@
-"""Statistics of each source recording within a batch, and layers of which each recording has its own.
+"""Statistics of each source recording within a batch, and layers with one branch for each recording.
 
 Shapes: R runs, S source recordings, N windows. A recording without windows in the batch counts 0, never NaN.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ufama.core.layers import StackedLinear
@@ -15,8 +15,8 @@ def membership(domain: Tensor, recordings: int) -> Tensor:
     return functional.one_hot(domain, recordings).transpose(1, 2)
 
 
-def own_branch(per_branch: Tensor, domain: Tensor) -> Tensor:
-    """Of every window what its own recording's branch says: (R, S, N, D), (R, N) -> (R, N, D)."""
+def branch_of_recording(per_branch: Tensor, domain: Tensor) -> Tensor:
+    """The outputs of each window's branch, that of its recording: (R, S, N, D), (R, N) -> (R, N, D)."""
     index = domain[:, None, :, None].expand(-1, 1, -1, per_branch.shape[-1])
     return per_branch.gather(1, index).squeeze(1)
 
@@ -29,7 +29,9 @@ def mean_per_recording(per_window: Tensor, domain: Tensor, recordings: int) -> t
 
 
 class BranchLinear(StackedLinear):
-    """A linear layer of its own for each of S branches: (R, N, in) or (R, S, N, in) -> (R, S, N, out)."""
+    """A separate linear layer for each of S branches: (R, N, in) or (R, S, N, in) -> (R, S, N, out)."""
+
+    bias: nn.Parameter
 
     def __init__(self, runs: int, branches: int, inputs: int, outputs: int):
         super().__init__(runs, inputs, branches * outputs)

@@ -39,8 +39,28 @@ page.show(drawings.architecture())
 # \end{aligned}
 # $$ (eq-3)
 #
-# Code: {class}`~ufama.core.attention.StackedAttention`, {class}`~ufama.core.network.EncoderBlock`. The paper puts the norm
-# before each part, the released code after it (ledger row 1).
+# In code, for one run ({mod}`~ufama.core.reference`). The paper puts the norm before each part, the released code after
+# it (ledger row 1).
+
+# %%
+import inspect
+
+from IPython.display import Markdown
+
+from ufama.core import reference
+
+
+def definition(*functions):
+    """The source of functions, as it stands in the package."""
+    source = "\n\n".join(map(inspect.getsource, functions))
+    return Markdown(f"```python\n{source}```")
+
+
+definition(reference.attention, reference.multi_head_attention, reference.encoder_block)
+
+# %% [markdown]
+# What trains is the same with a leading axis for the runs ({class}`~ufama.core.network.EncoderBlock`), in a fast form
+# where there is one ({mod}`ufama.core.fast`); tests compare the three, values and gradients.
 #
 # ## Fusion
 #
@@ -55,7 +75,10 @@ page.show(drawings.architecture())
 # \operatorname{FC}(Z_{\text{eeg} \to \text{eye}})\bigr) .
 # $$ (eq-5)
 #
-# Code: {class}`~ufama.core.network.CrossAttention`, {class}`~ufama.core.network.Fusion`.
+# In code:
+
+# %%
+definition(reference.cross_attention, reference.fusion)
 
 # %% mystnb={"figure": {"name": "fig-fusion", "caption": "The fusion module (the paper's Fig. 2, redrawn)."}}
 page.show(drawings.fusion_block())

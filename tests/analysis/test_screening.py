@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from ufama.analysis.evaluation import probabilities, select
+from tests.builders import make_results
+from ufama.analysis.evaluation import probabilities
 from ufama.analysis.screening import screened_batch, screened_targets
 from ufama.config import preset
 from ufama.methods.ufama import METHOD
 
 
 @pytest.fixture(scope="module")
-def seed(results):
-    return select(results, dataset="seed")
+def seed():
+    return make_results(datasets=("seed",))
 
 
 def test_shares_of_right_labels_are_those_of_the_methods_audit(seed):

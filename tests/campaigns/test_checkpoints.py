@@ -10,10 +10,13 @@ import torch
 
 from ufama import config
 from ufama.campaigns import checkpoints
-from ufama.campaigns.checkpoints import BusyError, StackCheckpoint, StoppedError, unfinished
-from ufama.campaigns.experiments import DataRequest, Experiment, stacks
-from ufama.campaigns.run import results, train_stack
-from ufama.campaigns.store import TABLES, RunStore
+from ufama.campaigns.checkpoints import BusyError, StackCheckpoint, StoppedError, unfinished_stacks
+from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.jobs import resolve, stacks
+from ufama.campaigns.results import TABLES
+from ufama.campaigns.run import results
+from ufama.campaigns.store import RunStore, StoreError
+from ufama.campaigns.worker import train_stack
 from ufama.config import TrainingConfig
 
 EPOCHS = 14  # past the switch of the MMD schedule and of fine-grained alignment
@@ -36,59 +39,59 @@ def experiment(small_table, **changes):
 @pytest.fixture(params=["paper", "released"])
 def stack(request, small_table):
     asked = experiment(small_table, preset=request.param, fold_names=("session1-subject1", "session2-subject3"))
-    return stacks([asked], 2)[0]
+    return stacks(resolve([asked]), 2)[0]
 
 
-def assert_equal_records(ours, theirs):
-    for one, other in zip(ours, theirs, strict=True):
+def assert_equal_records(actual, expected):
+    for record, reference in zip(actual, expected, strict=True):
         for table in TABLES:
-            pd.testing.assert_frame_equal(getattr(one, table), getattr(other, table))
+            pd.testing.assert_frame_equal(getattr(record, table), getattr(reference, table))
 
 
 def test_stopped_after_every_epoch_it_ends_with_the_same_bits(stack, tmp_path):
     whole = train_stack(stack)
     for epoch in range(1, EPOCHS + 1):
-        told = pytest.raises(StoppedError, match=f"2 runs stopped at epoch {epoch} of {EPOCHS} and saved")
-        with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk, told:
-            train_stack(stack, desk=desk, stopping=lambda: True)
-    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk:
-        assert_equal_records(train_stack(stack, desk=desk, stopping=lambda: pytest.fail("trained again")), whole)
-        desk.clear()
-    assert not desk.path.exists()
+        stopped = pytest.raises(StoppedError, match=f"2 runs stopped at epoch {epoch} of {EPOCHS} and saved")
+        with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint, stopped:
+            train_stack(stack, checkpoint=checkpoint, stopping=lambda: True)
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint:
+        assert_equal_records(train_stack(stack, checkpoint=checkpoint, stopping=lambda: pytest.fail("trained again")), whole)
+        checkpoint.clear()
+    assert not checkpoint.path.exists()
 
 
 def test_a_checkpoint_is_used(stack, tmp_path):
     """Against the test above passing by training anew: damaged moments must show."""
-    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk, pytest.raises(StoppedError):
-        train_stack(stack, desk=desk, stopping=lambda: True)
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint, pytest.raises(StoppedError):
+        train_stack(stack, checkpoint=checkpoint, stopping=lambda: True)
     from safetensors import safe_open
     from safetensors.torch import save_file
 
-    with safe_open(desk.path, framework="pt") as file:
-        values, about = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    with safe_open(checkpoint.path, framework="pt") as file:
+        values, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
     moments = [name for name in values if name.endswith("exp_avg")]
     assert moments
-    save_file(values | {name: -values[name] for name in moments}, desk.path, metadata=about)
-    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk:
-        disturbed = train_stack(stack, desk=desk)
+    save_file(values | {name: -values[name] for name in moments}, checkpoint.path, metadata=metadata)
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint:
+        disturbed = train_stack(stack, checkpoint=checkpoint)
     assert not disturbed[0].predictions.equals(train_stack(stack)[0].predictions)
 
 
 @pytest.mark.parametrize("what", ["another version", "not a checkpoint", "another order of runs"])
 def test_a_foreign_checkpoint_is_not_used(stack, tmp_path, monkeypatch, what):
     whole = train_stack(stack)
-    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk, pytest.raises(StoppedError):
-        train_stack(stack, desk=desk, stopping=lambda: True)
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint, pytest.raises(StoppedError):
+        train_stack(stack, checkpoint=checkpoint, stopping=lambda: True)
     if what == "another version":
         monkeypatch.setattr(checkpoints.ufama, "__version__", "0.0.0")
     elif what == "not a checkpoint":
-        desk.path.write_bytes(b"nothing of the kind")
+        checkpoint.path.write_bytes(b"nothing of the kind")
     else:
         other = StackCheckpoint(tmp_path, stack.digests[::-1], "cpu", "any")
-        desk.path.rename(other.path)
-        other.path.rename(desk.path)
-    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk:
-        assert_equal_records(train_stack(stack, desk=desk), whole)
+        checkpoint.path.rename(other.path)
+        other.path.rename(checkpoint.path)
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint:
+        assert_equal_records(train_stack(stack, checkpoint=checkpoint), whole)
 
 
 def test_where_no_checkpoint_can_be_written_training_goes_on(stack, tmp_path, monkeypatch):
@@ -97,10 +100,10 @@ def test_where_no_checkpoint_can_be_written_training_goes_on(stack, tmp_path, mo
 
     monkeypatch.setattr("safetensors.torch.save_file", full)
     monkeypatch.setenv("UFAMA_CHECKPOINT_SECONDS", "0")
-    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as desk:
-        assert len(train_stack(stack, desk=desk)) == 2
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint:
+        assert len(train_stack(stack, checkpoint=checkpoint)) == 2
         with pytest.raises(StoppedError, match="could not be saved there: it will start anew"):
-            train_stack(stack, desk=desk, stopping=lambda: True)
+            train_stack(stack, checkpoint=checkpoint, stopping=lambda: True)
     assert not list(tmp_path.glob("*.safetensors")) and not list(tmp_path.glob(".*-*"))
 
 
@@ -113,7 +116,7 @@ def test_two_at_one_stack(stack, tmp_path):
 
 def test_a_campaign_waits_for_what_another_trains(small_table):
     asked = experiment(small_table, fold_names=("session1-subject1", "session2-subject3"))
-    first, second = stacks([asked], 1)
+    first, second = stacks(resolve([asked]), 1)
     store, finished = RunStore(), []
     held = StackCheckpoint(store.unfinished, first.digests, "cpu", "the other's")
     held.__enter__()
@@ -141,17 +144,15 @@ def test_a_stopped_campaign_tells_how_far_it_is_and_goes_on(small_table):
     stop.set()
     with pytest.raises(StoppedError, match=f"stopped at epoch 1 of {EPOCHS} and saved"):
         results([asked], store=store, workers=1, stop=stop)
-    ((progress, at_work),) = unfinished(store.unfinished).values()
+    ((progress, at_work),) = unfinished_stacks(store.unfinished).values()
     assert (progress.runs, progress.epoch, progress.epochs, at_work) == (2, 1, EPOCHS, False)
     shares = []
     found = results([asked], store=store, workers=1, progress=lambda state: shares.append(state.share))
     assert len(found.runs) == 2 and shares[0] == pytest.approx(1 / EPOCHS) and shares[-1] == 1
-    assert not unfinished(store.unfinished)
+    assert not unfinished_stacks(store.unfinished)
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_message(small_table, tmp_path):
-    from ufama.campaigns.store import StoreError
-
     taken = tmp_path / "a file"
     taken.write_text("in the way")
     asked = experiment(small_table, fold_names=("session1-subject1",))
@@ -162,12 +163,12 @@ def test_a_folder_that_cannot_be_written_is_one_clear_message(small_table, tmp_p
 def test_restore_writes_in_place_so_that_a_captured_step_reads_it(stack):
     from ufama.campaigns.plans import _trainer
 
-    trainer = _trainer(stack, 2, "cpu", captured=False)
+    trainer = _trainer(stack.jobs[0], 2, "cpu")
     places = {name: value.data_ptr() for name, value in trainer.tensors().items()}
     before = {name: value.detach().clone() for name, value in trainer.tensors().items()}
     trainer.train_epoch(0)
     moved = {name for name, value in trainer.tensors().items() if not torch.equal(value, before[name])}
-    assert {"steps_done", "state.remembered_confidence"} & moved
+    assert {"steps_done", "state.confidence_memory"} & moved
     assert any(name.endswith("exp_avg_sq") for name in moved)
     trainer.restore(before)
     for name, value in trainer.tensors().items():

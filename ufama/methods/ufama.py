@@ -12,7 +12,7 @@ from ufama.core import losses
 from ufama.core.mmd import ESTIMATORS
 from ufama.core.network import Network, NetworkOutputs
 from ufama.core.objective import Terms, branch_mean, branches_as_runs, consistency_weight, mmd_weight
-from ufama.core.screening import gate_open, remember, screen
+from ufama.core.screening import Screening, gate_open, screen, update_memory
 from ufama.methods import ProblemSpec, Step
 
 EEG, EYE, FUSION = 0, 1, 2
@@ -41,8 +41,8 @@ class Ufama:
     def context(self, config: UfamaConfig) -> int:
         return 1
 
-    def build(self, config: UfamaConfig, task: ProblemSpec, seeds: list[int]) -> Network:
-        card = task.card
+    def build(self, config: UfamaConfig, problem: ProblemSpec, seeds: list[int]) -> Network:
+        card = problem.card
         return Network(
             config,
             eeg_tokens=len(card.eeg_tokens),
@@ -58,9 +58,9 @@ class Ufama:
         frozen = {id(parameter) for parameter in network.heads().parameters()}
         return [parameter for parameter in network.parameters() if id(parameter) not in frozen]
 
-    def initial_state(self, config: UfamaConfig, task: ProblemSpec, runs: int) -> dict[str, Tensor]:
+    def initial_state(self, config: UfamaConfig, problem: ProblemSpec, runs: int) -> dict[str, Tensor]:
         if config.screening_pool == "target":
-            return {"remembered_confidence": torch.full((runs, task.target_windows, 2), -1.0)}
+            return {"confidence_memory": torch.full((runs, problem.target_windows, 2), -1.0)}
         return {}
 
     def predict(self, outputs: NetworkOutputs) -> Tensor:
@@ -68,72 +68,78 @@ class Ufama:
 
     def terms(self, config: UfamaConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
-        logits = branches_as_runs(source.eeg_logits, source.eye_logits, source.fusion_logits)
         label = step.source_label.repeat(3, 1)
-        classification = branch_mean(losses.cross_entropy(logits, label).mean(-1))
-        one = torch.ones_like(classification)
-        values, weights = {"classification": classification}, {"classification": one}
-        features = branches_as_runs(source.eeg_embedding, source.eye_embedding, source.fused)
+        source_logits = branches_as_runs(source.eeg_logits, source.eye_logits, source.fusion_logits)
+        source_features = branches_as_runs(source.eeg_embedding, source.eye_embedding, source.fused)
+
+        classification = branch_mean(losses.cross_entropy(source_logits, label).mean(-1))
+        ones = torch.ones_like(classification)
+        values, weights = {"classification": classification}, {"classification": ones}
         if config.compactness:
-            if config.compactness_input == "features":
-                compared = features
-            else:
+            compared = source_features
+            if config.compactness_input == "probabilities":
                 compared = branches_as_runs(*source.probabilities().unbind(2))
             values["compactness"] = branch_mean(losses.compactness(compared, label, config.compactness_similarity))
-            weights["compactness"] = one
+            weights["compactness"] = ones
         if config.mmd:
-            estimate = ESTIMATORS[config.mmd_estimator]
-            theirs = branches_as_runs(target.eeg_embedding, target.eye_embedding, target.fused)
-            settings = (config.mmd_kernels, config.mmd_distance_floor, config.mmd_combination)
-            values["mmd"] = branch_mean(estimate(features, theirs, *settings))
-            weights["mmd"] = mmd_weight(step.epoch, config.mmd_schedule) * one
+            target_features = branches_as_runs(target.eeg_embedding, target.eye_embedding, target.fused)
+            distance = ESTIMATORS[config.mmd_estimator](
+                source_features,
+                target_features,
+                kernels=config.mmd_kernels,
+                floor=config.mmd_distance_floor,
+                combination=config.mmd_combination,
+            )
+            values["mmd"] = branch_mean(distance)
+            weights["mmd"] = mmd_weight(step.epoch, config.mmd_schedule) * ones
         if config.consistency == "none":
             return Terms(values, weights, {}, state)
 
-        judged = target if config.pseudo_label_pass == "training" else step.evaluate_target()
-        probabilities = judged.probabilities().detach()  # (R, B, 3, C)
-        entered = (step.epoch >= config.fine_grained_from) * one
+        pseudo_label_outputs = target if config.pseudo_label_pass == "training" else step.evaluate_target()
+        probabilities = pseudo_label_outputs.probabilities().detach()  # (R, N, 3, C)
+        entered = (step.epoch >= config.fine_grained_from) * ones
         weights["consistency"] = consistency_weight(classification, config.consistency_schedule) * entered
         if config.consistency == "unscreened":
-            label = self._unscreened_label(config, probabilities)
-            values["consistency"] = losses.cross_entropy(target.fusion_logits, label).mean(-1)
+            pseudo_label = self._unscreened_label(config, probabilities)
+            values["consistency"] = losses.cross_entropy(target.fusion_logits, pseudo_label).mean(-1)
             return Terms(values, weights, {}, state)
 
         pool = None
         if config.screening_pool == "target":
-            memory = remember(state["remembered_confidence"], step.target_row, probabilities[:, :, :2])
-            state, pool = {"remembered_confidence": memory}, memory.flatten(1)
-        screening = screen(probabilities[:, :, :2], config.trusted_share, pool)
+            memory = update_memory(state["confidence_memory"], step.target_row, probabilities[:, :, :FUSION])
+            state, pool = {"confidence_memory": memory}, memory.flatten(1)
+        screening = screen(probabilities[:, :, :FUSION], config.trusted_share, pool)
         opened = gate_open(screening.threshold, config.gate_confidence, config.gate_inclusive)
         values["consistency"] = losses.consistency(
             target.fusion_logits, screening.pseudo_label[..., EEG], screening.consistent
         )
+        if config.distillation:
+            values["distillation"] = self._distillation(config, target, screening, probabilities)
+            weights["distillation"] = config.distillation_weight * opened * entered
+        return Terms(values, weights, self._diagnostics(screening, opened, ones.dtype), state)
+
+    @staticmethod
+    def _distillation(
+        config: UfamaConfig, target: NetworkOutputs, screening: Screening, probabilities: Tensor
+    ) -> Tensor:
+        """(R,) the mean of both directions: EEG teaches eye, and eye teaches EEG."""
+        fusion_label, minimum = probabilities[:, :, FUSION].argmax(-1), config.distillation_minimum
+        eeg_label, eye_label = screening.pseudo_label.unbind(-1)
+        eye_learns = losses.distillation(target.eye_logits, eeg_label, fusion_label, screening.eeg_teaches, minimum)
+        eeg_learns = losses.distillation(target.eeg_logits, eye_label, fusion_label, screening.eye_teaches, minimum)
+        return (eye_learns + eeg_learns) / 2
+
+    @staticmethod
+    def _diagnostics(screening: Screening, opened: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
+        """(R,) each: windows per group, and the gate."""
         groups = {
             "consistent": screening.consistent,
             "conflicting": screening.conflicting,
             "partly_low": screening.eeg_teaches | screening.eye_teaches,
             "unused": ~screening.kept.any(-1),
         }
-        diagnostics = {name: group.sum(-1).to(one.dtype) for name, group in groups.items()}
-        diagnostics |= {"gate_open": opened.to(one.dtype), "threshold": screening.threshold.to(one.dtype)}
-        if config.distillation:
-            fusion_label = probabilities[:, :, FUSION].argmax(-1)
-            students = (
-                (target.eye_logits, EEG, screening.eeg_teaches),
-                (target.eeg_logits, EYE, screening.eye_teaches),
-            )
-            values["distillation"] = sum(
-                losses.distillation(
-                    logits,
-                    screening.pseudo_label[..., teacher],
-                    fusion_label,
-                    teaches,
-                    config.distillation_minimum,
-                )
-                for logits, teacher, teaches in students
-            ) / len(students)
-            weights["distillation"] = config.distillation_weight * opened * entered
-        return Terms(values, weights, diagnostics, state)
+        counts = {name: group.sum(-1).to(dtype) for name, group in groups.items()}
+        return counts | {"gate_open": opened.to(dtype), "threshold": screening.threshold.to(dtype)}
 
     def audit(self, config: UfamaConfig, probabilities: Tensor, label: Tensor) -> dict[str, float]:
         """How often screening's pseudo-labels are right when a run's whole target is screened; of conflicting

@@ -178,7 +178,7 @@ class Head(nn.Module):
 
 
 class Network(nn.Module):
-    """The network of one run; parameters have the names they have in `ufama.core.network.Network`."""
+    """The network of one run; its parts have the names they have in `ufama.core.network.Network`."""
 
     def __init__(self, config: UfamaConfig, *, eeg_tokens: int, eeg_features: int, eye_features: int, classes: int):
         super().__init__()

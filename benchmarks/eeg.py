@@ -28,7 +28,9 @@ from machine import hardware, own_peak_megabytes
 from threadpoolctl import threadpool_limits
 
 from ufama.data.layout import BAND_EDGES, CHANNELS
-from ufama.data.signals.eeg import EegSettings, read_raw, session_features, smoothed
+from ufama.data.signals.eeg import read_raw, session_features
+from ufama.data.signals.eeg_settings import EegSettings
+from ufama.data.signals.smoothing import smoothed
 
 SETTINGS = EegSettings()
 SEED_SECONDS = 3394  # of the 15 clips together

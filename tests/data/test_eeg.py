@@ -7,18 +7,11 @@ import pytest
 
 from ufama.config import ConfigError
 from ufama.data.layout import BAND_EDGES, CHANNELS, DataError
-from ufama.data.signals.eeg import (
-    NOT_ON_THE_SCALP,
-    EegSettings,
-    band_power,
-    channel_rows,
-    differential_entropy,
-    preprocessed,
-    read_raw,
-    session_features,
-    smoothed,
-    trial_features,
-)
+from ufama.data.signals.eeg import NOT_ON_THE_SCALP, channel_rows, read_raw, session_features, trial_features
+from ufama.data.signals.eeg_settings import EegSettings
+from ufama.data.signals.entropy import band_power, differential_entropy
+from ufama.data.signals.filters import preprocessed
+from ufama.data.signals.smoothing import smoothed
 
 PAPER = EegSettings()
 UNSMOOTHED = EegSettings(smoothing="none")

@@ -7,7 +7,7 @@ import pytest
 from ufama.analysis.evaluation import accuracy
 from ufama.report import measured
 from ufama.simulation.features import SETTINGS
-from ufama.studies.calibration import SEED_ANCHORS
+from ufama.studies.baseline import SEED_ANCHORS
 
 
 def test_steps_are_paired_differences_of_neighbouring_models(ablation):
@@ -73,7 +73,7 @@ def test_anchors_stand_beside_the_eeg_of_seed_across_subjects_only():
     assert "every 16th window" in measured.anchors([table]).caption
 
 
-def test_settings_name_every_knob():
-    frame = measured.settings(SETTINGS).frame.set_index("knob")
+def test_settings_name_every_parameter():
+    frame = measured.settings(SETTINGS).frame.set_index("parameter")
     assert frame.loc["emotion"].tolist() == [str(SETTINGS.eeg.emotion), str(SETTINGS.eye.emotion)]
     assert list(frame.index[-3:]) == ["mixed_feeling", "bad_modality_share", "seed"]

@@ -7,12 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from ufama.data.layout import BANDS, CHANNELS, EVENT_FEATURES, LAYOUTS, SEED, SEED_IV, DataError
+from ufama.data.layout import BANDS, CHANNELS, EVENT_FEATURES, LAYOUTS, SEED, SEED_IV, DataError, eye_columns
 from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.simulation.features import (
     SETTINGS,
     bad_modalities,
-    eye_columns,
     fingerprint,
     simulate,
 )

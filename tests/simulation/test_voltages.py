@@ -10,13 +10,15 @@ from ufama.cli.main import app
 from ufama.data.layout import BANDS, CHANNELS, SEED, SEED_IV, DataError
 from ufama.data.releases.matlab import mat_variables
 from ufama.data.releases.recordings import MARKER
-from ufama.data.signals.eeg import EegSettings, smoothed, trial_features
+from ufama.data.signals.eeg import trial_features
+from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.eye_files import read_eye_raw
+from ufama.data.signals.smoothing import smoothed
 from ufama.simulation import gaze, head
 from ufama.simulation.raw_files import write_raw_simulated
 from ufama.simulation.raw_windows import raw_windows
 from ufama.simulation.voltages import RAW_SETTINGS, RawWorld
-from ufama.studies.raw_calibration import clip_recognition
+from ufama.studies.raw_simulation import clip_recognition
 
 QUIET = RAW_SETTINGS.replace(
     person_shift=0.0, session_shift=0.0, mixed_feeling=0.0, individual=0.0, clip=0.0, trial_noise=0.0, drift=0.0,
@@ -56,9 +58,9 @@ def test_a_source_is_strongest_at_its_electrode_until_the_cap_turns():
 
 def test_a_rotation_keeps_lengths_and_angles():
     points = head.electrode_directions()[:5]
-    turned = head.turned(points, np.array([0.0, 0.0, 90.0]))
+    turned = head.rotated(points, np.array([0.0, 0.0, 90.0]))
     np.testing.assert_allclose(turned, np.c_[-points[:, 1], points[:, 0], points[:, 2]], atol=1e-12)
-    np.testing.assert_array_equal(head.turned(points, np.zeros(3)), points)
+    np.testing.assert_array_equal(head.rotated(points, np.zeros(3)), points)
 
 
 def test_variance_is_the_integral_of_the_spectrum():

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from ufama.data.signals.eeg import EegSettings, smoothed, trial_features
+from ufama.data.signals.eeg import trial_features
+from ufama.data.signals.eeg_settings import EegSettings
+from ufama.data.signals.smoothing import smoothed
 from ufama.simulation.voltages import RawWorld
 from ufama.studies.feature_choices import (
     DEFINITIONS,

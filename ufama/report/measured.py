@@ -3,19 +3,16 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ufama.analysis.evaluation import accuracy, select
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
+from ufama.campaigns.results import Results
 from ufama.config import VARIANTS, ValidatedConfig
 from ufama.report.table import Column, Table
-from ufama.studies.calibration import SEED_ANCHORS
-
-if TYPE_CHECKING:
-    from ufama.campaigns.store import Results
+from ufama.studies.baseline import SEED_ANCHORS
 
 SCALING_TITLES = {
     "source_zscore": "by the source's statistics",
@@ -29,7 +26,7 @@ GROUP_MEANINGS = {
 }
 
 
-def provenance(results: "Results") -> Table:
+def provenance(results: Results) -> Table:
     """How the runs behind a page were made: one row per data set, preset, scale, device and commit."""
     keys = ["data_title", "scale", "preset", "device", "threads", "torch", "commit"]
     runs = results.runs.assign(commit=results.runs.commit.fillna("unknown"))
@@ -107,15 +104,19 @@ def anchors(measured: Sequence[pd.DataFrame]) -> Table:
 
 
 def settings(simulator: ValidatedConfig) -> Table:
-    """The simulator's knobs, one row each, the two modalities side by side."""
+    """The simulator's parameters, one row each, the two modalities side by side."""
     eeg, eye = simulator.eeg, simulator.eye
     rows = [(field.name, getattr(eeg, field.name), getattr(eye, field.name)) for field in fields(eeg)]
     for field in fields(simulator):
         if field.name not in ("eeg", "eye"):
             value = getattr(simulator, field.name)
             rows.append((field.name, value, value))
-    frame = pd.DataFrame(rows, columns=["knob", "eeg", "eye"]).astype({"eeg": str, "eye": str})
-    columns = (Column("knob", "knob", "key"), Column("eeg", "EEG", "measured"), Column("eye", "eye", "measured"))
+    frame = pd.DataFrame(rows, columns=["parameter", "eeg", "eye"]).astype({"eeg": str, "eye": str})
+    columns = (
+        Column("parameter", "parameter", "key"),
+        Column("eeg", "EEG", "measured"),
+        Column("eye", "eye", "measured"),
+    )
     return Table(
         "settings", frame, columns, "The simulator's settings. The last three are shared by both modalities.", {}
     )
@@ -158,7 +159,7 @@ def screening(counted: pd.DataFrame, runs: pd.DataFrame) -> Table:
     return Table("screening", frame, columns, caption, {"runs": sorted(runs.digest)})
 
 
-def ablation_steps(results: "Results") -> Table:
+def ablation_steps(results: Results) -> Table:
     """What each part adds to the model before it, fold by fold across subjects, under every stored rule."""
     results = select(results, protocol="cross_subject")
     scores = accuracy(results).pivot_table(

@@ -1,13 +1,9 @@
-"""The raw simulator on a page: a trace, patterns on the scalp, anchors, and what each knob moves.
+"""The raw simulator on a page: a trace, patterns on the scalp, anchors, and what each parameter moves.
 
-`python -m ufama.report.raw_simulation` measures the two tables anew and stores them in results/raw_simulation; about
-ten minutes on one core.
+`ufama.studies.raw_simulation` measures and stores the numbers of both tables.
 """
 
-import json
-from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,18 +18,7 @@ from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 from ufama.simulation.features import EEG_RESPONSE
 from ufama.simulation.head import RATE
-from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawSettings, RawWorld
-from ufama.storage import project_root
-from ufama.studies.raw_calibration import BAD_SHARE
-
-SECONDS = 16.0
-"""Of every clip, in both stored tables."""
-
-CALIBRATION_PEOPLE = {"seed": (1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14), "seed_iv": tuple(range(1, 11))}
-"""In the stored calibration, with all three sessions."""
-
-KNOB_PEOPLE, KNOB_SESSIONS = (1, 2, 3, 4, 5, 8, 9, 10), (1, 2)
-"""In the stored table of knobs, on SEED."""
+from ufama.simulation.voltages import RAW_SETTINGS, RawSettings, RawWorld
 
 EXPECTED = {
     ("person_shift", 0.0): ("smaller gap", {"gap": -1}),
@@ -50,17 +35,17 @@ EXPECTED = {
     ("trial_noise", 0.8): ("EEG and eyes down", {"eeg_normalised": -1, "eye_normalised": -1}),
     ("artefacts", 3.0): ("EEG down", {"eeg_normalised": -1}),
 }
-"""What a turn should move, said before it was measured, and the columns that must rise (1) or fall (-1) against the
-settings as they are."""
+"""What a change of a parameter should move, written down before it was measured, and the columns that must rise (1) or
+fall (-1) against the default settings."""
 
 
 def outcomes(measured: pd.DataFrame) -> list[str]:
     """Of each row, whether it moved as expected: "yes", "no", "in part", or nothing where nothing was expected."""
-    as_set = measured.iloc[0]
+    default = measured.iloc[0]
     words = []
     for _, row in measured.iterrows():
-        _, moves = EXPECTED.get((row.knob, row.value), ("", {}))
-        moved = [np.sign(row[column] - as_set[column]) == sign for column, sign in moves.items()]
+        _, moves = EXPECTED.get((row.parameter, row.value), ("", {}))
+        moved = [np.sign(row[column] - default[column]) == sign for column, sign in moves.items()]
         words.append("" if not moved else "yes" if all(moved) else "in part" if any(moved) else "no")
     return words
 
@@ -72,7 +57,7 @@ def outcomes(measured: pd.DataFrame) -> list[str]:
 def traces(
     world: RawWorld, subject: int = 1, session: int = 1, trial: int = 1, seconds: tuple[float, float] = (0.0, 12.0)
 ) -> Figure:
-    """Voltages at five electrodes, the pupil and the gaze of one simulated person in one clip; blinks in grey.
+    """Voltages at five electrodes, the pupil and the gaze of one simulated subject in one clip; blinks in grey.
 
     Alt: Stacked traces over twelve seconds. Five EEG electrodes from the forehead to the back of the head; tall bumps
     at the forehead fall together with gaps in the pupil trace below, which are blinks, and the electrodes at the back
@@ -82,7 +67,7 @@ def traces(
     eeg = world.eeg(subject, session, trial, seconds[1])
     streams, events = world.eye(subject, session, trial, seconds[1])
     times = np.arange(eeg.shape[1]) / RATE
-    made, (top, middle, bottom) = plt.subplots(3, 1, figsize=(style.WIDTH, 6.0), sharex=True, height_ratios=(3, 1, 1))
+    drawn, (top, middle, bottom) = plt.subplots(3, 1, figsize=(style.WIDTH, 6.0), sharex=True, height_ratios=(3, 1, 1))
     step = 60.0
     for place, channel in enumerate(shown):
         top.plot(times, eeg[CHANNELS.index(channel)] - place * step, color=style.BLUE, linewidth=0.7)
@@ -100,16 +85,16 @@ def traces(
     for axes in (top, middle, bottom):
         for start, duration in zip(events.blink_start, events.blink_duration / 1000, strict=True):
             axes.axvspan(start, start + duration, color=style.PALE, linewidth=0, zorder=0)
-    headline(made, f"Simulated {world.facts.title}, subject {subject}, clip {trial}")
-    return made
+    headline(drawn, f"Simulated {world.facts.title}, subject {subject}, clip {trial}")
+    return drawn
 
 
 @figure
 def patterns(windows: Windows) -> Figure:
     """What each emotion does to the power at each electrode, in the bands that its sources are in.
 
-    For every person's session the mean of an emotion's windows, less the mean over the emotions; then the mean over
-    people and sessions.
+    For every subject-session the mean of an emotion's windows, less the mean over the emotions; then the mean over
+    subjects and sessions.
 
     Alt: Heads seen from above, one per emotion and band that its sources are in, with a dot per electrode coloured by
     the difference of its power from the mean of all emotions. The electrodes of the named region stand out, and their
@@ -120,7 +105,7 @@ def patterns(windows: Windows) -> Figure:
     differences = _contrasts(windows)
     across = 3
     down = -(-len(pairs) // across)
-    made, axes = plt.subplots(down, across, figsize=(style.WIDTH, 2.45 * down), squeeze=False)
+    drawn, axes = plt.subplots(down, across, figsize=(style.WIDTH, 2.45 * down), squeeze=False)
     shown = [differences[facts.class_names.index(name), :, BANDS.index(band)] for name, _, band in pairs]
     limit = float(np.abs(shown).max())
     for place, (values, (name, region, band)) in enumerate(zip(shown, pairs, strict=True)):
@@ -131,20 +116,22 @@ def patterns(windows: Windows) -> Figure:
     for panel in axes.flat:
         panel.set(aspect="equal", xticks=[], yticks=[], xlim=(-1.3, 1.3), ylim=(-1.3, 1.2))
         panel.axis("off")
-    made.colorbar(dots, ax=axes, location="bottom", shrink=0.6, aspect=30, label="log2 power, difference from the mean")
-    people = len(np.unique(windows.subject))
-    headline(made, f"{windows.card.title} from raw voltages (n = {people} people)")
-    return made
+    drawn.colorbar(
+        dots, ax=axes, location="bottom", shrink=0.6, aspect=30, label="log2 power, difference from the mean"
+    )
+    subjects = len(np.unique(windows.subject))
+    headline(drawn, f"{windows.card.title} from raw voltages (n = {subjects} subjects)")
+    return drawn
 
 
 def _contrasts(windows: Windows) -> np.ndarray:
     """(classes, 62, 5) mean of an emotion less the mean of all, over subject-sessions."""
-    found = []
+    contrasts = []
     for subject, session in sorted(set(zip(windows.subject.tolist(), windows.session.tolist(), strict=True))):
         rows = (windows.subject == subject) & (windows.session == session)
         means = [windows.eeg[rows & (windows.label == k)].mean(axis=0) for k in range(len(windows.card.class_names))]
-        found.append(np.array(means) - np.mean(means, axis=0))
-    return np.mean(found, axis=0)
+        contrasts.append(np.array(means) - np.mean(means, axis=0))
+    return np.mean(contrasts, axis=0)
 
 
 # tables ----------------------------------------------------------------------------------------------
@@ -162,12 +149,12 @@ def anchors(measured: pd.DataFrame, provenance: dict) -> Table:
     return Table("raw_anchors", frame, columns, caption, provenance)
 
 
-def knobs(measured: pd.DataFrame, provenance: dict) -> Table:
-    """What each turn of a knob moved, beside what it should move."""
-    shares = [name for name in measured.columns if name not in ("knob", "value", "folds")]
-    turns = zip(measured.knob, measured.value, strict=True)
-    words = {"expected": [EXPECTED.get(turn, ("", {}))[0] for turn in turns], "moved": outcomes(measured)}
-    frame = measured[["knob", "value"]].assign(**words, **{name: 100 * measured[name] for name in shares})
+def parameters(measured: pd.DataFrame, provenance: dict) -> Table:
+    """What each change of a parameter moved, beside what it should move."""
+    shares = [name for name in measured.columns if name not in ("parameter", "value", "folds")]
+    changes = zip(measured.parameter, measured.value, strict=True)
+    words = {"expected": [EXPECTED.get(change, ("", {}))[0] for change in changes], "moved": outcomes(measured)}
+    frame = measured[["parameter", "value"]].assign(**words, **{name: 100 * measured[name] for name in shares})
     frame["value"] = [None if np.isnan(value) else f"{value:g}" for value in measured.value]
     titles = {
         "eeg_plain": ("EEG", "plain"),
@@ -180,100 +167,30 @@ def knobs(measured: pd.DataFrame, provenance: dict) -> Table:
         "clip_eeg": ("clip recognised", "EEG"),
         "clip_eye": ("clip recognised", "eyes"),
     }
-    frame = frame[["knob", "value", "expected", "moved", *titles]]
+    frame = frame[["parameter", "value", "expected", "moved", *titles]]
     columns = (
-        Column("knob", "knob", "key"),
-        Column("value", "turned to", "key"),
+        Column("parameter", "parameter", "key"),
+        Column("value", "value", "key"),
         Column("expected", "should move", "key"),
-        Column("moved", "did it", "measured"),
+        Column("moved", "moved", "measured"),
         *(Column(name, title, "measured", group, 1) for name, (group, title) in titles.items()),
     )
     caption = (
-        "One knob of the raw simulator turned at a time: accuracy of a support vector machine in percent. Measured on "
-        f"simulated SEED, {provenance['people']} people, sessions {' and '.join(map(str, provenance['sessions']))}, "
-        f"first {provenance['seconds']:g} s of every clip, n = {provenance['folds']} folds across subjects; one seed. "
+        "One parameter of the raw simulator changed at a time: accuracy of a support vector machine in percent. "
+        f"Measured on simulated SEED, {provenance['people']} subjects, sessions "
+        f"{' and '.join(map(str, provenance['sessions']))}, first {provenance['seconds']:g} s of every clip, n = {provenance['folds']} folds across subjects; one seed. "
         "Plain: scaled by the source's statistics; normalised: every subject-session by its own; gap: their "
         "difference. Where bad: over the subject-sessions that are bad when half of all are, n = "
-        f"{provenance['bad']['eeg']} for EEG and {provenance['bad']['eye']} for eyes. Clip: named among the five of "
-        "its emotion, chance 20 %. Chance of the rest is 33 %."
+        f"{provenance['bad']['eeg']} for EEG and {provenance['bad']['eye']} for eyes. Clip: recognised among "
+        "the five of its emotion, chance 20 %. Chance of the rest is 33 %."
     )
-    return Table("raw_knobs", frame, columns, caption, provenance)
+    return Table("raw_parameters", frame, columns, caption, provenance)
 
 
 def settings(chosen: RawSettings = RAW_SETTINGS) -> Table:
-    """The knobs of the raw simulator and their values."""
-    frame = pd.DataFrame([(name, f"{value:g}") for name, value in asdict(chosen).items()], columns=["knob", "value"])
-    columns = (Column("knob", "knob", "key"), Column("value", "value", "measured"))
+    """The parameters of the raw simulator and their values."""
+    frame = pd.DataFrame(
+        [(name, f"{value:g}") for name, value in asdict(chosen).items()], columns=["parameter", "value"]
+    )
+    columns = (Column("parameter", "parameter", "key"), Column("value", "value", "measured"))
     return Table("raw_settings", frame, columns, "The raw simulator's settings.", {})
-
-
-# stored numbers --------------------------------------------------------------------------------------
-
-
-def _folder() -> Path:
-    return project_root() / "results" / "raw_simulation"
-
-
-def store(name: str, measured: pd.DataFrame, provenance: dict) -> Path:
-    """Write a measured frame as results/raw_simulation/``name``.csv, how it was made beside it."""
-    _folder().mkdir(parents=True, exist_ok=True)
-    path = _folder() / f"{name}.csv"
-    measured.round(4).to_csv(path, index=False)
-    path.with_suffix(".json").write_text(json.dumps(provenance, indent=1) + "\n")
-    return path
-
-
-def stored(name: str) -> tuple[pd.DataFrame, dict]:
-    """A stored frame and its provenance."""
-    path = _folder() / f"{name}.csv"
-    return pd.read_csv(path), json.loads(path.with_suffix(".json").read_text())
-
-
-def provenance(**how) -> dict:
-    """What made the numbers: settings, versions, and ``how``."""
-    import mne
-    import sklearn
-
-    versions = {"mne": mne.__version__, "numpy": np.__version__, "scikit-learn": sklearn.__version__}
-    return {
-        "what": "simulated raw recordings, features made by ufama.data.signals.eeg and ufama.data.signals.eye, support vector machine",
-        "command": "python -m ufama.report.raw_simulation",
-        "simulated": True,
-        "raw_simulator_version": VERSION,
-        "settings": asdict(RAW_SETTINGS),
-        "versions": versions,
-        **how,
-    }
-
-
-def measure_anchors(dataset: str) -> pd.DataFrame:
-    """`svm_anchors` of one simulated raw set, at the size of the stored calibration."""
-    from ufama.simulation.features import one_thread
-    from ufama.simulation.raw_windows import raw_windows
-    from ufama.studies.calibration import svm_anchors
-
-    windows = raw_windows(dataset, subjects=CALIBRATION_PEOPLE[dataset], seconds=SECONDS)
-    with one_thread():
-        return svm_anchors(windows, stride=1)
-
-
-def store_anchors(measured: Sequence[pd.DataFrame]) -> Path:
-    """Store the calibration of both sets."""
-    people = {dataset: len(chosen) for dataset, chosen in CALIBRATION_PEOPLE.items()}
-    return store("calibration", pd.concat(measured), provenance(seconds=SECONDS, people=people, sessions=[1, 2, 3]))
-
-
-def store_knobs(measured: pd.DataFrame) -> Path:
-    """Store what turning the knobs moved."""
-    how = {"people": len(KNOB_PEOPLE), "sessions": list(KNOB_SESSIONS), "folds": int(measured.folds.iloc[0])}
-    world = RawWorld("seed", RAW_SETTINGS.replace(bad_modality_share=BAD_SHARE))
-    found = [world.bad_modality(subject, session) for subject in KNOB_PEOPLE for session in KNOB_SESSIONS]
-    how["bad"] = {modality: found.count(modality) for modality in ("eeg", "eye")}
-    return store("knobs", measured, provenance(seconds=SECONDS, **how))
-
-
-if __name__ == "__main__":
-    from ufama.studies.raw_calibration import knob_effects
-
-    store_anchors([measure_anchors(dataset) for dataset in CALIBRATION_PEOPLE])
-    store_knobs(knob_effects(subjects=KNOB_PEOPLE, sessions=KNOB_SESSIONS, seconds=SECONDS))

@@ -1,11 +1,11 @@
-"""People, clips and sessions that were never recorded, in the exact layout of SEED and SEED-IV.
+"""Subjects, clips and sessions that were never recorded, in the exact layout of SEED and SEED-IV.
 
 Every modality of every window is a sum of parts in that modality's own units (EEG: log2 power; eye: spreads of a
-feature between people), each part scaled by one knob of `ModalitySettings`:
+feature between subjects), each part scaled by one parameter of `ModalitySettings`:
 
     usual level + person shift + session shift + emotion + clip + trial noise + drift
 
-*emotion* is what the person felt in the trial times the pattern of that emotion; what was felt is the clip's label
+*emotion* is what the subject felt in the trial times the pattern of that emotion; what was felt is the clip's label
 plus a mixture of other emotions (`mixed_feeling`), the same in both modalities. The EEG patterns put the findings of
 Zheng, Zhu & Lu, "Identifying stable patterns over time for emotion recognition from EEG" (IEEE Transactions on
 Affective Computing, 2019; arXiv 1601.02197) on the scalp: positive emotion, more beta and gamma power over lateral
@@ -16,78 +16,90 @@ proportions, which is an assumption of this file. Of the eye patterns only the p
 the film's brightness moves the pupil more than the emotion does (Pansara et al. 2025, arXiv 2504.13886), which is why
 the clip's own part is strong there. The other eye patterns are assumptions.
 
-All draws come from named streams of one seed: a subset of people is drawn exactly as in the whole set.
+All draws come from named streams of one seed: a subset of subjects is drawn exactly as in the whole set.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import numpy as np
 
-from ufama.config import ValidatedConfig
+from ufama.config import Range, Share, ValidatedConfig
 from ufama.data.layout import (
     BANDS,
     CHANNELS,
     ELECTRODE_POSITIONS,
     EVENT_FEATURES,
-    SEED_IV_EYE_FEATURES,
     Layout,
     checked_subjects,
+    eye_columns,
     layout,
 )
 from ufama.data.releases.recordings import simulated_card, subset_fingerprint
 from ufama.data.windows import Windows, constants_marked
+from ufama.seeds import named_stream
+from ufama.storage import digest_of
 
 VERSION = 1
 """Counted up whenever equal settings would no longer give equal recordings."""
+
+Strength = Range(0, 10)
+Seed = Range(0, 1 << 62)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModalitySettings(ValidatedConfig):
     """How strongly each part moves one modality.
 
-    person_shift   SD between people: larger, and a decoder without per-person scaling loses accuracy
-    session_shift  SD between one person's sessions: the same within a person
-    emotion        size of the emotion patterns: larger, and every decoder gains
-    individual     a person's own deviation from the common patterns, as a share of them: larger, and only decoders
-                   that know the person keep their accuracy
-    clip           SD between clips, alike for all people: larger, and clips seen before are recognised while unseen
-                   clips of the same emotion are missed
-    trial_noise    SD between trials: larger, and whole trials are missed
-    drift          SD of the slow change within a trial; neighbouring windows stay nearly equal
+    Attributes
+    ----------
+    person_shift
+        SD between subjects: larger, and a decoder without scaling per subject loses accuracy
+    session_shift
+        SD between a subject's sessions: the same within a subject
+    emotion
+        size of the emotion patterns: larger, and every decoder gains
+    individual
+        a subject's own deviation from the common patterns, as a share of them: larger, and only decoders that have seen
+        the subject keep their accuracy
+    clip
+        SD between clips, alike for all subjects: larger, and clips seen before are recognised while unseen clips of the
+        same emotion are missed
+    trial_noise
+        SD between trials: larger, and whole trials are missed
+    drift
+        SD of the slow change within a trial; neighbouring windows stay nearly equal
     """
 
-    person_shift: float
-    session_shift: float
-    emotion: float
-    individual: float
-    clip: float
-    trial_noise: float
-    drift: float
-
-    def ranges(self):
-        return [(name, 0, 10) for name in self.__dataclass_fields__]
+    person_shift: Annotated[float, Strength]
+    session_shift: Annotated[float, Strength]
+    emotion: Annotated[float, Strength]
+    individual: Annotated[float, Strength]
+    clip: Annotated[float, Strength]
+    trial_noise: Annotated[float, Strength]
+    drift: Annotated[float, Strength]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatorSettings(ValidatedConfig):
     """Both modalities, and what they share.
 
-    mixed_feeling       SD of the other emotions felt in a trial: larger, and both modalities miss the same trials
-    bad_modality_share  share of subject-sessions in which one modality, EEG or eye, hardly carries the emotion
-    seed                of every draw
+    Attributes
+    ----------
+    mixed_feeling
+        SD of the other emotions felt in a trial: larger, and both modalities miss the same trials
+    bad_modality_share
+        share of subject-sessions in which one modality, EEG or eye, hardly carries the emotion
+    seed
+        of every draw
     """
 
     eeg: ModalitySettings
     eye: ModalitySettings
-    mixed_feeling: float
-    bad_modality_share: float
-    seed: int
-
-    def ranges(self):
-        return [("mixed_feeling", 0, 10), ("bad_modality_share", 0, 1), ("seed", 0, 1 << 62)]
+    mixed_feeling: Annotated[float, Strength]
+    bad_modality_share: Annotated[float, Share]
+    seed: Annotated[int, Seed]
 
 
 SETTINGS = SimulatorSettings(
@@ -101,7 +113,7 @@ SETTINGS = SimulatorSettings(
     bad_modality_share=0.1,
     seed=2025,
 )
-"""Calibrated once, with a plain SVM, against published accuracies on the real sets (`ufama.studies.calibration`)."""
+"""Calibrated once, with a plain SVM, against published accuracies on the real sets (`ufama.studies.baseline`)."""
 
 _BAD_RESPONSE, _BAD_NOISE = 0.2, 1.5  # factors on emotion and trial noise in a bad modality
 _DRIFT_WINDOWS = 8.0  # width of the smoothing over time, in windows: the memory of the released LDS features
@@ -144,8 +156,6 @@ EYE_RESPONSE = {
     "happy": (0.3, 0.5, 0.4, 0.0, 0.7, 0.0),
 }
 
-_BLINK_DURATION = ("blink_duration_mean", "blink_duration_sd")
-
 # feature: (typical value, spread, its factors). Positive quantities spread by a factor, DE rows (log2) by a sum.
 _EYE_FEATURES = {
     "pupil_mean_x": (80.0, 0.12, {"pupil": 1.0}),
@@ -184,18 +194,6 @@ _EYE_FEATURES = {
     "saccade_amplitude_average": (6.0, 0.25, {"saccade": 1.0}),
     "saccade_latency_average": (300.0, 0.2, {"fixation": 1.0}),
 }
-
-
-def eye_columns(facts: Layout) -> tuple[str, ...]:
-    """What each simulated eye column holds: SEED-IV's documented rows; for SEED 24 windowed, then 9 constant."""
-    if facts.name == "seed_iv":
-        return SEED_IV_EYE_FEATURES
-    return SEED_IV_EYE_FEATURES[: -len(EVENT_FEATURES)] + _BLINK_DURATION + EVENT_FEATURES
-
-
-def _stream(settings: SimulatorSettings, *name) -> np.random.Generator:
-    digest = hashlib.sha256("/".join(map(str, name)).encode()).digest()
-    return np.random.default_rng([settings.seed, int.from_bytes(digest[:8], "little")])
 
 
 def _scalp_kernel() -> np.ndarray:
@@ -253,14 +251,14 @@ def bad_modalities(dataset: str, settings: SimulatorSettings = SETTINGS) -> dict
     """Which modality ("eeg" or "eye") is bad in which (subject, session); absent where both are good."""
     facts = layout(dataset)
     pairs = [(subject, session) for subject in facts.subjects for session in facts.sessions]
-    stream = _stream(settings, dataset, "bad modality")
+    stream = named_stream([settings.seed], dataset, "bad modality")
     chosen = stream.permutation(len(pairs))[: round(settings.bad_modality_share * len(pairs))]
     which = stream.integers(0, 2, len(pairs))
     return {pairs[index]: ("eeg", "eye")[which[index]] for index in sorted(chosen)}
 
 
 class World:
-    """Everything drawn once for a set: what is common to its people."""
+    """Everything drawn once for a set: what is common to its subjects."""
 
     def __init__(self, dataset: str, settings: SimulatorSettings):
         self.facts, self.settings = layout(dataset), settings
@@ -269,29 +267,33 @@ class World:
         self.eeg_level = _scalp_pattern(_EEG_TOPOGRAPHY) + np.array([_EEG_LEVEL[band] for band in BANDS])
 
     def stream(self, *name) -> np.random.Generator:
-        return _stream(self.settings, self.facts.name, *name)
+        """The random stream of one draw, named within the set."""
+        return named_stream([self.settings.seed], self.facts.name, *name)
 
     def parts(self, modality: str, subject: int, session: int) -> tuple[np.ndarray, np.ndarray]:
         """A subject-session in the modality's units: trial levels (trials, width), and drift (windows, width)."""
-        facts, space, knobs = self.facts, self.spaces[modality], getattr(self.settings, modality)
+        facts, space, settings = self.facts, self.spaces[modality], getattr(self.settings, modality)
         bad = self.bad.get((subject, session)) == modality
         person = space.draw(self.stream(modality, "person", subject))
         day = space.draw(self.stream(modality, "session", subject, session))
-        own = space.draw(self.stream(modality, "own pattern", subject), len(space.patterns))
+        deviation = space.draw(self.stream(modality, "own pattern", subject), len(space.patterns))
         clips = [space.draw(self.stream(modality, "clip", facts.clip(session, trial))) for trial in facts.trials]
         noise = space.draw(self.stream(modality, "trial", subject, session), len(facts.trials))
         mixture = self.stream("feeling", subject, session).standard_normal((len(facts.trials), len(space.patterns)))
         felt = np.eye(len(space.patterns))[list(facts.labels[session - 1])] + self.settings.mixed_feeling * mixture
         levels = (
-            knobs.person_shift * person
-            + knobs.session_shift * day
-            + (_BAD_RESPONSE if bad else 1.0) * knobs.emotion * felt @ (space.patterns + knobs.individual * own)
-            + knobs.clip * np.stack(clips)
-            + (_BAD_NOISE if bad else 1.0) * knobs.trial_noise * noise
+            settings.person_shift * person
+            + settings.session_shift * day
+            + (_BAD_RESPONSE if bad else 1.0)
+            * settings.emotion
+            * felt
+            @ (space.patterns + settings.individual * deviation)
+            + settings.clip * np.stack(clips)
+            + (_BAD_NOISE if bad else 1.0) * settings.trial_noise * noise
         )
         white = space.draw(self.stream(modality, "drift", subject, session), sum(facts.window_counts[session - 1]))
         drift = np.concatenate([_smooth(rows.stop - rows.start) @ white[rows] for rows in facts.bounds(session)])
-        return levels, knobs.drift * drift
+        return levels, settings.drift * drift
 
     def eeg(self, subject: int, session: int) -> np.ndarray:
         """(windows, 62, 5) log2 power, LDS-smooth."""
@@ -328,20 +330,20 @@ def one_thread():
 
 
 def rounded(values: np.ndarray, step: float) -> np.ndarray:
+    """To the nearest multiples of a power of two, which are alike on every machine."""
     return np.round(values / step) * step
 
 
 def fingerprint(dataset: str, settings: SimulatorSettings = SETTINGS) -> str:
     """32 hexadecimal digits from dataset, settings and simulator version, not from bytes: alike on every machine."""
-    content = {"dataset": dataset, "settings": asdict(settings), "version": VERSION}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+    return digest_of({"dataset": dataset, "settings": asdict(settings), "version": VERSION}, 32)
 
 
 def simulate(dataset: str, settings: SimulatorSettings = SETTINGS, *, subjects: Sequence[int] | None = None) -> Windows:
     """The windows of a simulated set, in memory; equal to writing it and reading it back.
 
-    subjects  some of the layout's people, in ascending order; None means all. Their recordings do not depend on who
-              else is drawn. Raises DataError for a person the set does not have.
+    ``subjects`` are some of the layout's, in ascending order; None means all. Their recordings do not depend on who
+    else is drawn. Raises DataError for a subject the set does not have.
     """
     world = World(dataset, settings)
     facts = world.facts

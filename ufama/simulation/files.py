@@ -141,7 +141,7 @@ def _write_bands(folder: Path, facts: Layout, subject: int, session: int, eeg: n
 
 
 def _write_eeg_folder(folder: ReleasedFolder, world: World, root: Path, subject: int, session: int) -> None:
-    """One of SEED's further folders of EEG features; beside .mat files also the labels and a note that it is simulated."""
+    """One of SEED's further folders of EEG features; beside .mat files also the labels and a note."""
     facts = world.facts.select(folder.window_seconds)
     if not folder.all_subjects:
         eeg = by_window_length(world.eeg(subject, session), world.facts, session, folder.window_seconds)

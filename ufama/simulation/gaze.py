@@ -25,8 +25,8 @@ FACTORS = {
     "saccade": 0.25,
     "blink": 0.40,
 }
-"""What people's eyes differ in, and by how much (SD of the logarithm; assumptions): size of the pupil, its wandering,
-extent and duration of fixations, length of saccades, rate of blinks."""
+"""What the eyes of subjects differ in, and by how much (SD of the logarithm; assumptions): size of the
+pupil, its wandering, extent and duration of fixations, length of saccades, rate of blinks."""
 
 _PUPIL_PX = np.array([80.0, 70.0])  # assumption
 _LIGHT_REFLEX = 0.15  # share of the diameter from mid-grey to white (assumption)
@@ -45,16 +45,11 @@ _LOST_SHARE, _LOST_SECONDS = 0.3, 3.0  # in a session whose tracking is bad (ass
 
 @dataclass(frozen=True)
 class Clip:
-    """What one film clip shows, alike to everybody.
+    """What one film clip shows, alike to all subjects."""
 
-    cuts     (shots,) s, start of each shot
-    light    (shots,) brightness from -1 to 1
-    places   (shots, 4, 2) px from the middle of the picture, where one looks
-    """
-
-    cuts: np.ndarray
-    light: np.ndarray
-    places: np.ndarray
+    cuts: np.ndarray  # (shots,) s, start of each shot
+    light: np.ndarray  # (shots,) brightness from -1 to 1
+    places: np.ndarray  # (shots, 4, 2) px from the middle of the picture, where the gaze rests
 
 
 def draw_clip(stream: np.random.Generator, seconds: float) -> Clip:
@@ -70,7 +65,7 @@ def brightness(clip: Clip, times: np.ndarray) -> np.ndarray:
     return clip.light[np.searchsorted(clip.cuts, times, side="right") - 1]
 
 
-def _remembered(values: np.ndarray, memory_seconds: float, before: float) -> np.ndarray:
+def _low_pass(values: np.ndarray, memory_seconds: float, before: float) -> np.ndarray:
     """(n,) after a first-order low-pass filter that had settled on ``before``."""
     from scipy.signal import lfilter
 
@@ -88,18 +83,23 @@ def watch(
     clip_strength: float,
     bad: bool,
 ) -> tuple[EyeStreams, EyeEvents]:
-    """One person watching one clip: streams at 60 Hz, and the events that the tracker's software would find.
+    """One subject watching one clip: streams at 60 Hz, and the events that the tracker's software would find.
 
-    factors  (6,) departures from the usual in the order of `FACTORS`, in SDs
-    seconds  how long the clip lasts
-    until    s; only what comes before is made, alike for every ``until``
+    Parameters
+    ----------
+    factors
+        (6,) departures from the usual in the order of `FACTORS`, in SDs
+    seconds
+        of the whole clip
+    until
+        s; only what comes before is simulated, alike for every ``until``
     """
     scale = dict(zip(FACTORS, np.exp(np.array(list(FACTORS.values())) * factors), strict=True))
     times = np.arange(round(seconds * EYE_RATE)) / EYE_RATE
     events, gaze = _gaze(stream, clip, scale, seconds, until, times, clip_strength)
-    light = _remembered(brightness(clip, times), _REFLEX_SECONDS, clip.light[0])
+    light = _low_pass(brightness(clip, times), _REFLEX_SECONDS, clip.light[0])
     to_unit = np.sqrt(2 * _WANDER_SECONDS * EYE_RATE)
-    wander = to_unit * _remembered(
+    wander = to_unit * _low_pass(
         stream.standard_normal(len(times)), _WANDER_SECONDS, stream.standard_normal() / to_unit
     )
     relative = 1 - clip_strength * _LIGHT_REFLEX * light + _WANDER * scale["unrest"] * wander
@@ -108,12 +108,9 @@ def watch(
     lost = _inside(times, events.blink_start, events.blink_duration / 1000)
     starts = np.sort(stream.uniform(0, seconds, round(_LOST_SHARE * seconds / _LOST_SECONDS)))
     if bad:
-        gone = [_inside(getattr(events, f"{kind}_start"), starts, np.full(len(starts), _LOST_SECONDS))
-                for kind in ("fixation", "saccade", "blink")]  # fmt: skip
-        kept = dict(zip(("fixation", "saccade", "blink"), gone, strict=True))
-        names = EyeEvents.__dataclass_fields__
-        events = EyeEvents(**{name: getattr(events, name)[~kept[name.partition("_")[0]]] for name in names})
-        lost |= _inside(times, starts, np.full(len(starts), _LOST_SECONDS))
+        lengths = np.full(len(starts), _LOST_SECONDS)
+        events = events.select(lambda start: ~_inside(start, starts, lengths))
+        lost |= _inside(times, starts, lengths)
     pupil[lost] = gaze[lost] = np.nan
     kept = times < until - 1e-9
     return EyeStreams(time=times[kept], pupil=pupil[kept], gaze=gaze[kept]), events.before(until)
@@ -147,7 +144,7 @@ def _gaze(
     blinks = stream.random(most)
     blink_s = _BLINK_MS * np.exp(_BLINK_SPREAD * stream.standard_normal(most)) / 1000
     everywhere = _LAYOUT_PX * stream.standard_normal((most, 2))  # where one would look whatever the clip shows
-    found: dict[str, list] = {"fixation": [], "saccade": [], "blink": []}
+    events: dict[str, list] = {"fixation": [], "saccade": [], "blink": []}
     moments, places = [], []
     now, before, shot = 0.0, None, 0
     for k in range(most):
@@ -161,18 +158,18 @@ def _gaze(
         if before is not None:
             degrees = float(np.hypot(*(place - before))) / PIXELS_PER_DEGREE
             duration = 0.021 + 0.0022 * degrees  # s, the main sequence (Carpenter 1988, Movements of the Eyes)
-            found["saccade"].append((now, 1000 * duration, degrees))
+            events["saccade"].append((now, 1000 * duration, degrees))
             now += duration
             if blinks[k] < 1 - np.exp(-_BLINKS_PER_SECOND * scale["blink"] * (fixation_s[k] + duration)):
-                found["blink"].append((now, 1000 * blink_s[k]))
+                events["blink"].append((now, 1000 * blink_s[k]))
                 now += blink_s[k]
-        found["fixation"].append((now, 1000 * fixation_s[k], *extent[k]))
+        events["fixation"].append((now, 1000 * fixation_s[k], *extent[k]))
         moments += [now, now + fixation_s[k]]
         places += [place - heading[k] * extent[k], place + heading[k] * extent[k]]
         now, before = now + fixation_s[k], place
     gaze = np.stack([np.interp(times, moments, axis) for axis in np.array(places).T], axis=1)
     fixation, saccade, blink = (
-        np.round(np.array(found[kind], float).reshape(-1, width), 4)
+        np.round(np.array(events[kind], float).reshape(-1, width), 4)
         for kind, width in (("fixation", 4), ("saccade", 3), ("blink", 2))
     )
     return EyeEvents(

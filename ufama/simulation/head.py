@@ -49,7 +49,7 @@ def electrode_directions() -> np.ndarray:
     return outward / np.linalg.norm(outward, axis=1, keepdims=True)
 
 
-def turned(directions: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+def rotated(directions: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     """Directions (n, 3) after a rotation about the axis ``degrees`` (3,), by its length."""
     angle = np.radians(np.linalg.norm(degrees))
     if angle == 0:
@@ -68,7 +68,7 @@ def _leadfield(degrees: tuple[float, float, float]) -> np.ndarray:
     import mne
 
     brain = electrode_directions()
-    cap = HEAD_RADIUS * turned(brain, np.array(degrees))
+    cap = HEAD_RADIUS * rotated(brain, np.array(degrees))
     info = mne.create_info(list(CHANNELS), RATE, "eeg", verbose="error")
     places = dict(zip(CHANNELS, cap, strict=True))
     info.set_montage(mne.channels.make_dig_montage(places, coord_frame="head"), verbose="error")

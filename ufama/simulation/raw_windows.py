@@ -1,23 +1,21 @@
-"""Features of simulated raw recordings, extracted as from anybody's: `ufama.data.signals.eeg` and `ufama.data.signals.eye`."""
+"""Features of simulated raw recordings, extracted as from any recordings: `ufama.data.signals`."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ufama.data.layout import WINDOW_SECONDS, DataError, checked_subjects, layout
 from ufama.data.releases.recordings import Progress, simulated_card
+from ufama.data.signals.eeg import trial_features
+from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.eye import eye_features
+from ufama.data.signals.smoothing import smoothed
 from ufama.data.windows import Windows, constants_marked
 from ufama.simulation.features import one_thread
 from ufama.simulation.head import RATE
 from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawSettings, RawWorld
-
-if TYPE_CHECKING:
-    from ufama.data.signals.eeg import EegSettings
+from ufama.storage import digest_of
 
 
 def raw_fingerprint(
@@ -26,21 +24,27 @@ def raw_fingerprint(
     """32 hexadecimal digits from everything that decides the recordings, not from bytes: alike on every machine."""
     content = {"dataset": dataset, "raw settings": asdict(settings), "version": VERSION}
     content |= {"subjects": list(subjects), "sessions": list(sessions), **more}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+    return digest_of(content, 32)
 
 
 def checked_sessions(dataset: str, sessions: Sequence[int] | None) -> tuple[int, ...]:
     """The chosen sessions in ascending order, all for None. Raises DataError for one that the set does not have."""
-    known = layout(dataset).sessions
+    existing = layout(dataset).sessions
     if sessions is None:
-        return known
-    unknown = [session for session in sessions if session not in known]
+        return existing
+    unknown = [session for session in sessions if session not in existing]
     if unknown or not sessions:
         raise DataError(
             f"{layout(dataset).title} has no session {', '.join(map(str, unknown)) or '(none chosen)'}: choose from "
-            f"{', '.join(map(str, known))}."
+            f"{', '.join(map(str, existing))}."
         )
     return tuple(sorted(set(sessions)))
+
+
+def checked_length(seconds: float | None) -> None:
+    """Raise DataError where the first ``seconds`` of a clip are shorter than a window."""
+    if seconds is not None and seconds < WINDOW_SECONDS:
+        raise DataError(f"seconds = {seconds:g} holds no window: expected at least {WINDOW_SECONDS:g}.")
 
 
 def raw_windows(
@@ -50,22 +54,26 @@ def raw_windows(
     subjects: Sequence[int] | None = None,
     sessions: Sequence[int] | None = None,
     seconds: float | None = None,
-    eeg: "EegSettings | None" = None,
+    eeg: EegSettings | None = None,
     progress: Progress | None = None,
 ) -> Windows:
-    """The windows of simulated raw recordings, extracted in memory by `ufama.data.signals.eeg` and `ufama.data.signals.eye`.
+    """The windows of simulated raw recordings, extracted in memory.
 
-    seconds  only the first so many of every clip; None means whole clips
-    eeg      how the EEG's features are made; by default log2 power, as the released files hold, LDS-smoothed
+    Parameters
+    ----------
+    seconds
+        only the first so many of every clip; None means whole clips
+    eeg
+        how the EEG's features are computed; by default log2 power, as the released files hold, LDS-smoothed
 
-    Raises DataError for people, sessions or lengths that the set does not have.
+    Raises
+    ------
+    DataError
+        for subjects, sessions or lengths that the set does not have
     """
-    from ufama.data.signals.eeg import EegSettings, smoothed, trial_features
-
     facts = layout(dataset)
     chosen, days = checked_subjects(facts, subjects), checked_sessions(dataset, sessions)
-    if seconds is not None and seconds < WINDOW_SECONDS:
-        raise DataError(f"seconds = {seconds:g} holds no window: expected at least {WINDOW_SECONDS:g}.")
+    checked_length(seconds)
     # the simulated signal is filtered already
     eeg = eeg or EegSettings(definition="log2_power", low=None, high=None)
     world = RawWorld(dataset, settings)

@@ -1,30 +1,32 @@
-"""People, clips and sessions from the raw voltage on: EEG in microvolts and the streams of an eye tracker.
+"""Subjects, clips and sessions from raw signals: EEG in microvolts and the streams of an eye tracker.
 
-The parts are those of the feature-level simulator (`ufama.simulation.features`), one level deeper. What moves the EEG moves
-the *sources* in the head, as base-two logarithms of the power of each of 62 sources in each of five bands:
+The parts are those of the feature-level simulator (`ufama.simulation.features`), one level deeper. What moves the EEG
+moves the *sources* in the head, as base-two logarithms of the power of each of 62 sources in each of five bands:
 
     person + session + emotion + clip + trial noise + drift
 
 and what a head model, blinks, muscles and electrodes make of it is the recording (`ufama.simulation.head`). What moves
 the eyes are six factors of an eye that watches a clip with its own light and layout (`ufama.simulation.gaze`). Which
-emotion moves which region and which factor is stated, with its sources, in `ufama.simulation.features`. A blink is one event
-in both modalities. Everything follows the emotion and the clip through `ufama.data.signals.eeg` and `ufama.data.signals.eye` only.
+emotion moves which region and which factor is stated, with its sources, in `ufama.simulation.features`. A blink is
+one event in both modalities. Everything follows the emotion and the clip through `ufama.data.signals.eeg` and
+`ufama.data.signals.eye` only.
 
 All draws come from named streams of one seed: a trial does not depend on who else is drawn, and a shortened trial is
 the beginning of the whole one.
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Annotated, Any
 
 import numpy as np
 
-from ufama.config import ValidatedConfig
+from ufama.config import Share, ValidatedConfig
 from ufama.data.layout import CHANNELS, WINDOW_SECONDS, DataError, checked_subjects, layout
 from ufama.data.signals.eye import EyeEvents, EyeStreams
+from ufama.seeds import named_stream
 from ufama.simulation import gaze, head
-from ufama.simulation.features import EEG_RESPONSE, EYE_FACTORS, EYE_RESPONSE, one_thread, rounded
+from ufama.simulation.features import EEG_RESPONSE, EYE_FACTORS, EYE_RESPONSE, Seed, Strength, one_thread, rounded
 from ufama.simulation.head import RATE
 
 VERSION = 1
@@ -35,50 +37,60 @@ VERSION = 1
 class RawSettings(ValidatedConfig):
     """How strongly each part moves the recordings. 0 switches a part off.
 
-    person_shift        1: people at rest differ as the constants below say: log2 power of a source (SD 1), alpha
-                        frequency (SD 1 Hz around 10, Klimesch 1999, Brain Research Reviews 29), seat of the cap (SD 3
-                        degrees about each axis, 5 mm), loudness of the whole head (SD 0.3 in log2 amplitude), blinks,
-                        muscles; every factor of the eyes (SD 1). All but the alpha frequency are assumptions.
-    session_shift       1: a day differs from another by 0.4 of a person's SD in every source and factor, by 2 degrees
-                        in the seat of the cap and by SD 0.3 in the log2 gain of every electrode, which goes on
-                        changing by SD 0.1 over the session (assumptions)
-    eeg_emotion         log2 power that a wholly felt emotion adds where its pattern is 1 (see `RAW_SETTINGS`)
-    eye_emotion         SDs that a wholly felt emotion moves a factor of the eyes where its pattern is 1 (assumption)
-    mixed_feeling       SD of the other emotions felt in a trial, alike for both modalities (assumption)
-    individual          a person's own deviation from the common patterns, as a share of them (assumption)
-    clip                1: what a clip does to everybody alike besides its emotion: 0.3 SD in every source and 0.3 in
-                        every factor, its light in occipital alpha and in the pupil, its layout in the gaze. That films
-                        drive EEG and gaze alike across people: Dmochowski et al. 2012 (Frontiers in Human Neuroscience
-                        6:112), Dorr et al. 2010 (Journal of Vision 10(10):28); the sizes are assumptions.
-    trial_noise         SD of a source's log2 power, and of a factor of the eyes, between trials (assumption)
-    drift               SD of a source's slow change within a trial, in log2 power (assumption)
-    artefacts           1: blinks of 120 uV at the forehead and muscles of 1.5 uV from 20 to 75 Hz (assumptions)
-    bad_modality_share  share of subject-sessions with a bad modality: the emotion moves it by a fifth, trial noise is
-                        half as large again; electrodes add 6 uV and muscles triple, or a third of the gaze is lost
-    seed                of every draw
+    Attributes
+    ----------
+    person_shift
+        1: subjects at rest differ as the constants below: log2 power of a source (SD 1), alpha frequency (SD 1 Hz
+        around 10, Klimesch 1999, Brain Research Reviews 29), position of the cap (SD 3 degrees about each axis, 5 mm),
+        loudness of the whole head (SD 0.3 in log2 amplitude), blinks, muscles; every factor of the eyes (SD 1). All but
+        the alpha frequency are assumptions.
+    session_shift
+        1: a session differs from another by 0.4 of a subject's SD in every source and factor, by 2 degrees in the
+        position of the cap and by SD 0.3 in the log2 gain of every electrode, which goes on changing by SD 0.1 over the
+        session (assumptions)
+    eeg_emotion
+        log2 power that a wholly felt emotion adds where its pattern is 1 (see `RAW_SETTINGS`)
+    eye_emotion
+        SDs that a wholly felt emotion moves a factor of the eyes where its pattern is 1 (assumption)
+    mixed_feeling
+        SD of the other emotions felt in a trial, alike for both modalities (assumption)
+    individual
+        a subject's own deviation from the common patterns, as a share of them (assumption)
+    clip
+        1: what a clip does to all subjects alike besides its emotion: 0.3 SD in every source and 0.3 in every factor,
+        its light in occipital alpha and in the pupil, its layout in the gaze. That films drive EEG and gaze alike
+        across subjects: Dmochowski et al. 2012 (Frontiers in Human Neuroscience 6:112), Dorr et al. 2010 (Journal of
+        Vision 10(10):28); the sizes are assumptions.
+    trial_noise
+        SD of a source's log2 power, and of a factor of the eyes, between trials (assumption)
+    drift
+        SD of a source's slow change within a trial, in log2 power (assumption)
+    artefacts
+        1: blinks of 120 uV at the forehead and muscles of 1.5 uV from 20 to 75 Hz (assumptions)
+    bad_modality_share
+        share of subject-sessions with a bad modality: the emotion moves it by a fifth, trial noise is half as large
+        again; electrodes add 6 uV and muscles triple, or a third of the gaze is lost
+    seed
+        of every draw
     """
 
-    person_shift: float = 1.0
-    session_shift: float = 1.0
-    eeg_emotion: float = 1.0
-    eye_emotion: float = 0.7
-    mixed_feeling: float = 0.5
-    individual: float = 0.4
-    clip: float = 1.0
-    trial_noise: float = 0.4
-    drift: float = 0.3
-    artefacts: float = 1.0
-    bad_modality_share: float = 0.1
-    seed: int = 2026
-
-    def ranges(self):
-        knobs = [name for name in self.__dataclass_fields__ if name not in ("bad_modality_share", "seed")]
-        return [(name, 0, 10) for name in knobs] + [("bad_modality_share", 0, 1), ("seed", 0, 1 << 62)]
+    person_shift: Annotated[float, Strength] = 1.0
+    session_shift: Annotated[float, Strength] = 1.0
+    eeg_emotion: Annotated[float, Strength] = 1.0
+    eye_emotion: Annotated[float, Strength] = 0.7
+    mixed_feeling: Annotated[float, Strength] = 0.5
+    individual: Annotated[float, Strength] = 0.4
+    clip: Annotated[float, Strength] = 1.0
+    trial_noise: Annotated[float, Strength] = 0.4
+    drift: Annotated[float, Strength] = 0.3
+    artefacts: Annotated[float, Strength] = 1.0
+    bad_modality_share: Annotated[float, Share] = 0.1
+    seed: Annotated[int, Seed] = 2026
 
 
 RAW_SETTINGS = RawSettings()
 """Fixed before any training. Only ``eeg_emotion`` was looked at beside published accuracies, with a plain SVM on EEG
-(12 people, one session): 0.6, 1.0 and 1.5 all lie within both anchors of `ufama.studies.calibration`; 1.0, the first
+(12 subjects, one session): 0.6, 1.0 and 1.5 all lie within both anchors of `ufama.studies.baseline`; 1.0, the first
 choice, stayed."""
 
 _BLOCK_SECONDS = 8.0  # noise is made in blocks of this length, each half overlapping its neighbours
@@ -98,7 +110,7 @@ _DRIFT_SECONDS = 90.0  # period of the slow change, SD 0.4 of its log
 
 
 class RawWorld:
-    """Everybody and everything of one simulated set, drawn when asked for."""
+    """All subjects and clips of one simulated set; a recording is drawn when it is read."""
 
     def __init__(self, dataset: str, settings: RawSettings = RAW_SETTINGS):
         self.facts, self.settings = layout(dataset), settings
@@ -107,8 +119,7 @@ class RawWorld:
         self._bad = self._draw_bad()
 
     def _stream(self, *name) -> np.random.Generator:
-        digest = hashlib.sha256("/".join(map(str, ("raw", self.facts.name, *name))).encode()).digest()
-        return np.random.default_rng([self.settings.seed, int.from_bytes(digest[:8], "little")])
+        return named_stream([self.settings.seed], "raw", self.facts.name, *name)
 
     def _draw_bad(self) -> dict[tuple[int, int], str]:
         pairs = [(subject, session) for subject in self.facts.subjects for session in self.facts.sessions]
@@ -119,14 +130,14 @@ class RawWorld:
 
     def _checked(self, subject: int, session: int, trial: int) -> None:
         checked_subjects(self.facts, [subject])
-        for what, value, known in (("session", session, self.facts.sessions), ("trial", trial, self.facts.trials)):
-            if value not in known:
-                raise DataError(f"{self.facts.title} has no {what} {value}: choose from {known[0]} to {known[-1]}.")
+        for what, value, valid in (("session", session, self.facts.sessions), ("trial", trial, self.facts.trials)):
+            if value not in valid:
+                raise DataError(f"{self.facts.title} has no {what} {value}: choose from {valid[0]} to {valid[-1]}.")
 
     def seconds(self, session: int, trial: int, at_most: float | None = None) -> float:
         """How long a trial lasts; where the clip's length is not published, the seconds of its windows."""
-        known = self.facts.clip_seconds[session - 1]
-        whole = known[trial - 1] if known else WINDOW_SECONDS * self.facts.window_counts[session - 1][trial - 1]
+        published = self.facts.clip_seconds[session - 1]
+        whole = published[trial - 1] if published else WINDOW_SECONDS * self.facts.window_counts[session - 1][trial - 1]
         return float(whole if at_most is None else min(whole, at_most))
 
     # what was drawn ----------------------------------------------------------------------------------
@@ -143,31 +154,31 @@ class RawWorld:
         )
 
     def alpha_frequency(self, subject: int) -> float:
-        """Hz of a person's alpha peak."""
-        drawn = 10.0 + self.settings.person_shift * self._stream("alpha", subject).standard_normal()
-        return float(np.clip(drawn, 8.0, 13.0))
+        """Hz of a subject's alpha peak."""
+        frequency = 10.0 + self.settings.person_shift * self._stream("alpha", subject).standard_normal()
+        return float(np.clip(frequency, 8.0, 13.0))
 
     def cap_degrees(self, subject: int, session: int) -> np.ndarray:
         """(3,) how far the cap is turned on the head."""
         person = self._stream("cap", subject).standard_normal(3)
         day = self._stream("cap", subject, session).standard_normal(3)
-        knobs = self.settings
-        return knobs.person_shift * _CAP_DEGREES["person"] * person + knobs.session_shift * (
+        settings = self.settings
+        return settings.person_shift * _CAP_DEGREES["person"] * person + settings.session_shift * (
             _CAP_DEGREES["session"] * day
         )
 
     def gains(self, subject: int, session: int) -> np.ndarray:
         """(trials, 62) factor on the amplitude of each electrode."""
-        knobs, trials = self.settings, len(self.facts.trials)
-        person = knobs.person_shift * _GAIN["person"] * self._stream("gain", subject).standard_normal()
+        settings, trials = self.settings, len(self.facts.trials)
+        person = settings.person_shift * _GAIN["person"] * self._stream("gain", subject).standard_normal()
         stream = self._stream("gain", subject, session)
         day, change = stream.standard_normal((2, len(CHANNELS)))
         course = np.linspace(-1, 1, trials)[:, None]
         return 2.0 ** (
-            person + knobs.session_shift * (_GAIN["session"] * day + _GAIN["over the session"] * course * change)
+            person + settings.session_shift * (_GAIN["session"] * day + _GAIN["over the session"] * course * change)
         )
 
-    def truth(self, subject: int, session: int) -> dict:
+    def truth(self, subject: int, session: int) -> dict[str, Any]:
         """What was drawn for a subject-session, in plain types: for the file beside the recordings, and for tests."""
         factors = self._eye_levels(subject, session)
         return {
@@ -187,24 +198,24 @@ class RawWorld:
     @lru_cache(maxsize=4)  # noqa: B019  a world lives as long as what is drawn from it
     def _source_levels(self, subject: int, session: int) -> np.ndarray:
         """(trials, 62 sources, 5 bands) log2 power above the spectrum at rest."""
-        facts, knobs = self.facts, self.settings
+        facts, settings = self.facts, self.settings
         bad = self.bad_modality(subject, session) == "eeg"
 
-        def drawn(*name) -> np.ndarray:
+        def pattern(*name) -> np.ndarray:
             return head.smooth_pattern(self._stream(*name))
 
-        at_rest = knobs.person_shift * drawn("person", subject)
-        at_rest = at_rest + knobs.session_shift * _SESSION_PART * drawn("day", subject, session)
-        own = np.stack([drawn("own pattern", subject, name) for name in facts.class_names])
-        response = np.stack(self._patterns) + knobs.individual * own
+        at_rest = settings.person_shift * pattern("person", subject)
+        at_rest = at_rest + settings.session_shift * _SESSION_PART * pattern("day", subject, session)
+        deviation = np.stack([pattern("own pattern", subject, name) for name in facts.class_names])
+        response = np.stack(self._patterns) + settings.individual * deviation
         emotion = np.tensordot(self.felt(subject, session), response, axes=1)
-        clips = np.stack([drawn("clip", facts.clip(session, trial)) for trial in facts.trials])
-        noise = np.stack([drawn("trial", subject, session, trial) for trial in facts.trials])
+        clips = np.stack([pattern("clip", facts.clip(session, trial)) for trial in facts.trials])
+        noise = np.stack([pattern("trial", subject, session, trial) for trial in facts.trials])
         return (
             at_rest
-            + (_BAD_RESPONSE if bad else 1.0) * knobs.eeg_emotion * emotion
-            + knobs.clip * _CLIP_PART * clips
-            + (_BAD_NOISE if bad else 1.0) * knobs.trial_noise * noise
+            + (_BAD_RESPONSE if bad else 1.0) * settings.eeg_emotion * emotion
+            + settings.clip * _CLIP_PART * clips
+            + (_BAD_NOISE if bad else 1.0) * settings.trial_noise * noise
         )
 
     def eeg(self, subject: int, session: int, trial: int, seconds: float | None = None) -> np.ndarray:
@@ -228,12 +239,12 @@ class RawWorld:
         frequencies = np.fft.rfftfreq(block, 1 / RATE)
         used = np.flatnonzero((frequencies >= _LOWEST[self.facts.name]) & (frequencies <= _HIGHEST))
         frequencies = frequencies[used]
-        knobs, bad = self.settings, self.bad_modality(subject, session) == "eeg"
+        settings, bad = self.settings, self.bad_modality(subject, session) == "eeg"
         field = head.leadfield(self.cap_degrees(subject, session))
         at_rest = np.sqrt(head.spectrum(frequencies, self.alpha_frequency(subject)))
         bands = head.band_of(frequencies)
         levels, course = self._source_levels(subject, session)[trial - 1], self._course(subject, session, trial)
-        muscles = self._muscle_strength(subject) * knobs.artefacts * (_BAD_MUSCLE if bad else 1.0)
+        muscles = self._muscle_strength(subject) * settings.artefacts * (_BAD_MUSCLE if bad else 1.0)
         muscle_density = np.sqrt((frequencies >= _MUSCLE_FROM) / (_HIGHEST - _MUSCLE_FROM))
         sensor = _SENSOR_UV["bad" if bad else "good"] / np.sqrt(_HIGHEST)
         to_series = np.sqrt(RATE * block / 4)  # from draws of density 1 per Hz whose two parts have SD 1
@@ -291,21 +302,21 @@ class RawWorld:
 
     def _eye_levels(self, subject: int, session: int) -> np.ndarray:
         """(trials, 6) factors of the eyes, in SDs."""
-        facts, knobs = self.facts, self.settings
+        facts, settings = self.facts, self.settings
         bad = self.bad_modality(subject, session) == "eye"
         width = len(EYE_FACTORS)
         person = self._stream("eye person", subject).standard_normal(width)
         day = self._stream("eye day", subject, session).standard_normal(width)
-        own = self._stream("eye own pattern", subject).standard_normal(self._eye_patterns.shape)
+        deviation = self._stream("eye own pattern", subject).standard_normal(self._eye_patterns.shape)
         clips = [self._stream("eye clip", facts.clip(session, trial)).standard_normal(width) for trial in facts.trials]
         noise = self._stream("eye trial", subject, session).standard_normal((len(facts.trials), width))
-        response = self._eye_patterns + knobs.individual * own
+        response = self._eye_patterns + settings.individual * deviation
         return (
-            knobs.person_shift * person
-            + knobs.session_shift * _SESSION_PART * day
-            + (_BAD_RESPONSE if bad else 1.0) * knobs.eye_emotion * self.felt(subject, session) @ response
-            + knobs.clip * _CLIP_PART * np.stack(clips)
-            + (_BAD_NOISE if bad else 1.0) * knobs.trial_noise * noise
+            settings.person_shift * person
+            + settings.session_shift * _SESSION_PART * day
+            + (_BAD_RESPONSE if bad else 1.0) * settings.eye_emotion * self.felt(subject, session) @ response
+            + settings.clip * _CLIP_PART * np.stack(clips)
+            + (_BAD_NOISE if bad else 1.0) * settings.trial_noise * noise
         )
 
     def _clip(self, session: int, trial: int) -> gaze.Clip:

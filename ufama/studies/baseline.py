@@ -1,21 +1,114 @@
-"""A plain classifier on a two-modality table: what any method has to be compared with."""
+"""A support vector machine on two-modality windows: the baseline that any method has to be compared with.
 
-from collections.abc import Sequence
+The machine is that of `ufama.methods.svm` with a radial basis, C = 1 and gamma 1 / (features x their variance).
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
+from ufama.data.folds import Fold, folds, scaled
 from ufama.data.layout import DataError
 from ufama.data.windows import Windows
-from ufama.studies.calibration import SVM_SCALINGS, right_by_trial, svm_predictions
+from ufama.methods.svm import ClassWeight, SvmPrediction, fit_and_predict
+from ufama.training.scores import plurality
 
-FEATURES = {"a": "eeg", "b": "eye", "both": "both"}
-"""A table's modalities, and the places they take."""
+MODALITIES = ("eeg", "eye", "both")
+FEATURES = {"eeg": "a", "eye": "b", "both": "both"}
+"""The modalities, and what they are called in a two-modality table."""
+
+SVM_SCALINGS = ("source_zscore", "subject_session_zscore", "subject_zscore")
+"""As in `ufama.data.folds.scaled`; subject_zscore: by mean and SD of all of a subject's windows."""
+
+SEED_ANCHORS = {"source_zscore": (0.45, 0.65), "subject_session_zscore": (0.75, 0.88)}
+"""Published accuracies of shallow classifiers on SEED's EEG (DE) for an unseen subject: without, and with scaling per
+subject and session. Eye movement and both modalities together have no anchor under these protocols."""
+
+
+def svm_predictions(
+    windows: Windows,
+    protocol: str,
+    scaling: str,
+    modalities: Sequence[str] = MODALITIES,
+    *,
+    class_weight: ClassWeight = None,
+) -> Iterator[tuple[Fold, str, SvmPrediction]]:
+    """For each fold and modality, what a machine trained on the source says of the target.
+
+    ``scaling`` is one of `SVM_SCALINGS` or of `ufama.data.folds.SCALINGS`.
+    """
+    classes = len(windows.card.class_names)
+    common = None if scaling == "source_zscore" else _rescaled(windows, scaling)
+    for fold in folds(windows, protocol):
+        ready = scaled(windows, scaling, fold) if common is None else common
+        for modality in modalities:
+            features = ready.features(modality)
+            label = windows.label[fold.source]
+            yield (
+                fold,
+                modality,
+                fit_and_predict(
+                    features[fold.source], label, features[fold.target], classes, class_weight=class_weight
+                ),
+            )
+
+
+def _rescaled(windows: Windows, scaling: str) -> Windows:
+    if scaling != "subject_zscore":
+        return scaled(windows, scaling)
+    together = scaled(replace(windows, session=np.ones_like(windows.session)), "subject_session_zscore")
+    return replace(together, session=windows.session)
 
 
 def balanced_accuracy(label: np.ndarray, predicted: np.ndarray) -> float:
     """Mean over the classes that ``label`` holds of the share of their windows that is right."""
     return float(np.mean([(predicted[label == k] == k).mean() for k in np.unique(label)]))
+
+
+def fold_scores(
+    windows: Windows,
+    protocol: str,
+    scaling: str,
+    modalities: Sequence[str] = MODALITIES,
+    *,
+    class_weight: ClassWeight = None,
+) -> pd.DataFrame:
+    """One row per fold and modality, see `svm_predictions`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        modality; fold, subject, session (the fold's); accuracy and balanced, over windows; trials, how many;
+        trial_accuracy, their share that is right by the plurality of its windows (`ufama.training.scores.plurality`,
+        ties by the summed softmax of the decision values); whole_trials, their share with at most a tenth, or at least
+        nine tenths, of the windows right
+    """
+    rows = []
+    for fold, modality, prediction in svm_predictions(
+        windows, protocol, scaling, modalities, class_weight=class_weight
+    ):
+        target = windows.select(fold.target)
+        trial = target.trial_ids()
+        _, first = np.unique(trial, return_index=True)
+        right = prediction.label == target.label
+        right_in_trial = np.bincount(trial, right) / np.bincount(trial)
+        predicted = plurality(trial, prediction.label, prediction.shares)
+        rows.append(
+            {
+                "modality": modality,
+                "fold": fold.name,
+                "subject": fold.subject,
+                "session": fold.session,
+                "accuracy": right.mean(),
+                "balanced": balanced_accuracy(target.label, prediction.label),
+                "trials": len(first),
+                "trial_accuracy": (predicted == target.label[first]).mean(),
+                "whole_trials": ((right_in_trial <= 0.1) | (right_in_trial >= 0.9)).mean(),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def svm_rows(
@@ -24,58 +117,55 @@ def svm_rows(
     protocol: str = "cross_subject",
     scalings: Sequence[str] = SVM_SCALINGS[:2],
     control: bool = True,
-):
-    """Accuracy of a support vector machine (radial basis, C = 1, gamma 1 / (features x variance), classes weighted to
-    equal shares) that is trained on each fold's source, on modality a, modality b and both side by side.
+) -> pd.DataFrame:
+    """Accuracy on modality a, modality b and both side by side; every class's windows together weigh the same.
 
-    control   add a row for both modalities, by the last scaling, with each person's labels permuted (seed 0)
+    Parameters
+    ----------
+    control
+        add a row for both modalities, by the last scaling, with each subject's labels permuted (seed 0)
 
-    Returns a pandas DataFrame, one row per features and scaling: data, protocol, features, scaling, labels
-    ("true" or "permuted"), folds, windows, and over the folds balanced_mean with balanced_sd_population and
-    balanced_sd_sample, accuracy_mean, and trials_mean (majority of a trial's windows; none for permuted labels). Runs
-    on one thread. Raises DataError for an unknown scaling or protocol.
+    Returns
+    -------
+    pandas.DataFrame
+        one row per features and scaling: data, protocol, features, scaling, labels ("true" or "permuted"), folds,
+        windows, and over the folds balanced_mean with balanced_sd_population and balanced_sd_sample, accuracy_mean, and
+        trials_mean (see `fold_scores`; NaN for permuted labels)
+
+    Raises
+    ------
+    DataError
+        for an unknown scaling or protocol
     """
-    import pandas as pd
-    from threadpoolctl import threadpool_limits
-
     for scaling in scalings:
         if scaling not in SVM_SCALINGS:
             raise DataError(f"scaling {scaling!r} is not known: choose from {', '.join(SVM_SCALINGS)}.")
-    jobs = [(features, scaling, "true") for scaling in scalings for features in FEATURES]
-    jobs += [("both", scalings[-1], "permuted")] * control
+    jobs = [(windows, MODALITIES, scaling, "true") for scaling in scalings]
+    if control:
+        jobs.append((_permuted(windows), ("both",), scalings[-1], "permuted"))
     rows = []
-    with threadpool_limits(1):
-        for features, scaling, labels in jobs:
-            used = _permuted(windows) if labels == "permuted" else windows
-            scores = np.array(_scores(used, protocol, features, scaling))
+    for used, modalities, scaling, labels in jobs:
+        scores = fold_scores(used, protocol, scaling, modalities, class_weight="balanced")
+        for modality in modalities:
+            score = {name: column.to_numpy() for name, column in scores[scores.modality == modality].items()}
+            count = len(score["balanced"])
             rows.append(
                 {
                     "data": windows.card.title,
                     "protocol": protocol,
-                    "features": features,
+                    "features": FEATURES[modality],
                     "scaling": scaling,
                     "labels": labels,
-                    "balanced_mean": scores[:, 0].mean(),
-                    "balanced_sd_population": scores[:, 0].std(),
-                    "balanced_sd_sample": scores[:, 0].std(ddof=1) if len(scores) > 1 else np.nan,
-                    "accuracy_mean": scores[:, 1].mean(),
-                    "trials_mean": scores[:, 2].mean() if labels == "true" else np.nan,
-                    "folds": len(scores),
+                    "balanced_mean": score["balanced"].mean(),
+                    "balanced_sd_population": score["balanced"].std(),
+                    "balanced_sd_sample": score["balanced"].std(ddof=1) if count > 1 else np.nan,
+                    "accuracy_mean": score["accuracy"].mean(),
+                    "trials_mean": score["trial_accuracy"].mean() if labels == "true" else np.nan,
+                    "folds": count,
                     "windows": len(windows),
                 }
             )
     return pd.DataFrame(rows)
-
-
-def _scores(windows: Windows, protocol: str, features: str, scaling: str) -> list[tuple[float, float, float]]:
-    scores = []
-    for fold, _, predicted in svm_predictions(
-        windows, protocol, scaling, [FEATURES[features]], class_weight="balanced"
-    ):
-        label = windows.label[fold.target]
-        trials = right_by_trial(windows.select(fold.target), label == predicted) > 0.5
-        scores.append((balanced_accuracy(label, predicted), float((label == predicted).mean()), float(trials.mean())))
-    return scores
 
 
 def _permuted(windows: Windows) -> Windows:
@@ -84,3 +174,45 @@ def _permuted(windows: Windows) -> Windows:
         rows = np.flatnonzero(windows.subject == subject)
         label[rows] = label[draw.permutation(rows)]
     return replace(windows, label=label)
+
+
+def svm_anchors(
+    windows: Windows,
+    *,
+    protocols: Sequence[str] = ("cross_subject", "cross_session"),
+    modalities: Sequence[str] = MODALITIES,
+    scalings: Sequence[str] = ("source_zscore", "subject_session_zscore"),
+    stride: int = 8,
+) -> pd.DataFrame:
+    """How hard a set is: accuracies on every ``stride``-th window of each trial, to be held against `SEED_ANCHORS`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        one row per protocol, modality and scaling: dataset, protocol, modality, scaling; accuracy_mean and
+        accuracy_sd_over_folds (population SD), of windows; trial_accuracy_mean and whole_trials, over all trials, see
+        `fold_scores`; folds, how many; stride
+    """
+    for modality in modalities:
+        if modality not in MODALITIES:
+            raise DataError(f"modality {modality!r} is not known: choose from {', '.join(MODALITIES)}.")
+    thinned = windows.subsample(stride)
+    rows = []
+    for protocol in protocols:
+        for scaling in scalings:
+            for modality, score in fold_scores(thinned, protocol, scaling, modalities).groupby("modality", sort=False):
+                rows.append(
+                    {
+                        "dataset": windows.card.title,
+                        "protocol": protocol,
+                        "modality": modality,
+                        "scaling": scaling,
+                        "accuracy_mean": score.accuracy.to_numpy().mean(),
+                        "accuracy_sd_over_folds": score.accuracy.to_numpy().std(),
+                        "trial_accuracy_mean": np.average(score.trial_accuracy, weights=score.trials),
+                        "whole_trials": np.average(score.whole_trials, weights=score.trials),
+                        "folds": len(score),
+                        "stride": stride,
+                    }
+                )
+    return pd.DataFrame(rows)

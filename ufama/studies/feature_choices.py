@@ -1,22 +1,25 @@
 """What the choices of section 2.1 do to a plain classifier: definition, smoothing and normalisation, on simulated
 voltages.
 
-The voltages are those of `ufama.simulation.voltages`, the classifier is that of `ufama.studies.raw_calibration`.
+The voltages are those of `ufama.simulation.voltages`, the classifier is that of `ufama.studies.baseline`.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from ufama.data.releases.recordings import simulated_card
-from ufama.data.signals.eeg import EegSettings, smoothed, trial_features
+from ufama.data.signals.eeg import trial_features
+from ufama.data.signals.eeg_settings import EegSettings
+from ufama.data.signals.smoothing import smoothed
 from ufama.data.windows import Windows
 from ufama.simulation.features import one_thread
 from ufama.simulation.head import RATE
 from ufama.simulation.raw_windows import raw_fingerprint
 from ufama.simulation.voltages import RAW_SETTINGS, RawWorld
-from ufama.studies.raw_calibration import fold_accuracies
+from ufama.studies.baseline import fold_scores
 
 _FILTERED = EegSettings(low=None, high=None, smoothing="none")  # simulated voltages are band-passed already
 
@@ -26,7 +29,7 @@ DEFINITIONS = {
     "log2_power, first 256 samples": _FILTERED.replace(definition="log2_power", log2_bins="first_256_samples"),
     "half_log_variance, short taper": _FILTERED.replace(tapered_share=0.2),
 }
-"""Ways to make a window's entropy, see `ufama.data.signals.eeg.differential_entropy`."""
+"""Ways to make a window's entropy, see `ufama.data.signals.entropy.differential_entropy`."""
 
 SMOOTHINGS = ("none", "moving_average", "lds")
 SCALINGS = ("none", "source_zscore", "subject_session_minmax", "subject_session_zscore")
@@ -66,10 +69,10 @@ def unsmoothed_windows(dataset: str, subjects: Sequence[int], seconds: float) ->
         for trial in world.facts.trials:
             voltage = world.eeg(subject, session, trial, seconds)
             with one_thread():
-                made = {name: trial_features(voltage, RATE, settings) for name, settings in DEFINITIONS.items()}
-            for name, values in made.items():
+                entropy = {name: trial_features(voltage, RATE, settings) for name, settings in DEFINITIONS.items()}
+            for name, values in entropy.items():
                 rows[name].append(values.astype(np.float32))
-            count = len(values)
+            count = len(next(iter(entropy.values())))
             label, clip = world.facts.labels[session - 1][trial - 1], world.facts.clip(session, trial)
             places.append(np.array([[label, subject, session, trial, clip]] * count))
             places[-1] = np.column_stack([places[-1], np.arange(count)])
@@ -77,10 +80,10 @@ def unsmoothed_windows(dataset: str, subjects: Sequence[int], seconds: float) ->
     columns = dict(zip(names, np.concatenate(places).T, strict=True))
     windows = {}
     for name, values in rows.items():
-        print_of = raw_fingerprint(dataset, RAW_SETTINGS, subjects, (session,), seconds=seconds, choice=name)
+        fingerprint = raw_fingerprint(dataset, RAW_SETTINGS, subjects, (session,), seconds=seconds, choice=name)
         eeg = np.concatenate(values)
         note = f"The first {seconds:g} s of every clip; no eye movement."
-        card = replace(simulated_card(world.facts, print_of), eye_features=(), notes=(note,))
+        card = replace(simulated_card(world.facts, fingerprint), eye_features=(), notes=(note,))
         windows[name] = Windows(eeg=eeg, eye=np.empty((len(eeg), 0), np.float32), card=card, **columns)
     return windows
 
@@ -88,31 +91,36 @@ def unsmoothed_windows(dataset: str, subjects: Sequence[int], seconds: float) ->
 def smoothed_windows(windows: Windows, smoothing: str) -> Windows:
     """The same windows with every trial's entropy smoothed as named."""
     settings, eeg = EegSettings(smoothing=smoothing), np.empty_like(windows.eeg)
-    of = windows.trial_ids()
-    for trial in range(of.max() + 1):
-        rows = np.flatnonzero(of == trial)
+    trial_ids = windows.trial_ids()
+    for trial in range(trial_ids.max() + 1):
+        rows = np.flatnonzero(trial_ids == trial)
         rows = rows[np.argsort(windows.window[rows])]
         eeg[rows] = smoothed(windows.eeg[rows], settings)
     return replace(windows, eeg=eeg)
 
 
-def svm_choices(windows: dict[str, Windows], *, stride: int = 1):
+def svm_choices(windows: dict[str, Windows], *, stride: int = 1) -> pd.DataFrame:
     """Accuracies of the classifier on a person left out, for each definition (with LDS) and each smoothing, by scaling.
 
-    windows  of each definition, not smoothed; the smoothings are tried on the first. Smoothing sees all windows of a
-             trial, the classifier every ``stride``-th
+    Parameters
+    ----------
+    windows
+        of each definition, not smoothed; the smoothings are tried on the first
+    stride
+        the classifier sees every ``stride``-th window, smoothing all of a trial
 
-    Returns a pandas DataFrame: definition, smoothing, scaling, accuracy_mean, accuracy_sd_over_folds, folds, windows.
+    Returns
+    -------
+    pandas.DataFrame
+        definition, smoothing, scaling, accuracy_mean, accuracy_sd_over_folds, folds, windows
     """
-    import pandas as pd
-
     first = next(iter(windows))
-    asked = [(name, "lds") for name in windows] + [(first, kind) for kind in SMOOTHINGS if kind != "lds"]
+    choices = [(name, "lds") for name in windows] + [(first, kind) for kind in SMOOTHINGS if kind != "lds"]
     rows = []
-    for definition, smoothing in asked:
+    for definition, smoothing in choices:
         ready = smoothed_windows(windows[definition], smoothing).subsample(stride)
         for scaling in SCALINGS:
-            accuracies = np.array(list(fold_accuracies(ready, "cross_subject", "eeg", scaling).values()))
+            accuracies = fold_scores(ready, "cross_subject", scaling, ["eeg"]).accuracy.to_numpy()
             rows.append(
                 {
                     "definition": definition,

@@ -27,7 +27,7 @@ POWER_BANDS = ((0.5, 5.0), (5.0, 15.0), (15.0, 40.0))
 def beats(signal: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the R peaks in samples, and their height in the band of the QRS complex, in the signal's unit.
 
-    signal   (samples,) one lead; turned over where its QRS complex points down
+    ``signal`` (samples,) is one lead; it is inverted where its QRS complex points down.
     """
     from scipy.signal import find_peaks
 
@@ -43,12 +43,17 @@ def ecg_statistics(
 ) -> np.ndarray:
     """The ECG_STATISTICS of every whole window, (windows, 15).
 
-    signal   (samples,) volts, one lead; rate in Hz
-    context_seconds   before and after a window, whose beats count too: four seconds hold too few for a variability
+    A window with fewer than three plausible intervals has NaN in all statistics of beats, and one without any power in
+    a band NaN there. Raises DataError for a signal shorter than a window, not finite, or without any variation.
 
-    A window with fewer than three plausible intervals has NaN in all that is about beats, and one without any power in
-    a band NaN there. Raises DataError for a
-    signal shorter than a window, not finite, or without any variation.
+    Parameters
+    ----------
+    signal
+        (samples,) volts, one lead
+    rate
+        Hz
+    context_seconds
+        before and after a window, whose beats count too: four seconds hold too few for a variability
     """
     signal = np.asarray(signal, np.float64)
     size = round(window_seconds * rate)

@@ -7,19 +7,23 @@ SEED: ``Preprocessed_EEG`` (.mat, 200 Hz) and ``SEED_RAW_EEG`` / ``01-EEG-raw`` 
 import hashlib
 import json
 import os
-import pickle
 import re
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ufama.data.layout import BANDS, CHANNELS, SEED_TRAINING_TRIALS, WINDOW_SECONDS, DataError, Layout, layout
+from ufama.data.layout import CHANNELS, SEED_TRAINING_TRIALS, WINDOW_SECONDS, DataError, Layout, layout
 from ufama.data.releases.matlab import mat_variables
 from ufama.data.releases.recordings import MARKER, Progress
-from ufama.data.signals.eeg import EegSettings, band_power, read_raw, session_features, smoothed, trial_features
+from ufama.data.signals.eeg import read_raw, session_features, trial_features
+from ufama.data.signals.eeg_settings import EegSettings
+from ufama.data.signals.entropy import band_power
+from ufama.data.signals.release_files import SEED_DE_FOLDER, write_bands, write_mat
+from ufama.data.signals.smoothing import smoothed
+from ufama.storage import write_atomically
 
 RATE = 200
 """Samples per second of the released .mat signals; a trial of T seconds has 200 T + 1 of them."""
@@ -51,6 +55,11 @@ class RawRecording:
     path: Path
     simulated: bool = False
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Subject and session."""
+        return self.subject, self.session
+
 
 # finding ---------------------------------------------------------------------------------------------
 
@@ -60,13 +69,21 @@ def find_raw(
 ) -> list[RawRecording]:
     """The recordings at or below ``root``, by subject and session.
 
-    root      the release's top folder, or the folder of raw EEG itself
-    subjects  None: everybody who has a file there
-    sessions  None: all of the layout
+    Parameters
+    ----------
+    root
+        the release's top folder, or the folder of raw EEG itself
+    subjects
+        None: all who have a file there
+    sessions
+        None: all of the layout
 
-    Raises DataError where there is none, one is missing, or a subject or session does not exist.
+    Raises
+    ------
+    DataError
+        where there is none, one is missing, or a subject or session does not exist
     """
-    facts = layout(dataset).with_eeg_only_people()
+    facts = layout(dataset).with_eeg_only_subjects()
     folder = _raw_folder(facts, Path(root))
     wanted = _chosen("session", sessions, facts.sessions, facts)
     files = _files(facts, folder)
@@ -75,25 +92,25 @@ def find_raw(
             f"{folder} holds no recording: expected files such as {_expected(facts, folder, facts.subjects[0], 1)}. "
             "Unpack the release there."
         )
-    people = _chosen("subject", subjects, facts.subjects, facts) if subjects is not None else sorted(files)
+    chosen = _chosen("subject", subjects, facts.subjects, facts) if subjects is not None else sorted(files)
     simulated = _marker_above(folder) is not None
     return [
         RawRecording(
             facts, subject, session, _file_of(facts, folder, files.get(subject, {}), subject, session), simulated
         )
-        for subject in people
+        for subject in chosen
         for session in wanted
     ]
 
 
-def _chosen(what: str, asked: Sequence[int] | None, known: tuple[int, ...], facts: Layout) -> list[int]:
-    unknown = [number for number in asked or () if number not in known]
-    if unknown or (asked is not None and not asked):
+def _chosen(what: str, numbers: Sequence[int] | None, valid: tuple[int, ...], facts: Layout) -> list[int]:
+    unknown = [number for number in numbers or () if number not in valid]
+    if unknown or (numbers is not None and not numbers):
         raise DataError(
             f"{facts.title} has no {what} {', '.join(map(str, unknown)) or '(none chosen)'}: choose from "
-            f"{', '.join(map(str, known))}."
+            f"{', '.join(map(str, valid))}."
         )
-    return sorted(set(asked or known))
+    return sorted(set(numbers or valid))
 
 
 def _raw_folder(facts: Layout, root: Path) -> Path:
@@ -111,14 +128,14 @@ def _raw_folder(facts: Layout, root: Path) -> Path:
             if entry.is_dir() and not entry.name.startswith(".")
         ]
         for name in names:
-            found = [folder for folder in level if folder.name == name]
-            if len(found) > 1:
+            matches = [folder for folder in level if folder.name == name]
+            if len(matches) > 1:
                 raise DataError(
-                    f"{root} holds {len(found)} folders named {name}: expected one. Point to one of "
-                    f"{', '.join(map(str, found))}."
+                    f"{root} holds {len(matches)} folders named {name}: expected one. Point to one of "
+                    f"{', '.join(map(str, matches))}."
                 )
-            if found:
-                return found[0]
+            if matches:
+                return matches[0]
     raise DataError(
         f"{root} holds no folder of raw EEG: expected {facts.title}'s {' or '.join(names)} at or below it. Point to "
         "the release's top folder, unpacked."
@@ -127,19 +144,19 @@ def _raw_folder(facts: Layout, root: Path) -> Path:
 
 def _files(facts: Layout, folder: Path) -> dict[int, dict[str, Path]]:
     """Subject -> date, or session, as written -> file. In SEED-IV the session is the folder's name."""
-    found: dict[int, dict[str, Path]] = {}
+    files: dict[int, dict[str, Path]] = {}
     for path in folder.glob("[123]/*.mat" if facts.name == "seed_iv" else "*"):
         match = re.fullmatch(_FILE_NAMES.get(path.suffix, "(?!)"), path.name)
         if match and int(match["subject"]) in facts.subjects:
             day = path.parent.name if facts.name == "seed_iv" else match["day"]
-            own = found.setdefault(int(match["subject"]), {})
-            if day in own:
+            by_day = files.setdefault(int(match["subject"]), {})
+            if day in by_day:
                 raise DataError(
-                    f"{folder} holds {own[day].name} and {path.name}: expected one file of subject {match['subject']} "
-                    f"in session {day}. Remove the other."
+                    f"{folder} holds {by_day[day].name} and {path.name}: expected one file of subject "
+                    f"{match['subject']} in session {day}. Remove the other."
                 )
-            own[day] = path
-    return found
+            by_day[day] = path
+    return files
 
 
 def _expected(facts: Layout, folder: Path, subject: int, session: int) -> str:
@@ -150,12 +167,12 @@ def _expected(facts: Layout, folder: Path, subject: int, session: int) -> str:
     return f"{subject}_{session}.cnt"
 
 
-def _file_of(facts: Layout, folder: Path, own: dict[str, Path], subject: int, session: int) -> Path:
+def _file_of(facts: Layout, folder: Path, by_day: dict[str, Path], subject: int, session: int) -> Path:
     """By session, or by the documented date, or by the date's rank where all of a subject's dates are there."""
-    by_rank = sorted(own) if len(own) == len(facts.sessions) else []
+    by_rank = sorted(by_day) if len(by_day) == len(facts.sessions) else []
     for day in (str(session), facts.dates[subject][session - 1], *by_rank[session - 1 : session]):
-        if day in own:
-            return own[day]
+        if day in by_day:
+            return by_day[day]
     raise DataError(
         f"{folder} has no file of subject {subject}, session {session}: expected "
         f"{_expected(facts, folder, subject, session)}. Copy it from the release (the oldest copies use the people's "
@@ -178,7 +195,8 @@ def raw_trials(recording: RawRecording) -> Iterator[tuple[int, np.ndarray]]:
     Variables are found by their names, ``<initials>_eeg<trial>``. Raises DataError for a damaged file, a trial that is
     missing or there twice, swapped axes, values that are not finite, and a length that is not the clip's.
     """
-    facts, waiting, following = recording.facts, {}, 1
+    facts, following = recording.facts, 1
+    waiting: dict[int, np.ndarray] = {}
     for variable in mat_variables(recording.path):
         match = re.fullmatch(r".+_eeg(\d+)", variable.name)
         if not match:
@@ -216,10 +234,10 @@ def _signal(recording: RawRecording, trial: int, name: str, values: np.ndarray) 
             "the file again from the release, or leave the person out."
         )
     expected = facts.window_counts[recording.session - 1][trial - 1]
-    found = int(values.shape[1] // (RATE * WINDOW_SECONDS))
-    if found != expected and not (recording.simulated and 0 < found < expected):
+    windows = int(values.shape[1] // (RATE * WINDOW_SECONDS))
+    if windows != expected and not (recording.simulated and 0 < windows < expected):
         raise DataError(
-            f"{recording.path}: {name} lasts {values.shape[1] / RATE:g} s at {RATE} Hz, {found} windows of "
+            f"{recording.path}: {name} lasts {values.shape[1] / RATE:g} s at {RATE} Hz, {windows} windows of "
             f"{WINDOW_SECONDS:g} s. Expected {expected}; is this session {recording.session}? Copy the file again from "
             "the release."
         )
@@ -231,7 +249,8 @@ def recording_entropy(recording: RawRecording, settings: EegSettings) -> list[np
     plain = settings.replace(smoothing="none")
     if recording.path.suffix == ".cnt":
         _times_checked(recording)
-        spans = list(zip(SEED_CLIP_STARTS, np.add(SEED_CLIP_STARTS, recording.facts.clip_seconds[0]), strict=True))
+        (seconds, *_) = recording.facts.clip_seconds
+        spans = [(start, start + length) for start, length in zip(SEED_CLIP_STARTS, seconds or (), strict=True)]
         return session_features(read_raw(recording.path), spans, plain, channels=CHANNELS)
     entropy = []
     for trial, signal in raw_trials(recording):
@@ -271,17 +290,24 @@ def write_features(
 ) -> list[Path]:
     """Features of raw recordings, as files in the layout of the release's own features; returns the files.
 
-    SEED     SEED_EEG/ExtractedFeatures_<w>s/<subject>_<date>.mat and label.mat; for people with eye movement also
-             SEED_Multimodal/Chinese/02-EEG-DE-feature/eeg_used_<w>s/<subject>_<session>.npz
-    SEED-IV  eeg_feature_smooth/<session>/<subject>_<date>.mat (eeg_feature_smooth_<w>s if windows are not of 4 s)
+    Raises
+    ------
+    DataError
+        as `find_raw` and `recording_entropy` do; where ``out_root`` holds the recordings, the release's own features or
+        features computed otherwise; for SEED-IV without smoothing, for which the release has no name
+
+    Notes
+    -----
+    SEED
+        SEED_EEG/ExtractedFeatures_<w>s/<subject>_<date>.mat and label.mat; for subjects with eye movement also
+        SEED_Multimodal/Chinese/02-EEG-DE-feature/eeg_used_<w>s/<subject>_<session>.npz
+    SEED-IV
+        eeg_feature_smooth/<session>/<subject>_<date>.mat (eeg_feature_smooth_<w>s if windows are not of 4 s)
 
     A .mat holds de and psd of every trial under both smoothings of the release (movingAve, LDS), whatever
-    ``settings.smoothing``; an .npz holds the entropy smoothed as ``settings`` say. psd is `band_power`; the releases'
-    asymmetry features are not made. Each file is written aside and renamed when whole. How they were made is in
-    EEG_FEATURES.json; features of simulated recordings carry SIMULATED.json as their source does.
-
-    Raises DataError as `find_raw` and `recording_entropy` do, where ``out_root`` holds the recordings, the release's
-    own features or features made otherwise, and for SEED-IV without smoothing, for which the release has no name.
+    ``settings.smoothing``; an .npz holds the entropy with the smoothing of ``settings``. psd is `band_power`; the
+    releases' asymmetry features are not computed. EEG_FEATURES.json holds source and settings; features of simulated
+    recordings carry SIMULATED.json as their source does.
     """
     raw_root, out_root = Path(raw_root), Path(out_root)
     if dataset == "seed_iv" and settings.smoothing == "none":
@@ -293,7 +319,7 @@ def write_features(
     marker = _marker_above(recordings[0].path.parent)
     record = _Provenance.of(dataset, out_root, settings, marker, recordings[0].path.parent)
     write = {"seed": _write_seed, "seed_iv": _write_seed_iv}[dataset]
-    written = []
+    written: list[Path] = []
     for done, recording in enumerate(recordings, start=1):
         paths = list(write(recording, recording_entropy(recording, settings), out_root, settings))
         record.add(paths)
@@ -307,65 +333,43 @@ def _write_seed(recording: RawRecording, entropy: list, out: Path, settings: Eeg
     facts, length = recording.facts, f"{settings.window_seconds:g}s"
     extracted = out / "SEED_EEG" / f"ExtractedFeatures_{length}"
     labels = np.array(facts.labels[recording.session - 1], np.float64)
-    yield _write_mat(extracted / "label.mat", {"label": labels[None] - 1})
-    stem = facts.dated_stem(recording.subject, recording.session)
-    yield _write_mat(extracted / f"{stem}.mat", _mat_features(entropy, settings))
+    yield write_mat(extracted / "label.mat", {"label": labels[None] - 1}, simulated=recording.simulated)
+    variables = _mat_features(entropy, settings)
+    yield write_mat(extracted / f"{facts.dated_stem(*recording.place)}.mat", variables, simulated=recording.simulated)
     if recording.subject not in layout("seed").subjects:
         return
-    parts = {"train": slice(0, SEED_TRAINING_TRIALS), "test": slice(SEED_TRAINING_TRIALS, None)}
-    members = {}
-    for part, trials in parts.items():
-        values = np.concatenate([smoothed(trial, settings) for trial in entropy[trials]])
-        bands = {band: values[:, :, place].copy() for place, band in enumerate(BANDS)}
-        members[f"{part}_data"] = pickle.dumps(bands, protocol=4)
-        members[f"{part}_label"] = np.repeat(labels[trials], [len(trial) for trial in entropy[trials]])
-    used = out / "SEED_Multimodal" / "Chinese" / "02-EEG-DE-feature" / f"eeg_used_{length}"
-    path = used / f"{recording.subject}_{recording.session}.npz"
-    yield _written(path, lambda aside: np.savez_compressed(aside, **members))
+    trials = {"train": slice(0, SEED_TRAINING_TRIALS), "test": slice(SEED_TRAINING_TRIALS, None)}
+    groups = {
+        name: (
+            np.concatenate([smoothed(trial, settings) for trial in entropy[some]]),
+            np.repeat(labels[some], [len(trial) for trial in entropy[some]]),
+        )
+        for name, some in trials.items()
+    }
+    yield write_bands(out / SEED_DE_FOLDER / f"eeg_used_{length}" / f"{facts.stem(*recording.place)}.npz", groups)
 
 
 def _write_seed_iv(recording: RawRecording, entropy: list, out: Path, settings: EegSettings) -> Iterator[Path]:
     usual = settings.window_seconds == WINDOW_SECONDS
     folder = "eeg_feature_smooth" if usual else f"eeg_feature_smooth_{settings.window_seconds:g}s"
-    stem = recording.facts.dated_stem(recording.subject, recording.session)
-    yield _write_mat(out / folder / str(recording.session) / f"{stem}.mat", _mat_features(entropy, settings))
+    path = out / folder / str(recording.session) / f"{recording.facts.dated_stem(*recording.place)}.mat"
+    yield write_mat(path, _mat_features(entropy, settings), simulated=recording.simulated)
 
 
 def _mat_features(entropy: list[np.ndarray], settings: EegSettings) -> dict[str, np.ndarray]:
     """The variables of a .mat, each (62, windows, 5), in the release's order."""
     kinds = {"movingAve": settings.replace(smoothing="moving_average"), "LDS": settings.replace(smoothing="lds")}
     return {
-        f"{feature}_{kind}{trial}": smoothed(values, how).transpose(1, 0, 2)
+        f"{feature}_{kind}{trial}": smoothed(values, smoothing).transpose(1, 0, 2)
         for trial, de in enumerate(entropy, start=1)
         for feature, values in (("de", de), ("psd", band_power(de, settings)))
-        for kind, how in kinds.items()
+        for kind, smoothing in kinds.items()
     }
-
-
-def _write_mat(path: Path, variables: dict[str, np.ndarray]) -> Path:
-    from scipy.io import savemat
-
-    return _written(path, lambda aside: savemat(aside, variables, format="5", do_compression=True, oned_as="row"))
-
-
-def _written(path: Path, write: Callable) -> Path:
-    """``path``, after ``write(file)`` filled it: aside first, renamed when whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number, aside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(number, "wb") as file:
-            write(file)
-        os.chmod(aside, 0o644)
-        os.replace(aside, path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
-    return path
 
 
 @dataclass
 class _Provenance:
-    """The record of what was written, and the marker of a simulated set."""
+    """The record of the features in a folder, and the marker of a simulated set."""
 
     out: Path
     content: dict
@@ -387,8 +391,8 @@ class _Provenance:
         }
         path = out / PROVENANCE
         if path.is_file():
-            found = _read_json(path)
-            if any(found.get(name) != value for name, value in content.items()):
+            earlier = _read_json(path)
+            if any(earlier.get(name) != value for name, value in content.items()):
                 raise DataError(
                     f"{out} holds features made from another source or with other settings (see {path}). Expected an "
                     "empty folder or features made likewise; choose another folder."
@@ -402,7 +406,7 @@ class _Provenance:
             return cls(out, content, None)
         simulated = _read_json(marker)
         identity = json.dumps([simulated.get("fingerprint"), content["settings"]])
-        described = {
+        description: dict[str, Any] = {
             "what": f"Features of simulated recordings in the layout of {layout(dataset).title}: nobody was recorded.",
             "dataset": dataset,
             "made_from": simulated.get("fingerprint"),
@@ -410,8 +414,8 @@ class _Provenance:
             "files": {},
         }
         if (out / MARKER).is_file():
-            described["files"] = _read_json(out / MARKER).get("files", {})
-        return cls(out, content, described)
+            description["files"] = _read_json(out / MARKER).get("files", {})
+        return cls(out, content, description)
 
     def add(self, paths: Sequence[Path]) -> None:
         texts = {PROVENANCE: self.content}
@@ -421,8 +425,7 @@ class _Provenance:
             }
             texts[MARKER] = self.marker
         for name, content in texts.items():
-            text = json.dumps(content, indent=1) + "\n"
-            _written(self.out / name, lambda file, text=text: file.write(text.encode()))
+            write_atomically(self.out / name, json.dumps(content, indent=1) + "\n")
 
 
 def _read_json(path: Path) -> dict:

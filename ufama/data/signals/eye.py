@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ufama.data.layout import EVENT_FEATURES, WINDOW_SECONDS, DataError, layout
-from ufama.simulation.features import eye_columns
+from ufama.data.layout import EVENT_FEATURES, WINDOW_SECONDS, DataError, eye_columns, layout
 
 PUPIL_BANDS = {"0_0.2Hz": (0.0, 0.2), "0.2_0.4Hz": (0.2, 0.4), "0.4_0.6Hz": (0.4, 0.6), "0.6_1Hz": (0.6, 1.0)}
 """The four bands of the pupil's differential entropy, from each lower edge up to below the upper one."""
@@ -26,16 +25,12 @@ Smoother = Callable[[np.ndarray], np.ndarray]
 class EyeStreams:
     """n samples of one trial at a steady rate. NaN, or a pupil of 0, is a sample that the tracker lost.
 
-    time   (n,) s from the start of the trial, ascending
-    pupil  (n, 2) diameter X and Y, px
-    gaze   (n, 2) place of the gaze x and y, px
-
     Raises DataError when the arrays are not aligned or time does not ascend evenly.
     """
 
-    time: np.ndarray
-    pupil: np.ndarray
-    gaze: np.ndarray
+    time: np.ndarray  # (n,) s from the start of the trial, ascending
+    pupil: np.ndarray  # (n, 2) diameter X and Y, px
+    gaze: np.ndarray  # (n, 2) position of the gaze x and y, px
 
     def __post_init__(self):
         count = len(self.time)
@@ -66,23 +61,17 @@ class EyeStreams:
 class EyeEvents:
     """The events of one trial, each kind in order of time. Starts in s, durations in ms.
 
-    fixation_start, fixation_duration  (n,)
-    fixation_dispersion                (n, 2) extent of the gaze in x and y during the fixation, px
-    saccade_start, saccade_duration    (m,)
-    saccade_amplitude                  (m,) degrees
-    blink_start, blink_duration        (k,)
-
     Raises DataError when the arrays of a kind are not aligned, not finite or not in order of time.
     """
 
-    fixation_start: np.ndarray
-    fixation_duration: np.ndarray
-    fixation_dispersion: np.ndarray
-    saccade_start: np.ndarray
-    saccade_duration: np.ndarray
-    saccade_amplitude: np.ndarray
-    blink_start: np.ndarray
-    blink_duration: np.ndarray
+    fixation_start: np.ndarray  # (n,)
+    fixation_duration: np.ndarray  # (n,)
+    fixation_dispersion: np.ndarray  # (n, 2) extent of the gaze in x and y during the fixation, px
+    saccade_start: np.ndarray  # (m,)
+    saccade_duration: np.ndarray  # (m,)
+    saccade_amplitude: np.ndarray  # (m,) degrees
+    blink_start: np.ndarray  # (k,)
+    blink_duration: np.ndarray  # (k,)
 
     def __post_init__(self):
         for name in self.__dataclass_fields__:
@@ -104,24 +93,23 @@ class EyeEvents:
 
     def before(self, seconds: float) -> "EyeEvents":
         """The events that start before ``seconds``."""
-        kept = {kind: getattr(self, f"{kind}_start") < seconds for kind in ("fixation", "saccade", "blink")}
+        return self.select(lambda start: start < seconds)
+
+    def select(self, chosen: Callable[[np.ndarray], np.ndarray]) -> "EyeEvents":
+        """The events of each kind whose starts, (n,) s, are ``chosen``, (n,) bool."""
+        keep = {kind: chosen(getattr(self, f"{kind}_start")) for kind in ("fixation", "saccade", "blink")}
         return EyeEvents(
-            **{name: getattr(self, name)[kept[name.partition("_")[0]]] for name in self.__dataclass_fields__}
+            **{name: getattr(self, name)[keep[name.partition("_")[0]]] for name in self.__dataclass_fields__}
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class EyeFeatures:
-    """The statistics of one trial.
+    """The statistics of one trial."""
 
-    values  (windows, 31 or 33), finite
-    names   (31 or 33) what each column is
-    filled  how many windows had no event of a kind, or no pupil, of their own and took another's (see `eye_features`)
-    """
-
-    values: np.ndarray
-    names: tuple[str, ...]
-    filled: dict[str, int]
+    values: np.ndarray  # (windows, 31 or 33), finite
+    names: tuple[str, ...]  # (31 or 33) what each column is
+    filled: dict[str, int]  # windows without an event of a kind, or a pupil, that took another's (see `eye_features`)
 
 
 def eye_features(
@@ -138,16 +126,27 @@ def eye_features(
     SEED's 33 are SEED-IV's with mean and SD of the blinks' duration before the last nine; the order of the released 33
     is not published. An event belongs to the window it starts in; SDs are population SDs.
 
-    pupil DE     log2(100 P), P the mean over the band's DFT frequencies of |mean(hann x)|^2: the log-power form of the
-                 released EEG features, independent of the sampling rate. The Hann taper carries the mean diameter into
-                 the second band, as in the released files, whose exact definition is not public.
-    lost pupils  are interpolated linearly within the trial, before any pupil statistic
-    no event     a window without a fixation, saccade or blink takes the statistics of that kind from the nearest
-                 window that has one, the earlier of two; a trial without any has zeros. ``filled`` counts both.
-    smooth       applied to the windowed columns, not to the nine of the whole trial
+    Parameters
+    ----------
+    seconds
+        of the trial
+    smooth
+        applied to the windowed columns, not to the nine of the whole trial
 
-    Raises DataError for a trial shorter than a window, for windows too short for the pupil's bands and for a trial in
-    which the pupil is never seen.
+    Raises
+    ------
+    DataError
+        for a trial shorter than a window, for windows too short for the pupil's bands and for a trial in which the
+        pupil is never seen
+
+    Notes
+    -----
+    The pupil's DE is log2(100 P), P the mean over the band's DFT frequencies of |mean(hann x)|^2: the log-power form of
+    the released EEG features, independent of the sampling rate. The Hann taper carries the mean diameter into the
+    second band, as in the released files, whose exact definition is not public. Lost pupils are interpolated linearly
+    within the trial, before any pupil statistic. A window without a fixation, saccade or blink takes the statistics of
+    that kind from the nearest window that has one, the earlier of two; a trial without any has zeros. ``filled`` counts
+    both.
     """
     count = int(seconds / window_seconds + 1e-9)
     if count < 1:
@@ -231,14 +230,14 @@ def _events(events: EyeEvents, count: int, window_seconds: float) -> tuple[dict[
     for kind, features in _EVENT_STATISTICS.items():
         place = np.floor(getattr(events, f"{kind}_start") / window_seconds + 1e-9).astype(int)
         inside = (place >= 0) & (place < count)
-        own = np.bincount(place[inside], minlength=count)
-        having = np.flatnonzero(own)
+        number = np.bincount(place[inside], minlength=count)
+        having = np.flatnonzero(number)
         nearest = having[np.abs(np.arange(count)[:, None] - having).argmin(axis=1)] if len(having) else None
         filled[kind] = count - len(having)
         for measure, feature in features.items():
             values = _measures(events, kind)[measure][inside]
-            mean = np.bincount(place[inside], values, count) / np.maximum(own, 1)
-            spread = np.bincount(place[inside], (values - mean[place[inside]]) ** 2, count) / np.maximum(own, 1)
+            mean = np.bincount(place[inside], values, count) / np.maximum(number, 1)
+            spread = np.bincount(place[inside], (values - mean[place[inside]]) ** 2, count) / np.maximum(number, 1)
             for statistic, column in (("mean", mean), ("sd", np.sqrt(spread))):
                 table[feature.format(statistic)] = np.zeros(count) if nearest is None else column[nearest]
     return table, filled
@@ -278,16 +277,23 @@ def detect_events(
 ) -> EyeEvents:
     """Fixations, saccades and blinks of a gaze stream by a velocity threshold (I-VT).
 
+    Steps faster than the threshold belong to saccades, the steps between them to fixations, steps into and out of a gap
+    to neither. A saccade lasts as many sampling steps as are fast, so its duration is exact to one step.
+
+    Parameters
+    ----------
+    velocity_threshold
+        degrees per second
+    shortest_fixation
+        ms; a shorter stretch of steady gaze is no event
+    blinks
+        ms; a gap of the pupil at least and at most this long is a blink, a longer one lost data
+
+    References
+    ----------
     Salvucci & Goldberg, "Identifying fixations and saccades in eye-tracking protocols" (ETRA 2000,
-    doi:10.1145/355017.355028): steps faster than the threshold belong to saccades, what lies between them to fixations.
-
-    velocity_threshold  degrees per second
-    shortest_fixation   ms; a shorter piece of steady gaze is no event
-    blinks              ms; a gap of the pupil at least and at most this long is a blink, a longer one lost data. Steps
-                        into and out of a gap belong to nothing.
-
-    A saccade lasts as many sampling steps as are fast, so its duration is known to one step. The libraries for this
-    (pymovements, REMoDNaV) bring many dependencies or expect sampling rates above the 30 to 120 Hz of glasses.
+    doi:10.1145/355017.355028). The libraries for this (pymovements, REMoDNaV) bring many dependencies or expect
+    sampling rates above the 30 to 120 Hz of glasses.
     """
     rate, seen = streams.rate, ~streams.lost & np.isfinite(streams.gaze).all(axis=1)
     steps = np.linalg.norm(np.diff(streams.gaze, axis=0), axis=1) * rate / pixels_per_degree

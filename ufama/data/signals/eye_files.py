@@ -27,29 +27,21 @@ EVENT_COLUMNS = (2, 8, 11, 13, 15, 19, 21, 25, 28)
 
 @dataclass(frozen=True, kw_only=True)
 class RawEyeTrial:
-    """One trial of ``eye_raw_data``; events in the files' order, which carry no time.
+    """One trial of ``eye_raw_data``; events in the files' order, which carry no time."""
 
-    blink     (k,) duration, ms
-    event     (28,) statistics of the trial as the tracker's software exported them
-    fixation  (n,) duration, ms
-    pupil     (n, 4) per fixation: mean pupil X, Y, dispersion X, Y, px
-    saccade   (m, 2) duration, ms, and amplitude, degrees
-    """
-
-    blink: np.ndarray
-    event: np.ndarray
-    fixation: np.ndarray
-    pupil: np.ndarray
-    saccade: np.ndarray
+    blink: np.ndarray  # (k,) duration, ms
+    event: np.ndarray  # (28,) statistics of the trial as the tracker's software exported them
+    fixation: np.ndarray  # (n,) duration, ms
+    pupil: np.ndarray  # (n, 4) per fixation: mean pupil X, Y, dispersion X, Y, px
+    saccade: np.ndarray  # (m, 2) duration, ms, and amplitude, degrees
 
 
 def read_eye_raw(root: str | Path, subject: int, session: int) -> list[RawEyeTrial]:
     """The 24 trials of one subject-session in ``eye_raw_data``.
 
-    root  that folder or the one above it; the files lie flat in it, or in its folders 1, 2 and 3
-
-    The released events have no time stamps, so windows of four seconds cannot be rebuilt from them: `trial_statistics`
-    gives what can be said of a whole trial. Raises DataError for a missing, damaged or unexpected file.
+    ``root`` is that folder or the one above it; the files lie flat in it, or in its folders 1, 2 and 3. The released
+    events have no time stamps, so windows of four seconds cannot be rebuilt from them: `trial_statistics` gives the
+    statistics of a whole trial. Raises DataError for a missing, damaged or unexpected file.
     """
     checked_subjects(SEED_IV, [subject])
     if session not in SEED_IV.sessions:
@@ -71,7 +63,7 @@ def read_eye_raw(root: str | Path, subject: int, session: int) -> list[RawEyeTri
 
 
 def trial_statistics(trial: RawEyeTrial) -> dict[str, float]:
-    """What the released events say of a whole trial, named as in `SEED_IV_EYE_FEATURES`, and the blinks' duration.
+    """The statistics of a whole trial that the released events allow: of `SEED_IV_EYE_FEATURES`, and blink durations.
 
     The eight rows of the pupil's differential entropy need the pupil's course over time and are absent. Mean and SD of
     the pupil are over the fixations' means, not over samples. A kind without events gives 0.
@@ -101,13 +93,13 @@ def _stem(folder: Path, subject: int, session: int) -> Path:
     for place in (folder, folder / str(session)):
         if (place / f"{expected}_event.mat").is_file():
             return place / expected
-    own = [
+    of_subject = [
         path
         for path in sorted((folder / str(session)).glob("*_event.mat"))
         if (match := re.fullmatch(r"(\d+)_\d+_event", path.stem)) and int(match[1]) == subject
     ]
-    if len(own) == 1:
-        return own[0].with_name(own[0].name.removesuffix("_event.mat"))
+    if len(of_subject) == 1:
+        return of_subject[0].with_name(of_subject[0].name.removesuffix("_event.mat"))
     raise DataError(
         f"{folder} holds no {expected}_event.mat, flat or in the folder {session}: expected subject {subject}, session "
         f"{session} of SEED-IV's eye_raw_data. Point to the release's folder."
@@ -119,8 +111,8 @@ def _cell(path: Path, kind: str) -> list[np.ndarray]:
     name, width = EYE_RAW_VARIABLES[kind], EYE_RAW_WIDTHS[kind]
     if not path.is_file():
         raise DataError(f"{path} is missing: expected it beside the other kinds. Copy it from the release.")
-    found = [variable for variable in mat_variables(path) if variable.name == name]
-    cells = found[0].cells() if found else []
+    variable = next((variable for variable in mat_variables(path) if variable.name == name), None)
+    cells = variable.cells() if variable else []
     if len(cells) != len(SEED_IV.trials):
         raise DataError(
             f"{path}: {name} has {len(cells)} trials. Expected a cell of {len(SEED_IV.trials)}; copy the file again "

@@ -1,6 +1,6 @@
 """Two openly licensed sets of real recordings as two-modality Windows: EEGMAT (EEG, ECG) and CogWear (pulse, skin).
 
-Neither is about emotion and neither has eye tracking. They show that the whole path works on real people's signals.
+Neither is about emotion and neither has eye tracking. They show that the whole path works on real signals.
 """
 
 import re
@@ -64,12 +64,16 @@ COGWEAR_SKIN = 11
 def eegmat(source: str | Path, *, balanced: bool = True) -> Windows:
     """EEGMAT from a feature file: rest or mental arithmetic, 36 people, 19 channels x 5 bands and 15 of the ECG.
 
-    source     .npz with modality_a (n, 95), channel after channel, a_names (CHANNEL_BAND), modality_b (n, 15),
-               b_names, label (0 rest, 1 arithmetic), subject (0 to 35, as in the files), session_or_trial,
-               window_start_s, balanced and ecg_ok (n,)
-    balanced   keep the last 15 windows of rest and the first 15 of arithmetic of everyone; else all windows
-
     session is 1; trial 1 is rest and 2 arithmetic, as in the files. Raises DataError for a file of another form.
+
+    Parameters
+    ----------
+    source
+        .npz with modality_a (n, 95), channel after channel, a_names (CHANNEL_BAND), modality_b (n, 15), b_names, label
+        (0 rest, 1 arithmetic), subject (0 to 35, as in the files), session_or_trial, window_start_s, balanced and
+        ecg_ok (n,)
+    balanced
+        keep the last 15 windows of rest and the first 15 of arithmetic of every subject; else all windows
     """
     path = Path(source)
     members = _members(path, "a_names", "b_names", "label", "balanced", "ecg_ok")
@@ -107,11 +111,11 @@ def eegmat_rest(source: str | Path) -> Windows:
     windows = eegmat(source, balanced=False)
     rest = windows.select(np.lexsort([windows.window, windows.trial, windows.subject]))
     rest = rest.select(rest.label == 0)
-    own = [np.flatnonzero(rest.subject == subject) for subject in np.unique(rest.subject)]
-    own = [rows for rows in own if len(rows) >= 2 * EEGMAT_TASK_WINDOWS]
-    ends = [rows[np.r_[:EEGMAT_TASK_WINDOWS, -EEGMAT_TASK_WINDOWS:0]] for rows in own]
+    of_subject = [np.flatnonzero(rest.subject == subject) for subject in np.unique(rest.subject)]
+    of_subject = [rows for rows in of_subject if len(rows) >= 2 * EEGMAT_TASK_WINDOWS]
+    ends = [rows[np.r_[:EEGMAT_TASK_WINDOWS, -EEGMAT_TASK_WINDOWS:0]] for rows in of_subject]
     chosen = rest.select(np.concatenate(ends))
-    part = np.tile(np.repeat([0, 1], EEGMAT_TASK_WINDOWS), len(own))
+    part = np.tile(np.repeat([0, 1], EEGMAT_TASK_WINDOWS), len(of_subject))
     card = replace(
         chosen.card,
         name="EEGMAT-rest",
@@ -125,37 +129,37 @@ def eegmat_from_edf(folder: str | Path, *, balanced: bool = True) -> Windows:
     """EEGMAT from its recordings: ``SubjectNN_1.edf`` (rest) and ``SubjectNN_2.edf`` (arithmetic) of any people.
 
     EEG: differential entropy (half log of 2 pi e variance, microvolts) of 19 channels in EEGMAT_BANDS, windows of 4 s,
-    neither resampled nor smoothed; ECG: `ufama.data.signals.ecg`. A window with too few heartbeats to say anything takes its
+    neither resampled nor smoothed; ECG: `ufama.data.signals.ecg`. A window with too few heartbeats takes its
     recording's medians, and a note counts them. The rest is as in `eegmat`.
 
     Raises DataError for a folder without recordings, a person with one of the two, a channel that is not there, and
     for an ECG without a single usable window.
     """
     folder = Path(folder)
-    found = {
+    files = {
         (int(match[1]), int(match[2])): path
         for path in sorted(folder.glob("Subject*_*.edf"))
         if (match := re.fullmatch(r"Subject(\d+)_([12])\.edf", path.name))
     }
-    people = sorted({person for person, _ in found})
-    if not people:
+    subjects = sorted({subject for subject, _ in files})
+    if not subjects:
         raise DataError(
             f"{folder} holds no SubjectNN_1.edf and SubjectNN_2.edf. Name the folder of EEGMAT's EDF files."
         )
-    columns = {name: [] for name in ("eeg", "ecg", "subject", "trial", "window")}
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("eeg", "ecg", "subject", "trial", "window")}
     notes = [*EEGMAT_NOTES, "Computed from the EDF recordings."]
-    for person in people:
+    for subject in subjects:
         for recording in (1, 2):
-            if (person, recording) not in found:
-                raise DataError(f"{folder} has no Subject{person:02d}_{recording}.edf beside the other recording.")
-        parts = {recording: _recording(found[person, recording], notes) for recording in (1, 2)}
+            if (subject, recording) not in files:
+                raise DataError(f"{folder} has no Subject{subject:02d}_{recording}.edf beside the other recording.")
+        parts = {recording: _recording(files[subject, recording], notes) for recording in (1, 2)}
         task = len(parts[2][0])
         for recording, (eeg, ecg) in parts.items():
             window = np.arange(len(eeg))
             keep = window[-task:] if balanced and recording == 1 else window
             columns["eeg"].append(eeg[keep])
             columns["ecg"].append(ecg[keep])
-            columns["subject"].append(np.full(len(keep), person))
+            columns["subject"].append(np.full(len(keep), subject))
             columns["trial"].append(np.full(len(keep), recording))
             columns["window"].append(keep)
     joined = {name: np.concatenate(values) for name, values in columns.items()}
@@ -178,12 +182,16 @@ def eegmat_from_edf(folder: str | Path, *, balanced: bool = True) -> Windows:
 def cogwear(source: str | Path, *, sessions: tuple[str, ...] = COGWEAR_SESSIONS) -> Windows:
     """CogWear from a feature file: baseline or Stroop test, wristband; 23 people, 11 of them before and after.
 
-    source     .npz with modality_a (n, 18) of the blood volume pulse, modality_b (n, 15) of the skin, of which the
-               first 11 (its conductance) are kept, a_names, b_names, label (0 baseline, 1 Stroop, 2 survey: left
-               out), subject, session_or_trial (0 pilot, 1 pre, 2 post) and window_start_s
-    sessions   which of COGWEAR_SESSIONS; ("pre", "post") keeps only people who have both, for `cross_session`
-
     session is 1 pilot, 2 pre, 3 post; trial 1 is the baseline and 2 the test. Raises DataError for another form.
+
+    Parameters
+    ----------
+    source
+        .npz with modality_a (n, 18) of the blood volume pulse, modality_b (n, 15) of the skin, of which the first 11
+        (its conductance) are kept, a_names, b_names, label (0 baseline, 1 Stroop, 2 survey: left out), subject,
+        session_or_trial (0 pilot, 1 pre, 2 post) and window_start_s
+    sessions
+        which of COGWEAR_SESSIONS; ("pre", "post") keeps only subjects who have both, for `cross_session`
     """
     path = Path(source)
     members = _members(path, "a_names", "b_names", "label")
@@ -217,7 +225,7 @@ def cogwear(source: str | Path, *, sessions: tuple[str, ...] = COGWEAR_SESSIONS)
 
 
 def cogwear_sessions(source: str | Path) -> Windows:
-    """CogWear of the people who came before and after: for `cross_session`."""
+    """CogWear of the subjects who came before and after: for `cross_session`."""
     return cogwear(source, sessions=("pre", "post"))
 
 
@@ -257,7 +265,8 @@ def _members(path: Path, *more: str) -> dict[str, np.ndarray]:
 
 def _recording(path: Path, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """One recording's features, (windows, 19, 5) and (windows, 15); what was filled in is added to ``notes``."""
-    from ufama.data.signals.eeg import EegSettings, read_raw, session_features
+    from ufama.data.signals.eeg import read_raw, session_features
+    from ufama.data.signals.eeg_settings import EegSettings
 
     raw = read_raw(path)
     if ECG_CHANNEL not in raw.ch_names:

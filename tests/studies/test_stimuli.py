@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ufama.data.windows import DataCard, Windows
-from ufama.report import stimuli
+from ufama.report.stimuli import clip_decoding_table, clip_strength_table
 from ufama.simulation.features import SETTINGS, simulate
+from ufama.studies import stimuli
 
 LABELS = {1: (0, 1, 2, 0, 1, 2), 2: (1, 1, 0, 2, 2, 0)}
 
@@ -33,7 +34,7 @@ def small(labels=LABELS, people=(1, 2, 3), new_clips=True):
     )  # fmt: skip
 
 
-def test_position_tells_everything_within_a_session():
+def test_position_alone_gives_the_label_within_a_session():
     found = stimuli.order_only(small(), "cross_subject")
     assert len(found) == 6
     assert (found[["accuracy_windows", "accuracy_trials"]] == 1).all(axis=None)
@@ -75,27 +76,25 @@ def test_protocol_facts(new_clips, seen):
 
 
 def with_clips(factor):
-    knobs = {name: getattr(SETTINGS, name) for name in ("eeg", "eye")}
-    settings = SETTINGS.replace(**{name: knob.replace(clip=knob.clip * factor) for name, knob in knobs.items()})
-    return simulate("seed", settings, subjects=(1, 2, 3, 4, 5))
+    changes = {name: getattr(SETTINGS, name) for name in ("eeg", "eye")}
+    changes = {name: modality.replace(clip=modality.clip * factor) for name, modality in changes.items()}
+    return simulate("seed", SETTINGS.replace(**changes), subjects=(1, 2, 3, 4, 5))
 
 
-def test_clips_are_told_where_they_leave_a_trace_and_not_where_they_do_not():
+def test_clips_are_recognised_where_they_leave_a_trace_and_not_where_they_do_not():
     none, strong = (stimuli.clip_decoding(with_clips(factor), stride=24) for factor in (0, 8))
     assert set(none["modality"]) == {"eeg", "eye", "both"}
     assert len(none) == 3 * 3 * 5
     assert none["chance"].to_numpy() == pytest.approx(0.2)  # five clips of each emotion
     assert (none["trials"] == 15).all()
-    # 675 trials that are told by chance: a fifth, give or take four standard errors; trials of one clip are not alike
+    # 675 trials by chance: a fifth, give or take four standard errors; trials of one clip are not alike
     assert none["accuracy_trials"].mean() == pytest.approx(0.2, abs=0.065)
     assert strong.groupby("modality")["accuracy_trials"].mean().min() > 0.6
 
 
-def test_table_of_told_clips_says_what_it_is():
+def test_table_of_recognised_clips_says_what_it_is():
     windows = with_clips(1)
-    table = stimuli.clip_decoding_table(
-        stimuli.clip_decoding(windows, modalities=("eye",), stride=24), windows, stride=24
-    )
+    table = clip_decoding_table(stimuli.clip_decoding(windows, modalities=("eye",), stride=24), windows, stride=24)
     for words in ("simulated SEED", "every 24th window", "No selection rule", "over 5 people"):
         assert words in table.caption
     assert table.frame.loc[0, ["people", "trials", "chance_percent"]].tolist() == [5, 225, pytest.approx(20)]
@@ -110,6 +109,5 @@ def test_clip_strength_by_the_simulators_truth():
     assert measured.loc[8, "relabelled_seen_clips"] > measured.loc[0, "relabelled_seen_clips"] + 0.2
     assert measured.loc[8, "relabelled_unseen"] < 0.4  # new clips: a strong trace of other clips is of no use
     assert measured.loc[8, "clip"] > measured.loc[0, "clip"] + 0.3
-    table = stimuli.clip_strength_table(measured.reset_index(), "simulated SEED-IV", people=4, stride=24)
-    assert "simulated SEED-IV, 4 people" in table.caption
-    assert stimuli.clip_strength_figure(measured.reset_index(), title="simulated SEED-IV", classes=4).alt_text
+    table = clip_strength_table(measured.reset_index(), "simulated SEED-IV", people=4, stride=24)
+    assert "simulated SEED-IV, 4 subjects" in table.caption

@@ -1,6 +1,7 @@
 """A folder of simulated recordings that appears whole or not at all, also when several processes write it at once."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -8,19 +9,27 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ufama.data.layout import DataError
 from ufama.data.releases.recordings import MARKER
 
 
-def write_folder_atomically(folder: Path, identity: dict, fill: Callable[[Path], dict]) -> Path:
-    """``folder``, after ``fill(building)`` made it in a hidden folder beside it, which is renamed when whole.
+def write_folder_atomically(folder: Path, identity: dict[str, Any], fill: Callable[[Path], dict[str, Any]]) -> Path:
+    """Write ``folder`` as a hidden folder beside it, which is renamed when whole; return it.
 
-    fill       writes the files and returns what the marker says, ``identity`` in it
-    identity   what tells one simulated set from another: one that is there already is kept if it is this one, else
-               replaced
+    Parameters
+    ----------
+    identity
+        what tells one simulated set from another: one that is there already is kept if it is this one, else replaced
+    fill
+        writes the files into the folder it is given and returns the content of the marker, to which ``identity`` and
+        the sha256 of every file are added
 
-    Raises DataError when anything but a simulated set is in the way.
+    Raises
+    ------
+    DataError
+        when anything but a simulated set is in the way
     """
     if _holds(folder, identity):
         return folder
@@ -29,7 +38,7 @@ def write_folder_atomically(folder: Path, identity: dict, fill: Callable[[Path],
     _sweep(folder)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.building-", dir=folder.parent))
     try:
-        description = fill(building)
+        description = fill(building) | identity | {"files": _file_digests(building)}
         (building / MARKER).write_text(json.dumps(description, indent=1) + "\n")
         building.chmod(0o755)
         _move_into_place(building, folder, identity)
@@ -38,12 +47,17 @@ def write_folder_atomically(folder: Path, identity: dict, fill: Callable[[Path],
     return folder
 
 
-def _holds(folder: Path, identity: dict) -> bool:
+def _file_digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _holds(folder: Path, identity: dict[str, Any]) -> bool:
     """Whether the simulated set of this identity lies in ``folder``, perhaps with more folders."""
     try:
-        found = json.loads((folder / MARKER).read_text())
-        also = set(found.get("also", ())) >= set(identity.get("also", ()))
-        return also and found.items() >= {name: value for name, value in identity.items() if name != "also"}.items()
+        marker = json.loads((folder / MARKER).read_text())
+        also = set(marker.get("also", ())) >= set(identity.get("also", ()))
+        return also and marker.items() >= {name: value for name, value in identity.items() if name != "also"}.items()
     except (OSError, ValueError, AttributeError, TypeError):
         return False
 
@@ -63,7 +77,7 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _move_into_place(building: Path, folder: Path, identity: dict) -> None:
+def _move_into_place(building: Path, folder: Path, identity: dict[str, Any]) -> None:
     """Rename; if another process was faster with the same set, keep its set; an outdated set is moved out first."""
     for _ in range(10):
         try:

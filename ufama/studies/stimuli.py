@@ -1,0 +1,189 @@
+"""How much of the stimulus the signals carry: what position and clip give away, before anything is trained."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ufama.data.controls import controlled, emotion_ceiling
+from ufama.data.folds import folds, scaled
+from ufama.data.windows import Windows
+from ufama.methods.svm import fit_and_predict
+from ufama.simulation.features import SETTINGS, simulate
+from ufama.studies.baseline import MODALITIES, svm_anchors
+from ufama.training.scores import plurality
+
+
+def trial_rows(windows: Windows, rows: np.ndarray) -> pd.DataFrame:
+    """One row per trial of each recording at ``rows``: subject, session, trial, clip, label, windows (how many)."""
+    columns = {name: getattr(windows, name)[rows] for name in ("subject", "session", "trial", "clip", "label")}
+    table = pd.DataFrame(columns)
+    return table.groupby(["subject", "session", "trial"], as_index=False).agg(
+        clip=("clip", "first"), label=("label", "first"), windows=("label", "size")
+    )
+
+
+def order_only(windows: Windows, protocol: str) -> pd.DataFrame:
+    """What a guess by the trial's position alone reaches: one row per fold, accuracy_windows and accuracy_trials.
+
+    The guess is the label that most source trials of that position have; among equally frequent ones each is guessed
+    equally often, and the expected accuracy counts. A position that the source does not have is guessed among all
+    classes. Neither signal is read.
+    """
+    classes = len(windows.card.class_names)
+    rows = []
+    for fold in folds(windows, protocol):
+        source, target = (trial_rows(windows, part) for part in (fold.source, fold.target))
+        counts = np.zeros((max(source["trial"].max(), target["trial"].max()) + 1, classes))
+        np.add.at(counts, (source["trial"], source["label"]), 1)
+        leading = counts == counts.max(axis=1, keepdims=True)
+        shares = leading / leading.sum(axis=1, keepdims=True)
+        right = shares[target["trial"], target["label"]]
+        rows.append(
+            {
+                "fold": fold.name,
+                "subject": fold.subject,
+                "session": fold.session,
+                "accuracy_windows": np.average(right, weights=target["windows"]),
+                "accuracy_trials": right.mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def protocol_facts(windows: Windows, protocols: Sequence[str]) -> pd.DataFrame:
+    """What the source holds of the test trials, by protocol; nothing is trained.
+
+    One row per protocol, means over its folds: people_seen and clips_seen (shares of test trials whose subject or clip
+    is in the source), order_only (trial-level accuracy of `order_only`), chance (share of the most frequent label among
+    the test trials); folds, their number.
+    """
+    rows = []
+    for protocol in protocols:
+        seen = []
+        for fold in folds(windows, protocol):
+            source, target = (trial_rows(windows, part) for part in (fold.source, fold.target))
+            seen.append(
+                (
+                    target["subject"].isin(source["subject"]).mean(),
+                    target["clip"].isin(source["clip"]).mean(),
+                    target["label"].value_counts(normalize=True).max(),
+                )
+            )
+        people, clips, chance = np.mean(seen, axis=0)
+        rows.append(
+            {
+                "protocol": protocol,
+                "folds": len(seen),
+                "people_seen": people,
+                "clips_seen": clips,
+                "order_only": order_only(windows, protocol)["accuracy_trials"].mean(),
+                "chance": chance,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def clip_decoding(windows: Windows, *, modalities: Sequence[str] = MODALITIES, stride: int = 16) -> pd.DataFrame:
+    """Which clip of one emotion a subject was watching, by a support vector machine trained on the other subjects.
+
+    Within each session and emotion; every ``stride``-th window, every recording scaled by its own mean and SD. Emotions
+    with a single clip are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        one row per modality, session and subject: modality, session, subject; accuracy_windows; accuracy_trials (by the
+        plurality of a trial's windows, see `ufama.training.scores.plurality`); chance (one of the emotion's clips);
+        trials, how many
+    """
+    ready = scaled(windows.subsample(stride), "subject_session_zscore")
+    features = {modality: ready.features(modality) for modality in modalities}
+    counts = []
+    for session in np.unique(ready.session):
+        for emotion in np.unique(ready.label[ready.session == session]):
+            here = np.flatnonzero((ready.session == session) & (ready.label == emotion))
+            clips, clip = np.unique(ready.clip[here], return_inverse=True)
+            if len(clips) < 2:
+                continue
+            for subject in np.unique(ready.subject[here]):
+                held_out = ready.subject[here] == subject
+                source, target, expected = here[~held_out], here[held_out], clip[held_out]
+                _, first, trial = np.unique(ready.trial[target], return_index=True, return_inverse=True)
+                for modality in modalities:
+                    values = features[modality]
+                    prediction = fit_and_predict(values[source], clip[~held_out], values[target], len(clips))
+                    by_trial = plurality(trial, prediction.label, prediction.shares)
+                    counts.append(
+                        {
+                            "modality": modality,
+                            "session": session,
+                            "subject": subject,
+                            "right_windows": (prediction.label == expected).sum(),
+                            "windows": len(target),
+                            "right_trials": (by_trial == expected[first]).sum(),
+                            "expected_trials": len(first) / len(clips),
+                            "trials": len(first),
+                        }
+                    )
+    total = pd.DataFrame(counts).groupby(["modality", "session", "subject"], sort=False).sum()
+    return pd.DataFrame(
+        {
+            "accuracy_windows": total["right_windows"] / total["windows"],
+            "accuracy_trials": total["right_trials"] / total["trials"],
+            "chance": total["expected_trials"] / total["trials"],
+            "trials": total["trials"],
+        }
+    ).reset_index()
+
+
+def clip_strength(
+    dataset: str,
+    *,
+    factors: Sequence[float] = (0, 1, 3),
+    subjects: Sequence[int] = tuple(range(1, 9)),
+    stride: int = 16,
+) -> pd.DataFrame:
+    """Simulated sets whose clips leave no trace, the usual one and a stronger one, and what a plain classifier finds.
+
+    The simulator's parameter ``clip`` of both modalities is multiplied by each of ``factors``; everything else, all
+    draws included, is equal.
+
+    Returns
+    -------
+    pandas.DataFrame
+        one row per factor: factor; trial-level accuracies of a support vector machine on both modalities:
+        emotion_seen_clips (the emotion of an unseen subject, cross_subject), emotion_unseen (the same in an unseen
+        session, cross_subject_session; SEED-IV has other clips there), relabelled_seen_clips and relabelled_unseen (the
+        random labels of `ufama.data.controls` under the same two protocols); clip (which clip of its emotion, see
+        `clip_decoding`) and its clip_chance
+    """
+    rows = []
+    for factor in factors:
+        changes = {name: getattr(SETTINGS, name) for name in ("eeg", "eye")}
+        changes = {name: modality.replace(clip=modality.clip * factor) for name, modality in changes.items()}
+        windows = simulate(dataset, SETTINGS.replace(**changes), subjects=subjects)
+        row = {"factor": factor}
+        for name, labelled in (("emotion", windows), ("relabelled", controlled(windows, "clips_relabelled"))):
+            anchors = svm_anchors(
+                labelled,
+                protocols=("cross_subject", "cross_subject_session"),
+                modalities=("both",),
+                scalings=("subject_session_zscore",),
+                stride=stride,
+            )
+            row[f"{name}_seen_clips"], row[f"{name}_unseen"] = anchors["trial_accuracy_mean"]
+        decoded = clip_decoding(windows, modalities=("both",), stride=stride)
+        rows.append(row | {"clip": decoded["accuracy_trials"].mean(), "clip_chance": decoded["chance"].mean()})
+    return pd.DataFrame(rows)
+
+
+def relabelling_ceiling(windows: Windows) -> float:
+    """The mean over sessions of what knowing a clip's emotion, but not the clip, allows on relabelled clips."""
+    given = controlled(windows, "clips_relabelled").label
+    shares = []
+    for session in np.unique(windows.session):
+        here = np.flatnonzero(windows.session == session)
+        _, first = np.unique(windows.clip[here], return_index=True)
+        shares.append(emotion_ceiling(windows.label[here][first], given[here][first]))
+    return float(np.mean(shares))

@@ -30,9 +30,7 @@ page = open_page("comparison", globals())
 from ufama.campaigns.grids import comparison_grid
 from ufama.campaigns.jobs import parameter_count
 from ufama.campaigns.tuning import Candidate, stored_search, stored_tuning
-from ufama.report import measured
-from ufama.report import method_comparison as comparison
-from ufama.report.critical_difference import rank_lines
+from ufama.report import comparison, measured
 from ufama.report.methods import tuning_table
 
 def trained(page):
@@ -84,7 +82,7 @@ page.show(comparison.accuracy_lines(across_people, f"{page.windows.card.title}, 
 # told apart by Nemenyi's test, which allows for all pairs at once ({cite:t}`Demsar2006`).
 
 # %% mystnb={"figure": {"name": "fig-ranks", "caption": "Critical-difference diagram, cross-subject, rule source validation: mean rank of every method over people. Vertical bars at the right join methods whose mean ranks lie less than the critical difference apart."}}
-page.show(rank_lines(people_ranks, f"{page.windows.card.title}, cross-subject"))
+page.show(comparison.rank_lines(people_ranks, f"{page.windows.card.title}, cross-subject"))
 
 # %%
 from IPython.display import Markdown
@@ -123,7 +121,7 @@ if seed_iv := page.seed_iv:
 
 # %% mystnb={"figure": {"name": "fig-ranks-other", "caption": "SEED-IV: critical-difference diagram, cross-subject, rule source validation."}}
 if seed_iv:
-    display(seed_iv.show(rank_lines(iv_people_ranks, f"{seed_iv.windows.card.title}, cross-subject")))
+    display(seed_iv.show(comparison.rank_lines(iv_people_ranks, f"{seed_iv.windows.card.title}, cross-subject")))
 
 # %%
 if seed_iv:

@@ -24,6 +24,7 @@ page = open_page("confidence", globals())
 # %%
 from ufama.campaigns.grids import results_grid
 from ufama.report import measured, reliability
+from ufama.analysis.calibration import branch_scores, confidences
 from ufama.analysis.evaluation import select
 
 results = select(page.results(results_grid(page.data, **page.choices)), protocol="cross_subject")
@@ -39,7 +40,7 @@ page.show(measured.provenance(results))
 # rewards being right as well as knowing when.
 
 # %% mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability of the three branches on the target, cross-subject, last epoch; ten bins of equally many windows. Bars: middle 95 % when whole subject-sessions are resampled."}}
-scores, curve = reliability.branch_scores(reliability.confidences(results, rule="last"))
+scores, curve = branch_scores(confidences(results, rule="last"))
 page.show(reliability.reliability_diagram(curve, scores, title=page.windows.card.title))
 
 # %%
@@ -67,7 +68,7 @@ page.show(reliability.pseudo_labels(results.history, results.runs))
 # %% mystnb={"figure": {"name": "fig-reliability-other", "caption": "Reliability of the three branches on SEED-IV, cross-subject, last epoch; ten bins of equally many windows, bars as above."}}
 if seed_iv := page.seed_iv:
     iv_results = select(seed_iv.results(results_grid(seed_iv.data, **seed_iv.choices)), protocol="cross_subject")
-    iv_scores, iv_curve = reliability.branch_scores(reliability.confidences(iv_results, rule="last"))
+    iv_scores, iv_curve = branch_scores(confidences(iv_results, rule="last"))
     display(seed_iv.show(reliability.reliability_diagram(iv_curve, iv_scores, title=seed_iv.windows.card.title)))
 
 # %%

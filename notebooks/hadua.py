@@ -67,9 +67,7 @@ released = watch(page.data, preset="released", fold=fold, **chosen)
 f"{paper.title}, fold {fold}, seed {page.seeds[0]}, {len(paper.history)} epochs of {paper.steps} steps"
 
 # %% mystnb={"figure": {"name": "fig-hadua-attention", "caption": "What the present window attends to, over all heads and target windows of one trained network of either preset. Windows ago are those that the scale keeps."}}
-from ufama.report import hadua_figures
-
-page.show(hadua_figures.attention_over_sequence(paper, released))
+page.show(hadua.attention_over_sequence(paper, released))
 
 # %% [markdown]
 # Where the line lies on the dashed one and the band has no width, an attention gives equal weights: it is the mean over
@@ -91,10 +89,10 @@ page.show(hadua_figures.attention_over_sequence(paper, released))
 # most 0.1 or below 0.15, else nothing. Code: {mod}`ufama.methods.hadua.confidence`.
 
 # %% mystnb={"figure": {"name": "fig-hadua-confidence", "caption": "One training of preset paper: confidence of the target batches and the running statistics that follow it; the Gaussian weights that they give; and the weight of the conditional term. Means over the steps of an epoch."}}
-page.show(hadua_figures.confidence_in_training(paper))
+page.show(hadua.confidence_in_training(paper))
 
 # %% mystnb={"figure": {"name": "fig-hadua-weights", "caption": "The Gaussian weight over confidence for the start values, for what this training remembered, and for mean and SD of the target itself, which a much longer training would approach. Below, the confidences of the target's windows."}}
-page.show(hadua_figures.weights_by_confidence(paper))
+page.show(hadua.weights_by_confidence(paper))
 
 # %% [markdown]
 # The weights assume that low confidence finds wrong pseudo-labels. For this fold that can be counted with the target's
@@ -119,7 +117,7 @@ confidence_against_truth(paper).round(2)
 # right shares are not equal. Code: {func}`~ufama.methods.hadua.confidence.align`.
 
 # %% mystnb={"figure": {"name": "fig-hadua-alignment", "caption": "Classes of one target: their true share of its windows, the trained network's mean probability, and that after uniform alignment at its first epoch's strength, with the class distribution remembered in training and with the target's own."}}
-page.show(hadua_figures.alignment_of_classes(paper))
+page.show(hadua.alignment_of_classes(paper))
 
 # %% [markdown]
 # ## Conditional matching
@@ -150,21 +148,13 @@ page.show(measured.provenance(results))
 page.show(hadua.ablation(results, page.data.name))
 
 # %% mystnb={"figure": {"name": "fig-hadua-ablation", "caption": "HADUA's models in both presets under three selection rules. Bars reach one population SD over runs."}}
-page.show(hadua_figures.ablation_dots(results))
+page.show(hadua.ablation_dots(results))
 
 # %% [markdown]
 # What each part adds to the model before it, on the same folds:
 
 # %%
-page.show(
-    hadua.effects_table(
-        hadua.part_effects(results),
-        results,
-        name="hadua_parts",
-        what="What each part of HADUA adds to the model before it, preset paper.",
-        titles=hadua.VARIANT_TITLES,
-    )
-)
+page.show(hadua.parts_table(results))
 
 # %% [markdown]
 # A part that belongs to the conditional term can only show where that term had a weight. Where its mean weight is 0 in the
@@ -182,15 +172,7 @@ page.show(
 
 # %%
 flips = page.results(hadua_flips_grid(page.data, **page.choices))
-page.show(
-    hadua.effects_table(
-        hadua.flip_effects(flips),
-        flips,
-        name="hadua_switches",
-        what="What single switches change against HADUA's preset paper.",
-        titles=hadua.FLIP_TITLES,
-    )
-)
+page.show(hadua.switches_table(flips))
 
 # %% [markdown]
 # The gate is not a detail. Without it the soft labels of a network that knows nothing yet are all alike, every class of

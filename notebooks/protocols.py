@@ -26,7 +26,7 @@ page = open_page("protocols", globals())
 # %%
 from ufama.analysis.evaluation import select
 from ufama.campaigns.grids import controls_grid, ladder_grid, protocols_grid
-from ufama.report import controls, ladder, measured, stimuli
+from ufama.report import measured, protocols, stimuli
 from ufama.studies.stimuli import clip_decoding, clip_strength
 
 results = page.results(protocols_grid(page.data, **page.choices) + controls_grid(page.data, **page.choices))
@@ -45,11 +45,11 @@ page.show(measured.provenance(results))
 # all: it guesses the label that this position had in the source.
 
 # %%
-page.show(controls.protocols_table(select(results, control=""), page.windows))
+page.show(protocols.protocols_table(select(results, control=""), page.windows))
 
 # %%
 if seed_iv:
-    display(seed_iv.show(controls.protocols_table(select(iv_results, control=""), seed_iv.windows)))
+    display(seed_iv.show(protocols.protocols_table(select(iv_results, control=""), seed_iv.windows)))
 
 # %% [markdown]
 # ## Controls
@@ -62,14 +62,14 @@ if seed_iv:
 
 # %% mystnb={"figure": {"name": "fig-controls", "caption": "UF-AMA on recordings with something taken away, cross-subject, rule: source validation; mean and 95 % interval. The set is that of this page's parameter."}}
 complete = {"protocol": "cross_subject", "variant": "M6"}
-page.show(controls.controls_figure(select(results, **complete), rule="source_validation"))
+page.show(protocols.controls_figure(select(results, **complete), rule="source_validation"))
 
 # %%
-page.show(controls.controls_table(select(results, **complete)))
+page.show(protocols.controls_table(select(results, **complete)))
 
 # %%
 if seed_iv:
-    display(seed_iv.show(controls.controls_table(select(iv_results, **complete))))
+    display(seed_iv.show(protocols.controls_table(select(iv_results, **complete))))
 
 # %% [markdown]
 # ## Clips with random labels
@@ -80,11 +80,11 @@ if seed_iv:
 # source, there is nothing to recognise.
 
 # %%
-page.show(controls.relabelled_table(select(results, control="clips_relabelled"), page.windows))
+page.show(protocols.relabelled_table(select(results, control="clips_relabelled"), page.windows))
 
 # %%
 if seed_iv:
-    display(seed_iv.show(controls.relabelled_table(select(iv_results, control="clips_relabelled"), seed_iv.windows)))
+    display(seed_iv.show(protocols.relabelled_table(select(iv_results, control="clips_relabelled"), seed_iv.windows)))
 
 # %% [markdown]
 # ## Is the clip in the signals?
@@ -135,11 +135,11 @@ page.show(stimuli.clip_strength_figure(strength, title="simulated SEED-IV", clas
 
 # %% mystnb={"figure": {"name": "fig-ladder", "caption": "Accuracy on the held-out third of the target's trials against what was seen of the target, rule: source validation; mean and 95 % interval. Cross-subject, the set of this page's parameter."}}
 rungs = page.results(ladder_grid(page.data, **page.choices))
-page.show(ladder.ladder_figure(rungs, rule="source_validation"))
+page.show(protocols.ladder_figure(rungs, rule="source_validation"))
 
 # %%
-page.show(ladder.ladder_table(rungs))
+page.show(protocols.ladder_table(rungs))
 
 # %%
 if seed_iv:
-    display(seed_iv.show(ladder.ladder_table(seed_iv.results(ladder_grid(seed_iv.data, **seed_iv.choices)))))
+    display(seed_iv.show(protocols.ladder_table(seed_iv.results(ladder_grid(seed_iv.data, **seed_iv.choices)))))

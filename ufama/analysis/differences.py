@@ -1,4 +1,4 @@
-"""Differences between runs that are alike but for one thing, paired fold by fold, with intervals over people."""
+"""Differences between runs that are alike but for one thing, paired fold by fold, with intervals over subjects."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from ufama.analysis.comparisons import sign_flip_p
 from ufama.analysis.evaluation import UNITS
 
 FEWEST = 5
-"""People an interval needs; with fewer, folds take their place; with fewer of those too, no interval is given."""
+"""Subjects an interval needs; with fewer, folds take their place; with fewer of those too, no interval is given."""
 
 
 def against_baseline(
@@ -41,27 +41,28 @@ def against_baseline(
 def summarise(pairs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Mean difference of each group of ``by`` and its 95 % interval, in percentage points, for windows and trials.
 
-    Columns: ``by``, {unit}_points, {unit}_low_points, {unit}_high_points, {unit}_p (of the means of people or
-    folds, see `comparisons.sign_flip_p`; NaN for fewer than FEWEST), n (pairs), n_units.
+    Columns: ``by``, {unit}_points, {unit}_low_points, {unit}_high_points, {unit}_p (of the means of subjects
+    or folds, see `comparisons.sign_flip_p`; NaN for fewer than FEWEST), n (pairs), n_units.
     """
     rows = []
-    for key, own in pairs.groupby(list(by), sort=False, dropna=False):
+    for key, group in pairs.groupby(list(by), sort=False, dropna=False):
         row = dict(zip(by, key, strict=True))
         for unit in UNITS:
-            means = unit_means(own, unit) * 100
+            means = unit_means(group, unit) * 100
             mean, low, high = np.round(interval(means), 9) + 0.0  # no minus before a zero
             row |= {f"{unit}_points": mean, f"{unit}_low_points": low, f"{unit}_high_points": high}
             row[f"{unit}_p"] = sign_flip_p(means) if len(means) >= FEWEST else np.nan
-        rows.append(row | {"n": len(own), "n_units": len(means)})
+        rows.append(row | {"n": len(group), "n_units": len(means)})
     return pd.DataFrame(rows)
 
 
 def unit_means(table: pd.DataFrame, value: str) -> np.ndarray:
-    """Means of ``value`` of each person, or of each fold where the rows are of fewer than FEWEST people."""
-    return table.groupby("subject" if _people(table) >= FEWEST else "fold")[value].mean().to_numpy(float)
+    """Means of ``value`` of each subject, or of each fold where the rows are of fewer than FEWEST subjects."""
+    return table.groupby("subject" if count_subjects(table) >= FEWEST else "fold")[value].mean().to_numpy(float)
 
 
-def _people(table: pd.DataFrame) -> int:
+def count_subjects(table: pd.DataFrame) -> int:
+    """How many subjects the rows are of; 0 where a row is of no single one."""
     return 0 if table["subject"].isna().any() else table["subject"].nunique()
 
 
@@ -82,23 +83,16 @@ def share_interval(means: np.ndarray) -> tuple[float, float, float]:
     return mean, float(np.maximum(0, low)), float(np.minimum(100, high))
 
 
-def interval_meaning(table: pd.DataFrame, by: Sequence[str] = ()) -> str:
-    """The sentences of a caption that say over what the intervals are: of ``table``'s groups ``by`` (subject, fold)."""
-    groups = [own for _, own in table.groupby(list(by), sort=False, dropna=False)] if by else [table]
-    over, none, alike = {}, {}, {}
-    for own in groups:
-        people, folds = _people(own), own["fold"].nunique()
-        if people >= FEWEST:
-            over[f"{people} people"] = True
-        elif folds >= FEWEST:
-            over[f"{folds} folds"] = True
-            if people:
-                alike[f"The {folds} folds are of {people} people, and one person's folds are not independent."] = True
-        else:
-            none[f"{folds} folds"] = True
-    said = []
-    if over:
-        said.append(f"Intervals (95 %) are Student's over {' or '.join(over)}, each one's accuracies averaged first.")
-    if none:
-        said.append(f"None is given for {' or '.join(none)}.")
-    return " ".join([*said, *alike])
+def accuracy_intervals(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Mean accuracy of each group of ``by`` with its 95 % interval, in percent, for windows and trials.
+
+    Columns: ``by``, {unit}_percent, {unit}_low_percent, {unit}_high_percent, n (rows).
+    """
+    rows = []
+    for key, group in scores.groupby(list(by), sort=False):
+        row = dict(zip(by, key, strict=True)) | {"n": len(group)}
+        for unit in UNITS:
+            mean, low, high = share_interval(unit_means(group, f"accuracy_{unit}"))
+            row |= {f"{unit}_percent": mean, f"{unit}_low_percent": low, f"{unit}_high_percent": high}
+        rows.append(row)
+    return pd.DataFrame(rows)

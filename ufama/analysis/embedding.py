@@ -1,17 +1,14 @@
 """Learned features in two dimensions."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ufama.analysis.titles import VARIANT_TITLES
-
-if TYPE_CHECKING:
-    from ufama.campaigns.store import Results
+from ufama.campaigns.results import Results
 
 
-def tsne_points(results: "Results", class_names: Sequence[str]) -> pd.DataFrame:
+def tsne_points(results: Results, class_names: Sequence[str]) -> pd.DataFrame:
     """t-SNE places of every run's kept fused features, source and target together, as `figures.tsne_panels` draws them.
 
     One row per window: protocol, panel (the model), x, y, domain, label (class name). Perplexity 30, initialised by

@@ -1,15 +1,13 @@
 """From stored predictions to accuracies and confusions. Everything is a share from 0 to 1 here; tables make percent."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from ufama.training.scores import majority
-
-if TYPE_CHECKING:
-    from ufama.campaigns.store import Results
+from ufama.campaigns.results import Results
+from ufama.training.scores import plurality, predicted_class
 
 BRANCHES = ("eeg", "eye", "fusion")
 UNITS = ("windows", "trials")
@@ -21,7 +19,7 @@ RECORDING = ["subject", "session"]
 TRIAL = [*RECORDING, "trial"]
 
 
-def select(results: "Results", **wanted) -> "Results":
+def select(results: Results, **wanted) -> Results:
     """The results of the runs whose columns have the wanted values, e.g. ``select(results, variant="M6", seed=0)``.
 
     Raises ValueError for a column that ``runs`` does not have, or when no run is left.
@@ -50,7 +48,7 @@ def probabilities(predictions: pd.DataFrame, branch: str) -> np.ndarray:
     return predictions[columns].to_numpy(np.float64)
 
 
-def window_outcomes(results: "Results", branch: str = "fusion") -> pd.DataFrame:
+def window_outcomes(results: Results, branch: str = "fusion") -> pd.DataFrame:
     """One row per predicted window: digest, rule, epoch, subject, session, trial, window, label, predicted.
 
     The predicted class is the most probable one, the lower class number at a tie. Runs whose method has no such
@@ -73,11 +71,11 @@ def window_outcomes(results: "Results", branch: str = "fusion") -> pd.DataFrame:
             "Train that run again."
         )
     kept = table.loc[~absent, ["digest", "rule", "epoch", *TRIAL, "window", "label"]].reset_index(drop=True)
-    kept["predicted"] = np.where(np.isnan(shares), -np.inf, shares)[~absent].argmax(axis=1)
+    kept["predicted"] = predicted_class(shares[~absent])
     return kept
 
 
-def trial_outcomes(results: "Results", branch: str = "fusion") -> pd.DataFrame:
+def trial_outcomes(results: Results, branch: str = "fusion") -> pd.DataFrame:
     """One row per trial: digest, rule, epoch, subject, session, trial, label, predicted, windows.
 
     The predicted class is the one that most windows of the trial were given; among classes with equally many
@@ -98,19 +96,19 @@ def trial_outcomes(results: "Results", branch: str = "fusion") -> pd.DataFrame:
             f"the windows of one trial have different labels ({', '.join(f'{k} {v}' for k, v in first)}): a trial has "
             "one label. Check the data's trial numbers."
         )
-    trials["predicted"] = majority(group, windows["predicted"].to_numpy(), shares)
+    trials["predicted"] = plurality(group, windows["predicted"].to_numpy(), shares)
     return trials.drop(columns="labels").reset_index()[
         ["digest", "rule", "epoch", *TRIAL, "label", "predicted", "windows"]
     ]
 
 
-def _outcomes(results: "Results", branch: str, unit: str) -> pd.DataFrame:
+def _outcomes(results: Results, branch: str, unit: str) -> pd.DataFrame:
     if unit not in UNITS:
         raise ValueError(f"unit {unit!r} is not known; choose one of {', '.join(UNITS)}.")
     return window_outcomes(results, branch) if unit == "windows" else trial_outcomes(results, branch)
 
 
-def _scores(results: "Results", branches: Sequence[str], extra: list[str]) -> pd.DataFrame:
+def _scores(results: Results, branches: Sequence[str], extra: list[str]) -> pd.DataFrame:
     key = ["digest", "rule", *extra]
     parts = []
     for branch in branches:
@@ -131,7 +129,7 @@ def _scores(results: "Results", branches: Sequence[str], extra: list[str]) -> pd
     ]  # fmt: skip
 
 
-def accuracy(results: "Results", *, branches: Sequence[str] = ("fusion",)) -> pd.DataFrame:
+def accuracy(results: Results, *, branches: Sequence[str] = ("fusion",)) -> pd.DataFrame:
     """One row per run, rule and branch: accuracy_windows with n_windows, and accuracy_trials with n_trials.
 
     The run's columns come along. The number that a paper's table prints is the fusion branch's over windows.
@@ -139,9 +137,45 @@ def accuracy(results: "Results", *, branches: Sequence[str] = ("fusion",)) -> pd
     return _scores(results, branches, [])
 
 
-def accuracy_per_recording(results: "Results", *, branches: Sequence[str] = ("fusion",)) -> pd.DataFrame:
+def accuracy_per_recording(results: Results, *, branches: Sequence[str] = ("fusion",)) -> pd.DataFrame:
     """As ``accuracy``, one row per person and session of the target: several per run where a fold holds out more."""
     return _scores(results, branches, RECORDING)
+
+
+def held_out_accuracy(results: Results) -> pd.DataFrame:
+    """`accuracy` over each run's held-out trials alone, which the training saw nothing of.
+
+    Raises ValueError when a run's predictions lack one of its held-out trials.
+    """
+    held_out = results.runs[["digest", "held_out_trials"]].explode("held_out_trials")
+    held_out = held_out.rename(columns={"held_out_trials": "trial"}).astype({"trial": "int64"})
+    kept = results.predictions.merge(held_out, on=["digest", "trial"])
+    present = set(zip(kept["digest"], kept["trial"], strict=True))
+    missing = [pair for pair in zip(held_out["digest"], held_out["trial"], strict=True) if pair not in present]
+    if missing:
+        raise ValueError(
+            f"run {missing[0][0]} has no predictions of its held-out trial {missing[0][1]}: train it again."
+        )
+    return accuracy(replace(results, predictions=kept))
+
+
+def evaluate(results: Results) -> pd.DataFrame:
+    """Mean accuracy of the fusion branch under each selection rule, over windows and over trials.
+
+    One row per data set, protocol, method, preset, variant and rule; ``n_runs`` are averaged. The rule `oracle` reads
+    the target's labels.
+    """
+    by = ["data_title", "protocol", "method", "preset", "variant", "rule"]
+    return (
+        accuracy(results)
+        .groupby(by, sort=False)
+        .agg(
+            accuracy_windows=("accuracy_windows", "mean"),
+            accuracy_trials=("accuracy_trials", "mean"),
+            n_runs=("digest", "nunique"),
+        )
+        .reset_index()
+    )
 
 
 def summary(scores: pd.DataFrame, by: Sequence[str], *, unit: str = "windows") -> pd.DataFrame:
@@ -163,19 +197,22 @@ def summary(scores: pd.DataFrame, by: Sequence[str], *, unit: str = "windows") -
             "select one of each."
         )
     groups = scores.groupby(by, dropna=False, observed=True) if by else scores.groupby(np.zeros(len(scores)))
-    table = groups.agg(
-        accuracy_mean=(f"accuracy_{unit}", "mean"),
-        accuracy_sd_population=(f"accuracy_{unit}", lambda values: values.std(ddof=0)),
-        accuracy_sd_sample=(f"accuracy_{unit}", lambda values: values.std(ddof=1)),
-        n=("digest", "size"),
-        n_runs=("digest", "nunique"),
-        n_folds=("fold", "nunique"),
-        n_seeds=("seed", "nunique"),
+    values = groups[f"accuracy_{unit}"]
+    table = pd.DataFrame(
+        {
+            "accuracy_mean": values.mean(),
+            "accuracy_sd_population": values.std(ddof=0),
+            "accuracy_sd_sample": values.std(ddof=1),
+            "n": groups.size(),
+            "n_runs": groups["digest"].nunique(),
+            "n_folds": groups["fold"].nunique(),
+            "n_seeds": groups["seed"].nunique(),
+        }
     )
     return table.reset_index(drop=not by)
 
 
-def confusion(results: "Results", *, rule: str, branch: str = "fusion", unit: str = "windows") -> pd.DataFrame:
+def confusion(results: Results, *, rule: str, branch: str = "fusion", unit: str = "windows") -> pd.DataFrame:
     """Confusions pooled over runs, one row per dataset, protocol, true and predicted class.
 
     Columns: dataset, data_title, simulated, protocol, rule, label, predicted (class names), count, share (of the true

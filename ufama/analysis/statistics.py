@@ -7,20 +7,18 @@ An accuracy is the mean over people of the mean over their sessions of the weigh
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ufama.analysis.evaluation import RECORDING, RUN_COLUMNS, TRIAL, trial_outcomes, window_outcomes
-
-if TYPE_CHECKING:
-    from ufama.campaigns.store import Results
+from ufama.campaigns.results import Results
 
 # --- outcomes --------------------------------------------------------------------------------------------------------
 
 
-def outcome_table(results: "Results", *, rule: str, unit: str = "trials", branch: str = "fusion") -> pd.DataFrame:
+def outcome_table(results: Results, *, rule: str, unit: str = "trials", branch: str = "fusion") -> pd.DataFrame:
     """One row per run and trial: the run's columns, subject, session, trial, right, weight.
 
     Over trials, right says whether the majority of the trial's windows are (weight 1); over windows it is their share

@@ -1,15 +1,125 @@
-"""What the tables of the evaluation chapter have in common: what they say of their runs, and columns of accuracies."""
+"""What measured tables have in common: the caption that names their runs, their provenance, columns of accuracies."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from ufama.analysis.evaluation import UNITS
-from ufama.analysis.titles import CRITERION_MEANING, CRITERION_TITLES, RULE_MEANINGS
-from ufama.report.table import Column
+from ufama.analysis import paper
+from ufama.analysis.differences import FEWEST, count_subjects
+from ufama.analysis.evaluation import UNITS, summary
+from ufama.analysis.titles import CRITERION_MEANING, CRITERION_TITLES, RULE_MEANINGS, SPREAD_MEANING
+from ufama.report.table import Column, Origin, Table
 
 LABEL_FREE_RULES = ("last", "source_validation")
 """The rules that read no label of the target."""
+
+
+# --- the table of measured runs --------------------------------------------------------------------------------------
+
+
+def measured_table(
+    name: str,
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    runs: pd.DataFrame,
+    title: str,
+    *,
+    rules: Sequence[str] = (),
+    published: Sequence[str] | None = None,
+    **choices,
+) -> Table:
+    """A `Table` of what ``runs`` gave: its caption is that of `caption`, its provenance that of `provenance`.
+
+    Parameters
+    ----------
+    name, frame, columns
+        as of `Table`
+    runs
+        rows of ``results.runs``: one dataset, scale and kind of recordings
+    title
+        what the table shows, the beginning of its caption
+    rules
+        the selection rules behind its numbers
+    published
+        names of the paper's tables that stand beside the measured values, if any could
+    choices
+        the others of `caption`
+    """
+    source = {} if published is None else {"published": {"arxiv": paper.ARXIV_ID, "tables": list(published)}}
+    text = caption(title, runs, rules=rules, **choices)
+    return Table(name, frame, columns, text, source | provenance(runs, rules))
+
+
+def caption(
+    title: str,
+    runs: pd.DataFrame,
+    *,
+    detail: str = "",
+    rules: Sequence[str] = (),
+    no_rule: str = "",
+    by: Sequence[str] = (),
+    each: str = "",
+    preset: bool = True,
+    spread: bool = False,
+    interval: pd.DataFrame | None = None,
+    note: str = "",
+) -> str:
+    """The caption of a table of runs: what it shows, on which data, by which rule, of how many runs.
+
+    Parameters
+    ----------
+    title
+        the first sentence, without its stop
+    runs
+        rows of ``results.runs``
+    detail
+        what follows after "Measured on ..., scale ..., preset ..."
+    rules
+        the selection rules; their meanings are stated
+    no_rule
+        what is stated in their place
+    by
+        columns of ``runs`` whose groups are counted one by one
+    each
+        what one of these groups is: "row", "model"
+    preset
+        whether all runs share a preset, to be named
+    spread
+        whether both SDs are among the columns
+    interval
+        the rows that intervals are over, grouped as ``by``: usually ``runs``
+    note
+        further sentences
+    """
+    sentences = [
+        f"{title}.",
+        f"{measured_on(runs, preset=preset)}{detail}.",
+        no_rule or (f"Selection rule: {rule_meanings(rules)}." if rules else ""),
+        f"{counted(runs, by)}{f' per {each}' if each else ''}.",
+        f"{SPREAD_MEANING}." if spread else "",
+        "" if interval is None else interval_meaning(interval, by),
+        note,
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def provenance(runs: pd.DataFrame, rules: Iterable[str] = ()) -> dict:
+    """Where a table's numbers are from, for the file beside its CSV."""
+    distinct = {
+        name: sorted(map(str, runs[name].dropna().unique()))
+        for name in ("data_title", "scale", "preset", "protocol", "commit", "device", "torch")
+        if name in runs
+    }
+    return {
+        "simulated": bool(unique_value(runs, "simulated")),
+        "rules": list(rules),
+        "seeds": sorted(runs["seed"].unique().tolist()),
+        **distinct,
+        "runs": sorted(runs["digest"]),
+    }
+
+
+# --- parts of a caption ----------------------------------------------------------------------------------------------
 
 
 def rule_meanings(rules: Iterable[str]) -> str:
@@ -22,7 +132,7 @@ def rule_meanings(rules: Iterable[str]) -> str:
 
 
 def unique_value(runs: pd.DataFrame, column: str):
-    """The one value that all runs share. Raises ValueError when they do not: a table shows one of each."""
+    """The value that all runs share. Raises ValueError when they do not: a table shows one of each."""
     values = runs[column].drop_duplicates().tolist()
     if len(values) != 1:
         raise ValueError(
@@ -41,22 +151,37 @@ def measured_on(runs: pd.DataFrame, *, preset: bool = True) -> str:
     )
 
 
-def counts(runs: pd.DataFrame, by: Iterable[str] = ()) -> str:
-    """'n = 45 runs (9 folds × 5 seeds)', of each group of ``by``: every different count is named."""
-    by = list(by)
-    groups = [group for _, group in runs.groupby(by, sort=False, dropna=False)] if by else [runs]
-    said = dict.fromkeys(
+def counted(runs: pd.DataFrame, by: Iterable[str] = ()) -> str:
+    """'n = 45 runs (9 folds × 5 seeds); seeds 0, 1, 2, 3, 4', of each group of ``by``: every different count once."""
+    counts = dict.fromkeys(
         f"{_plural(len(group), 'run')} ({_plural(group['fold'].nunique(), 'fold')} × "
         f"{_plural(group['seed'].nunique(), 'seed')})"
-        for group in groups
+        for group in _groups(runs, by)
     )
-    return f"n = {' or '.join(said)}"
-
-
-def counted(runs: pd.DataFrame, by: Iterable[str] = ()) -> str:
-    """`counts`, and which seeds: 'n = 45 runs (9 folds × 5 seeds); seeds 0, 1, 2, 3, 4'."""
     seeds = sorted(runs["seed"].unique().tolist())
-    return f"{counts(runs, by)}; {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
+    return f"n = {' or '.join(counts)}; {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
+
+
+def interval_meaning(table: pd.DataFrame, by: Iterable[str] = ()) -> str:
+    """What the 95 % intervals are over, for the groups ``by`` of ``table`` (which has subject and fold)."""
+    over, without, dependent = {}, {}, {}
+    for group in _groups(table, by):
+        subjects, folds = count_subjects(group), group["fold"].nunique()
+        if subjects >= FEWEST:
+            over[f"{subjects} subjects"] = True
+        elif folds >= FEWEST:
+            over[f"{folds} folds"] = True
+            if subjects:
+                sentence = f"The {folds} folds are of {subjects} subjects, and one subject's folds are not independent."
+                dependent[sentence] = True
+        else:
+            without[f"{folds} folds"] = True
+    sentences = list(dependent)
+    if without:
+        sentences.insert(0, f"None is given for {' or '.join(without)}.")
+    if over:
+        sentences.insert(0, f"Intervals (95 %) are Student's over {' or '.join(over)}, whose accuracies are averaged.")
+    return " ".join(sentences)
 
 
 def n_runs(count: int, *, each: bool = False) -> str:
@@ -64,62 +189,63 @@ def n_runs(count: int, *, each: bool = False) -> str:
     return f"(n = {_plural(count, 'run')}{' each' if each else ''})".replace(" ", "\N{NO-BREAK SPACE}")
 
 
+def _groups(table: pd.DataFrame, by: Iterable[str]) -> list[pd.DataFrame]:
+    by = list(by)
+    return [group for _, group in table.groupby(by, sort=False, dropna=False)] if by else [table]
+
+
 def _plural(count: int, word: str) -> str:
     return f"{count} {word}" + ("" if count == 1 else "s")
 
 
-def origin(runs: pd.DataFrame, rules: Iterable[str] = ()) -> dict:
-    """Where a table's numbers are from, for the file beside its CSV."""
-    told = {
-        name: sorted(map(str, runs[name].dropna().unique()))
-        for name in ("data_title", "scale", "preset", "protocol", "commit", "device", "torch")
-        if name in runs
-    }
-    return {
-        "simulated": bool(unique_value(runs, "simulated")),
-        "rules": list(rules),
-        "seeds": sorted(runs["seed"].unique().tolist()),
-        **told,
-        "runs": sorted(runs["digest"]),
-    }
+# --- columns ---------------------------------------------------------------------------------------------------------
 
 
-def percent_columns(unit: str) -> list[Column]:
+def column_group(group: str, decimals: int, titles: Mapping[str, str], origin: Origin = "measured") -> list[Column]:
+    """Columns below one heading with equal decimals: ``titles`` by column name."""
+    return [Column(name, title, origin, group, decimals) for name, title in titles.items()]
+
+
+def spread_columns(unit: str) -> list[Column]:
     """The columns of `spreads` for windows or trials."""
-    group = f"accuracy over {unit} (%)"
-    return [
-        Column(f"{unit}_mean_percent", "mean", "measured", group, 2),
-        Column(f"{unit}_sd_population_percent", "SD (n)", "measured", group, 2),
-        Column(f"{unit}_sd_sample_percent", "SD (n−1)", "measured", group, 2),
-    ]
+    return column_group(
+        f"accuracy over {unit} (%)",
+        2,
+        {
+            f"{unit}_mean_percent": "mean",
+            f"{unit}_sd_population_percent": "SD (n)",
+            f"{unit}_sd_sample_percent": "SD (n−1)",
+        },
+    )
 
 
 def interval_columns(prefix: str, kind: str, title: str, decimals: int = 2) -> list[Column]:
     """A mean and its 95 % interval below ``title``: the columns {prefix}_{kind}, {prefix}_low_{kind}, .._high_.."""
+    names = {f"{prefix}_{kind}": "mean", f"{prefix}_low_{kind}": "95 % from", f"{prefix}_high_{kind}": "to"}
+    return column_group(title, decimals, names)
+
+
+def effect_columns(unit: str, title: str) -> list[Column]:
+    """The columns of `effects.effects` for windows or trials, below ``title``: mean, interval, p adjusted by Holm."""
     return [
-        Column(f"{prefix}_{kind}", "mean", "measured", title, decimals),
-        Column(f"{prefix}_low_{kind}", "95 % from", "measured", title, decimals),
-        Column(f"{prefix}_high_{kind}", "to", "measured", title, decimals),
+        *interval_columns(unit, "points", title),
+        Column(f"{unit}_p_holm", "p (Holm)", "measured", title, 3),
     ]
-
-
-def point_columns(unit: str, title: str) -> list[Column]:
-    """The columns of `differences.summarise` for windows or trials, below ``title``."""
-    return interval_columns(unit, "points", title)
 
 
 def spreads(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Mean and both SDs of accuracy, in percent, over the rows of each group of ``by``, and n, how many they are."""
-    groups = scores.groupby(list(by), sort=False)
-    made = groups.size().rename("n").reset_index()
+    by = list(by)
+    table = scores[by].drop_duplicates()
     for unit in UNITS:
-        values = groups[f"accuracy_{unit}"]
-        made[f"{unit}_mean_percent"] = (values.mean() * 100).to_numpy()
-        made[f"{unit}_sd_population_percent"] = (values.std(ddof=0) * 100).to_numpy()
-        made[f"{unit}_sd_sample_percent"] = (values.std(ddof=1) * 100).to_numpy()
-    return made
+        over = summary(scores, by, unit=unit)
+        percent = {
+            f"{unit}_{name}_percent": over[f"accuracy_{name}"] * 100 for name in ("mean", "sd_population", "sd_sample")
+        }
+        table = table.merge(over[by].assign(**percent), on=by)
+    return table.merge(over[[*by, "n"]], on=by)
 
 
-def in_order(scores: pd.DataFrame, column: str, titles: dict) -> pd.DataFrame:
+def in_order(scores: pd.DataFrame, column: str, titles: Mapping[str, str]) -> pd.DataFrame:
     """Rows in the order in which ``titles`` names the values of ``column``."""
     return scores.sort_values(column, key=lambda values: values.map(list(titles).index), kind="stable")

@@ -1,12 +1,9 @@
-"""How sure the measured accuracies are, as tables and figures: intervals, their coverage, tests, power."""
-
-from typing import TYPE_CHECKING
+"""Uncertainty of the measured accuracies: intervals, their coverage, tests, power."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from ufama.analysis.comparisons import (
     SEED_DESIGN,
@@ -25,18 +22,16 @@ from ufama.analysis.statistics import (
     spread,
 )
 from ufama.analysis.titles import DATASET_TITLES, RULE_TITLES, VARIANT_TITLES
+from ufama.campaigns.results import Results
 from ufama.data.layout import LAYOUTS
 from ufama.report import style
-from ufama.report.captions import counted, measured_on, origin, rule_meanings, unique_value
+from ufama.report.captions import column_group, measured_table, rule_meanings, unique_value
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 from ufama.studies.coverage import DEFAULT, INTERVALS, NAIVE
 
-if TYPE_CHECKING:
-    from ufama.campaigns.store import Results
-
 DESIGNS = {"seed": SEED_DESIGN, "seed_iv": SEED_IV_DESIGN}
-COUNTED = {"windows": "every window", "trials": "every trial, by the majority of its windows"}
+COUNTED = {"windows": "every window", "trials": "every trial, by the plurality of its windows"}
 
 
 def _clip_columns(dataset: str) -> tuple[str, ...]:
@@ -44,12 +39,12 @@ def _clip_columns(dataset: str) -> tuple[str, ...]:
     return ("trial",) if LAYOUTS[dataset].same_clips_each_session else ("session", "trial")
 
 
-def _scores(results: "Results", rule: str) -> pd.DataFrame:
+def _scores(results: Results, rule: str) -> pd.DataFrame:
     scores = accuracy_per_recording(results)
     return scores[scores["rule"] == rule]
 
 
-def _rules(results: "Results") -> list[str]:
+def _rules(results: Results) -> list[str]:
     stored = set(results.predictions["rule"])
     return [rule for rule in RULE_TITLES if rule in stored]
 
@@ -57,7 +52,7 @@ def _rules(results: "Results") -> list[str]:
 # --- intervals -------------------------------------------------------------------------------------------------------
 
 
-def intervals_table(results: "Results") -> Table:
+def intervals_table(results: Results) -> Table:
     """Accuracy of one model under every rule, over windows and trials, with both SDs and three 95 % intervals.
 
     The interval over new clips needs to know which trials show the same one: SEED's and SEED-IV's only.
@@ -72,47 +67,42 @@ def intervals_table(results: "Results") -> Table:
             outcomes = outcome_table(results, rule=rule, unit=unit)
             naive, people = naive_interval(outcomes), hierarchical_bootstrap(outcomes)
             sd = spread(of_rule[f"accuracy_{unit}"])
-            row = {
-                "rule": RULE_TITLES[rule], "unit": COUNTED[unit], "accuracy": people.estimate,
-                "sd_population": sd.sd_population, "sd_sample": sd.sd_sample,
-                "naive_low": naive.ci_low, "naive_high": naive.ci_high,
-                "people_low": people.ci_low, "people_high": people.ci_high, "new_low": np.nan, "new_high": np.nan,
-            }  # fmt: skip
+            shares = {"accuracy": people.estimate, "sd_population": sd.sd_population, "sd_sample": sd.sd_sample}
+            shares |= {"naive_low": naive.ci_low, "naive_high": naive.ci_high}
+            shares |= {"people_low": people.ci_low, "people_high": people.ci_high}
+            shares |= {"new_low": np.nan, "new_high": np.nan}
             if unit == "trials" and dataset in LAYOUTS:
                 clips = crossed_interval(outcomes, clip=_clip_columns(dataset))
-                row |= {"new_low": clips.ci_low, "new_high": clips.ci_high}
-            rows.append({name: value if isinstance(value, str) else 100 * value for name, value in row.items()})
+                shares |= {"new_low": clips.ci_low, "new_high": clips.ci_high}
+            percent = {name: 100 * value for name, value in shares.items()}
+            rows.append({"rule": RULE_TITLES[rule], "unit": COUNTED[unit]} | percent)
     columns = [
         Column("rule", "selection rule", "key"),
         Column("unit", "what is counted", "key"),
-        Column("accuracy", "mean", "measured", "accuracy (%)", 2),
-        Column("sd_population", "SD (n)", "measured", "accuracy (%)", 2),
-        Column("sd_sample", "SD (n−1)", "measured", "accuracy (%)", 2),
-        *_ends("naive", "naive 95 %", 2),
-        *_ends("people", "95 %, new people", 2),
-        *_ends("new", "95 %, new people and clips", 2),
+        *column_group("accuracy (%)", 2, {"accuracy": "mean", "sd_population": "SD (n)", "sd_sample": "SD (n−1)"}),
+        *_ends("naive", "naive 95 %"),
+        *_ends("people", "95 %, new subjects"),
+        *_ends("new", "95 %, new subjects and clips"),
     ]
-    caption = (
-        f"How sure the accuracy is. {measured_on(runs)}; {counted(runs)}. SDs are over the sessions of all people (and "
-        f"seeds). Of {people.n_subjects} people in {people.n_sessions} sessions and {people.n_trials} trials, or "
-        f"{_test_windows(results)} windows. Naive: every window (or trial) an independent draw. New people: "
-        f"bootstrap-t over people and their sessions, {people.draws} draws. New people and clips: both crossed, over "
-        f"trials. Selection rule: {rule_meanings(_rules(results))}."
+    windows = len(results.predictions[["subject", "session", "trial", "window"]].drop_duplicates())
+    return measured_table(
+        "intervals",
+        pd.DataFrame(rows),
+        columns,
+        runs,
+        "Uncertainty of the accuracy",
+        rules=_rules(results),
+        note=(
+            "SDs are over the sessions of all subjects (and seeds). Of "
+            f"{people.n_subjects} subjects in {people.n_sessions} sessions and {people.n_trials} trials, or {windows} "
+            "windows. Naive: every window (or trial) an independent draw. New subjects: bootstrap-t over subjects and "
+            f"their sessions, {people.draws} draws. New subjects and clips: both crossed, over trials."
+        ),
     )
-    return Table("intervals", pd.DataFrame(rows), tuple(columns), caption, origin(runs, _rules(results)))
 
 
-def _test_windows(results: "Results") -> int:
-    """How many test windows the trials have that the runs predict."""
-    one = results.predictions[["subject", "session", "trial", "window"]].drop_duplicates()
-    return len(one)
-
-
-def _ends(prefix: str, group: str, decimals: int) -> list[Column]:
-    return [
-        Column(f"{prefix}_low", "from", "measured", group, decimals),
-        Column(f"{prefix}_high", "to", "measured", group, decimals),
-    ]
+def _ends(prefix: str, group: str) -> list[Column]:
+    return column_group(group, 2, {f"{prefix}_low": "from", f"{prefix}_high": "to"})
 
 
 @figure
@@ -120,158 +110,165 @@ def interval_bars(table: Table, title: str) -> Figure:
     """The intervals of `intervals_table` beside each other.
 
     Alt: Accuracy in percent as dots with two horizontal bars each, one row per selection rule and counted unit: the
-    naive interval is short, the one over people several times as long.
+    naive interval is short, the one over subjects several times as long.
     """
     frame = table.frame
-    made, axes = plt.subplots(figsize=(style.WIDTH, 0.55 * len(frame) + 1.6))
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 0.55 * len(frame) + 1.6))
     places = np.arange(len(frame))[::-1]
-    for name, shift, colour, width in (("people", -0.14, style.BLUE, 5), ("naive", 0.14, style.VERMILION, 5)):
-        axes.hlines(places + shift, frame[f"{name}_low"], frame[f"{name}_high"], color=colour, linewidth=width)
+    for name, shift, colour in (("people", -0.14, style.BLUE), ("naive", 0.14, style.VERMILION)):
+        axes.hlines(places + shift, frame[f"{name}_low"], frame[f"{name}_high"], color=colour, linewidth=5)
         axes.plot(frame["accuracy"], places + shift, "o", color="white", markeredgecolor=colour, markersize=5)
     axes.set_yticks(places, [f"{row.rule},\n{row.unit.split(',')[0]}" for row in frame.itertuples()])
     axes.set(xlabel="accuracy (%)", ylim=(-0.6, len(frame) - 0.4))
-    handles = [
-        Line2D([], [], color=style.VERMILION, linewidth=5, label="naive"),
-        Line2D([], [], color=style.BLUE, linewidth=5, label="over people"),
-    ]
-    made.legend(handles=handles, loc="outside lower center", ncols=2)
-    headline(made, f"{title}: 95 % intervals, naive and over people")
-    return made
+    entries = {"naive": style.VERMILION, "over subjects": style.BLUE}
+    style.legend(drawing, [style.line(label, colour, linewidth=5) for label, colour in entries.items()])
+    headline(drawing, f"{title}: 95 % intervals, naive and over subjects")
+    return drawing
 
 
 # --- coverage --------------------------------------------------------------------------------------------------------
 
 
 def coverage_table(study: pd.DataFrame, dataset: str) -> Table:
-    """How often each interval held the truth in simulated experiments of one design, one column per truth."""
-    own = study[study["dataset"] == dataset]
-    shares = own.pivot(index="interval", columns="truth", values="coverage").loc[list(INTERVALS)] * 100
-    truths = list(dict.fromkeys(own["truth"]))
-    frame = pd.DataFrame({"interval": list(INTERVALS), "speaks_of": list(INTERVALS.values())})
-    for place, truth in enumerate(truths):
-        frame[f"truth{place}"] = shares[truth].to_numpy()
-    widths = own[own["truth"] == truths[0]].set_index("interval")["width"]
-    frame["width"] = 100 * widths[list(INTERVALS)].to_numpy()
+    """How often each interval covers the true value in simulated experiments of one design.
+
+    Columns: interval, speaks_of (with these clips, or with any), truth0, truth1, ... (coverage in percent, one column
+    per set of true values of the study), width (mean, in points, under the first of them).
+    """
+    study = study[study["dataset"] == dataset]
+    truths = list(dict.fromkeys(study["truth"]))
+    names = {truth: f"truth{place}" for place, truth in enumerate(truths)}
+    frame = (study.pivot(index="interval", columns="truth", values="coverage") * 100).rename(columns=names)
+    frame["speaks_of"] = pd.Series(INTERVALS)
+    frame["width"] = 100 * study[study["truth"] == truths[0]].set_index("interval")["width"]
     columns = [
         Column("interval", "95 % interval", "key"),
-        Column("speaks_of", "new people and", "key"),
-        *(
-            Column(f"truth{k}", truth, "measured", "simulated: holds the truth (%)", 1)
-            for k, truth in enumerate(truths)
-        ),
-        Column("width", "mean width, first truth", "measured", "points", 1),
+        Column("speaks_of", "new subjects and", "key"),
+        *column_group("simulated: covers the true value (%)", 1, {name: truth for truth, name in names.items()}),
+        Column("width", "mean width, first column", "measured", "points", 1),
     ]
-    first = own.iloc[0]
+    first = study.iloc[0]
     caption = (
-        "How often a 95 % interval holds the truth, in simulated experiments of the size of "
-        f"{DATASET_TITLES[dataset]}: {first.people} people × {first.sessions} sessions × {first.trials} trials, each "
-        f"trial right or wrong as a whole. n = {first.experiments} experiments per truth (Monte-Carlo error up to "
-        f"{100 * own['coverage_se'].max():.1f} points), {first.draws} draws each. Nothing is trained: no rule is "
+        "How often a 95 % interval covers the true value, in simulated experiments of the size of "
+        f"{DATASET_TITLES[dataset]}: {first.people} subjects × {first.sessions} sessions × {first.trials} trials, each "
+        f"trial right or wrong as a whole. n = {first.experiments} experiments per column (Monte-Carlo error up to "
+        f"{100 * study['coverage_se'].max():.1f} points), {first.draws} draws each. Nothing is trained: no rule is "
         "involved."
     )
-    return Table(f"coverage_{dataset}", frame, tuple(columns), caption, {"simulated": True, "source": "coverage.csv"})
+    frame = frame.loc[list(INTERVALS)].reset_index()
+    return Table(f"coverage_{dataset}", frame, columns, caption, {"simulated": True, "source": "coverage.csv"})
 
 
 @figure
 def coverage_dots(study: pd.DataFrame) -> Figure:
-    """Coverage of each interval, one marker per truth, one panel per design.
+    """Coverage of each interval, one marker per set of true values, one panel per design.
 
-    Alt: Dot plots of the share of simulated experiments whose 95 % interval holds the truth, one row per kind of
+    Alt: Dot plots of the share of simulated experiments whose 95 % interval covers the true value, one row per kind of
     interval and one panel per design; a band marks 93 to 97 %. The naive intervals lie far to the left of the band,
-    those by bootstrap-t over people and sessions within it for these clips, and to its left for new clips.
+    those by bootstrap-t over subjects and sessions within it for these clips, and to its left for new clips.
     """
     datasets = list(dict.fromkeys(study["dataset"]))
-    made, panels = plt.subplots(1, len(datasets), figsize=(style.WIDTH, 6.2), sharey=True, squeeze=False)
+    drawing, panels = plt.subplots(1, len(datasets), figsize=(style.WIDTH, 6.2), sharey=True, squeeze=False)
     places = {name: -row for row, name in enumerate(INTERVALS)}
     truths = list(dict.fromkeys(study["truth"]))
     colours = (style.INK, style.BLUE, style.ORANGE, style.GREEN, style.PURPLE)
     looks = {truth: ("osD^v"[place], colours[place]) for place, truth in enumerate(truths)}
     for axes, dataset in zip(panels.flat, datasets, strict=True):
-        own = study[study["dataset"] == dataset]
+        of_design = study[study["dataset"] == dataset]
         axes.axvspan(93, 97, color=style.SKY, alpha=0.35, linewidth=0)
-        for truth, group in own.groupby("truth", sort=False):
+        for truth, group in of_design.groupby("truth", sort=False):
             marker, colour = looks[truth]
-            axes.plot(
-                100 * group["coverage"], group["interval"].map(places), marker, color=colour, markersize=5,
-                markerfacecolor="none", linestyle="none",
-            )  # fmt: skip
-        first = own.iloc[0]
+            axes.plot(100 * group["coverage"], group["interval"].map(places), marker, color=colour, ms=5, mfc="none")
+        first = of_design.iloc[0]
         axes.set_title(f"{DATASET_TITLES[dataset]}: {first.people} × {first.sessions} × {first.trials}")
-        axes.set(xlabel="holds the truth (%)", xlim=(0, 102), xticks=[0, 25, 50, 75, 95])
-    panels.flat[0].set_yticks(list(places.values()), [_broken(name) for name in places], fontsize=9)
-    handles = [
-        Line2D([], [], marker=marker, color=colour, markerfacecolor="none", linestyle="none", label=truth)
-        for truth, (marker, colour) in looks.items()
-    ]
-    made.legend(handles=handles, loc="outside lower center", ncols=2)
-    headline(made, f"Simulated: coverage of 95 % intervals (n = {study['experiments'].iloc[0]} experiments each)")
-    return made
-
-
-def _broken(name: str) -> str:
-    return name.replace("; ", ";\n")
+        axes.set(xlabel="coverage (%)", xlim=(0, 102), xticks=[0, 25, 50, 75, 95])
+    panels.flat[0].set_yticks(list(places.values()), [name.replace("; ", ";\n") for name in places], fontsize=9)
+    entries = [style.mark(truth, colour, marker, mfc="none") for truth, (marker, colour) in looks.items()]
+    style.legend(drawing, entries)
+    headline(drawing, f"Simulated: coverage of 95 % intervals (n = {study['experiments'].iloc[0]} experiments each)")
+    return drawing
 
 
 def coverage_sentence(study: pd.DataFrame) -> str:
-    """The default interval's coverage and the naive one's, smallest to largest over truths and designs."""
-    said = []
-    for name in (DEFAULT, NAIVE):
-        own = 100 * study.loc[study["interval"] == name, "coverage"]
-        said.append(f"{name}: {own.min():.1f} to {own.max():.1f} %")
-    return "; ".join(said)
+    """The default interval's coverage and the naive one's, smallest to largest over true values and designs."""
+    ranges = {name: 100 * study.loc[study["interval"] == name, "coverage"] for name in (DEFAULT, NAIVE)}
+    return "; ".join(f"{name}: {shares.min():.1f} to {shares.max():.1f} %" for name, shares in ranges.items())
 
 
 # --- paired tests ----------------------------------------------------------------------------------------------------
 
 
-def _compared(results: "Results", rule: str, unit: str, against: str) -> tuple[pd.DataFrame, str, dict]:
-    """What `comparisons.compare` gives for the ablation, in the models' order; what captions say; the provenance."""
-    results = select(results, protocol="cross_subject")
-    runs = results.runs
+def _compared(results: Results, rule: str, unit: str, against: str) -> pd.DataFrame:
+    """What `comparisons.compare` gives for the ablation across subjects, in the models' order, in points."""
     table = compare(_scores(results, rule), by="variant", against=against, value=f"accuracy_{unit}")
-    table = table.sort_values("variant", ignore_index=True)
-    table.insert(0, "model", table["variant"].map(VARIANT_TITLES))
-    table[["mean_difference", "ci_low", "ci_high", "sd_sample"]] *= 100
-    n = int(table["n"].iloc[0])
-    said = (
-        f"{measured_on(runs)}, over {unit}, cross-subject; each model: {counted(runs, ['variant'])}. Paired over n = "
-        f"{n} people, whose sessions and seeds are averaged first. Selection rule: {rule_meanings([rule])}."
+    table = table.sort_values("variant", ignore_index=True).assign(
+        model=lambda rows: rows["variant"].map(VARIANT_TITLES)
     )
-    return table, said, origin(runs, [rule])
+    table[["mean_difference", "ci_low", "ci_high", "sd_sample"]] *= 100
+    return table
 
 
-def paired_tests_table(results: "Results", *, rule: str, unit: str = "trials", against: str = "M1") -> Table:
-    """Every ablation model against one, paired over people: mean difference, p-values, and Holm's."""
-    table, said, provenance = _compared(results, rule, unit, against)
+def _comparison_table(
+    name: str,
+    table: pd.DataFrame,
+    columns: list[Column],
+    results: Results,
+    title: str,
+    *,
+    rule: str,
+    unit: str,
+    note: str,
+) -> Table:
+    paired = f"Paired over n = {table['n'].iloc[0]} subjects, whose sessions and seeds are averaged first."
+    return measured_table(
+        name,
+        table,
+        columns,
+        results.runs,
+        title,
+        detail=f", over {unit}, cross-subject",
+        rules=[rule],
+        by=["variant"],
+        each="model",
+        note=f"{paired} {note}",
+    )
+
+
+def paired_tests_table(results: Results, *, rule: str, unit: str = "trials", against: str = "M1") -> Table:
+    """Every ablation model against one, paired over subjects: mean difference, p-values, and Holm's."""
+    results = select(results, protocol="cross_subject")
+    table = _compared(results, rule, unit, against)
+    tests = {"p_t": "paired t", "p_sign_flip": "sign flips", "p_wilcoxon": "Wilcoxon"}
     columns = [
         Column("model", "model", "key"),
         Column("mean_difference", "mean", "measured", "difference (points)", 2),
-        *_ends("ci", "95 %, t", 2),
+        *_ends("ci", "95 %, t"),
         Column("sd_sample", "SD (n−1)", "measured", "difference (points)", 2),
+        *column_group("p", 3, tests),
+        *column_group("p, Holm", 3, {f"{name}_holm": title for name, title in tests.items()}),
     ]
-    for suffix, group in (("", "p"), ("_holm", "p, Holm")):
-        for name, title in (("p_t", "paired t"), ("p_sign_flip", "sign flips"), ("p_wilcoxon", "Wilcoxon")):
-            columns.append(Column(f"{name}{suffix}", title, "measured", group, 3))
     n = int(table["n"].iloc[0])
-    caption = (
-        f"Each model minus {VARIANT_TITLES[against]}. {said} The smallest two-sided p that the sign flips of {n} "
-        f"people can give is {2 / 2**n:.2g}. Holm: adjusted for the {len(table)} comparisons. A dash: all differences "
-        "are equal."
+    note = (
+        f"The smallest two-sided p that the sign flips of {n} subjects can give is {2 / 2**n:.2g}. Holm: adjusted for "
+        f"the {len(table)} comparisons. A dash: all differences are equal."
     )
-    return Table("paired_tests", table[[c.name for c in columns]], tuple(columns), caption, provenance)
+    title = f"Each model minus {VARIANT_TITLES[against]}"
+    return _comparison_table("paired_tests", table, columns, results, title, rule=rule, unit=unit, note=note)
 
 
-def effect_sizes_table(results: "Results", *, rule: str, unit: str = "trials", against: str = "M1") -> Table:
+def effect_sizes_table(results: Results, *, rule: str, unit: str = "trials", against: str = "M1") -> Table:
     """The same comparisons as `paired_tests_table`: two effect sizes that have no unit, with their intervals."""
-    table, said, provenance = _compared(results, rule, unit, against)
+    results = select(results, protocol="cross_subject")
+    table = _compared(results, rule, unit, against)
     columns = [Column("model", "model", "key")]
     for name, title in (("dz", "Cohen's dz"), ("rank_biserial", "rank-biserial")):
-        columns += [Column(name, title, "measured", "effect size", 2), *_ends(name, f"95 %, {title}", 2)]
-    caption = (
-        f"How large the differences from {VARIANT_TITLES[against]} are. {said} dz: mean over SD (n−1) of the "
-        "differences. Rank-biserial: share of the rank sum that is positive minus the share that is negative."
+        columns += [Column(name, title, "measured", "effect size", 2), *_ends(name, f"95 %, {title}")]
+    note = (
+        "dz: mean over SD (n−1) of the differences. Rank-biserial: share of the rank sum that is positive minus the "
+        "share that is negative."
     )
-    return Table("effect_sizes", table[[c.name for c in columns]], tuple(columns), caption, provenance)
+    title = f"How large the differences from {VARIANT_TITLES[against]} are"
+    return _comparison_table("effect_sizes", table, columns, results, title, rule=rule, unit=unit, note=note)
 
 
 # --- what can be detected --------------------------------------------------------------------------------------------
@@ -285,12 +282,12 @@ def published_gain(dataset: str) -> tuple[float, float]:
 
 
 def chance_sd(dataset: str) -> float:
-    """SD over people of the difference of two models that err at the published rates, each trial for itself."""
+    """SD over subjects of the difference of two models that err at the published rates, each trial for itself."""
     design, rates = DESIGNS[dataset], np.array(published_gain(dataset))
     return float(np.sqrt((rates * (1 - rates)).sum() / (design.n_sessions * design.n_trials)))
 
 
-def detectable_table(measured: dict[str, "Results"], *, rule: str, power: float = 0.8) -> Table:
+def detectable_table(measured: dict[str, Results], *, rule: str, power: float = 0.8) -> Table:
     """The smallest paired difference that each set's design can find, for several SDs of the differences.
 
     ``measured``: for a dataset's name, the results of Models 1 and 6, whose differences give one of the SDs.
@@ -302,27 +299,35 @@ def detectable_table(measured: dict[str, "Results"], *, rule: str, power: float 
         design = DESIGNS[dataset]
         scores = _scores(select(results, protocol="cross_subject"), rule)
         recordings = len(scores[RECORDING].drop_duplicates())
-        seen = paired_differences(scores[scores["variant"] == "M1"], scores[scores["variant"] == "M6"])
+        differences = paired_differences(scores[scores["variant"] == "M1"], scores[scores["variant"] == "M6"])
         before, after = published_gain(dataset)
         needed = (after - before) / detectable_difference(1.0, design, power=power).dz
         for title, sd in (
             ("each trial errs for itself, at the published rates", chance_sd(dataset)),
-            (f"M6 − M1 in these runs: {len(seen)} people, {recordings} sessions in all", spread(seen).sd_sample),
+            (
+                f"M6 − M1 in these runs: {len(differences)} subjects, {recordings} sessions in all",
+                spread(differences).sd_sample,
+            ),
             ("the largest with which the published gain is found", needed),
         ):
-            found = detectable_difference(sd, design, power=power)
+            detectable = detectable_difference(sd, design, power=power)
             rows.append(
                 {
-                    "data": DATASET_TITLES[dataset], "people": design.n_subjects, "gain": 100 * (after - before),
-                    "source": title, "sd": 100 * sd, "difference": 100 * found.difference,
-                    "per_fold": found.trials_per_fold, "of_all": found.trials_of_all,
+                    "data": DATASET_TITLES[dataset],
+                    "people": design.n_subjects,
+                    "gain": 100 * (after - before),
+                    "source": title,
+                    "sd": 100 * sd,
+                    "difference": 100 * detectable.difference,
+                    "per_fold": detectable.trials_per_fold,
+                    "of_all": detectable.trials_of_all,
                 }
-            )  # fmt: skip
+            )
     columns = (
         Column("data", "data", "key"),
-        Column("people", "people", "key"),
+        Column("people", "subjects", "key"),
         Column("gain", "M6 − M1 (points)", "published", "published", 2),
-        Column("source", "SD over people of the paired differences", "key"),
+        Column("source", "SD over subjects of the paired differences", "key"),
         Column("sd", "SD (n−1, points)", "measured", "measured or assumed", 2),
         Column("difference", "points", "measured", "smallest difference found", 2),
         Column("per_fold", "trials per fold", "measured", "smallest difference found", 2),
@@ -331,17 +336,14 @@ def detectable_table(measured: dict[str, "Results"], *, rule: str, power: float 
     runs = pd.concat([results.runs for results in measured.values()])
     titles = " and ".join(dict.fromkeys(runs["data_title"]))
     caption = (
-        "What the designs can find: the smallest mean difference that a two-sided paired t test over people finds "
+        "What the designs can find: the smallest mean difference that a two-sided paired t test over subjects finds "
         f"with power {power:g} at level 0.05. One trial is {100 / SEED_DESIGN.n_trials:.1f} points of a SEED fold and "
         f"{100 / SEED_IV_DESIGN.n_trials:.1f} of a SEED-IV fold. Measured SDs: {titles}, scale "
         f"{unique_value(runs, 'scale')}, preset {unique_value(runs, 'preset')}, over trials. Selection rule: "
         f"{rule_meanings([rule])}."
     )
-    frame = pd.DataFrame(rows)
-    return Table(
-        "detectable", frame[[c.name for c in columns]], columns, caption,
-        {"published": {"arxiv": ARXIV_ID, "tables": ["table7_ablation"]}, "runs": sorted(runs["digest"])},
-    )  # fmt: skip
+    provenance = {"published": {"arxiv": ARXIV_ID, "tables": ["table7_ablation"]}, "runs": sorted(runs["digest"])}
+    return Table("detectable", pd.DataFrame(rows), columns, caption, provenance)
 
 
 @figure
@@ -353,20 +355,20 @@ def detectable_lines(power: float = 0.8) -> Figure:
     Model 1, and dots the standard deviations that independent trials alone would give; each dot lies above the
     dashed line of its colour.
     """
-    made, axes = plt.subplots(figsize=(style.WIDTH, 3.9))
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 3.9))
     sds = np.linspace(0.1, 10, 50)
     for (dataset, design), colour in zip(DESIGNS.items(), (style.BLUE, style.ORANGE), strict=True):
         dz = detectable_difference(1.0, design, power=power).dz
         before, after = published_gain(dataset)
         title = DATASET_TITLES[dataset]
-        axes.plot(sds, dz * sds, color=colour, label=f"{title}: {design.n_subjects} people")
+        axes.plot(sds, dz * sds, color=colour, label=f"{title}: {design.n_subjects} subjects")
         axes.axhline(
             100 * (after - before), color=colour, linestyle="--", linewidth=1.5, label=f"{title}: published gain"
         )
         chance = 100 * chance_sd(dataset)
         axes.plot(chance, dz * chance, "o", color=colour, markersize=8, label=f"{title}: independent trials")
-    axes.set(xlabel="SD (n−1) of the differences over people (points)", ylabel="smallest difference\nfound (points)")
+    axes.set(xlabel="SD (n−1) of the differences over subjects (points)", ylabel="smallest difference\nfound (points)")
     axes.set(xlim=(0, 10), ylim=(0, None))
-    made.legend(loc="outside lower center", ncols=2)
-    headline(made, f"Paired t over people, power {power:g}, level 0.05: what can be found")
-    return made
+    style.legend(drawing)
+    headline(drawing, f"Paired t over subjects, power {power:g}, level 0.05: what can be found")
+    return drawing

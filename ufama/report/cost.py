@@ -8,6 +8,7 @@ run, in percentage points (missing for float32 itself).
 """
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 
 from ufama.analysis.titles import DATASET_TITLES
 from ufama.report import style
+from ufama.report.captions import column_group
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 from ufama.storage import project_root
@@ -25,13 +27,15 @@ GOAL = 3.0
 """Times the reference's speed that the stack was asked to reach on a CPU."""
 
 GPU_COMMAND = "python benchmarks/training.py --device cuda --precision bf16 --runs 1 36 180 450 --json"
-DIMENSIONS = {"subjects": "people", "windows": "windows of a recording", "tokens": "EEG tokens"}
+DIMENSIONS = {"subjects": "subjects", "windows": "windows of a recording", "tokens": "EEG tokens"}
 
 
 def stored(benchmark: str) -> list[dict]:
     """The stored measurements of one benchmark, in the order of their files' names."""
     found = [json.loads(path.read_text()) for path in sorted(_folder().glob("*.json"))]
-    return [one for one in found if isinstance(one, dict) and one["benchmark"] == benchmark]
+    return [
+        measurement for measurement in found if isinstance(measurement, dict) and measurement["benchmark"] == benchmark
+    ]
 
 
 def stored_precision() -> list[dict]:
@@ -46,20 +50,29 @@ def _folder() -> Path:
 
 def machine(measured: Sequence[dict]) -> str:
     """Hardware and versions of measurements, each different one named once."""
-    said = []
-    for one in measured:
-        hardware, software = one["hardware"], one["software"]
+    machines = []
+    for measurement in measured:
+        hardware, software = measurement["hardware"], measurement["software"]
         parts = [hardware["processor"], f"{hardware['cores']} cores"]
         extensions = [name for name in hardware["instructions"] if name.endswith("bf16")]
         parts += [f"with {' and '.join(extensions)}"] if extensions else []
         parts += [hardware["gpu"]] if "gpu" in hardware else []
-        said.append(f"{', '.join(parts)}; torch {software['torch']}, Python {software['python']}")
-    return "; ".join(dict.fromkeys(said))
+        machines.append(f"{', '.join(parts)}; torch {software['torch']}, Python {software['python']}")
+    return "; ".join(dict.fromkeys(machines))
 
 
-def how(one: dict) -> str:
+def how(measurement: dict) -> str:
     """The precision and whether compiled: 'bf16, compiled'."""
-    return f"{one['precision']}, {'compiled' if one['compiled'] else 'eager'}"
+    return f"{measurement['precision']}, {'compiled' if measurement['compiled'] else 'eager'}"
+
+
+def _median(name: str, measured: dict) -> dict[str, float]:
+    """A measurement's median, smallest and largest value as cells of a row."""
+    return {name: measured["median"], f"{name}_min": measured["min"], f"{name}_max": measured["max"]}
+
+
+def _median_columns(name: str, title: str, decimals: int) -> list[Column]:
+    return column_group(title, decimals, {name: "median", f"{name}_min": "min", f"{name}_max": "max"})
 
 
 def training_table(measured: Sequence[dict]) -> Table:
@@ -67,26 +80,23 @@ def training_table(measured: Sequence[dict]) -> Table:
     _some(measured, "training")
     rows = [
         {
-            "shape": DATASET_TITLES[one["shape"]],
-            "preset": one["preset"],
-            "how": how(one),
-            "device": one["hardware"].get("gpu", f"CPU, {one['threads']} thread{'s' * (one['threads'] > 1)}"),
+            "shape": DATASET_TITLES[measurement["shape"]],
+            "preset": measurement["preset"],
+            "how": how(measurement),
+            "device": measurement["hardware"].get(
+                "gpu", f"CPU, {measurement['threads']} thread{'s' * (measurement['threads'] > 1)}"
+            ),
             "runs": row["runs"],
-            "reference_ms": one["reference"]["ms_per_step"]["median"],
-            "stack_ms": row["ms_per_step_and_run"]["median"],
-            "stack_ms_min": row["ms_per_step_and_run"]["min"],
-            "stack_ms_max": row["ms_per_step_and_run"]["max"],
-            "ratio": row["ratio_to_reference"]["median"],
-            "ratio_min": row["ratio_to_reference"]["min"],
-            "ratio_max": row["ratio_to_reference"]["max"],
+            "reference_ms": measurement["reference"]["ms_per_step"]["median"],
+            **_median("stack_ms", row["ms_per_step_and_run"]),
+            **_median("ratio", row["ratio_to_reference"]),
             "peak_percent": 100 * row["fraction_of_peak"],
             "first_seconds": row["first_epoch_seconds"],
             "table_hours": row["whole_table_minutes_estimated"] / 60,
         }
-        for one in measured
-        for row in one["stack"]
+        for measurement in measured
+        for row in measurement["stack"]
     ]
-    stack, ratio = "stack, ms per step and run", "times the reference's speed"
     columns = (
         Column("shape", "shape of", "key"),
         Column("preset", "preset", "key"),
@@ -94,20 +104,26 @@ def training_table(measured: Sequence[dict]) -> Table:
         Column("device", "device", "key", if_varied=True),
         Column("runs", "runs in the stack", "measured"),
         Column("reference_ms", "reference, ms per step", "measured", "", 1),
-        Column("stack_ms", "median", "measured", stack, 1),
-        Column("stack_ms_min", "min", "measured", stack, 1),
-        Column("stack_ms_max", "max", "measured", stack, 1),
-        Column("ratio", "median", "measured", ratio, 2),
-        Column("ratio_min", "min", "measured", ratio, 2),
-        Column("ratio_max", "max", "measured", ratio, 2),
-        Column("peak_percent", "of the peak, %", "measured", "", 1),
-        Column("first_seconds", "first epoch, s", "measured", "", 1),
-        Column("table_hours", "whole table, h (estimated)", "measured", "", 1),
+        *_median_columns("stack_ms", "stack, ms per step and run", 1),
+        *_median_columns("ratio", "times the reference's speed", 2),
+        *column_group(
+            "",
+            1,
+            {
+                "peak_percent": "of the peak, %",
+                "first_seconds": "first epoch, s",
+                "table_hours": "whole table, h (estimated)",
+            },
+        ),
     )
-    repeats = sorted({one["repeats"] for one in measured})
-    steps = sorted({one["steps_per_repeat"] for one in measured})
-    clocks = " or ".join(dict.fromkeys(one["clock"] for one in measured))
-    peaks = "; ".join(dict.fromkeys(f"{one['peak']['tflops']:g} TFLOP/s ({one['peak']['is']})" for one in measured))
+    repeats = sorted({measurement["repeats"] for measurement in measured})
+    steps = sorted({measurement["steps_per_repeat"] for measurement in measured})
+    clocks = " or ".join(dict.fromkeys(measurement["clock"] for measurement in measured))
+    peaks = "; ".join(
+        dict.fromkeys(
+            f"{measurement['peak']['tflops']:g} TFLOP/s ({measurement['peak']['is']})" for measurement in measured
+        )
+    )
     caption = (
         "Cost of one training step of 32 + 32 windows. Measured on noise of the sets' shapes at paper scale, reference "
         f"and stacks alternating in one process, n = {_listed(repeats)} repeats of {_listed(steps)} steps, {clocks}; "
@@ -115,7 +131,7 @@ def training_table(measured: Sequence[dict]) -> Table:
         "seconds. Whole table: the cross-subject table's runs, 400 epochs, one seed, without evaluations, estimated "
         f"from the median. Peak: {peaks}. {machine(measured)}."
     )
-    return Table("cost_training", pd.DataFrame(rows, columns=[c.name for c in columns]), columns, caption, {})
+    return Table("cost_training", pd.DataFrame(rows), columns, caption)
 
 
 def memory_table(measured: Sequence[dict]) -> Table:
@@ -123,15 +139,15 @@ def memory_table(measured: Sequence[dict]) -> Table:
     _some(measured, "training")
     rows = [
         {
-            "shape": DATASET_TITLES[one["shape"]],
-            "preset": one["preset"],
-            "precision": one["precision"],
-            "runs": one["memory"]["runs"],
-            "process_gigabytes": one["memory"].get("process_megabytes", float("nan")) / 1e3,
-            "gpu_gigabytes": one["memory"].get("gpu_megabytes", float("nan")) / 1e3,
+            "shape": DATASET_TITLES[measurement["shape"]],
+            "preset": measurement["preset"],
+            "precision": measurement["precision"],
+            "runs": measurement["memory"]["runs"],
+            "process_gigabytes": measurement["memory"].get("process_megabytes", math.nan) / 1e3,
+            "gpu_gigabytes": measurement["memory"].get("gpu_megabytes", math.nan) / 1e3,
         }
-        for one in measured
-        if not (one["device"] == "cpu" and one["compiled"])
+        for measurement in measured
+        if not (measurement["device"] == "cpu" and measurement["compiled"])
     ]
     columns = (
         Column("shape", "shape of", "key"),
@@ -146,42 +162,38 @@ def memory_table(measured: Sequence[dict]) -> Table:
         "(interpreter, libraries, windows), 1 GB = 10⁹ bytes. Measured on noise of the sets' shapes, operation by "
         f"operation, n = 1 process each. {machine(measured)}."
     )
-    return Table("cost_memory", pd.DataFrame(rows, columns=[c.name for c in columns]), columns, caption, {})
+    return Table("cost_memory", pd.DataFrame(rows), columns, caption)
 
 
-def scaling_table(one: dict) -> Table:
-    """What an epoch costs as people, windows and tokens grow."""
+def scaling_table(measurement: dict) -> Table:
+    """What an epoch costs as subjects, windows and tokens grow."""
     rows = [
         {
             "dimension": DIMENSIONS[row["dimension"]],
             "size": row["size"],
             "steps": row["steps_per_epoch"],
             "ms": row["ms_per_step"]["median"],
-            "seconds": row["seconds_per_epoch_and_run"]["median"],
-            "seconds_min": row["seconds_per_epoch_and_run"]["min"],
-            "seconds_max": row["seconds_per_epoch_and_run"]["max"],
+            **_median("seconds", row["seconds_per_epoch_and_run"]),
             "table_seconds": row["seconds_per_epoch_of_table"],
         }
-        for row in one["rows"]
+        for row in measurement["rows"]
     ]
-    epoch = "s per epoch and run"
     columns = (
         Column("dimension", "changed", "key"),
         Column("size", "to", "measured"),
         Column("steps", "steps of an epoch", "measured"),
         Column("ms", "ms per step", "measured", "", 1),
-        Column("seconds", "median", "measured", epoch, 2),
-        Column("seconds_min", "min", "measured", epoch, 2),
-        Column("seconds_max", "max", "measured", epoch, 2),
+        *_median_columns("seconds", "s per epoch and run", 2),
         Column("table_seconds", "s per epoch, all folds", "measured", "", 1),
     )
     caption = (
-        "One size changed, the others as in SEED (12 people, 842 windows, 62 tokens). Measured on noise, one run, "
-        f"preset {one['preset']}, {how(one)}, n = {one['repeats']} repeats of up to {one['steps_per_repeat']} steps, "
-        f"{one['clock']}; an epoch is one pass over the target. All folds: one run for every person of one session. "
-        f"{machine([one])}."
+        "One size changed, the others as in SEED (12 subjects, 842 windows, 62 tokens). Measured on noise, one run, "
+        f"preset {measurement['preset']}, {how(measurement)}, n = {measurement['repeats']} repeats of up "
+        f"to {measurement['steps_per_repeat']} steps, {measurement['clock']}; an epoch is one pass over the "
+        "target. All folds: one run for every subject of one "
+        f"session. {machine([measurement])}."
     )
-    return Table("cost_scaling", pd.DataFrame(rows), columns, caption, {})
+    return Table("cost_scaling", pd.DataFrame(rows), columns, caption)
 
 
 def precision_table(rows: Sequence[dict]) -> Table:
@@ -195,12 +207,13 @@ def precision_table(rows: Sequence[dict]) -> Table:
             "folds": row["folds"],
             "seeds": ", ".join(map(str, row["seeds"])),
             "accuracy_percent": 100 * row["accuracy_mean"],
-            "difference": row.get("difference_points", {}).get("mean"),
-            "difference_sd": row.get("difference_points", {}).get("sd"),
-            "n": row.get("difference_points", {}).get("n"),
+            "difference": difference.get("mean", math.nan),
+            "difference_sd": difference.get("sd", math.nan),
+            "n": difference.get("n", math.nan),
         }
         for row in rows
-    ).astype({"difference": float, "difference_sd": float, "n": float})
+        for difference in [row.get("difference_points", {})]
+    )
     group = "difference to float32, points"
     columns = (
         Column("dataset", "simulated", "key"),
@@ -217,12 +230,14 @@ def precision_table(rows: Sequence[dict]) -> Table:
         "Accuracy over windows by precision, last epoch, same folds and seeds; differences are paired by run. Measured "
         "on simulated recordings."
     )
-    return Table("cost_precision", frame, columns, caption, {})
+    return Table("cost_precision", frame, columns, caption)
 
 
 def gpu_note(measured: Sequence[dict]) -> str:
     """What is known of a GPU, in a sentence."""
-    names = list(dict.fromkeys(one["hardware"]["gpu"] for one in measured if "gpu" in one["hardware"]))
+    names = list(
+        dict.fromkeys(measurement["hardware"]["gpu"] for measurement in measured if "gpu" in measurement["hardware"])
+    )
     if names:
         return f"Measured on a GPU, too: {', '.join(names)}."
     return f"No GPU has been measured. `{GPU_COMMAND}` does it, and `ufama campaign paper` trains the tables there."
@@ -232,13 +247,12 @@ def kills_note(measured: Sequence[dict]) -> str:
     """What the stress script found, in a sentence or two."""
     if not measured:
         return "The stress script has no stored result. `python benchmarks/kills.py --kills 50 --seed 0` makes one."
-    return " ".join(
-        f"Measured: {one['kills']} kills (seed {one['seed']}) over {one['campaigns']} campaigns of "
-        f"{one['runs_per_campaign']} runs with {one['workers']} workers; {one['kills_that_left_a_checkpoint']} of them "
-        f"left a training in its middle. StackResult runs lost: {one['lost']}. Records that differ from the uninterrupted "
-        f"campaign's: {one['different']}."
-        for one in measured
+    text = (
+        "Measured: {kills} kills (seed {seed}) over {campaigns} campaigns of {runs_per_campaign} runs with {workers} "
+        "workers; {kills_that_left_a_checkpoint} of them left a training in its middle. Finished runs lost: {lost}. "
+        "Records that differ from the uninterrupted campaign's: {different}."
     )
+    return " ".join(text.format(**measurement) for measurement in measured)
 
 
 @figure
@@ -248,42 +262,44 @@ def ratios(measured: Sequence[dict], shape: str) -> Figure:
     Alt: Number of runs in a stack against the ratio to the reference's speed, a line with bars from the smallest to the
     largest ratio for every preset and precision. A grey line marks the reference itself and a dashed one the goal.
     """
-    shown = [one for one in measured if one["shape"] == shape and "gpu" not in one["hardware"]]
+    shown = [
+        measurement
+        for measurement in measured
+        if measurement["shape"] == shape and "gpu" not in measurement["hardware"]
+    ]
     _some(shown, "training", shape)
-    made, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
     axes.axhline(1, color=style.GREY, linewidth=1)
     axes.axhline(GOAL, color=style.GREY, linewidth=1, linestyle="--")
     markers, colours = {"paper": "o", "released": "s"}, {}
-    for one in shown:
-        colour = colours.setdefault(how(one), (*style.CLASS_COLOURS, style.SKY, style.VERMILION)[len(colours)])
-        spread = [row["ratio_to_reference"] for row in one["stack"]]
+    for measurement in shown:
+        colour = colours.setdefault(how(measurement), (*style.CLASS_COLOURS, style.SKY, style.VERMILION)[len(colours)])
+        spread = [row["ratio_to_reference"] for row in measurement["stack"]]
         medians = [row["median"] for row in spread]
         below = [row["median"] - row["min"] for row in spread]
         above = [row["max"] - row["median"] for row in spread]
-        axes.errorbar(
-            [row["runs"] for row in one["stack"]], medians, yerr=(below, above), color=colour, capsize=3,
-            marker=markers[one["preset"]], linestyle="-" if one["preset"] == "paper" else ":",
-            label=f"{one['preset']}: {how(one)}",
-        )  # fmt: skip
-    sizes = sorted({row["runs"] for one in shown for row in one["stack"]})
+        look = {"marker": markers[measurement["preset"]], "linestyle": "-" if measurement["preset"] == "paper" else ":"}
+        sizes, label = [row["runs"] for row in measurement["stack"]], f"{measurement['preset']}: {how(measurement)}"
+        axes.errorbar(sizes, medians, yerr=(below, above), color=colour, capsize=3, label=label, **look)
+    sizes = sorted({row["runs"] for measurement in shown for row in measurement["stack"]})
     axes.set(xscale="log", xlabel="runs in the stack", ylabel="times the reference's speed", ylim=(0, None))
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.minorticks_off()
-    made.legend(loc="outside lower center", ncols=2)
-    headline(made, f"Speed per step and run, shape of {DATASET_TITLES[shape]} (median, min to max)")
-    return made
+    style.legend(drawing)
+    headline(drawing, f"Speed per step and run, shape of {DATASET_TITLES[shape]} (median, min to max)")
+    return drawing
 
 
 @figure
-def scaling(one: dict) -> Figure:
-    """Seconds of an epoch of one run against people, windows and tokens.
+def scaling(measurement: dict) -> Figure:
+    """Seconds of an epoch of one run against subjects, windows and tokens.
 
-    Alt: Three panels with the seconds of one run's epoch against the number of people, of windows in a recording and of
-    EEG tokens, both axes logarithmic, with bars from the smallest to the largest timing.
+    Alt: Three panels with the seconds of one run's epoch against the number of subjects, of windows in a recording and
+    of EEG tokens, both axes logarithmic, with bars from the smallest to the largest timing.
     """
-    made, panels = plt.subplots(1, len(DIMENSIONS), figsize=(style.WIDTH, 3.2), sharey=True)
+    drawing, panels = plt.subplots(1, len(DIMENSIONS), figsize=(style.WIDTH, 3.2), sharey=True)
     for axes, (dimension, title) in zip(panels, DIMENSIONS.items(), strict=True):
-        rows = [row for row in one["rows"] if row["dimension"] == dimension]
+        rows = [row for row in measurement["rows"] if row["dimension"] == dimension]
         spread = [row["seconds_per_epoch_and_run"] for row in rows]
         medians = [value["median"] for value in spread]
         bars = ([v["median"] - v["min"] for v in spread], [v["max"] - v["median"] for v in spread])
@@ -296,8 +312,8 @@ def scaling(one: dict) -> Figure:
     marks = [mark for mark in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low <= mark <= high]
     panels[0].set_yticks(marks, [f"{mark:g}" for mark in marks])
     panels[0].set_ylabel("s per epoch and run")
-    headline(made, f"One run, preset {one['preset']}, {how(one)}, one thread")
-    return made
+    headline(drawing, f"One run, preset {measurement['preset']}, {how(measurement)}, one thread")
+    return drawing
 
 
 def _some(measured: Sequence[dict], benchmark: str, shape: str | None = None) -> None:

@@ -11,10 +11,10 @@ from ufama.report.style import GROUP_TITLES, figure, headline
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    made, axes = plt.subplots(figsize=(style.WIDTH, style.WIDTH * height / width))
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, style.WIDTH * height / width))
     axes.set(xlim=(0, width), ylim=(0, height), aspect="equal")
     axes.axis("off")
-    return made, axes
+    return drawing, axes
 
 
 def _box(axes: Axes, x: float, y: float, width: float, height: float, text: str, colour: str) -> None:
@@ -43,7 +43,7 @@ def architecture() -> Figure:
     confidences sends consistent target windows to the consistency loss on the fusion head, windows with one kept
     modality to distillation, and drops conflicting ones.
     """
-    made, axes = _canvas(10, 13.4)
+    drawing, axes = _canvas(10, 13.4)
     left, centre, right = 1.75, 5.0, 8.25
     eeg, eye, fused = (style.MODALITY_COLOURS[name] for name in ("eeg", "eye", "fusion"))
     modalities = ((left, eeg, "EEG", "62 channels × 5 bands"), (right, eye, "eye", "33 or 31 statistics"))
@@ -73,8 +73,8 @@ def architecture() -> Figure:
     for x, name, use in outcomes:
         _box(axes, x, 0.95, 3.05, 1.75, f"{GROUP_TITLES[name]}:\n{use}", style.GROUP_COLOURS[name])
         _arrow(axes, (centre + 0.55 * (x - centre), 2.55), (x, 1.85))
-    headline(made, "UF-AMA: network, alignment and screening")
-    return made
+    headline(drawing, "UF-AMA: network, alignment and screening")
+    return drawing
 
 
 @figure
@@ -85,7 +85,7 @@ def fusion_block() -> Figure:
     query the other column's tokens in cross-attention; the result is added to the column's own tokens and
     projected; both columns are concatenated to the fused feature.
     """
-    made, axes = _canvas(10, 9.6)
+    drawing, axes = _canvas(10, 9.6)
     eeg, eye = style.MODALITY_COLOURS["eeg"], style.MODALITY_COLOURS["eye"]
     left, right = 2.35, 7.65
     for x, other, colour, name in ((left, right, eeg, "EEG"), (right, left, eye, "eye")):
@@ -106,5 +106,5 @@ def fusion_block() -> Figure:
         _arrow(axes, (x, 1.6), (5.0 + 0.9 * outward, 0.92))
     axes.text(5.0, 6.78, "keys and\nvalues", fontsize=11, va="center", ha="center")
     _box(axes, 5.0, 0.5, 4.2, 0.8, "concatenate: fused feature", style.MODALITY_COLOURS["fusion"])
-    headline(made, "Inter-modality cross-attention fusion")
-    return made
+    headline(drawing, "Inter-modality cross-attention fusion")
+    return drawing

@@ -9,7 +9,6 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
@@ -18,6 +17,7 @@ from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
 from ufama.config import RULES, VARIANTS
 from ufama.data.windows import Windows
 from ufama.report import style
+from ufama.report.captions import n_runs
 from ufama.report.style import GROUP_TITLES, figure, headline
 
 TERM_TITLES = {
@@ -34,8 +34,7 @@ def _title(runs: pd.DataFrame, what: str) -> str:
     titles = runs["data_title"].unique()
     if len(titles) != 1:
         raise ValueError(f"one figure shows one dataset; these runs are of {', '.join(titles)}: select one of them.")
-    unbroken = f"(n = {len(runs)} {'run' if len(runs) == 1 else 'runs'})".replace(" ", "\N{NO-BREAK SPACE}")
-    return f"{titles[0]}: {what} {unbroken}"
+    return f"{titles[0]}: {what} {n_runs(len(runs))}"
 
 
 def _of_runs(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -54,10 +53,6 @@ def _band(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _margin_legend(made: Figure, handles: list, columns: int = 3) -> None:
-    made.legend(handles=handles, loc="outside lower center", ncols=columns)
-
-
 # --- classes ---------------------------------------------------------------------------------------------------------
 
 
@@ -73,7 +68,7 @@ def confusion_matrices(confusions: pd.DataFrame, published: pd.DataFrame | None 
     """
     panels = list(confusions.groupby(["data_title", "protocol"], sort=False))
     rows = -(-len(panels) // 2)
-    made, grid = plt.subplots(rows, min(2, len(panels)), figsize=(style.WIDTH, 3.3 * rows + 0.5), squeeze=False)
+    drawing, grid = plt.subplots(rows, min(2, len(panels)), figsize=(style.WIDTH, 3.3 * rows + 0.5), squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     for axes, letter, ((title, protocol), panel) in zip(grid.flat, "abcdefgh", panels, strict=False):
@@ -81,8 +76,8 @@ def confusion_matrices(confusions: pd.DataFrame, published: pd.DataFrame | None 
         n = panel["n_runs"].iloc[0]
         axes.set_title(f"({letter}) {title},\n{PROTOCOL_TITLES[protocol]}, n = {n}", fontsize=11)
     rules = ", ".join(RULE_TITLES[rule] for rule in confusions["rule"].unique())
-    headline(made, f"Share of each true class, rule: {rules}; paper: its recall")
-    return made
+    headline(drawing, f"Share of each true class, rule: {rules}; paper: its recall")
+    return drawing
 
 
 def _confusion_panel(axes: Axes, panel: pd.DataFrame, published: pd.DataFrame | None) -> None:
@@ -124,7 +119,7 @@ def tsne_panels(points: pd.DataFrame, *, title: str) -> Figure:
     """
     panels = list(points.groupby("panel", sort=False))
     rows = -(-len(panels) // 2)
-    made, grid = plt.subplots(rows, min(2, len(panels)), figsize=(style.WIDTH, 3 * rows + 1.1), squeeze=False)
+    drawing, grid = plt.subplots(rows, min(2, len(panels)), figsize=(style.WIDTH, 3 * rows + 1.1), squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     names = list(dict.fromkeys(points["label"]))
@@ -138,13 +133,10 @@ def tsne_panels(points: pd.DataFrame, *, title: str) -> Figure:
         axes.set_title(textwrap.fill(str(name), 28), fontsize=11)
         axes.set(xticks=[], yticks=[], xlabel="t-SNE 1 (no unit)", ylabel="t-SNE 2 (no unit)")
     handles = [Patch(color=colour, label=label) for label, colour in zip(names, colours, strict=False)]
-    handles += [
-        Line2D([], [], marker="+", color=style.INK, linestyle="", label="source"),
-        Line2D([], [], marker="o", markerfacecolor="none", color=style.INK, linestyle="", label="target"),
-    ]
-    _margin_legend(made, handles, columns=min(len(handles), 5))
-    headline(made, f"{title}: learned features of single windows")
-    return made
+    handles += [style.mark("source", style.INK, "+"), style.mark("target", style.INK, mfc="none")]
+    style.legend(drawing, handles, columns=min(len(handles), 5))
+    headline(drawing, f"{title}: learned features of single windows")
+    return drawing
 
 
 # --- training --------------------------------------------------------------------------------------------------------
@@ -158,7 +150,7 @@ def loss_curves(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     line is the mean over runs and the shaded band holds the middle 80 % of them.
     """
     history = _of_runs(history, runs)
-    made, grid = plt.subplots(3, 2, figsize=(style.WIDTH, 7.2), sharex=True)
+    drawing, grid = plt.subplots(3, 2, figsize=(style.WIDTH, 7.2), sharex=True)
     for axes, (term, title) in zip(grid.flat, TERM_TITLES.items(), strict=False):
         _band(axes, history, term, style.BLUE)
         axes.set_title(title)
@@ -170,12 +162,13 @@ def loss_curves(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     for axes, term in zip(grid.flat, TERM_TITLES, strict=False):
         axes.set_ylabel("MMD² (no unit)" if term == "mmd" else "loss (nats)")
     grid[2, 1].axis("off")
-    grid[2, 1].legend(
-        handles=[Line2D([], [], color=style.BLUE, label="mean over runs"),
-                 Patch(color=style.BLUE, alpha=0.25, label="middle 80 % of runs")], loc="center",
-    )  # fmt: skip
-    headline(made, _title(runs, "loss terms before weighting"))
-    return made
+    entries = [
+        style.line("mean over runs", style.BLUE),
+        Patch(color=style.BLUE, alpha=0.25, label="middle 80 % of runs"),
+    ]
+    grid[2, 1].legend(handles=entries, loc="center")
+    headline(drawing, _title(runs, "loss terms before weighting"))
+    return drawing
 
 
 @figure
@@ -187,16 +180,16 @@ def weights_and_gate(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     hold the middle 80 % of runs.
     """
     history = _of_runs(history, runs)
-    made, (top, middle, bottom) = plt.subplots(3, 1, figsize=(style.WIDTH, 6.4), sharex=True)
+    drawing, (top, middle, bottom) = plt.subplots(3, 1, figsize=(style.WIDTH, 6.4), sharex=True)
     _band(top, history, "mmd_weight", style.PURPLE)
     top.set(ylabel="delta\n(MMD weight)", ylim=(0, None))
     _band(middle, history, "consistency_weight", style.BLUE)
     middle.set(ylabel="theta (consist-\nency weight)", ylim=(0, 0.55), yticks=[0, 0.1, 0.2, 0.5])
     _band(bottom, history.assign(gate_percent=history["gate_open"] * 100), "gate_percent", style.GREEN)
     bottom.set(ylabel="gate open\n(% of steps)", ylim=(-3, 103), xlabel="epoch")
-    made.align_ylabels()
-    headline(made, _title(runs, "weights and gate; mean and middle 80 %"))
-    return made
+    drawing.align_ylabels()
+    headline(drawing, _title(runs, "weights and gate; mean and middle 80 %"))
+    return drawing
 
 
 @figure
@@ -212,7 +205,7 @@ def screening_groups(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     """
     history = _of_runs(history, runs)
     judged = [name for name in ("consistent_right", "teacher_right") if name in history and history[name].notna().any()]
-    made, grid = plt.subplots(
+    drawing, grid = plt.subplots(
         1 + bool(judged), 1, figsize=(style.WIDTH, 6.6 if judged else 4.2), sharex=True, squeeze=False
     )
     counts = history.groupby("epoch")[list(GROUP_TITLES)].mean()
@@ -224,8 +217,9 @@ def screening_groups(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     handles = [Patch(color=colour, label=label) for colour, label in zip(colours, GROUP_TITLES.values(), strict=True)]
     if judged:
         titles = {
-            "consistent_right": ("consistent", style.GREEN), "teacher_right": ("teacher of the other", style.VERMILION),
-        }  # fmt: skip
+            "consistent_right": ("consistent", style.GREEN),
+            "teacher_right": ("teacher of the other", style.VERMILION),
+        }
         below = grid[1, 0]
         for name in judged:
             label, colour = titles[name]
@@ -233,26 +227,26 @@ def screening_groups(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         below.set(ylabel="pseudo-labels right (%)", ylim=(0, 103))
         below.legend(loc="lower right")
     grid[-1, 0].set_xlabel("epoch")
-    _margin_legend(made, handles, columns=2)
-    headline(made, _title(runs, "screening groups"))
-    return made
+    style.legend(drawing, handles, columns=2)
+    headline(drawing, _title(runs, "screening groups"))
+    return drawing
 
 
 @figure
 def accuracy_over_epochs(history: pd.DataFrame, runs: pd.DataFrame, predictions: pd.DataFrame) -> Figure:
     """The fusion branch's accuracy over epochs, and below it the epochs that each selection rule chose.
 
-    Alt: Line plots of target, source and validation accuracy in percent against the training epoch with bands
+    Alt: Line plots of target and validation accuracy in percent against the training epoch with bands
     for the middle 80 % of runs; below, one dot per run marks the epoch that each selection rule chose.
     """
     history = _of_runs(history, runs)
-    made, (top, below) = plt.subplots(
+    drawing, (top, below) = plt.subplots(
         2, 1, figsize=(style.WIDTH, 6), sharex=True, gridspec_kw={"height_ratios": [2.4, 1]}
     )
     lines = {
-        "source_accuracy": ("source", style.GREY), "validation_accuracy": ("validation (held-out source)", style.GREEN),
+        "validation_accuracy": ("validation (held-out source)", style.GREEN),
         "target_accuracy": ("target", style.VERMILION),
-    }  # fmt: skip
+    }
     for name, (label, colour) in lines.items():
         if name in history and history[name].notna().any():
             _band(top, history.assign(percent=history[name] * 100), "percent", colour, label)
@@ -262,12 +256,18 @@ def accuracy_over_epochs(history: pd.DataFrame, runs: pd.DataFrame, predictions:
     rules = [rule for rule in RULES if (chosen["rule"] == rule).any()]
     for place, rule in enumerate(rules):
         epochs = chosen.loc[chosen["rule"] == rule, "epoch"].to_numpy()
-        spread = np.linspace(-0.25, 0.25, len(epochs)) if len(epochs) > 1 else np.zeros(1)
-        below.plot(epochs, place + spread, style.RULE_MARKERS[rule], color=style.RULE_COLOURS[rule], ms=4, alpha=0.7)
-    below.set_yticks(range(len(rules)), [RULE_TITLES[rule] for rule in rules])
-    below.set(ylim=(len(rules) - 0.5, -0.5), xlabel="epoch", ylabel="chosen by")
-    headline(made, _title(runs, "accuracy, and the epochs that each rule chooses"))
-    return made
+        below.plot(
+            epochs,
+            place + style.spread_out(len(epochs), 0.25),
+            style.RULE_MARKERS[rule],
+            color=style.RULE_COLOURS[rule],
+            ms=4,
+            alpha=0.7,
+        )
+    style.name_rows(below, [RULE_TITLES[rule] for rule in rules])
+    below.set(xlabel="epoch", ylabel="chosen by")
+    headline(drawing, _title(runs, "accuracy, and the epochs that each rule chooses"))
+    return drawing
 
 
 # --- accuracies ------------------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ def subjects_beside_published(
     stated = published[published["method"] == method]
     people = stated.drop_duplicates("subject").set_index("recording_id")["subject"]
     sessions = sorted(stated["session"].unique())
-    made, grid = plt.subplots(
+    drawing, grid = plt.subplots(
         1, len(sessions), figsize=(style.WIDTH, 0.34 * len(people) + 1.9), sharex=True, sharey=True, squeeze=False
     )
     for axes, session in zip(grid.flat, sessions, strict=True):
@@ -304,12 +304,13 @@ def subjects_beside_published(
     grid[0, 0].set_yticks(people.to_list())
     grid[0, 0].set_ylabel("subject (paper's number)")
     grid[0, 0].invert_yaxis()
-    _margin_legend(made, [
-        Line2D([], [], marker="D", markerfacecolor="none", color=style.VERMILION, linestyle="", label="published"),
-        Line2D([], [], marker="o", color=style.BLUE, linestyle="", label="measured, one per seed"),
-    ])  # fmt: skip
-    headline(made, _title(scores.drop_duplicates("digest"), f"windows right, rule: {RULE_TITLES[rule]}"))
-    return made
+    entries = [
+        style.mark("published", style.VERMILION, "D", mfc="none"),
+        style.mark("measured, one per seed", style.BLUE),
+    ]
+    style.legend(drawing, entries)
+    headline(drawing, _title(scores.drop_duplicates("digest"), f"window-level accuracy, rule: {RULE_TITLES[rule]}"))
+    return drawing
 
 
 @figure
@@ -328,19 +329,12 @@ def accuracy_boxes(scores: pd.DataFrame, *, by: str, rule: str) -> Figure:
         raise ValueError(f"no accuracies under rule {rule!r}: choose a rule that the results hold.")
     if scores[by].isna().any():
         raise ValueError(f"some runs hold out no single {by}: use accuracy_per_recording, or select other runs.")
-    table = pd.DataFrame({by: scores[by].astype(int), "percent": scores["accuracy_windows"] * 100})
-    made, axes = plt.subplots(figsize=(style.WIDTH, 4))
-    names, groups = zip(*((str(value), group["percent"].to_numpy()) for value, group in table.groupby(by)), strict=True)
-    axes.boxplot(
-        groups, positions=range(len(names)), tick_labels=names, widths=0.6, showfliers=False, patch_artist=True,
-        boxprops={"facecolor": style.SKY}, medianprops={"color": style.INK, "linewidth": 2},
-    )  # fmt: skip
-    for place, group in enumerate(groups):
-        shift = np.linspace(-0.16, 0.16, len(group)) if len(group) > 1 else np.zeros(1)
-        axes.plot(place + shift, group, "o", color=style.INK, ms=3.5, alpha=0.55)
-    axes.set(xlabel=by, ylabel="accuracy over windows (%)")
-    headline(made, _title(scores.drop_duplicates("digest"), f"accuracy by {by}, rule: {RULE_TITLES[rule]}"))
-    return made
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4))
+    for place, group in enumerate(style.boxes(axes, scores, by, facecolour=style.SKY, width=0.6)):
+        percent = group["accuracy_windows"] * 100
+        axes.plot(place + style.spread_out(len(group), 0.16), percent, "o", color=style.INK, ms=3.5, alpha=0.55)
+    headline(drawing, _title(scores.drop_duplicates("digest"), f"accuracy by {by}, rule: {RULE_TITLES[rule]}"))
+    return drawing
 
 
 @figure
@@ -355,7 +349,7 @@ def ablation(summaries: pd.DataFrame, published: pd.DataFrame, *, title: str) ->
     deviation to each side.
     """
     rules = [rule for rule in RULES if (summaries["rule"] == rule).any()]
-    made, axes = plt.subplots(figsize=(style.WIDTH, 5.4))
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 5.4))
     series = [("published", published.set_index("variant")[["mean_percent", "sd_percent"]], style.INK, "D", "none")]
     for rule in rules:
         table = summaries[summaries["rule"] == rule].set_index("variant")
@@ -364,18 +358,16 @@ def ablation(summaries: pd.DataFrame, published: pd.DataFrame, *, title: str) ->
         series.append((f"measured, {RULE_TITLES[rule]}", values, colour, style.RULE_MARKERS[rule], colour))
     for place, (label, values, colour, marker, face) in enumerate(series):
         values = values.reindex(list(VARIANTS)).to_numpy()
-        axes.errorbar(
-            values[:, 0], np.arange(len(VARIANTS)) + 0.18 * (place - (len(series) - 1) / 2), xerr=values[:, 1],
-            fmt=marker, color=colour, markerfacecolor=face, label=label, ms=6.5, elinewidth=1.1, linestyle="",
-        )  # fmt: skip
-    axes.set_yticks(range(len(VARIANTS)), VARIANTS)
-    axes.invert_yaxis()
+        rows = np.arange(len(VARIANTS)) + 0.18 * (place - (len(series) - 1) / 2)
+        look = {"fmt": marker, "color": colour, "markerfacecolor": face, "ms": 6.5, "elinewidth": 1.1}
+        axes.errorbar(values[:, 0], rows, xerr=values[:, 1], label=label, **look)
+    style.name_rows(axes, VARIANTS)
     axes.axvline(100, color=style.GREY, linewidth=0.8)
     axes.set(xlabel="accuracy over windows (%), mean ± SD (n)", ylabel="model of the ablation")
-    _margin_legend(made, axes.get_legend_handles_labels()[0], columns=2)
+    style.legend(drawing, axes.get_legend_handles_labels()[0], columns=2)
     n = sorted(summaries["n"].unique())
-    headline(made, f"{title}: ablation (n = {' or '.join(map(str, n))} runs each)")
-    return made
+    headline(drawing, f"{title}: ablation (n = {' or '.join(map(str, n))} runs each)")
+    return drawing
 
 
 # --- mechanisms ------------------------------------------------------------------------------------------------------
@@ -392,11 +384,11 @@ def screening_workflow(batch: pd.DataFrame, *, threshold: float, gate: float, ti
     to the left of a cut, with the gate as a dashed line. Lower panel, each window by its EEG and eye
     confidence, coloured by its screening group.
     """
-    pool = pd.concat([
-        pd.DataFrame({"modality": name, "confidence": batch[f"{name}_confidence"]}) for name in ("eeg", "eye")
-    ]).sort_values("confidence", ascending=False, kind="stable")  # fmt: skip
+    pool = batch.melt(value_vars=["eeg_confidence", "eye_confidence"], var_name="modality", value_name="confidence")
+    pool["modality"] = pool["modality"].str.removesuffix("_confidence")
+    pool = pool.sort_values("confidence", ascending=False, kind="stable")
     kept = int((pool["confidence"] >= threshold).sum())
-    made, (top, below) = plt.subplots(2, 1, figsize=(style.WIDTH, 8.2), gridspec_kw={"height_ratios": [1, 1.5]})
+    drawing, (top, below) = plt.subplots(2, 1, figsize=(style.WIDTH, 8.2), gridspec_kw={"height_ratios": [1, 1.5]})
     top.bar(
         np.arange(1, len(pool) + 1), pool["confidence"], width=0.85, color=pool["modality"].map(style.MODALITY_COLOURS),
     )  # fmt: skip
@@ -411,12 +403,11 @@ def screening_workflow(batch: pd.DataFrame, *, threshold: float, gate: float, ti
         f"{kept} of {len(pool)} kept; the lowest kept, {threshold:.2f}, "
         f"{'opens' if threshold >= gate else 'does not open'} the gate"
     )
-    top.legend(
-        handles=[Patch(color=style.MODALITY_COLOURS["eeg"], label="EEG"),
-                 Patch(color=style.MODALITY_COLOURS["eye"], label="eye"),
-                 Line2D([], [], color=style.VERMILION, linestyle="--", label=f"gate at {gate:g}")],
-        loc="lower left", frameon=True, ncols=3,
-    )  # fmt: skip
+    entries = [
+        Patch(color=style.MODALITY_COLOURS[name], label=label) for name, label in (("eeg", "EEG"), ("eye", "eye"))
+    ]
+    entries.append(style.line(f"gate at {gate:g}", style.VERMILION, linestyle="--"))
+    top.legend(handles=entries, loc="lower left", frameon=True, ncols=3)
     for name, label in GROUP_TITLES.items():
         group = batch[batch["group"] == name]
         below.scatter(
@@ -427,9 +418,9 @@ def screening_workflow(batch: pd.DataFrame, *, threshold: float, gate: float, ti
     below.axvline(threshold, color=style.INK, linewidth=1.2)
     below.axhline(threshold, color=style.INK, linewidth=1.2)
     below.set(xlabel="EEG confidence (0 to 1)", ylabel="eye confidence (0 to 1)")
-    _margin_legend(made, below.get_legend_handles_labels()[0], columns=2)
-    headline(made, f"{title}: screening one batch of {len(batch)} windows")
-    return made
+    style.legend(drawing, below.get_legend_handles_labels()[0], columns=2)
+    headline(drawing, f"{title}: screening one batch of {len(batch)} windows")
+    return drawing
 
 
 @figure
@@ -441,7 +432,7 @@ def kernel_curves(curves: pd.DataFrame) -> Figure:
     Alt: Line plot of kernel values against the distance of two features: five Gaussian kernels of growing
     bandwidth as thin lines, and their sum as a heavy one.
     """
-    made, axes = plt.subplots(figsize=(style.WIDTH, 4))
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4))
     single = [name for name in dict.fromkeys(curves["kernel"]) if name != "sum"]
     for name, colour in zip(single, sns.color_palette("viridis", len(single)), strict=True):
         curve = curves[curves["kernel"] == name]
@@ -450,8 +441,8 @@ def kernel_curves(curves: pd.DataFrame) -> Figure:
     axes.plot(total["distance"], total["value"], color=style.INK, linewidth=2.8, label="sum")
     axes.set(xlabel="distance of two features (their own units)", ylabel="kernel value (no unit)", ylim=(0, None))
     axes.legend(title="bandwidth")
-    headline(made, "Gaussian kernels of several widths, and their sum")
-    return made
+    headline(drawing, "Gaussian kernels of several widths, and their sum")
+    return drawing
 
 
 @figure
@@ -463,7 +454,7 @@ def mmd_over_shift(values: pd.DataFrame) -> Figure:
     Alt: Line plot of the squared maximum mean discrepancy against the shift between two Gaussian samples, one
     line per estimator with a band for the middle 80 % of drawn samples; both start near zero and rise.
     """
-    made, axes = plt.subplots(figsize=(style.WIDTH, 4))
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4))
     colours = (style.BLUE, style.ORANGE, style.GREEN)
     for (name, group), colour in zip(values.groupby("estimator", sort=False), colours, strict=False):
         _band(axes, group, "mmd", colour, str(name), over="shift")
@@ -471,8 +462,8 @@ def mmd_over_shift(values: pd.DataFrame) -> Figure:
     axes.set(xlabel="shift between the samples (standard deviations)", ylabel="squared MMD (no unit)")
     axes.legend()
     draws = values.groupby(["estimator", "shift"]).size().max()
-    headline(made, f"Squared MMD of two samples: mean and middle 80 % of {draws} draws")
-    return made
+    headline(drawing, f"Squared MMD of two samples: mean and middle 80 % of {draws} draws")
+    return drawing
 
 
 # --- recordings ------------------------------------------------------------------------------------------------------
@@ -489,7 +480,7 @@ def recording(session: Windows) -> Figure:
     """
     card, places = session.card, np.arange(len(session))
     edges = np.flatnonzero(np.diff(session.trial, prepend=0, append=0))
-    made, (top, below) = plt.subplots(2, 1, figsize=(style.WIDTH, 6.2), sharex=True)
+    drawing, (top, below) = plt.subplots(2, 1, figsize=(style.WIDTH, 6.2), sharex=True)
     bands = session.eeg.mean(axis=1)
     for number, name in enumerate(card.eeg_features):
         top.plot(places, bands[:, number], linewidth=1.5, color=plt.get_cmap("viridis")(number / 5), label=name)
@@ -509,6 +500,6 @@ def recording(session: Windows) -> Figure:
     patches = [
         Patch(color=style.CLASS_COLOURS[number], alpha=0.3, label=name) for number, name in enumerate(card.class_names)
     ]
-    _margin_legend(made, patches, columns=4)
-    headline(made, f"{card.title}: person {session.subject[0]}, session {session.session[0]}")
-    return made
+    style.legend(drawing, patches, columns=4)
+    headline(drawing, f"{card.title}: person {session.subject[0]}, session {session.session[0]}")
+    return drawing

@@ -315,7 +315,7 @@ def confidence_in_training(watched: Watched) -> Figure:
 
 @figure
 def weights_by_confidence(watched: Watched) -> Figure:
-    """The Gaussian weight over confidence: with the start values, those of the running statistics, and the target's own.
+    """The Gaussian weight over confidence: with the start values, the running statistics, and the target's own.
 
     Alt: Above, the Gaussian weight as a function of confidence for three pairs of mean and standard deviation: nearly
     flat at 1 for the start values, hardly lower for the running statistics, and falling steeply to the left for

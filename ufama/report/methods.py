@@ -8,6 +8,7 @@ import pandas as pd
 
 from ufama.methods import method, methods
 from ufama.methods._not_built import NOT_BUILT
+from ufama.report.captions import column_group
 from ufama.report.table import Column, Table
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def methods_table() -> Table:
     caption = (
         f"The {len(rows)} methods. A title that ends in -like follows a description, because no official code exists."
     )
-    return Table("methods", pd.DataFrame(rows), columns, caption, {})
+    return Table("methods", pd.DataFrame(rows), columns, caption)
 
 
 def not_built_table() -> Table:
@@ -54,25 +55,24 @@ def not_built_table() -> Table:
         Column("what_it_would_take", "what it would take", "key"),
     )
     caption = f"Of the methods in the paper's Tables 3 and 6, {len(NOT_BUILT)} are not built."
-    frame = pd.DataFrame(NOT_BUILT, columns=[column.name for column in columns])
-    return Table("methods_not_built", frame, columns, caption, {})
+    return Table("methods_not_built", pd.DataFrame(NOT_BUILT), columns, caption)
 
 
 def tuning_table(draws: pd.DataFrame, title: str, scale: str) -> Table:
-    """What tuning found: of every entry its default's and its choice's accuracy on held-out source people.
+    """What tuning found: of every entry its default's and its choice's accuracy on held-out source subjects.
 
-    draws   one row per draw, as `ufama.campaigns.tuning.tune` and `stored_draws` give
+    draws   one row per draw, as `ufama.campaigns.tuning.search_outcome` and `stored_search` give
     title   of the data set
     """
     rows = []
-    for (name, preset), own in draws.groupby(["method", "preset"], sort=False):
-        chosen = own[own["chosen"]].iloc[0]
+    for (name, preset), group in draws.groupby(["method", "preset"], sort=False):
+        chosen = group[group["chosen"]].iloc[0]
         rows.append(
             {
                 "entry": entry_title(name, preset),
-                "draws": len(own),
-                "default_percent": 100 * own.loc[own["default"], "validation_accuracy"].iloc[0],
-                "lowest_percent": 100 * own["validation_accuracy"].min(),
+                "draws": len(group),
+                "default_percent": 100 * group.loc[group["default"], "validation_accuracy"].iloc[0],
+                "lowest_percent": 100 * group["validation_accuracy"].min(),
                 "chosen_percent": 100 * chosen["validation_accuracy"],
                 "settings": "default" if chosen["default"] else setting_text(json.loads(chosen["settings"])),
             }
@@ -80,19 +80,21 @@ def tuning_table(draws: pd.DataFrame, title: str, scale: str) -> Table:
     columns = (
         Column("entry", "method", "key"),
         Column("draws", "settings tried", "measured"),
-        Column("default_percent", "default", "measured", "held-out source people (%)", 2),
-        Column("lowest_percent", "worst", "measured", "held-out source people (%)", 2),
-        Column("chosen_percent", "chosen", "measured", "held-out source people (%)", 2),
+        *column_group(
+            "held-out source subjects (%)",
+            2,
+            {"default_percent": "default", "lowest_percent": "worst", "chosen_percent": "chosen"},
+        ),
         Column("settings", "chosen settings", "key"),
     )
     folds = " or ".join(str(count) for count in sorted(draws["n_folds"].unique()))
     caption = (
-        f"Tuning. Measured on {title}, scale {scale}: accuracy over windows in percent on people held out of the "
+        f"Tuning. Measured on {title}, scale {scale}: accuracy over windows in percent on subjects held out of the "
         f"source, at the last epoch, mean over {folds} cross-subject folds; seed 0. The highest is chosen, the default "
         "at a tie. The chosen value is a maximum and so too high; the target's labels are not read."
     )
-    frame = pd.DataFrame(rows, columns=[column.name for column in columns])
-    return Table("tuning", frame, columns, caption, {"rule": "accuracy on held-out source people, last epoch"})
+    provenance = {"rule": "accuracy on held-out source subjects, last epoch"}
+    return Table("tuning", pd.DataFrame(rows), columns, caption, provenance)
 
 
 def entry_title(name: str, preset: str) -> str:

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,14 +11,13 @@ from matplotlib.figure import Figure
 from ufama.analysis.evaluation import trial_outcomes, window_outcomes
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_MEANINGS, RULE_TITLES
 from ufama.campaigns.adaptation import ADAPTED, SOURCE_ONLY
+from ufama.campaigns.results import Results
 from ufama.config import RULES
 from ufama.data.windows import DataCard, Windows
+from ufama.report.captions import column_group
 from ufama.report.style import BLUE, GREY, ORANGE, WIDTH, figure, headline
 from ufama.report.table import Column, Table
 from ufama.studies.baseline import balanced_accuracy
-
-if TYPE_CHECKING:
-    from ufama.campaigns.store import Results
 
 MODEL_TITLES = {SOURCE_ONLY: "source only", ADAPTED: "UF-AMA"}
 FEATURE_TITLES = {"a": "modality a", "b": "modality b", "both": "both"}
@@ -28,6 +26,21 @@ SVM_SCALING_TITLES = {
     "subject_session_zscore": "each person's session by itself",
     "subject_zscore": "each person, sessions together",
 }
+BALANCED_COLUMNS = column_group(
+    "balanced accuracy",
+    1,
+    {
+        "balanced_mean_percent": "mean",
+        "balanced_sd_population_percent": "SD (n)",
+        "balanced_sd_sample_percent": "SD (n−1)",
+    },
+)
+LEVEL_COLUMNS = [
+    *column_group(
+        "", 1, {"accuracy_mean_percent": "window-level accuracy", "trials_mean_percent": "trial-level accuracy"}
+    ),
+    Column("folds", "n (folds)", "measured"),
+]
 BALANCED_MEANING = "Balanced accuracy: the mean over classes of the share of their windows that is right"
 
 
@@ -73,29 +86,24 @@ def stored_svm(*files: Path) -> Table:
 
 
 def _svm_table(frame: pd.DataFrame, origin: str, provenance: dict) -> Table:
-    group = "balanced accuracy"
     columns = (
         Column("data", "data", "key"),
         Column("protocol", "protocol", "key", if_varied=True),
         Column("features", "features", "key"),
         Column("scaling", "scaled by", "key", if_varied=True),
         Column("labels", "labels", "key", if_varied=True),
-        Column("balanced_mean_percent", "mean", "measured", group, 1),
-        Column("balanced_sd_population_percent", "SD (n)", "measured", group, 1),
-        Column("balanced_sd_sample_percent", "SD (n−1)", "measured", group, 1),
-        Column("accuracy_mean_percent", "windows right", "measured", "", 1),
-        Column("trials_mean_percent", "trials right", "measured", "", 1),
-        Column("folds", "n (folds)", "measured"),
+        *BALANCED_COLUMNS,
+        *LEVEL_COLUMNS,
     )
     caption = (
         f"A support vector machine (radial basis, C = 1, classes weighted), percent. Measured on {origin}. "
-        f"{BALANCED_MEANING}; SD (n) divides by n, SD (n−1) by n − 1, over folds. A trial is right when most of its "
-        "windows are. Permuted: each person's labels shuffled, seed 0. No epoch is chosen, so no selection rule."
+        f"{BALANCED_MEANING}; SD (n) divides by n, SD (n−1) by n − 1, over folds. A trial is right by the plurality "
+        "of its windows. Permuted: each person's labels shuffled, seed 0. No epoch is chosen, so no selection rule."
     )
-    return Table("svm", frame[[column.name for column in columns]], columns, caption, provenance)
+    return Table("svm", frame, columns, caption, provenance)
 
 
-def run_scores(results: "Results") -> pd.DataFrame:
+def run_scores(results: Results) -> pd.DataFrame:
     """One row per run and rule: data, protocol, variant, fold, seed, balanced (windows, 0 to 1), accuracy (windows)
     and trials (share of trials whose majority is right)."""
     windows = window_outcomes(results)
@@ -104,10 +112,10 @@ def run_scores(results: "Results") -> pd.DataFrame:
         {
             "digest": digest,
             "rule": rule,
-            "balanced": balanced_accuracy(own.label.to_numpy(), own.predicted.to_numpy()),
-            "accuracy": (own.label == own.predicted).mean(),
+            "balanced": balanced_accuracy(group.label.to_numpy(), group.predicted.to_numpy()),
+            "accuracy": (group.label == group.predicted).mean(),
         }
-        for (digest, rule), own in windows.groupby(["digest", "rule"], sort=False)
+        for (digest, rule), group in windows.groupby(["digest", "rule"], sort=False)
     )
     by_trial = (trials.label == trials.predicted).groupby([trials.digest, trials.rule]).mean().rename("trials")
     runs = results.runs[["digest", "data_title", "protocol", "variant", "fold", "seed"]]
@@ -120,66 +128,54 @@ def _per_fold(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.groupby(keys, sort=False)[["balanced", "accuracy", "trials"]].mean().reset_index()
 
 
-def adapted(results: "Results") -> Table:
+def adapted(results: Results) -> Table:
     """Source-only and UF-AMA under every stored rule: over folds, of the mean over seeds; and how much seeds differ."""
     scores = run_scores(results)
     folds = _per_fold(scores)
-    rows = []
-    for (data, protocol, variant, rule), own in folds.groupby(
-        ["data_title", "protocol", "variant", "rule"], sort=False
-    ):
-        same = scores[
-            scores.data_title.eq(data)
-            & scores.protocol.eq(protocol)
-            & scores.variant.eq(variant)
-            & scores.rule.eq(rule)
-        ]
-        of_seeds = same.groupby("seed").balanced.mean()
-        rows.append(
-            {
-                "data": data,
-                "protocol": PROTOCOL_TITLES[protocol],
-                "model": MODEL_TITLES.get(variant, variant),
-                "rule": RULE_TITLES.get(rule, rule),
-                "balanced_mean_percent": 100 * own.balanced.mean(),
-                "balanced_sd_population_percent": 100 * own.balanced.std(ddof=0),
-                "balanced_sd_sample_percent": 100 * own.balanced.std(ddof=1),
-                "balanced_sd_seeds_percent": 100 * of_seeds.std(ddof=1),
-                "accuracy_mean_percent": 100 * own.accuracy.mean(),
-                "trials_mean_percent": 100 * own.trials.mean(),
-                "folds": len(own),
-                "seeds": len(of_seeds),
-                "place": RULES.index(rule) if rule in RULES else len(RULES),
-            }
-        )
-    frame = pd.DataFrame(rows).sort_values(["data", "protocol", "place"], kind="stable").reset_index(drop=True)
+    keys = ["data_title", "protocol", "variant", "rule"]
+    groups = folds.groupby(keys, sort=False)
+    seed_means = scores.groupby([*keys, "seed"], sort=False).balanced.mean().groupby(keys, sort=False)
+    frame = pd.DataFrame(
+        {
+            "balanced_mean_percent": 100 * groups.balanced.mean(),
+            "balanced_sd_population_percent": 100 * groups.balanced.std(ddof=0),
+            "balanced_sd_sample_percent": 100 * groups.balanced.std(ddof=1),
+            "balanced_sd_seeds_percent": 100 * seed_means.std(ddof=1),
+            "accuracy_mean_percent": 100 * groups.accuracy.mean(),
+            "trials_mean_percent": 100 * groups.trials.mean(),
+            "folds": groups.size(),
+            "seeds": seed_means.size(),
+        }
+    ).reset_index()
+    frame = frame.assign(
+        data=frame.data_title,
+        protocol=frame.protocol.map(PROTOCOL_TITLES),
+        model=frame.variant.map(lambda variant: MODEL_TITLES.get(variant, variant)),
+        place=frame.rule.map(list(RULES).index),
+        rule=frame.rule.map(RULE_TITLES),
+    ).sort_values(["data", "protocol", "place"], kind="stable")
     several = frame.seeds.max() > 1
-    group = "balanced accuracy"
     columns = (
         Column("data", "data", "key", if_varied=True),
         Column("protocol", "protocol", "key", if_varied=True),
         Column("rule", "rule", "key"),
         Column("model", "model", "key"),
-        Column("balanced_mean_percent", "mean", "measured", group, 1),
-        Column("balanced_sd_population_percent", "SD (n)", "measured", group, 1),
-        Column("balanced_sd_sample_percent", "SD (n−1)", "measured", group, 1),
-        Column("balanced_sd_seeds_percent", "SD over seeds", "measured", group, 1, if_varied=True),
-        Column("accuracy_mean_percent", "windows right", "measured", "", 1),
-        Column("trials_mean_percent", "trials right", "measured", "", 1),
-        Column("folds", "n (folds)", "measured"),
+        *BALANCED_COLUMNS,
+        Column("balanced_sd_seeds_percent", "SD over seeds", "measured", "balanced accuracy", 1, if_varied=True),
+        *LEVEL_COLUMNS,
         Column("seeds", "seeds", "measured", if_varied=True),
     )
     caption = (
-        f"Source only (the network and its classification loss, M1) and UF-AMA (M6), percent. {_said(results)} "
+        f"Source only (the network and its classification loss, M1) and UF-AMA (M6), percent. {_measured_on(results)} "
         f"{BALANCED_MEANING}. A fold counts with its mean over seeds; SD (n) divides by n, SD (n−1) by n − 1, over "
-        f"folds{'; SD over seeds (n−1) is of the mean over folds' if several else ''}. A trial is right when most of "
-        "its windows are."
+        f"folds{'; SD over seeds (n−1) is of the mean over folds' if several else ''}. A trial is right by the "
+        "plurality of its windows."
     )
     provenance = {"runs": sorted(results.runs.digest), "commit": sorted(set(results.runs.commit.fillna("unknown")))}
-    return Table("adapted", frame[[column.name for column in columns]], columns, caption, provenance)
+    return Table("adapted", frame, columns, caption, provenance)
 
 
-def gain(results: "Results") -> Table:
+def gain(results: Results) -> Table:
     """UF-AMA minus source-only, paired by fold (mean over seeds), under every stored rule."""
     folds = _per_fold(run_scores(results))
     paired = folds.pivot_table(index=["data_title", "protocol", "rule", "fold"], columns="variant", values="balanced")
@@ -212,14 +208,14 @@ def gain(results: "Results") -> Table:
         Column("folds", "n", "measured", "folds"),
     )
     caption = (
-        f"UF-AMA minus source only, percentage points of balanced accuracy over windows. {_said(results)} Paired by "
-        "fold, each with its mean over seeds; SD (n−1) is over folds."
+        f"UF-AMA minus source only, percentage points of balanced accuracy over windows. {_measured_on(results)} "
+        "Paired by fold, each with its mean over seeds; SD (n−1) is over folds."
     )
     provenance = {"runs": sorted(results.runs.digest)}
-    return Table("gain", frame[[c.name for c in columns]].reset_index(drop=True), columns, caption, provenance)
+    return Table("gain", frame, columns, caption, provenance)
 
 
-def _said(results: "Results") -> str:
+def _measured_on(results: Results) -> str:
     runs = results.runs
     rules = [rule for rule in RULES if (results.predictions["rule"] == rule).any()]
     counted = [
@@ -236,7 +232,7 @@ def _said(results: "Results") -> str:
 
 
 @figure
-def people(results: "Results", *, rule: str = "last") -> Figure:
+def people(results: Results, *, rule: str = "last") -> Figure:
     """Each fold's balanced accuracy with source-only and with UF-AMA, means over seeds, sorted by source-only.
 
     Alt: Dot plot with one column per held-out person, sorted by the accuracy of the network trained on the source

@@ -1,19 +1,16 @@
 """Section 2.1 in pictures: a raw signal, its spectrum, the variance of its bands, smoothing, and what choices do."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from ufama.data.layout import BAND_EDGES
 from ufama.report import style
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 BAND_COLOURS = dict(zip(BAND_EDGES, (style.BLUE, style.SKY, style.GREEN, style.ORANGE, style.VERMILION), strict=True))
 
@@ -33,7 +30,7 @@ def trace(recorded: np.ndarray, clean: np.ndarray, rates: tuple[float, float], c
     Alt: One row per channel. A pale line, the recorded voltage, is blurred by mains hum and sways by some sixty
     microvolts; the dark line, after resampling and band-pass, stays around zero and keeps the blinks and rhythms.
     """
-    made, rows = plt.subplots(len(channels), figsize=(style.WIDTH, 1.75 * len(channels)), sharex=True, squeeze=False)
+    drawing, rows = plt.subplots(len(channels), figsize=(style.WIDTH, 1.75 * len(channels)), sharex=True, squeeze=False)
     for axes, channel, before, after in zip(rows[:, 0], channels, recorded, clean, strict=True):
         axes.plot(np.arange(len(before)) / rates[0], before, color="#b8b8b8", linewidth=0.6)
         axes.plot(np.arange(len(after)) / rates[1], after, color=style.BLUE, linewidth=1)
@@ -41,9 +38,9 @@ def trace(recorded: np.ndarray, clean: np.ndarray, rates: tuple[float, float], c
     rows[0, 0].plot([], [], color="#b8b8b8", label=f"recorded, {rates[0]:g} Hz")
     rows[0, 0].plot([], [], color=style.BLUE, label=f"preprocessed, {rates[1]:g} Hz")
     rows[-1, 0].set(xlabel="seconds", xlim=(0, recorded.shape[1] / rates[0]))
-    made.legend(*rows[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    headline(made, "A simulated recording before and after preprocessing")
-    return made
+    drawing.legend(*rows[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    headline(drawing, "A simulated recording before and after preprocessing")
+    return drawing
 
 
 def _density(signal: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +57,7 @@ def spectrum(recorded: np.ndarray, clean: np.ndarray, rates: tuple[float, float]
     the highest values below 0.5 hertz and a peak at 50 hertz; afterwards it follows the same line from 1 to
     75 hertz, mains peak included, and falls steeply outside. Five shaded bands run from 1 to 50 hertz.
     """
-    made, axes = plt.subplots(figsize=(style.WIDTH, 4.3))
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4.3))
     for band, (low, high) in BAND_EDGES.items():
         axes.axvspan(low, high, color=BAND_COLOURS[band], alpha=0.13, linewidth=0)
         height = 0.91 if band == "gamma" else 0.98  # narrow here: its name would touch beta's
@@ -74,8 +71,8 @@ def spectrum(recorded: np.ndarray, clean: np.ndarray, rates: tuple[float, float]
         axes.loglog(frequency[1:], density[1:], color=colour, label=f"{name}, {rate:g} Hz", linewidth=1.6)
     axes.set(xlabel="frequency, Hz", ylabel="µV² / Hz", ylim=(1e-5, None), xlim=(0.25, rates[0] / 2))
     axes.legend(loc="lower left")
-    headline(made, "Band-pass from 1 to 75 Hz")
-    return made
+    headline(drawing, "Band-pass from 1 to 75 Hz")
+    return drawing
 
 
 @figure
@@ -85,7 +82,7 @@ def bands_of_a_window(signal: np.ndarray, rate: float, variance: np.ndarray, ent
     Alt: Six traces of four seconds, one above the other: the whole window, then its delta, theta, alpha, beta and
     gamma parts on one scale. The parts get faster downwards; beside each stand its variance and its entropy.
     """
-    made, rows = plt.subplots(6, figsize=(style.WIDTH, 6.4), sharex=True)
+    drawing, rows = plt.subplots(6, figsize=(style.WIDTH, 6.4), sharex=True)
     time = np.arange(len(signal)) / rate
     centred = signal - signal.mean()
     parts = {"window": (centred, style.INK)}
@@ -97,14 +94,14 @@ def bands_of_a_window(signal: np.ndarray, rate: float, variance: np.ndarray, ent
     reach = 1.1 * max(abs(part).max() for name, (part, _) in parts.items() if name != "window")
     for axes, (name, (part, colour)), place in zip(rows, parts.items(), range(-1, 5), strict=True):
         axes.plot(time, part, color=colour, linewidth=1.2)
-        said = f"{name}" if place < 0 else f"{name}\n{variance[place]:.1f} µV²\nDE {entropy[place]:.2f}"
-        axes.text(1.02, 0.5, said, transform=axes.transAxes, va="center", fontsize=11)
+        text = f"{name}" if place < 0 else f"{name}\n{variance[place]:.1f} µV²\nDE {entropy[place]:.2f}"
+        axes.text(1.02, 0.5, text, transform=axes.transAxes, va="center", fontsize=11)
         if place >= 0:
             axes.set_ylim(-reach, reach)
     rows[2].set_ylabel("µV")
     rows[-1].set(xlabel="seconds", xlim=(0, len(signal) / rate))
-    headline(made, "From a window to five numbers")
-    return made
+    headline(drawing, "From a window to five numbers")
+    return drawing
 
 
 @figure
@@ -114,7 +111,7 @@ def smoothing(entropy: Mapping[str, np.ndarray], window_seconds: float) -> Figur
     Alt: Entropy against time over a trial. Grey dots, not smoothed, scatter by up to half a nat; an orange line, the
     moving average, follows them in part; a blue line, the LDS, is nearly level.
     """
-    made, axes = plt.subplots(figsize=(style.WIDTH, 3.9))
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 3.9))
     looks = {
         "none": {"color": "#8a8a8a", "marker": "o", "linestyle": "none", "markersize": 5},
         "moving_average": {"color": style.ORANGE, "marker": "s", "markersize": 4},
@@ -125,12 +122,12 @@ def smoothing(entropy: Mapping[str, np.ndarray], window_seconds: float) -> Figur
         title = "each window" if name == "none" else SMOOTHING_TITLES[name]
         axes.plot(middle, values, label=title, **looks[name])
     axes.set(xlabel="seconds of the trial", ylabel="differential entropy, nats")
-    made.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    headline(made, "The same trial, smoothed in two ways")
-    return made
+    style.legend(drawing, columns=3)
+    headline(drawing, "The same trial, smoothed in two ways")
+    return drawing
 
 
-def choices(measured: "pd.DataFrame", data_title: str, part: str) -> Table:
+def choices(measured: pd.DataFrame, data_title: str, part: str) -> Table:
     """What `ufama.studies.feature_choices.svm_choices` found: one row per definition and smoothing.
 
     part  which recordings, for the caption.

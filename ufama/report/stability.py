@@ -1,95 +1,28 @@
 """How much of an accuracy is the seed: the spread over seeds, and what picking the best one is worth."""
 
 from collections.abc import Iterable
-from math import comb
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ufama.analysis.best_of_many import best_seed, seed_matrix
 from ufama.analysis.evaluation import UNITS
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
 from ufama.analysis.variance import variance_components
 from ufama.report import style
-from ufama.report.captions import counted, measured_on, n_runs, origin, rule_meanings, unique_value
+from ufama.report.captions import column_group, measured_table, n_runs, unique_value
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 
-
-def expected_best(values: np.ndarray, k: int) -> float:
-    """The expected maximum of ``k`` of the ``values`` drawn without replacement: exact, from the sorted values.
-
-    The i-th smallest of n is the maximum of C(i - 1, k - 1) of the C(n, k) subsets. Raises ValueError when ``k`` is not
-    between 1 and n.
-    """
-    values = np.sort(np.asarray(values, float))
-    if not 1 <= k <= len(values):
-        raise ValueError(f"k = {k}: the best of k of {len(values)} values needs 1 <= k <= {len(values)}.")
-    ways = [comb(place, k - 1) for place in range(len(values))]
-    return float(np.average(values, weights=ways))
-
-
-def normal_best(k: int) -> float:
-    """The expected maximum of ``k`` independent standard normal values: 0 for 1, 0.564 for 2, 1.163 for 5."""
-    from scipy.integrate import quad
-    from scipy.stats import norm
-
-    return quad(lambda x: x * k * norm.pdf(x) * norm.cdf(x) ** (k - 1), -10, 10)[0]
-
-
-def seed_matrix(scores: pd.DataFrame, *, unit: str = "windows") -> pd.DataFrame:
-    """Accuracies with folds as rows and seeds as columns, of one protocol, rule, method and variant.
-
-    ``scores`` is what `evaluation.accuracy` returns. Raises ValueError when a fold lacks a seed, or when a fold and
-    seed occur twice.
-    """
-    twice = scores.duplicated(["fold", "seed"])
-    if twice.any():
-        raise ValueError(
-            f"fold {scores.loc[twice, 'fold'].iloc[0]} occurs twice with one seed: select one protocol, rule, method, "
-            "variant and branch."
-        )
-    table = scores.pivot(index="fold", columns="seed", values=f"accuracy_{unit}")
-    if table.isna().any(axis=None):
-        fold = table.index[table.isna().any(axis=1)][0]
-        raise ValueError(f"fold {fold} lacks a seed that other folds have: train it, or select seeds that all have.")
-    return table
-
-
-def best_seed(table: pd.DataFrame, *, shuffles: int = 2000, seed: int = 0) -> dict[str, float]:
-    """What reporting the best seed gains over the mean of all, and what it would gain if seeds meant nothing.
-
-    ``table`` is a `seed_matrix` (folds, seeds). Keys:
-
-    mean, best, worst            of the seeds' means over folds
-    gain                         best - mean: one seed for the whole experiment
-    noise_gain, _low, _high      the same when every fold's values are dealt to the seeds at random (mean and middle
-                                 95 % of ``shuffles`` deals): all that remains of a seed is luck
-    p                            share of deals that gain at least as much, the observed one counted as a deal
-    best_per_fold_gain           mean of every fold's own best - mean: another seed for every fold
-    sd_within_fold               SD (n - 1) over seeds, pooled over folds
-    """
-    values = table.to_numpy(float)
-    means = values.mean(axis=0)
-    gain = means.max() - means.mean()
-    draw = np.random.default_rng(seed)
-    dealt = np.array([draw.permuted(values, axis=1).mean(axis=0).max() for _ in range(shuffles)]) - means.mean()
-    low, high = np.quantile(dealt, [0.025, 0.975])
-    return {
-        "mean": means.mean(),
-        "best": means.max(),
-        "worst": means.min(),
-        "gain": gain,
-        "noise_gain": dealt.mean(),
-        "noise_gain_low": low,
-        "noise_gain_high": high,
-        "p": (1 + (dealt >= gain - 1e-12).sum()) / (shuffles + 1),
-        "best_per_fold_gain": (values.max(axis=1) - values.mean(axis=1)).mean(),
-        "sd_within_fold": np.sqrt(values.var(axis=1, ddof=1).mean()),
-    }
+COMPONENT_TITLES = {
+    "subject": "subjects",
+    "session within subject": "sessions of a subject",
+    "seed": "seeds, alike in all folds",
+    "residual": "seeds, each fold its own way",
+}
 
 
 def best_seed_table(scores: pd.DataFrame, runs: pd.DataFrame, *, rules: Iterable[str], unit: str = "windows") -> Table:
@@ -97,54 +30,46 @@ def best_seed_table(scores: pd.DataFrame, runs: pd.DataFrame, *, rules: Iterable
     rules, rows = list(rules), []
     for protocol in [name for name in PROTOCOL_TITLES if (scores["protocol"] == name).any()]:
         for rule in rules:
-            own = scores[(scores["protocol"] == protocol) & (scores["rule"] == rule)]
-            table = seed_matrix(own, unit=unit)
-            found = best_seed(table)
-            rows.append(
-                {
-                    "protocol": PROTOCOL_TITLES[protocol],
-                    "rule": RULE_TITLES[rule],
-                    "folds": len(table),
-                    "mean_percent": found["mean"] * 100,
-                    "best_percent": found["best"] * 100,
-                    "gain_points": found["gain"] * 100,
-                    "noise_gain_points": found["noise_gain"] * 100,
-                    "noise_gain_low_points": found["noise_gain_low"] * 100,
-                    "noise_gain_high_points": found["noise_gain_high"] * 100,
-                    "p": found["p"],
-                    "best_per_fold_gain_points": found["best_per_fold_gain"] * 100,
-                    "sd_within_fold_points": found["sd_within_fold"] * 100,
-                }
-            )
-    columns = (
+            matrix = seed_matrix(scores[(scores["protocol"] == protocol) & (scores["rule"] == rule)], unit=unit)
+            gains = best_seed(matrix)
+            row = {"protocol": PROTOCOL_TITLES[protocol], "rule": RULE_TITLES[rule], "folds": len(matrix)}
+            row |= {f"{name}_percent": gains.pop(name) * 100 for name in ("mean", "best", "worst")}
+            row["p"] = gains.pop("p")
+            rows.append(row | {f"{name}_points": value * 100 for name, value in gains.items()})
+    gain = "best − mean (points)"
+    columns = [
         Column("protocol", "protocol", "key"),
         Column("rule", "selection rule", "key"),
         Column("folds", "folds", "measured"),
-        Column("mean_percent", "mean", "measured", "seeds (%)", 2),
-        Column("best_percent", "best", "measured", "seeds (%)", 2),
-        Column("gain_points", "measured", "measured", "best − mean (points)", 2),
-        Column("noise_gain_points", "by luck", "measured", "best − mean (points)", 2),
-        Column("noise_gain_low_points", "95 % from", "measured", "best − mean (points)", 2),
-        Column("noise_gain_high_points", "to", "measured", "best − mean (points)", 2),
-        Column("p", "p", "measured", "best − mean (points)", 3),
-        Column("best_per_fold_gain_points", "another seed per fold", "measured", "best − mean (points)", 2),
+        *column_group("seeds (%)", 2, {"mean_percent": "mean", "best_percent": "best"}),
+        *column_group(
+            gain,
+            2,
+            {
+                "gain_points": "measured",
+                "noise_gain_points": "null hypothesis",
+                "noise_gain_low_points": "95 % from",
+                "noise_gain_high_points": "to",
+            },
+        ),
+        Column("p", "p", "measured", gain, 3),
+        Column("best_per_fold_gain_points", "another seed per fold", "measured", gain, 2),
         Column("sd_within_fold_points", "SD (n−1) within a fold", "measured", "", 2),
+    ]
+    return measured_table(
+        "best_seed",
+        pd.DataFrame(rows),
+        columns,
+        runs,
+        f"What choosing the best of {scores['seed'].nunique()} seeds adds",
+        detail=f": accuracy over {unit}",
+        rules=rules,
+        by=["protocol"],
+        note=(
+            "Null hypothesis: every fold's accuracies permuted over the seeds at random, 2000 times; p is the share of "
+            "permutations that gain at least as much as was measured."
+        ),
     )
-    count = scores["seed"].nunique()
-    caption = (
-        f"What choosing the best of {count} seeds adds. {measured_on(runs)}: accuracy over {unit}. Selection rule: "
-        f"{rule_meanings(rules)}. {counted(runs, ['protocol'])}. By luck: every fold's accuracies dealt to the seeds "
-        "at random 2000 times; p is the share of deals that gain as much as was measured."
-    )
-    return Table("best_seed", pd.DataFrame(rows), columns, caption, origin(runs, rules))
-
-
-COMPONENT_TITLES = {
-    "subject": "people",
-    "session within subject": "sessions of a person",
-    "seed": "seeds, alike in all folds",
-    "residual": "seeds, each fold its own way",
-}
 
 
 def variance_table(scores: pd.DataFrame, runs: pd.DataFrame, *, rule: str) -> Table:
@@ -152,58 +77,60 @@ def variance_table(scores: pd.DataFrame, runs: pd.DataFrame, *, rule: str) -> Ta
 
     ``scores`` is what `evaluation.accuracy_per_recording` returns for one dataset and protocol.
     """
-    own = scores[scores["rule"] == rule]
-    runs = runs[runs["digest"].isin(own["digest"])]
-    found = {unit: variance_components(own, value=f"accuracy_{unit}").set_index("component") for unit in UNITS}
-    names = list(COMPONENT_TITLES)
-    frame = pd.DataFrame({"component": list(COMPONENT_TITLES.values())})
+    scores = scores[scores["rule"] == rule]
+    runs = runs[runs["digest"].isin(scores["digest"])]
+    frame = pd.DataFrame({"component": pd.Series(COMPONENT_TITLES)})
     columns = [Column("component", "variance between", "key"), Column("levels", "levels", "measured")]
-    frame["levels"] = found["trials"]["levels"].reindex(names).to_numpy()
-    for unit, table in found.items():
-        frame[f"{unit}_sd_points"] = table["sd"].reindex(names).to_numpy() * 100
-        frame[f"{unit}_share_percent"] = table["share"].reindex(names).to_numpy() * 100
+    for unit in UNITS:
+        components = variance_components(scores, value=f"accuracy_{unit}").set_index("component")
+        frame["levels"] = components["levels"]
+        frame[f"{unit}_sd_points"] = components["sd"] * 100
+        frame[f"{unit}_share_percent"] = components["share"] * 100
         group = f"accuracy over {unit}"
         columns += [
             Column(f"{unit}_sd_points", "SD (points)", "measured", group, 2),
             Column(f"{unit}_share_percent", "share of variance (%)", "measured", group, 0),
         ]
-    caption = (
-        f"Where the variance of accuracies lies, {PROTOCOL_TITLES[unique_value(runs, 'protocol')]}. {measured_on(runs)}. "
-        f"Selection rule: {rule_meanings([rule])}. {counted(runs)}. Random effects by the method of moments; a "
-        "negative estimate counts as 0."
+    return measured_table(
+        "variance",
+        frame,
+        columns,
+        runs,
+        f"Where the variance of accuracies lies, {PROTOCOL_TITLES[unique_value(runs, 'protocol')]}",
+        rules=[rule],
+        note="Random effects by the method of moments; a negative estimate counts as 0.",
     )
-    return Table("variance", frame, tuple(columns), caption, origin(runs, [rule]))
 
 
 @figure
 def seed_means(scores: pd.DataFrame, runs: pd.DataFrame, *, rule: str) -> Figure:
-    """Every seed's headline: its mean accuracy over all folds, the best one marked, with what luck alone would give.
+    """Every seed's headline: its mean accuracy over all folds, the best one marked, beside the null hypothesis.
 
     Alt: Dot plot, one row per protocol: each dot is one seed's mean accuracy over all folds in percent, a diamond the
-    best seed, a vertical line the mean of all seeds; a bar shows where the best seed would lie by luck alone.
+    best seed, a vertical line the mean of all seeds; a bar shows where the best seed would lie under the null
+    hypothesis that all seeds are alike.
     """
     protocols = [name for name in PROTOCOL_TITLES if (scores["protocol"] == name).any()]
-    made, axes = plt.subplots(figsize=(style.WIDTH, 1.5 + 1.0 * len(protocols)))
-    for place, protocol in enumerate(protocols):
-        own = scores[(scores["protocol"] == protocol) & (scores["rule"] == rule)]
-        table = seed_matrix(own)
-        means, found = table.mean() * 100, best_seed(table)
-        band = [100 * (found["mean"] + found[name]) for name in ("noise_gain_low", "noise_gain_high")]
-        axes.plot(band, [place + 0.22] * 2, color=style.ORANGE, linewidth=7, alpha=0.6, solid_capstyle="butt")
-        axes.plot([found["mean"] * 100] * 2, [place - 0.28, place + 0.34], color=style.INK, linewidth=1.5)
-        axes.plot(means, [place] * len(means), "o", color=style.BLUE, ms=6, alpha=0.8)
-        axes.plot(means.max(), place, "D", mfc="none", mec=style.VERMILION, ms=11, mew=1.8)
-    axes.set_yticks(range(len(protocols)), [PROTOCOL_TITLES[name] for name in protocols])
-    axes.set(ylim=(len(protocols) - 0.5, -0.5), xlabel="mean accuracy over windows of all folds (%)")
-    made.legend(
-        handles=[Line2D([], [], marker="o", linestyle="", color=style.BLUE, label="one seed"),
-                 Line2D([], [], marker="D", linestyle="", mfc="none", mec=style.VERMILION, label="the best seed"),
-                 Line2D([], [], color=style.INK, label="mean of the seeds"),
-                 Patch(color=style.ORANGE, alpha=0.6, label="best seed by luck, 95 %")],
-        loc="outside lower center", ncols=2,
-    )  # fmt: skip
-    headline(made, f"{runs['data_title'].iloc[0]}: {scores['seed'].nunique()} seeds, rule: {RULE_TITLES[rule]}")
-    return made
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.5 + 1.0 * len(protocols)))
+    for row, protocol in enumerate(protocols):
+        matrix = seed_matrix(scores[(scores["protocol"] == protocol) & (scores["rule"] == rule)])
+        means, gains = matrix.mean() * 100, best_seed(matrix)
+        band = [100 * (gains["mean"] + gains[name]) for name in ("noise_gain_low", "noise_gain_high")]
+        axes.plot(band, [row + 0.22] * 2, color=style.ORANGE, linewidth=7, alpha=0.6, solid_capstyle="butt")
+        axes.plot([gains["mean"] * 100] * 2, [row - 0.28, row + 0.34], color=style.INK, linewidth=1.5)
+        axes.plot(means, [row] * len(means), "o", color=style.BLUE, ms=6, alpha=0.8)
+        axes.plot(means.max(), row, "D", mfc="none", mec=style.VERMILION, ms=11, mew=1.8)
+    style.name_rows(axes, [PROTOCOL_TITLES[name] for name in protocols])
+    axes.set_xlabel("mean accuracy over windows of all folds (%)")
+    entries = [
+        style.mark("one seed", style.BLUE),
+        style.mark("the best seed", style.VERMILION, "D", mfc="none"),
+        style.line("mean of the seeds", style.INK),
+        Patch(color=style.ORANGE, alpha=0.6, label="best seed, null hypothesis, 95 %"),
+    ]
+    style.legend(drawing, entries)
+    headline(drawing, f"{runs['data_title'].iloc[0]}: {scores['seed'].nunique()} seeds, rule: {RULE_TITLES[rule]}")
+    return drawing
 
 
 @figure
@@ -219,26 +146,16 @@ def seed_boxes(scores: pd.DataFrame, *, by: str, rule: str) -> Figure:
     scores = scores[scores["rule"] == rule]
     if scores.empty:
         raise ValueError(f"no accuracies under rule {rule!r}: choose a rule that the results hold.")
-    table = scores.assign(percent=scores["accuracy_windows"] * 100)
-    groups = [(str(int(name)), own) for name, own in table.groupby(by)]
-    seeds = sorted(table["seed"].unique().tolist())
+    seeds = sorted(scores["seed"].unique().tolist())
     colours = dict(zip(seeds, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(seeds))), strict=True))
-    made, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
-    axes.boxplot(
-        [own["percent"] for _, own in groups], positions=range(len(groups)), tick_labels=[name for name, _ in groups],
-        widths=0.7, showfliers=False, patch_artist=True, boxprops={"facecolor": style.PALE},
-        medianprops={"color": style.INK, "linewidth": 2},
-    )  # fmt: skip
-    for place, (_, own) in enumerate(groups):
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
+    groups = style.boxes(axes, scores, by, facecolour=style.PALE, width=0.7)
+    for place, group in enumerate(groups):
         for shift, seed in zip(np.linspace(-0.24, 0.24, len(seeds)), seeds, strict=True):
-            percent = own.loc[own["seed"] == seed, "percent"]
+            percent = group.loc[group["seed"] == seed, "accuracy_windows"] * 100
             axes.plot([place + shift] * len(percent), percent, "o", color=colours[seed], ms=3.2, alpha=0.8)
-    axes.set(xlabel=by, ylabel="accuracy over windows (%)")
-    made.legend(
-        handles=[Line2D([], [], marker="o", linestyle="", color=colours[seed], label=str(seed)) for seed in seeds],
-        loc="outside lower center", ncols=len(seeds), title="seed", columnspacing=1, handletextpad=0.2,
-    )  # fmt: skip
-    protocol = PROTOCOL_TITLES[table["protocol"].iloc[0]]
-    n = n_runs(table["digest"].nunique())
-    headline(made, f"{table['data_title'].iloc[0]}, {protocol}, rule: {RULE_TITLES[rule]} {n}")
-    return made
+    entries = [style.mark(str(seed), colours[seed]) for seed in seeds]
+    style.legend(drawing, entries, columns=len(seeds), title="seed", columnspacing=1, handletextpad=0.2)
+    title = f"{scores['data_title'].iloc[0]}, {PROTOCOL_TITLES[scores['protocol'].iloc[0]]}"
+    headline(drawing, f"{title}, rule: {RULE_TITLES[rule]} {n_runs(scores['digest'].nunique())}")
+    return drawing

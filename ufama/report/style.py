@@ -1,12 +1,17 @@
 """The look of every figure: colours that colour-blind readers tell apart, letters that stay legible on a phone."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 WIDTH = 6.4
 """Inches. At 358 px of a phone's column, 12-point letters of a figure this wide are 9 px high."""
@@ -58,23 +63,86 @@ THEME = {
 
 def figure(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     """Draw in the theme; the docstring's last paragraph, ``Alt: ...``, becomes ``alt_text`` of function and figure."""
-    _, mark, described = (draw.__doc__ or "").partition("Alt:")
-    alt_text = " ".join(described.split())
+    _, mark, paragraph = (draw.__doc__ or "").partition("Alt:")
+    alt_text = " ".join(paragraph.split())
     if not mark or not alt_text:
         raise TypeError(f"{draw.__name__}: the docstring of a figure ends with a paragraph 'Alt: ...'.")
 
     @wraps(draw)
-    def drawn(*args, **kwargs) -> Figure:
+    def in_theme(*args, **kwargs) -> Figure:
         with mpl.rc_context(THEME):
-            made = draw(*args, **kwargs)
-            plt.close(made)  # shown by the cell that ends with it, once, and by nobody else
-        made.alt_text = alt_text
-        return made
+            drawing = draw(*args, **kwargs)
+            plt.close(drawing)  # shown by the cell that ends with it, once, and by nobody else
+        drawing.alt_text = alt_text
+        return drawing
 
-    drawn.alt_text = alt_text
-    return drawn
+    in_theme.alt_text = alt_text
+    return in_theme
 
 
-def headline(made: Figure, text: str) -> None:
+def headline(drawing: Figure, text: str) -> None:
     """Set a figure's title, broken where it would not fit."""
-    made.suptitle(textwrap.fill(text, 58))
+    drawing.suptitle(textwrap.fill(text, 58))
+
+
+def legend(drawing: Figure, entries: Iterable[Artist] | None = None, *, columns: int = 2, **choices) -> None:
+    """A legend below the axes, by default of all that has a label; ``choices`` as of matplotlib's."""
+    handles = {} if entries is None else {"handles": list(entries)}
+    drawing.legend(loc="outside lower center", ncols=columns, **handles, **choices)
+
+
+def line(label: str, colour: str, **look) -> Line2D:
+    """A legend's entry: a line, with a marker if ``look`` has one."""
+    return Line2D([], [], color=colour, label=label, **look)
+
+
+def mark(label: str, colour: str, marker: str = "o", **look) -> Line2D:
+    """A legend's entry: a marker without a line."""
+    return Line2D([], [], color=colour, marker=marker, linestyle="", label=label, **look)
+
+
+def name_rows(axes: Axes, names: Sequence[str], **look) -> None:
+    """Name the rows 0, 1, ... of a plot from the top down."""
+    axes.set_yticks(range(len(names)), names, **look)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+
+
+def intervals(axes: Axes, rows, mean, low, high, colour, *, marker: str = "o", size: float = 6, width: float = 1.8):
+    """Means as markers with horizontal bars for their intervals; returns the markers' line."""
+    axes.hlines(rows, low, high, color=colour, linewidth=width)
+    return axes.plot(mean, rows, marker, color=colour, ms=size)[0]
+
+
+def spread_out(count: int, reach: float) -> np.ndarray:
+    """(count,) offsets from -reach to reach, for dots that would cover each other; 0 for a single one."""
+    return np.linspace(-reach, reach, count) if count > 1 else np.zeros(1)
+
+
+UNIT_MARKS = {"windows": (BLUE, "o", -0.13), "trials": (ORANGE, "s", 0.13)}
+"""Colour, marker and offset within a row of what is counted over windows and over trials."""
+
+
+def unit_legend(drawing: Figure, *more: Artist) -> None:
+    """The legend of a plot of both units."""
+    entries = [line(f"over {unit}", colour, marker=marker) for unit, (colour, marker, _) in UNIT_MARKS.items()]
+    legend(drawing, [*entries, *more], columns=len(entries) + len(more))
+
+
+def boxes(axes: Axes, scores: pd.DataFrame, by: str, *, facecolour: str, width: float) -> list[pd.DataFrame]:
+    """Box plots of accuracy over windows in percent, a box for each value of ``by``; the rows behind each box.
+
+    Box = quartiles, line = median, whiskers to the farthest value within 1.5 quartile ranges.
+    """
+    names, groups = zip(*((str(int(value)), group) for value, group in scores.groupby(by)), strict=True)
+    axes.boxplot(
+        [group["accuracy_windows"].to_numpy() * 100 for group in groups],
+        positions=range(len(names)),
+        tick_labels=names,
+        widths=width,
+        showfliers=False,
+        patch_artist=True,
+        boxprops={"facecolor": facecolour},
+        medianprops={"color": INK, "linewidth": 2},
+    )
+    axes.set(xlabel=by, ylabel="accuracy over windows (%)")
+    return list(groups)

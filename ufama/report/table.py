@@ -1,14 +1,17 @@
 """A table ready to be shown and written: what its columns mean, how it looks, where its numbers are from."""
 
 import html
+import itertools
 import json
-import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+
+from ufama.storage import write_atomically
 
 DASH = "–"
 Origin = Literal["key", "published", "measured"]
@@ -18,7 +21,7 @@ Origin = Literal["key", "published", "measured"]
 class Column:
     """How a column of a table is shown: below which group heading, with how many decimals, and whose value it is.
 
-    One with ``if_varied`` is shown only where its rows differ; the caption says a value they all share.
+    A column with ``if_varied`` is shown only where its rows differ; the caption names a value that they all share.
     """
 
     name: str
@@ -31,50 +34,61 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table ready to be shown: ``frame`` has machine-readable column names, ``columns`` says how each is read.
+    """A table ready to be shown and written; it keeps the described columns of ``frame``, in the order described.
 
     Displayed in a notebook it is an HTML table in a container that scrolls sideways, its caption above; the same
-    values always give the same bytes. ``provenance`` is for the file beside a CSV, not for display.
+    values always give the same bytes.
+
+    Parameters
+    ----------
+    name
+        of its files
+    frame
+        the values, under machine-readable column names
+    columns
+        how each column is shown
+    caption
+        what to see, n and data
+    provenance
+        where the numbers are from; for the file beside a CSV, not for display
+
+    Raises
+    ------
+    ValueError
+        when a described column is not in the frame
     """
 
     name: str
     frame: pd.DataFrame
-    columns: tuple[Column, ...]
+    columns: Sequence[Column]
     caption: str
-    provenance: dict
+    provenance: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        if [column.name for column in self.columns] != list(self.frame.columns):
-            raise ValueError(f"{self.name}: the described columns are not the frame's: {list(self.frame.columns)}.")
+        names = [column.name for column in self.columns]
+        missing = [name for name in names if name not in self.frame]
+        if missing and len(self.frame):
+            raise ValueError(f"{self.name}: no column {', '.join(missing)}; the frame has {list(self.frame.columns)}.")
+        object.__setattr__(self, "columns", tuple(self.columns))
+        object.__setattr__(self, "frame", self.frame.reindex(columns=names).reset_index(drop=True))
 
     @property
     def shown(self) -> tuple[Column, ...]:
-        """The columns that say something: without those that are shown only if varied, and are not."""
+        """The columns that are displayed: without those that are shown only if varied, and are constant."""
         return tuple(c for c in self.columns if not (c.if_varied and self.frame[c.name].nunique() < 2))
 
     def cells(self) -> list[list[str]]:
         """The shown values: rounded to each column's decimals, an en dash where there is none."""
-        frame = self.frame[[column.name for column in self.shown]].astype(object)
-        return [
-            [_shown(value, column.decimals) for value, column in zip(row, self.shown, strict=True)]
-            for row in frame.itertuples(index=False)
-        ]
+        columns = [[_shown(value, column.decimals) for value in self.frame[column.name]] for column in self.shown]
+        return [list(row) for row in zip(*columns, strict=True)]
 
     def _repr_html_(self) -> str:
-        groups = [(c.group, c.origin) for c in self.shown]
         head = "<tr>" + "".join(f'<th scope="col">{html.escape(c.title)}</th>' for c in self.shown) + "</tr>"
-        if any(group for group, _ in groups):
-            head = "<tr>" + "".join(
-                f'<th scope="colgroup" colspan="{width}">{html.escape(group)}</th>' if group
-                else f'<td colspan="{width}"></td>'
-                for (group, _), width in _stretches(groups)
-            ) + f"</tr>\n{head}"  # fmt: skip
+        if any(column.group for column in self.shown):
+            head = f"<tr>{self._group_headings()}</tr>\n{head}"
         body = "\n".join(
-            "<tr>" + "".join(
-                f'<th scope="row">{html.escape(cell)}</th>' if place == 0
-                else f'<td{_alignment(column)}>{html.escape(cell)}</td>'
-                for place, (cell, column) in enumerate(zip(row, self.shown, strict=True))
-            ) + "</tr>"
+            "<tr>" + "".join(_cell(cell, c, place) for place, (cell, c) in enumerate(zip(row, self.shown, strict=True)))
+            + "</tr>"
             for row in self.cells()
         )  # fmt: skip
         return (
@@ -83,6 +97,17 @@ class Table:
             f'aria-label="{html.escape(". ".join(self.caption.split(". ")[:2]))}">\n'
             f'<table class="dataframe">\n<thead>\n{head}\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>'
         )
+
+    def _group_headings(self) -> str:
+        cells = []
+        for (group, _), columns in itertools.groupby(self.shown, key=lambda column: (column.group, column.origin)):
+            width = len(list(columns))
+            cells.append(
+                f'<th scope="colgroup" colspan="{width}">{html.escape(group)}</th>'
+                if group
+                else f'<td colspan="{width}"></td>'
+            )
+        return "".join(cells)
 
     def __str__(self) -> str:
         titles = [f"{c.group}: {c.title}" if c.group else c.title for c in self.shown]
@@ -105,44 +130,29 @@ def _shown(value, decimals: int) -> str:
     return str(value)
 
 
-def _alignment(column: Column) -> str:
-    return ' style="text-align:right"' if column.origin != "key" else ""
-
-
-def _stretches(groups: list) -> list[tuple]:
-    """Neighbouring equal entries and how many there are."""
-    stretches: list[tuple] = []
-    for group in groups:
-        if stretches and stretches[-1][0] == group:
-            stretches[-1] = (group, stretches[-1][1] + 1)
-        else:
-            stretches.append((group, 1))
-    return stretches
+def _cell(text: str, column: Column, place: int) -> str:
+    if place == 0:
+        return f'<th scope="row">{html.escape(text)}</th>'
+    alignment = ' style="text-align:right"' if column.origin != "key" else ""
+    return f"<td{alignment}>{html.escape(text)}</td>"
 
 
 def to_csv(table: Table, path: Path | str) -> Path:
     """Write the table's frame as plain CSV and, beside it, its caption, columns and provenance as .json.
 
-    Both files are written aside and renamed when whole. Returns the CSV's path.
+    Numbers are rounded as they are shown. Returns the CSV's path.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = {
+    rounded = table.frame.copy()
+    for column in table.columns:
+        if pd.api.types.is_float_dtype(rounded[column.name]):
+            rounded[column.name] = rounded[column.name].round(column.decimals)
+    metadata = {
         "table": table.name,
         "caption": table.caption,
         "columns": {c.name: {"origin": c.origin, "title": f"{c.group} {c.title}".strip()} for c in table.columns},
         **table.provenance,
     }
-    rounded = table.frame.copy()
-    for column in table.columns:
-        if pd.api.types.is_float_dtype(rounded[column.name]):
-            rounded[column.name] = rounded[column.name].round(column.decimals)
-    contents = {
-        path: rounded.to_csv(index=False),
-        path.with_suffix(".json"): json.dumps(beside, indent=2, ensure_ascii=False) + "\n",
-    }
-    for target, text in contents.items():
-        aside = target.with_name(f".{target.name}.{os.getpid()}")
-        aside.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(aside, target)
+    write_atomically(path, rounded.to_csv(index=False))
+    write_atomically(path.with_suffix(".json"), json.dumps(metadata, indent=2, ensure_ascii=False) + "\n")
     return path

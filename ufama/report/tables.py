@@ -1,7 +1,6 @@
 """The paper's tables with what was measured beside them. Published and measured values never share a column."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,21 +12,18 @@ from ufama.analysis.titles import (
     METHOD_TITLES,
     PROTOCOL_TITLES,
     RULE_TITLES,
-    SPREAD_MEANING,
     VARIANT_TITLES,
 )
-from ufama.config import RULES, VARIANTS, TrainingConfig, UfamaConfig
+from ufama.campaigns.results import Results
+from ufama.config import RULES, TrainingConfig, UfamaConfig
 from ufama.data.windows import Windows
-from ufama.report.captions import counts, measured_on, origin, rule_meanings, unique_value
+from ufama.report.captions import measured_table, unique_value
 from ufama.report.table import Column, Origin, Table
-
-if TYPE_CHECKING:
-    from ufama.campaigns.store import Results
 
 # --- what every measured table says about itself ---------------------------------------------------------------------
 
 
-def _complete(results: "Results") -> "Results":
+def _complete(results: Results) -> Results:
     """Without the ablation's incomplete models."""
     runs = results.runs
     keep = (runs["method"] != "ufama") | (runs["variant"] == "M6")
@@ -38,7 +34,7 @@ def _complete(results: "Results") -> "Results":
     return results.select(runs["digest"][keep])
 
 
-def _rules(results: "Results", rules: Sequence[str] | None) -> tuple[str, ...]:
+def _rules(results: Results, rules: Sequence[str] | None) -> tuple[str, ...]:
     stored = [rule for rule in RULES if (results.predictions["rule"] == rule).any()]
     if rules is None:
         return tuple(stored)
@@ -48,25 +44,15 @@ def _rules(results: "Results", rules: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(rules)
 
 
-def _unit(unit: str) -> str:
-    if unit not in UNITS:
+def _measured(
+    name: str, frame: pd.DataFrame, columns: Sequence[Column], results: Results, title: str, unit: str, **choices
+):
+    """The table of measured values beside published ones, over ``unit``; "" for both units."""
+    units = {"": "accuracy", "windows": "accuracy over windows", "trials": "accuracy over trials (by plurality)"}
+    if unit not in units:
         raise ValueError(f"unit {unit!r} is not known; choose one of {', '.join(UNITS)}.")
-    return "windows" if unit == "windows" else "trials (majority of the trial's windows)"
-
-
-def _caption(title: str, results: "Results", rules: Sequence[str], unit: str | None) -> str:
-    runs = results.runs
-    over = f"accuracy over {_unit(unit)} in percent" if unit else "accuracy in percent"
-    seeds = ", ".join(map(str, sorted(runs["seed"].unique().tolist())))
-    return (
-        f"{title}. {measured_on(runs)}: {over}. Selection rule: {rule_meanings(rules)}. "
-        f"{counts(runs, ['method', 'variant', 'protocol'])}; seeds {seeds}. {SPREAD_MEANING}."
-    )
-
-
-def _provenance(results: "Results", published: Sequence[str], rules: Sequence[str]) -> dict:
-    tables = {"arxiv": paper.ARXIV_ID, "tables": list(published)}
-    return {"published": tables} | origin(results.runs, rules)
+    detail, by = f": {units[unit]} in percent", ["method", "variant", "protocol"]
+    return measured_table(name, frame, columns, results.runs, title, detail=detail, by=by, spread=True, **choices)
 
 
 def _spread_columns(prefix: str, group: str, origin: Origin) -> list[Column]:
@@ -78,20 +64,25 @@ def _spread_columns(prefix: str, group: str, origin: Origin) -> list[Column]:
     ]
 
 
-def _spread(table: pd.DataFrame, prefix: str) -> pd.DataFrame:
-    """The columns of ``_spread_columns`` from what ``summary`` returns, indexed as ``table`` is."""
-    return pd.DataFrame(
-        {
-            f"{prefix}_mean_percent": table["accuracy_mean"] * 100,
-            f"{prefix}_sd_population_percent": table["accuracy_sd_population"] * 100,
-            f"{prefix}_sd_sample_percent": table["accuracy_sd_sample"] * 100,
-            f"{prefix}_n": table["n"].astype("Int64"),
+def _beside(
+    frame: pd.DataFrame, columns: list[Column], table: pd.DataFrame, key: str, titles: Mapping[str, str]
+) -> pd.DataFrame:
+    """``frame`` with the spread of ``table`` (what `summary` returns) for every value of ``key`` that ``titles`` names.
+
+    The frame's index names the rows, as the other columns of ``table`` do. ``columns`` grows by what is added.
+    """
+    for value, title in titles.items():
+        prefix = f"measured_{value}"
+        rows = table[table[key] == value].set_index(frame.index.names)
+        spread = {
+            f"{prefix}_mean_percent": rows["accuracy_mean"] * 100,
+            f"{prefix}_sd_population_percent": rows["accuracy_sd_population"] * 100,
+            f"{prefix}_sd_sample_percent": rows["accuracy_sd_sample"] * 100,
+            f"{prefix}_n": rows["n"].astype("Int64"),
         }
-    )
-
-
-def _finished(name: str, frame: pd.DataFrame, columns: Sequence[Column], caption: str, provenance: dict) -> Table:
-    return Table(name, frame[[c.name for c in columns]].reset_index(drop=True), tuple(columns), caption, provenance)
+        frame = frame.join(pd.DataFrame(spread))
+        columns += _spread_columns(prefix, f"measured, {title}", "measured")
+    return frame
 
 
 # --- Tables 1 and 2: facts beside facts ------------------------------------------------------------------------------
@@ -107,9 +98,7 @@ def _number(values: np.ndarray) -> str:
 
 
 def _measured_facts(windows: Windows) -> dict[str, str]:
-    rows = pd.DataFrame({
-        "subject": windows.subject, "session": windows.session, "trial": windows.trial, "label": windows.label,
-    })  # fmt: skip
+    rows = pd.DataFrame({name: getattr(windows, name) for name in ("subject", "session", "trial", "label")})
     recordings = rows.groupby(["subject", "session"])
     per_session = [_number(sizes.to_numpy()) for _, sizes in recordings.size().groupby(level="session", sort=True)]
     classes = rows["label"].value_counts(normalize=True).reindex(range(len(windows.card.class_names)), fill_value=0)
@@ -145,15 +134,15 @@ def table1(*datasets: Windows) -> Table:
         parts[f"measured_{slug}"] = _measured_facts(windows)
         columns.append(Column(f"measured_{slug}", title, "measured", "measured"))
     details = list(dict.fromkeys(detail for part in [facts["detail"], *parts.values()] for detail in part))
-    frame = pd.DataFrame({"detail": details} | {
-        name: [part.get(detail) for detail in details] for name, part in parts.items()
-    })  # fmt: skip
-    people = "; ".join(
-        f"{_named(windows)}: n = {len(windows)} windows of {len(np.unique(windows.subject))} people"
+    frame = pd.DataFrame(
+        {"detail": details} | {name: [part.get(detail) for detail in details] for name, part in parts.items()}
+    )
+    sizes = "; ".join(
+        f"{_named(windows)}: n = {len(windows)} windows of {len(np.unique(windows.subject))} subjects"
         for windows in datasets
     )
     caption = (
-        f"Table 1. The datasets as published, beside what is read here. {people}. Window counts are published in "
+        f"Table 1. The datasets as published, beside what is read here. {sizes}. Window counts are published in "
         "section 3.2, the other values in Table 1. No selection rule or seed is involved: nothing is trained."
     )
     provenance = {
@@ -163,7 +152,7 @@ def table1(*datasets: Windows) -> Table:
             for windows in datasets
         },
     }
-    return _finished("table1", frame, columns, caption, provenance)
+    return Table("table1", frame, columns, caption, provenance)
 
 
 def table2(windows: Windows, method: UfamaConfig, training: TrainingConfig, *, scale: str) -> Table:
@@ -213,19 +202,19 @@ def table2(windows: Windows, method: UfamaConfig, training: TrainingConfig, *, s
         "scale": scale,
         "fingerprint": windows.card.fingerprint,
     }
-    return _finished("table2", frame, columns, caption, provenance)
+    return Table("table2", frame, columns, caption, provenance)
 
 
 # --- Tables 3 and 6: methods -----------------------------------------------------------------------------------------
 
 
-def _methods_table(results: "Results", dataset: str, number: int, rules: Sequence[str] | None, unit: str) -> Table:
+def _methods_table(results: Results, dataset: str, number: int, rules: Sequence[str] | None, unit: str) -> Table:
     results = _complete(select(results, dataset=dataset))
     rules = _rules(results, rules)
     facts = paper.published(paper.METHODS_TABLE[dataset])
     wide = facts.pivot(index="method", columns="protocol", values=["mean_percent", "sd_percent"])
-    frame = facts[["year", "method", "modalities"]].drop_duplicates().set_index("method")
-    frame["year"] = frame["year"].astype("Int64")
+    published = facts[["year", "method", "modalities"]].drop_duplicates().set_index("method")
+    published["year"] = published["year"].astype("Int64")
     columns = [
         Column("method", "method", "key"),
         Column("rule", "selection rule", "key"),
@@ -236,31 +225,27 @@ def _methods_table(results: "Results", dataset: str, number: int, rules: Sequenc
         group = f"published, {PROTOCOL_TITLES[protocol]}"
         for statistic, title in (("mean", "mean"), ("sd", "SD")):
             name = f"published_{protocol}_{statistic}_percent"
-            frame[name] = wide[f"{statistic}_percent"][protocol].reindex(frame.index)
+            published[name] = wide[f"{statistic}_percent"][protocol]
             columns.append(Column(name, title, "published", group, 2))
     table = summary(accuracy(results), ["method", "protocol", "rule"], unit=unit)
-    table = table[table["rule"].isin(rules)]
     table["method"] = table["method"].map(lambda name: METHOD_TITLES.get(name, name))
-    methods = table["method"].unique()
-    measured = pd.DataFrame(index=pd.MultiIndex.from_product([methods, rules], names=["method", "rule"]))
-    for protocol in [name for name in PROTOCOL_TITLES if (table["protocol"] == name).any()]:
-        prefix = f"measured_{protocol}"
-        cells = table[table["protocol"] == protocol].set_index(["method", "rule"])
-        measured = measured.join(_spread(cells, prefix))
-        columns += _spread_columns(prefix, f"measured, {PROTOCOL_TITLES[protocol]}", "measured")
-    measured = measured.reset_index()
+    keys = pd.MultiIndex.from_product([table["method"].unique(), rules], names=["method", "rule"])
+    protocols = {name: title for name, title in PROTOCOL_TITLES.items() if (table["protocol"] == name).any()}
+    measured = _beside(pd.DataFrame(index=keys), columns, table, "protocol", protocols).reset_index()
     measured["rule"] = measured["rule"].map(RULE_TITLES)
-    frame = pd.concat([frame.rename_axis("method").reset_index(), measured])
-    caption = _caption(
+    return _measured(
+        f"table{number}",
+        pd.concat([published.reset_index(), measured]),
+        columns,
+        results,
         f"Table {number}. Methods on {DATASET_TITLES[dataset]}: published values, and what was measured here",
-        results, rules, unit,
-    )  # fmt: skip
-    return _finished(
-        f"table{number}", frame, columns, caption, _provenance(results, [paper.METHODS_TABLE[dataset]], rules),
-    )  # fmt: skip
+        unit,
+        published=[paper.METHODS_TABLE[dataset]],
+        rules=rules,
+    )
 
 
-def table3(results: "Results", *, rules: Sequence[str] | None = None, unit: str = "windows") -> Table:
+def table3(results: Results, *, rules: Sequence[str] | None = None, unit: str = "windows") -> Table:
     """Table 3: methods on SEED as published; below them, what was measured, one row per selection rule.
 
     ``rules`` None means all stored ones.
@@ -268,132 +253,131 @@ def table3(results: "Results", *, rules: Sequence[str] | None = None, unit: str 
     return _methods_table(results, "seed", 3, rules, unit)
 
 
-def table6(results: "Results", *, rules: Sequence[str] | None = None, unit: str = "windows") -> Table:
+def table6(results: Results, *, rules: Sequence[str] | None = None, unit: str = "windows") -> Table:
     """Table 6: methods on SEED-IV, as ``table3``."""
     return _methods_table(results, "seed_iv", 6, rules, unit)
 
 
-# --- Tables 4 and 5: people and sessions -----------------------------------------------------------------------------
+# --- Tables 4 and 5: subjects and sessions ---------------------------------------------------------------------------
 
 
-def _full_method(results: "Results", dataset: str) -> "Results":
+def _full_method(results: Results, dataset: str) -> Results:
     """The complete method's cross-subject runs on one dataset; one method and preset, or an error."""
     results = _complete(select(results, dataset=dataset, protocol="cross_subject"))
     unique_value(results.runs, "method")
     return results
 
 
-def _same_people(runs: pd.DataFrame) -> str:
+def _how_subjects_are_paired(runs: pd.DataFrame) -> str:
     if unique_value(runs, "simulated"):
-        return "Rows pair published and simulated people by position only: a simulated person is nobody of the paper."
+        return "Rows pair published and simulated subjects by position only: a simulated one is nobody of the paper."
     return (
         "Recording ids are paired with the paper's numbers by position, an assumption: the paper does not name its "
         "recordings."
     )
 
 
-def _subjects_table(results: "Results", dataset: str, number: int, rules: Sequence[str] | None) -> Table:
+def _subjects_table(results: Results, dataset: str, number: int, rules: Sequence[str] | None) -> Table:
     results = _full_method(results, dataset)
     rules = _rules(results, rules)
     facts = paper.published(paper.SUBJECTS_TABLE[dataset])
+    names = {
+        method: f"published_{method.lower().replace('-', '_')}_percent"
+        for method in ("CFDA-CSF", "LAFDA-Net", paper.METHOD)
+    }
     frame = facts.pivot(index=["session", "subject", "recording_id"], columns="method", values="accuracy_percent")
-    frame = frame[["CFDA-CSF", "LAFDA-Net", paper.METHOD]].reset_index()
+    frame = frame[list(names)].rename(columns=names).reset_index()
     columns = [
         Column("session", "session", "key"),
         Column("subject", "subject", "key", "paper"),
         Column("recording_id", "recording (assumed)", "key"),
+        *(Column(name, method, "published", "published", 2) for method, name in names.items()),
     ]
-    for method in ("CFDA-CSF", "LAFDA-Net", paper.METHOD):
-        name = f"published_{method.lower().replace('-', '_')}_percent"
-        frame = frame.rename(columns={method: name})
-        columns.append(Column(name, method, "published", "published", 2))
-    scores = accuracy_per_recording(results)
+    scores = accuracy_per_recording(results).rename(columns={"subject": "recording_id"})
     for rule in rules:
-        seeds = scores[scores["rule"] == rule].groupby(["session", "subject"]).agg(
-            windows=("accuracy_windows", "mean"), trials=("accuracy_trials", "mean"),
-            sd=("accuracy_windows", lambda values: values.std(ddof=1)), n=("accuracy_windows", "size"),
-        )  # fmt: skip
-        prefix = f"measured_{rule}"
-        measured = pd.DataFrame({
-            f"{prefix}_windows_percent": seeds["windows"] * 100,
-            f"{prefix}_trials_percent": seeds["trials"] * 100,
-            f"{prefix}_sd_over_seeds_percent": seeds["sd"] * 100,
-            f"{prefix}_n": seeds["n"].astype("Int64"),
-        }).reset_index().rename(columns={"subject": "recording_id"})  # fmt: skip
-        frame = frame.merge(measured, on=["session", "recording_id"], how="left", validate="one_to_one")
-        group = f"measured, {RULE_TITLES[rule]}"
+        seeds = scores[scores["rule"] == rule].groupby(["session", "recording_id"])
+        prefix, group = f"measured_{rule}", f"measured, {RULE_TITLES[rule]}"
+        measured = {
+            f"{prefix}_windows_percent": seeds["accuracy_windows"].mean() * 100,
+            f"{prefix}_trials_percent": seeds["accuracy_trials"].mean() * 100,
+            f"{prefix}_sd_over_seeds_percent": seeds["accuracy_windows"].std(ddof=1) * 100,
+            f"{prefix}_n": seeds.size().astype("Int64"),
+        }
+        frame = frame.merge(pd.DataFrame(measured).reset_index(), how="left", validate="one_to_one")
         columns += [
             Column(f"{prefix}_windows_percent", "windows", "measured", group, 2),
             Column(f"{prefix}_trials_percent", "trials", "measured", group, 2),
             Column(f"{prefix}_sd_over_seeds_percent", "SD over seeds (n−1)", "measured", group, 2, if_varied=True),
             Column(f"{prefix}_n", "seeds", "measured", group, if_varied=True),
         ]
-    caption = _caption(
-        f"Table {number}. Each person and session of {DATASET_TITLES[dataset]}, cross-subject: published values, and "
+    return _measured(
+        f"table{number}",
+        frame,
+        columns,
+        results,
+        f"Table {number}. Each subject and session of {DATASET_TITLES[dataset]}, cross-subject: published values, and "
         "the mean over seeds measured here",
-        results, rules, None,
-    ) + f" {_same_people(results.runs)}"  # fmt: skip
-    return _finished(
-        f"table{number}", frame, columns, caption, _provenance(results, [paper.SUBJECTS_TABLE[dataset]], rules)
+        "",
+        published=[paper.SUBJECTS_TABLE[dataset]],
+        rules=rules,
+        note=_how_subjects_are_paired(results.runs),
     )
 
 
-def table4(results: "Results", *, rules: Sequence[str] | None = None) -> Table:
-    """Table 4: every person and session of SEED, cross-subject, over windows and over trials."""
+def table4(results: Results, *, rules: Sequence[str] | None = None) -> Table:
+    """Table 4: every subject and session of SEED, cross-subject, over windows and over trials."""
     return _subjects_table(results, "seed", 4, rules)
 
 
-def table5(results: "Results", *, rules: Sequence[str] | None = None) -> Table:
-    """Table 5: every person and session of SEED-IV, as ``table4``."""
+def table5(results: Results, *, rules: Sequence[str] | None = None) -> Table:
+    """Table 5: every subject and session of SEED-IV, as ``table4``."""
     return _subjects_table(results, "seed_iv", 5, rules)
 
 
-def sessions(results: "Results", dataset: str, *, rules: Sequence[str] | None = None, unit: str = "windows") -> Table:
+def sessions(results: Results, dataset: str, *, rules: Sequence[str] | None = None, unit: str = "windows") -> Table:
     """The last rows of Tables 4 and 5: each session's mean and spread as printed, recomputed, and measured."""
     results = _full_method(results, dataset)
     rules = _rules(results, rules)
     number = 4 if dataset == "seed" else 5
-    reported = paper.published("table4_table5_reported_summary")
-    reported = reported[(reported["dataset"] == dataset) & (reported["method"] == paper.METHOD)]
+    printed = paper.published("table4_table5_reported_summary")
+    printed = printed[(printed["dataset"] == dataset) & (printed["method"] == paper.METHOD)].set_index("session")
     values = paper.published(paper.SUBJECTS_TABLE[dataset])
     values = values[values["method"] == paper.METHOD]
-    everyone = pd.concat([values, values.assign(session="all")])
-    frame = everyone.groupby("session", sort=False)["accuracy_percent"].agg(
-        published_recomputed_mean_percent="mean",
-        published_recomputed_sd_population_percent=lambda column: column.std(ddof=0),
-        published_recomputed_sd_sample_percent=lambda column: column.std(ddof=1),
-        published_recomputed_n="size",
-    )
-    printed = reported.set_index("session")[["mean_percent", "sd_percent"]].add_prefix("published_printed_")
-    frame = frame.join(printed)
-    scores = accuracy(results)
-    scores = pd.concat([scores, scores.assign(session="all")])
-    table = summary(scores, ["session", "rule"], unit=unit)
+    with_all = pd.concat([values, values.assign(session="all")])
+    by_session = with_all.groupby("session", sort=False)["accuracy_percent"]
+    frame = pd.DataFrame(
+        {
+            "published_recomputed_mean_percent": by_session.mean(),
+            "published_recomputed_sd_population_percent": by_session.std(ddof=0),
+            "published_recomputed_sd_sample_percent": by_session.std(ddof=1),
+            "published_recomputed_n": by_session.size(),
+        }
+    ).join(printed[["mean_percent", "sd_percent"]].add_prefix("published_printed_"))
     columns = [
         Column("session", "session", "key"),
         Column("published_printed_mean_percent", "mean", "published", "published, as printed", 2),
         Column("published_printed_sd_percent", "SD", "published", "published, as printed", 2),
-        *_spread_columns("published_recomputed", "published, recomputed from its people", "published"),
+        *_spread_columns("published_recomputed", "published, recomputed from its subjects", "published"),
     ]
-    for rule in rules:
-        prefix = f"measured_{rule}"
-        frame = frame.join(_spread(table[table["rule"] == rule].set_index("session"), prefix))
-        columns += _spread_columns(prefix, f"measured, {RULE_TITLES[rule]}", "measured")
-    caption = _caption(
+    scores = accuracy(results)
+    table = summary(pd.concat([scores, scores.assign(session="all")]), ["session", "rule"], unit=unit)
+    return _measured(
+        f"table{number}_sessions",
+        _beside(frame, columns, table, "rule", {rule: RULE_TITLES[rule] for rule in rules}).reset_index(),
+        columns,
+        results,
         f"Table {number}, summary. {paper.METHOD} on {DATASET_TITLES[dataset]}, cross-subject, by session: as printed, "
         "recomputed from the printed values, and measured here",
-        results, rules, unit,
-    )  # fmt: skip
-    return _finished(
-        f"table{number}_sessions", frame.rename_axis("session").reset_index(), columns, caption,
-        _provenance(results, [paper.SUBJECTS_TABLE[dataset], "table4_table5_reported_summary"], rules),
-    )  # fmt: skip
+        unit,
+        published=[paper.SUBJECTS_TABLE[dataset], "table4_table5_reported_summary"],
+        rules=rules,
+    )
 
 
 # --- Table 7: ablation -----------------------------------------------------------------------------------------------
 
 
-def table7(results: "Results", dataset: str, *, rules: Sequence[str] | None = None, unit: str = "windows") -> Table:
+def table7(results: Results, dataset: str, *, rules: Sequence[str] | None = None, unit: str = "windows") -> Table:
     """Table 7: Models 1-6 on one dataset, cross-subject: published, then measured under each selection rule.
 
     A dataset that the paper does not have gets no published values. Raises ValueError when the results hold several
@@ -404,26 +388,23 @@ def table7(results: "Results", dataset: str, *, rules: Sequence[str] | None = No
     unique_value(results.runs, "method")
     facts = paper.published("table7_ablation")
     facts = facts[facts["dataset"] == dataset].set_index("variant")
-    frame = pd.DataFrame({"model": [VARIANT_TITLES[name] for name in VARIANTS]}, index=list(VARIANTS))
+    frame = pd.DataFrame({"model": pd.Series(VARIANT_TITLES)}).rename_axis("variant")
     columns = [Column("model", "model", "key")]
     if len(facts):
-        frame["published_mean_percent"] = facts["mean_percent"]
-        frame["published_sd_percent"] = facts["sd_percent"]
+        frame = frame.join(facts[["mean_percent", "sd_percent"]].add_prefix("published_"))
         columns += [
             Column("published_mean_percent", "mean", "published", "published", 2),
             Column("published_sd_percent", "SD", "published", "published", 2),
         ]
     table = summary(accuracy(results), ["variant", "rule"], unit=unit)
-    for rule in rules:
-        prefix = f"measured_{rule}"
-        frame = frame.join(_spread(table[table["rule"] == rule].set_index("variant"), prefix))
-        columns += _spread_columns(prefix, f"measured, {RULE_TITLES[rule]}", "measured")
     title = DATASET_TITLES.get(dataset, unique_value(results.runs, "data_title"))
-    caption = _caption(
+    return _measured(
+        f"table7_{dataset}" if dataset in DATASET_TITLES else "table7",
+        _beside(frame, columns, table, "rule", {rule: RULE_TITLES[rule] for rule in rules}),
+        columns,
+        results,
         f"Table 7. Ablation on {title}, cross-subject: published values, and what was measured here",
-        results, rules, unit,
-    )  # fmt: skip
-    return _finished(
-        f"table7_{dataset}" if dataset in DATASET_TITLES else "table7", frame, columns, caption,
-        _provenance(results, ["table7_ablation"] if len(facts) else [], rules),
-    )  # fmt: skip
+        unit,
+        published=["table7_ablation"] if len(facts) else [],
+        rules=rules,
+    )

@@ -2,32 +2,28 @@
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from ufama.analysis import paper
 from ufama.analysis.comparisons import compare
 from ufama.analysis.evaluation import accuracy_per_recording, select
+from ufama.analysis.rankings import Ranking, ranking
 from ufama.analysis.statistics import hierarchical_bootstrap, outcome_table
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
-from ufama.campaigns.comparison_grid import REFERENCE
-from ufama.campaigns.tuning import Entry, Tuned
+from ufama.campaigns.grids import COMPARED_WITH
+from ufama.campaigns.results import Results
+from ufama.campaigns.tuning import BestSettings, Candidate
 from ufama.methods import is_fitted, method, methods
 from ufama.methods._not_built import NOT_BUILT
 from ufama.report import style
-from ufama.report.captions import counted, measured_on, origin, rule_meanings, unique_value
-from ufama.report.critical_difference import Ranking, p_text, ranking
+from ufama.report.captions import column_group, measured_table, unique_value
 from ufama.report.methods import entry_title, is_control, setting_text
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
-
-if TYPE_CHECKING:
-    from ufama.campaigns.store import Results
 
 RANKED_BY = "source_validation"
 """The rule that methods are ranked by: it reads no label of the target."""
@@ -42,14 +38,14 @@ def _titled(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(entry=[titles[pair] for pair in zip(table["method"], table["preset"], strict=True)])
 
 
-def entry_scores(results: "Results", protocol: str) -> pd.DataFrame:
+def entry_scores(results: Results, protocol: str) -> pd.DataFrame:
     """`accuracy_per_recording` of one protocol with the column ``entry``, under the rules that the table shows."""
     scores = _titled(accuracy_per_recording(select(results, protocol=protocol)))
     return scores[scores["rule"].isin(SHOWN_RULES)]
 
 
-def person_scores(scores: pd.DataFrame, *, rule: str = RANKED_BY, unit: str = "windows") -> pd.DataFrame:
-    """Accuracies as shares, one row per person and one column per entry; a person's sessions and seeds are averaged.
+def subject_scores(scores: pd.DataFrame, *, rule: str = RANKED_BY, unit: str = "windows") -> pd.DataFrame:
+    """Accuracies as shares, one row per subject and one column per entry; their sessions and seeds are averaged.
 
     scores   what `entry_scores` gives
     """
@@ -62,7 +58,7 @@ def person_scores(scores: pd.DataFrame, *, rule: str = RANKED_BY, unit: str = "w
 
 
 def comparison_table(
-    results: "Results", protocol: str, tuned: Mapping[Entry, Tuned], *, unit: str = "windows"
+    results: Results, protocol: str, tuned: Mapping[Candidate, BestSettings], *, unit: str = "windows"
 ) -> tuple[Table, Ranking]:
     """Every method under one protocol, best first by source validation; below, the controls, which are neither ranked
     nor tested, and the published methods that were not run.
@@ -70,57 +66,64 @@ def comparison_table(
     tuned   the settings that the entries were trained with, as `ufama.campaigns.tuning.stored_tuning` gives
 
     Columns: published mean and SD where the paper prints them; measured accuracy under three rules, the 95 % interval
-    of the first, its mean rank over people, and its paired difference to `REFERENCE` with Holm's p. Beside the table:
-    the ranking within people that the mean ranks are of.
+    of the first, its mean rank over subjects, and its paired difference to `COMPARED_WITH` with Holm's p. Beside the
+    table: the ranking within subjects that the mean ranks are of.
     """
     results = select(results, protocol=protocol)
     runs = results.runs
     dataset = unique_value(runs, "dataset")
     scores = entry_scores(results, protocol)
     competing = scores[~scores["method"].map(is_control)]
-    ranked = ranking(person_scores(competing, unit=unit))
+    ranked = ranking(subject_scores(competing, unit=unit))
     measured = _measured(results, scores, unit).merge(
         _against_reference(competing, ranked, unit), on="entry", how="left", validate="one_to_one"
     )
     measured = measured.sort_values(RANKED_BY, ascending=False, kind="stable")
     measured = measured.sort_values("mean_rank", key=pd.Series.isna, kind="stable")
     measured["remark"] = [
-        f"a control: reads {method(name).inputs}" if is_control(name) else _setting(tuned.get(Entry(name, preset)))
+        f"a control: reads {method(name).inputs}" if is_control(name) else _setting(tuned.get(Candidate(name, preset)))
         for name, preset in zip(measured["method"], measured["preset"], strict=True)
     ]
     frame, columns = _beside_published(measured, dataset, protocol)
     columns += [
-        *(Column(rule, RULE_TITLES[rule], "measured", "measured: accuracy (%)", 2) for rule in SHOWN_RULES),
-        Column("ci_low", "from", "measured", "95 %, source validation", 2),
-        Column("ci_high", "to", "measured", "95 %, source validation", 2),
-        Column("mean_rank", "mean rank", "measured", "over people", 2),
+        *column_group("measured: accuracy (%)", 2, {rule: RULE_TITLES[rule] for rule in SHOWN_RULES}),
+        *column_group("95 %, source validation", 2, {"ci_low": "from", "ci_high": "to"}),
+        Column("mean_rank", "mean rank", "measured", "over subjects", 2),
         Column("difference", "points", "measured", "minus source only", 2),
         Column("p_holm", "p (Holm)", "measured", "minus source only", 3),
         Column("remark", "settings, or why there is no measured value", "key"),
     ]
     number, k = {"seed": "Table 3. ", "seed_iv": "Table 6. "}.get(dataset, ""), len(ranked.mean_rank)
-    caption = (
+    table = measured_table(
+        f"comparison_{protocol}",
+        frame,
+        columns,
+        runs,
         f"{number}Methods, {PROTOCOL_TITLES[protocol]}: "
-        f"{'published values, and ' if number else ''}what was measured here. {measured_on(runs, preset=False)}: "
-        f"accuracy over {unit}, the mean over {ranked.n} people of the mean over their sessions. Each method: "
-        f"{counted(runs, ['method', 'preset'])}. 95 %: bootstrap-t over people and their sessions. Mean rank: 1 is the "
-        f"best of {k} in every person. Minus source only: paired over people, p by sign flips, adjusted (Holm) for "
-        f"{k - 1} comparisons; controls are neither ranked nor tested. Interval, rank and difference: rule source "
-        f"validation. Selection rule: {rule_meanings(SHOWN_RULES)}."
+        f"{'published values, and ' if number else ''}what was measured here",
+        published=[paper.METHODS_TABLE[dataset]] if number else [],
+        detail=f": accuracy over {unit}, the mean over {ranked.n} subjects of the mean over their sessions",
+        preset=False,
+        rules=SHOWN_RULES,
+        by=["method", "preset"],
+        each="method",
+        note=(
+            "95 %: bootstrap-t over subjects and their sessions. Mean rank: 1 is the best of "
+            f"{k} in every subject. Minus source only: paired over subjects, p by sign flips, adjusted (Holm) for "
+            f"{k - 1} comparisons; controls are neither ranked nor tested. Interval, rank and difference: rule source "
+            "validation."
+        ),
     )
-    tables = [paper.METHODS_TABLE[dataset]] if number else []
-    provenance = {"published": {"arxiv": paper.ARXIV_ID, "tables": tables}} | origin(runs, SHOWN_RULES)
-    frame = frame[[column.name for column in columns]].reset_index(drop=True)
-    return Table(f"comparison_{protocol}", frame, tuple(columns), caption, provenance), ranked
+    return table, ranked
 
 
-def _measured(results: "Results", scores: pd.DataFrame, unit: str) -> pd.DataFrame:
+def _measured(results: Results, scores: pd.DataFrame, unit: str) -> pd.DataFrame:
     """One row per entry: entry, method, preset, the rules' means in percent, and the interval of the first."""
-    means = {rule: 100 * person_scores(scores, rule=rule, unit=unit).mean() for rule in SHOWN_RULES}
+    means = {rule: 100 * subject_scores(scores, rule=rule, unit=unit).mean() for rule in SHOWN_RULES}
     rows = []
     for name, preset, entry in scores[["method", "preset", "entry"]].drop_duplicates().itertuples(index=False):
-        own = select(results, method=name, preset=preset)
-        interval = hierarchical_bootstrap(outcome_table(own, rule=RANKED_BY, unit=unit))
+        outcomes = outcome_table(select(results, method=name, preset=preset), rule=RANKED_BY, unit=unit)
+        interval = hierarchical_bootstrap(outcomes)
         ends = {"ci_low": 100 * interval.ci_low, "ci_high": 100 * interval.ci_high}
         values = {rule: means[rule][entry] for rule in SHOWN_RULES}
         rows.append({"entry": entry, "method": name, "preset": preset} | values | ends)
@@ -128,28 +131,28 @@ def _measured(results: "Results", scores: pd.DataFrame, unit: str) -> pd.DataFra
 
 
 def _against_reference(scores: pd.DataFrame, ranked: Ranking, unit: str) -> pd.DataFrame:
-    """entry, mean_rank, difference (points, to `REFERENCE`), p_holm; the reference has no difference to itself."""
-    reference = entry_title(REFERENCE, method(REFERENCE).presets[0])
-    found = compare(scores[scores["rule"] == RANKED_BY], by="entry", against=reference, value=f"accuracy_{unit}")
-    found = found.set_index("entry").reindex(ranked.mean_rank.index)
+    """entry, mean_rank, difference (points, to `COMPARED_WITH`), p_holm; the reference has no difference to itself."""
+    reference = entry_title(COMPARED_WITH, method(COMPARED_WITH).presets[0])
+    tests = compare(scores[scores["rule"] == RANKED_BY], by="entry", against=reference, value=f"accuracy_{unit}")
+    tests = tests.set_index("entry").reindex(ranked.mean_rank.index)
     return pd.DataFrame(
         {
             "entry": ranked.mean_rank.index,
             "mean_rank": ranked.mean_rank.to_numpy(),
-            "difference": 100 * found["mean_difference"].to_numpy(),
-            "p_holm": found["p_sign_flip_holm"].to_numpy(),
+            "difference": 100 * tests["mean_difference"].to_numpy(),
+            "p_holm": tests["p_sign_flip_holm"].to_numpy(),
         }
     )
 
 
-def _setting(found: Tuned | None) -> str:
-    if found is None:
+def _setting(tuned: BestSettings | None) -> str:
+    if tuned is None:
         return "default, not tuned"
-    if found.draws == 1:
+    if tuned.tried == 1:
         return "has one setting"
-    if found.is_default:
-        return f"default, the best of {found.draws}"
-    return f"best of {found.draws}: {setting_text(found.setting)}"
+    if tuned.is_default:
+        return f"default, the best of {tuned.tried}"
+    return f"best of {tuned.tried}: {setting_text(tuned.settings)}"
 
 
 def plain_name(title: str) -> str:
@@ -203,50 +206,81 @@ def accuracy_lines(table: Table, title: str) -> Figure:
     to the right of both; a dashed vertical line marks source only.
     """
     frame = table.frame.dropna(subset="mean_rank")
-    places = np.arange(len(frame))
-    made, axes = plt.subplots(figsize=(style.WIDTH, 1.7 + 0.27 * len(frame)))
-    axes.hlines(places, frame["ci_low"], frame["ci_high"], color=style.RULE_COLOURS[RANKED_BY], linewidth=1.6)
-    for rule in SHOWN_RULES:
-        axes.plot(
-            frame[rule], places, style.RULE_MARKERS[rule], color=style.RULE_COLOURS[rule], markersize=5,
-            linestyle="none",
-        )  # fmt: skip
-    reference = frame.loc[frame["entry"] == method(REFERENCE).title, RANKED_BY]
+    rows = np.arange(len(frame))
+    looks = {rule: {"marker": style.RULE_MARKERS[rule], "colour": style.RULE_COLOURS[rule]} for rule in SHOWN_RULES}
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.7 + 0.27 * len(frame)))
+    axes.hlines(rows, frame["ci_low"], frame["ci_high"], color=style.RULE_COLOURS[RANKED_BY], linewidth=1.6)
+    for rule, look in looks.items():
+        axes.plot(frame[rule], rows, look["marker"], color=look["colour"], markersize=5)
+    reference = frame.loc[frame["entry"] == method(COMPARED_WITH).title, RANKED_BY]
     axes.axvline(float(reference.iloc[0]), color=style.GREY, linestyle="--", linewidth=1)
-    axes.set_yticks(places, frame["entry"], fontsize=10)
-    axes.set(ylim=(len(frame) - 0.5, -0.5), xlabel="accuracy (%)")
-    made.legend(
-        handles=[
-            Line2D([], [], color=style.RULE_COLOURS[rule], marker=style.RULE_MARKERS[rule], linestyle="none",
-                   label=RULE_TITLES[rule])
-            for rule in SHOWN_RULES
-        ], loc="outside lower center", ncols=3,
-    )  # fmt: skip
-    headline(made, title)
-    return made
+    style.name_rows(axes, frame["entry"], fontsize=10)
+    axes.set_xlabel("accuracy (%)")
+    style.legend(drawing, [style.mark(RULE_TITLES[rule], **look) for rule, look in looks.items()], columns=3)
+    headline(drawing, title)
+    return drawing
+
+
+@figure
+def rank_lines(ranked: Ranking, title: str) -> Figure:
+    """A critical-difference diagram, one method per line.
+
+    Alt: Dot plot of mean ranks over subjects, one line per method from the best at the top to the worst at the bottom;
+    a bar at the top is as long as the critical difference, and vertical bars at the right join methods that the test
+    cannot tell apart.
+    """
+    k, groups = len(ranked.mean_rank), ranked.groups()
+    drawing, (axes, joined) = plt.subplots(
+        1,
+        2,
+        figsize=(style.WIDTH, 1.9 + 0.27 * k),
+        sharey=True,
+        gridspec_kw={"width_ratios": (4, max(0.35, 0.16 * len(groups)))},
+    )
+    rows = np.arange(k)
+    axes.plot(ranked.mean_rank, rows, "o", color=style.BLUE, markersize=6)
+    axes.set_yticks(rows, ranked.mean_rank.index, fontsize=10)
+    low = float(ranked.mean_rank.iloc[0])
+    axes.hlines(-1, low, low + ranked.difference, color=style.INK, linewidth=3)
+    axes.vlines([low, low + ranked.difference], -1.25, -0.75, color=style.INK, linewidth=1.5)
+    text, place = f"critical difference {ranked.difference:.2f}", (low + ranked.difference / 2, -1.25)
+    axes.annotate(text, place, ha="center", va="bottom", fontsize=10)
+    axes.set(xlabel="mean rank over subjects (1 is best)", ylim=(k - 0.4, -2.3))
+    axes.set_xlim(min(0.5, low - 0.5), max(k + 0.5, low + ranked.difference + 0.5))
+    for column, (first, last) in enumerate(groups):
+        joined.vlines(column, first - 0.2, last + 0.2, color=style.INK, linewidth=4)
+    joined.set_xlim(-0.7, max(1, len(groups)) - 0.3)
+    joined.axis("off")
+    headline(drawing, f"{title}: ranks over {ranked.n} subjects, Friedman {p_text(ranked.p)}")
+    return drawing
+
+
+def p_text(p: float) -> str:
+    """'p = 0.012', with two digits; 'p < 0.001' below that."""
+    return "p is not defined" if np.isnan(p) else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
 # --- cost ------------------------------------------------------------------------------------------------------------
 
 
-def cost_table(results: "Results", parameters: Mapping[Entry, int | None]) -> Table:
+def cost_table(results: Results, parameters: Mapping[Candidate, int | None]) -> Table:
     """What each entry costs, from its records: numbers trained, time of a step or a fit, time of all its runs.
 
     parameters   of one run's network; None for a method without one
     """
     runs = _titled(results.runs)
     rows = []
-    for (name, preset, entry), own in runs.groupby(["method", "preset", "entry"], sort=False):
+    for (name, preset, entry), group in runs.groupby(["method", "preset", "entry"], sort=False):
         fitted = is_fitted(method(name))
-        steps = own["wall_seconds"] * 1000 / (own["epochs"] * own["steps"])
+        steps = group["wall_seconds"] * 1000 / (group["epochs"] * group["steps"])
         rows.append(
             {
                 "entry": entry,
-                "parameters": parameters.get(Entry(name, preset)),
+                "parameters": parameters.get(Candidate(name, preset)),
                 "step_milliseconds": np.nan if fitted else steps.median(),
-                "fit_seconds": own["wall_seconds"].median() if fitted else np.nan,
-                "runs": len(own),
-                "minutes": own["wall_seconds"].sum() / 60,
+                "fit_seconds": group["wall_seconds"].median() if fitted else np.nan,
+                "runs": len(group),
+                "minutes": group["wall_seconds"].sum() / 60,
             }
         )
     frame = pd.DataFrame(rows).sort_values("minutes", kind="stable", ignore_index=True)
@@ -261,14 +295,22 @@ def cost_table(results: "Results", parameters: Mapping[Entry, int | None]) -> Ta
     )
     hardware = "; ".join(sorted(runs["device"].unique()))
     threads = ", ".join(str(count) for count in sorted(runs["threads"].unique()))
-    caption = (
-        f"What the methods cost. {measured_on(runs, preset=False)}; {counted(runs, ['method', 'preset'])} of each "
-        f"method, both protocols; no selection rule is involved. Hardware: {hardware}; threads per run: {threads}. The "
-        "time of a step is a run's whole time, its evaluations included, divided by its steps; runs train in stacks, "
-        "whose time is divided by their runs. Medians over runs; the last column is their sum. As stored with the "
-        "runs: another machine has other times."
+    return measured_table(
+        "comparison_cost",
+        frame,
+        columns,
+        runs,
+        "What the methods cost",
+        preset=False,
+        no_rule="No selection rule is involved.",
+        by=["method", "preset"],
+        each="method, both protocols",
+        note=(
+            f"Hardware: {hardware}; threads per run: {threads}. The time of a step is a run's whole time, its "
+            "evaluations included, divided by its steps; runs train in stacks, whose time is divided by their runs. "
+            "Medians over runs; the last column is their sum. As stored with the runs: another machine has other times."
+        ),
     )
-    return Table("comparison_cost", frame[[c.name for c in columns]], columns, caption, origin(runs))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -280,18 +322,18 @@ def reading(table: Table, ranked: Ranking) -> str:
     frame = measured.dropna(subset="mean_rank").reset_index(drop=True)
     controls = measured[measured["mean_rank"].isna()]
     best, k = frame.iloc[0], len(frame)
-    reference = method(REFERENCE).title
+    reference = method(COMPARED_WITH).title
     place = int(frame.index[frame["entry"] == reference][0]) + 1
     others = frame[frame["entry"] != reference]
-    sure = others[others["p_holm"] < 0.05]
-    better, worse = (sure.loc[sign * sure["difference"] > 0, "entry"] for sign in (1, -1))
+    significant = others[others["p_holm"] < 0.05]
+    better, worse = (significant.loc[sign * significant["difference"] > 0, "entry"] for sign in (1, -1))
     gap = frame["oracle"] - frame[RANKED_BY]
     reached = int((frame[RANKED_BY] >= best[RANKED_BY] - gap.mean()).sum())
     first = frame.loc[frame["oracle"].idxmax(), "entry"]
     joined = [last for start, last in ranked.groups() if start == 0]
     alike = f"joins {joined[0] + 1} methods at the top" if joined else "joins no other method with the first"
     worth = f"the first and place {reached}" if reached > 1 else "the first two places, or less"
-    said = [
+    sentences = [
         f"First by source validation is {best.entry} with {best[RANKED_BY]:.1f} % (95 %: {best.ci_low:.1f} to "
         f"{best.ci_high:.1f}); {reference} has {frame.loc[place - 1, RANKED_BY]:.1f} % and place {place} of {k}.",
         f"{int((others['difference'] > 0).sum())} of {len(others)} lie above {reference}. After Holm's correction, "
@@ -304,8 +346,8 @@ def reading(table: Table, ranked: Ranking) -> str:
     ]
     if len(controls):
         values = ", ".join(f"{row['entry']} {row[RANKED_BY]:.1f} %" for _, row in controls.iterrows())
-        said.append(f"Controls, which no method should need to know: {values}.")
-    return "\n".join(f"- {sentence}" for sentence in said)
+        sentences.append(f"Controls, which no method should need to know: {values}.")
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def _listed(names: pd.Series) -> str:

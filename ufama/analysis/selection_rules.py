@@ -1,0 +1,110 @@
+"""What selection rules choose, what they lose to the oracle, and what the oracle's lead is made of."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ufama.analysis.best_of_many import normal_best
+from ufama.analysis.differences import against_baseline, summarise
+from ufama.analysis.evaluation import UNITS
+from ufama.campaigns.results import Results
+from ufama.training.selection import WATCHED, chosen_epochs
+
+_HISTORY_ACCURACY = {"windows": "target_accuracy", "trials": "target_trial_accuracy"}
+
+
+def rule_accuracies(results: Results) -> pd.DataFrame:
+    """Every run under every rule that its history allows: its columns, rule, epoch, accuracy_windows, accuracy_trials.
+
+    Read from the history: it has the target's accuracy at every evaluated epoch, also where no predictions are kept.
+    Raises ValueError when the history lacks the accuracy over trials.
+    """
+    history = results.history
+    if _HISTORY_ACCURACY["trials"] not in history:
+        raise ValueError(
+            "the history holds no target_trial_accuracy: these runs were trained by an older version. Train them again."
+        )
+    columns = ["digest", "epoch", *_HISTORY_ACCURACY.values()]
+    chosen = chosen_epochs(history).merge(history[columns], on=["digest", "epoch"], validate="many_to_one")
+    chosen = chosen.rename(columns={name: f"accuracy_{unit}" for unit, name in _HISTORY_ACCURACY.items()})
+    return results.runs.merge(chosen, on="digest", validate="one_to_many")
+
+
+def oracle_gaps(accuracies: pd.DataFrame, by: Sequence[str] = ("variant",)) -> pd.DataFrame:
+    """Oracle minus each other rule, run by run: ``by``, rule, the columns of `differences.summarise`.
+
+    ``accuracies`` is what `rule_accuracies` returns. Over windows no rule can beat the oracle; over trials one can,
+    because the oracle looks at windows.
+    """
+    keys = [*by, "rule"]
+    pairs = against_baseline(accuracies, "rule", "oracle", pair=("digest",))
+    return summarise(pairs.assign(**{unit: -pairs[unit] for unit in UNITS}), keys)
+
+
+def criterion_correlations(history: pd.DataFrame) -> pd.DataFrame:
+    """Spearman's rank correlation over a run's evaluated epochs between a rule's criterion and the target accuracy.
+
+    One row per run and rule except the oracle: digest, rule, correlation (-1 to 1; NaN where either never changes),
+    epochs (how many were evaluated). The criterion of the rule "last" is the epoch's number.
+    """
+    from scipy.stats import spearmanr
+
+    rows = []
+    for rule, column in WATCHED.items():
+        if rule == "oracle" or column not in history:
+            continue
+        evaluated = history[["digest", column, "target_accuracy"]].dropna()
+        for digest, run in evaluated.groupby("digest", sort=False):
+            constant = run[[column, "target_accuracy"]].nunique().min() < 2
+            correlation = np.nan if constant else spearmanr(run[column], run["target_accuracy"]).statistic
+            rows.append({"digest": digest, "rule": rule, "correlation": correlation, "epochs": len(run)})
+    return pd.DataFrame(rows)
+
+
+def oracle_parts(history: pd.DataFrame) -> dict[str, float]:
+    """What the gap between the oracle and the last epoch is made of, in shares of windows.
+
+    Parameters
+    ----------
+    history
+        of runs that were evaluated at the same epochs
+
+    Returns
+    -------
+    dict
+        ``last``, ``oracle``: mean accuracy over runs at the last epoch, and at each run's best epoch;
+        ``best_common``: the highest accuracy that one epoch, the same for all runs, reaches in the mean;
+        ``stopping`` = best_common - last: what stopping at a better common time would gain;
+        ``choosing`` = oracle - best_common: what only choosing for every run by its own labels gains;
+        ``fluctuation``: SD (n - 1) of a run's accuracy around the mean curve of all runs and its own level;
+        ``by_chance``: fluctuation times the expected maximum of as many independent normal values, which is
+        ``choosing`` if accuracies are the mean curve plus independent noise;
+        ``epochs``, ``runs``: how many evaluated epochs the oracle looks at, and of how many runs
+
+    Raises
+    ------
+    ValueError
+        when runs were evaluated at different epochs
+    """
+    table = history[history["target_accuracy"].notna()].pivot(index="digest", columns="epoch", values="target_accuracy")
+    if table.isna().any(axis=None):
+        raise ValueError("the runs were evaluated at different epochs: select runs of one scale.")
+    values = table.to_numpy(float)
+    runs, epochs = values.shape
+    curve = values.mean(axis=0)
+    rest = values - curve - (values.mean(axis=1, keepdims=True) - values.mean())
+    freedom = max((runs - 1) * (epochs - 1), 1)
+    fluctuation = np.sqrt((rest**2).sum() / freedom)
+    best = values.max(axis=1).mean()
+    return {
+        "last": curve[-1],
+        "best_common": curve.max(),
+        "oracle": best,
+        "stopping": curve.max() - curve[-1],
+        "choosing": best - curve.max(),
+        "fluctuation": fluctuation,
+        "by_chance": fluctuation * normal_best(epochs),
+        "epochs": epochs,
+        "runs": runs,
+    }

@@ -1,0 +1,108 @@
+"""The table that most pages show: accuracies of groups of runs, and their differences to one of the groups."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ufama.analysis.differences import against_baseline, summarise
+from ufama.analysis.evaluation import UNITS
+from ufama.report.captions import in_order, interval_columns, measured_table, spread_columns, spreads
+from ufama.report.table import Column, Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """A column of the scores whose values name the rows: its heading, and what each value is called, in their order."""
+
+    heading: str
+    titles: Mapping[str, str]
+    if_varied: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The group that every other is compared with.
+
+    ``column`` and ``value`` name it; runs that agree in ``pair`` and in the other keys are partners. ``headings`` are
+    of the differences over windows and over trials; ``baseline_first`` takes the baseline minus the other group.
+    """
+
+    column: str
+    value: str
+    headings: tuple[str, str]
+    pair: tuple[str, ...] = ("fold", "seed")
+    baseline_first: bool = False
+
+
+def accuracy_table(
+    name: str,
+    title: str,
+    runs: pd.DataFrame,
+    scores: pd.DataFrame,
+    keys: Mapping[str, Key],
+    *,
+    facts: Mapping[Column, Mapping[str, float]] | None = None,
+    compare_with: Comparison | None = None,
+    **choices,
+) -> Table:
+    """Mean and both SDs of accuracy over windows and trials, a row for each combination of the keys' values.
+
+    Parameters
+    ----------
+    name, title, runs, choices
+        as of `measured_table` and `caption`; runs are counted for each combination of the keys but the rule
+    scores
+        of the shown rules, as `evaluation.accuracy` gives it
+    keys
+        by column of ``scores`` or ``runs``; rows stand in the order of the first key's titles
+    facts
+        further columns that need no training, as values by the first key's values
+    compare_with
+        adds the paired differences to one group, with 95 % intervals, to the other groups' rows
+
+    Returns
+    -------
+    Table
+        the keys, the facts, the columns of `spreads`, the differences, n
+    """
+    names = list(keys)
+    from_runs = [column for column in names if column not in scores]
+    scores = scores.merge(runs[["digest", *from_runs]], on="digest", validate="many_to_one") if from_runs else scores
+    scores = in_order(scores, names[0], keys[names[0]].titles)
+    frame = spreads(scores, names)
+    differences = []
+    if compare_with:
+        frame = frame.merge(changes(scores, names, compare_with), on=names, how="left")
+        for unit, heading in zip(UNITS, compare_with.headings, strict=True):
+            differences += interval_columns(unit, "points", heading)
+    facts = facts or {}
+    values = {column.name: frame[names[0]].map(values) for column, values in facts.items()}
+    titles = {column: frame[column].map(key.titles) for column, key in keys.items()}
+    columns = [
+        *(Column(column, key.heading, "key", if_varied=key.if_varied) for column, key in keys.items()),
+        *facts,
+        *(column for unit in UNITS for column in spread_columns(unit)),
+        *differences,
+        Column("n", "runs", "measured", if_varied=True),
+    ]
+    return measured_table(
+        name,
+        frame.assign(**values, **titles),
+        columns,
+        runs,
+        title,
+        by=[column for column in names if column != "rule"],
+        spread=True,
+        interval=runs if compare_with else None,
+        **choices,
+    )
+
+
+def changes(scores: pd.DataFrame, names: Sequence[str], compare_with: Comparison) -> pd.DataFrame:
+    """The differences of `accuracy_table` with their intervals, in percentage points, by the keys ``names``."""
+    by = [name for name in names if name != compare_with.column]
+    pairs = against_baseline(scores, compare_with.column, compare_with.value, by=by, pair=compare_with.pair)
+    if compare_with.baseline_first:
+        pairs = pairs.assign(**{unit: -pairs[unit] for unit in UNITS})
+    return summarise(pairs, names).drop(columns=["n", "n_units", "windows_p", "trials_p"])

@@ -1,0 +1,206 @@
+"""What is recognised, the emotion or the film: protocols side by side, controls, and how much of the target is seen."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from ufama.analysis.differences import accuracy_intervals
+from ufama.analysis.evaluation import UNITS, accuracy, accuracy_per_recording, held_out_accuracy
+from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
+from ufama.campaigns.results import Results
+from ufama.data.windows import Windows
+from ufama.report import style
+from ufama.report.accuracy_table import Comparison, Key, accuracy_table
+from ufama.report.captions import (
+    LABEL_FREE_RULES,
+    column_group,
+    in_order,
+    interval_columns,
+    measured_table,
+    n_runs,
+)
+from ufama.report.style import figure, headline
+from ufama.report.table import Column, Table
+from ufama.studies.stimuli import protocol_facts, relabelling_ceiling
+
+CONTROL_TITLES = {
+    "": "nothing changed",
+    "eye_constant_rows_removed": "constant eye rows removed",
+    "eeg_dropped": "EEG dropped",
+    "eye_dropped": "eye dropped",
+    "eeg_noise": "EEG replaced by noise",
+    "eye_noise": "eye replaced by noise",
+    "clips_relabelled": "clips relabelled at random",
+    "labels_shuffled": "labels shuffled within recordings",
+}
+ACCESS_TITLES = {
+    "none": "nothing; scaled by the source",
+    "first3": "the first 3 trials",
+    "share20": "20 % of the trials",
+    "share50": "50 % of the trials",
+    "others": "all but the test trials",
+    "whole": "all, test trials included",
+}
+PROTOCOL = Key(heading="protocol", titles=PROTOCOL_TITLES)
+MODEL = Key(heading="model", titles=VARIANT_TITLES)
+RULE = Key(heading="selection rule", titles=RULE_TITLES)
+
+
+def protocols_table(
+    results: Results, windows: Windows, *, rules: Sequence[str] = ("oracle", *LABEL_FREE_RULES)
+) -> Table:
+    """The protocols side by side: what the source knows of the test trials, and what is reached; one dataset.
+
+    ``windows`` are the data set's, for the columns that need no training.
+    """
+    scores = accuracy(results)
+    scores = scores[scores["rule"].isin(rules)]
+    facts = protocol_facts(windows, list(scores["protocol"].unique())).set_index("protocol") * 100
+    columns = [
+        *column_group(
+            "test trials whose ... the source knows (%)",
+            0,
+            {"people_seen_percent": "subject", "clips_seen_percent": "clip"},
+        ),
+        *column_group(
+            "no signal, trial-level accuracy (%)",
+            1,
+            {"order_only_percent": "position in the session", "chance_percent": "most frequent label"},
+        ),
+    ]
+    return accuracy_table(
+        "protocols",
+        "The protocols side by side",
+        results.runs,
+        scores,
+        {"protocol": PROTOCOL, "variant": MODEL, "rule": RULE},
+        facts={column: facts[column.name.removesuffix("_percent")] for column in columns},
+        rules=rules,
+        note="Columns without signal count all folds.",
+    )
+
+
+def controls_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -> Table:
+    """Every control's accuracy, and its difference to the unchanged data on the same folds; one protocol, one set."""
+    scores = accuracy(results)
+    return accuracy_table(
+        "controls",
+        "Controls, cross-subject",
+        results.runs,
+        scores[scores["rule"].isin(rules)],
+        {"control": Key(heading="control", titles=CONTROL_TITLES), "rule": RULE},
+        compare_with=Comparison(
+            column="control", value="", headings=("change, windows (points)", "change, trials (points)")
+        ),
+        detail=f": accuracy against the labels of the control; chance is {chance_percent(results):.1f} %",
+        rules=rules,
+        each="control",
+    )
+
+
+def relabelled_table(results: Results, windows: Windows, *, rules: Sequence[str] = LABEL_FREE_RULES) -> Table:
+    """Accuracy on randomly relabelled clips by protocol, with its interval, beside what the emotion alone allows."""
+    scores = accuracy_per_recording(results)
+    scores = in_order(scores[scores["rule"].isin(rules)], "protocol", PROTOCOL_TITLES)
+    facts = protocol_facts(windows, list(scores["protocol"].unique())).set_index("protocol")
+    frame = accuracy_intervals(scores, ["protocol", "rule"]).rename(columns={"n": "recordings"})
+    frame["clips_seen_percent"] = frame["protocol"].map(facts["clips_seen"] * 100)
+    columns = [
+        Column("protocol", "protocol", "key"),
+        Column("rule", "selection rule", "key"),
+        Column("clips_seen_percent", "test clips in the source (%)", "measured"),
+        *(column for unit in UNITS for column in interval_columns(unit, "percent", f"accuracy over {unit} (%)")),
+        Column("recordings", "recordings", "measured"),
+    ]
+    return measured_table(
+        "relabelled",
+        frame.assign(protocol=frame["protocol"].map(PROTOCOL_TITLES), rule=frame["rule"].map(RULE_TITLES)),
+        columns,
+        results.runs,
+        "Clips with random labels, the same for all subjects",
+        rules=rules,
+        by=["protocol"],
+        interval=scores,
+        note=(
+            f"Chance is {chance_percent(results):.1f} %; a model that knows each clip's emotion but not the clip "
+            f"reaches {100 * relabelling_ceiling(windows):.1f} % of the trials at most. What lies above is the clip."
+        ),
+    )
+
+
+def ladder_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -> Table:
+    """Accuracy on the held-out trials by amount of the target seen and model, and the difference to "others"."""
+    scores = held_out_accuracy(results)
+    steps = " or ".join(map(str, sorted(results.runs["steps"].unique().tolist())))
+    access = Key(heading="seen of the target, without labels", titles=ACCESS_TITLES)
+    return accuracy_table(
+        "ladder",
+        "How much of the target is seen",
+        results.runs,
+        scores[scores["rule"].isin(rules)],
+        {"target_access": access, "variant": MODEL, "rule": RULE},
+        compare_with=Comparison(
+            column="target_access",
+            value="others",
+            headings=("minus “all but the test trials”, windows (points)", "the same, trials (points)"),
+        ),
+        detail=(
+            f", {steps} steps per epoch: accuracy on the third of the trials that is held out, the same for every row"
+        ),
+        rules=rules,
+        each="row",
+    )
+
+
+def chance_percent(results: Results) -> float:
+    """Chance of a dataset's classes, all alike."""
+    return 100 / len(results.runs["class_names"].iloc[0])
+
+
+@figure
+def controls_figure(results: Results, *, rule: str) -> Figure:
+    """Accuracy over windows and over trials under every control, mean and 95 % interval; chance dashed.
+
+    Alt: Dot plot of accuracy in percent, one row per control, blue dots over windows and orange squares over trials
+    with bars for 95 % intervals; a dashed vertical line marks chance.
+    """
+    scores = accuracy(results).merge(results.runs[["digest", "control"]], on="digest", validate="many_to_one")
+    scores = in_order(scores[scores["rule"] == rule], "control", CONTROL_TITLES)
+    table = accuracy_intervals(scores, ["control"])
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.5 + 0.45 * len(table)))
+    for unit, (colour, marker, shift) in style.UNIT_MARKS.items():
+        ends = (table[f"{unit}{part}_percent"] for part in ("", "_low", "_high"))
+        style.intervals(axes, table.index + shift, *ends, colour, marker=marker)
+    axes.axvline(chance_percent(results), color=style.INK, linestyle="--", linewidth=1.2)
+    style.name_rows(axes, [CONTROL_TITLES[name] for name in table["control"]])
+    axes.set(xlim=(None, 101), xlabel="accuracy (%), mean and 95 % interval")
+    style.unit_legend(drawing, style.line("chance", style.INK, linestyle="--"))
+    n = n_runs(table["n"].max(), each=True)
+    headline(drawing, f"{results.runs['data_title'].iloc[0]}: controls, rule: {RULE_TITLES[rule]} {n}")
+    return drawing
+
+
+@figure
+def ladder_figure(results: Results, *, rule: str) -> Figure:
+    """Accuracy on the held-out trials over what was seen of the target, M2 beside M6, with 95 % intervals.
+
+    Alt: Dot plot of accuracy over windows of held-out trials in percent, one row for each amount of the unlabelled
+    target that was seen; blue dots are the model that uses it for scaling only, orange squares complete UF-AMA, with
+    bars for 95 % intervals.
+    """
+    scores = held_out_accuracy(results).merge(results.runs[["digest", "target_access"]], on="digest")
+    table = accuracy_intervals(scores[scores["rule"] == rule], ["target_access", "variant"])
+    names = [name for name in ACCESS_TITLES if (table["target_access"] == name).any()]
+    drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.5 + 0.5 * len(names)))
+    models = {"M2": ("M2: scaling only", style.BLUE, "o", -0.12), "M6": ("M6: UF-AMA", style.ORANGE, "s", 0.12)}
+    for name, (_, colour, marker, shift) in models.items():
+        model = table[table["variant"] == name]
+        ends = (model[f"windows{part}_percent"] for part in ("", "_low", "_high"))
+        style.intervals(axes, model["target_access"].map(names.index) + shift, *ends, colour, marker=marker)
+    style.name_rows(axes, [ACCESS_TITLES[name] for name in names])
+    axes.set_xlabel("accuracy over windows of held-out trials (%)")
+    style.legend(drawing, [style.line(title, colour, marker=mark) for title, colour, mark, _ in models.values()])
+    n = n_runs(table["n"].max(), each=True)
+    headline(drawing, f"{results.runs['data_title'].iloc[0]}: seen of the target, rule: {RULE_TITLES[rule]} {n}")
+    return drawing

@@ -7,7 +7,7 @@
 # The paper's experiment is hundreds of small trainings. This project advances many of them in one step, the **stack**
 # (see {doc}`../book/run_it`). What it is compared with is UF-AMA as research code is usually written: one run, source
 # and target through the network one after the other, screening as a Python loop over windows, the linear MMD as a loop
-# over pairs (`benchmarks/reference.py`). Both compute the same: with equal weights, in double precision and without
+# over pairs ({mod}`ufama.core.reference`). Both compute the same: with equal weights, in double precision and without
 # dropout, every loss term and every parameter after a step of Adam agrees to 1e-9, for both presets.
 
 # %% tags=["parameters"]

@@ -91,18 +91,10 @@ def papermill(tmp_path, *parameters):
     return subprocess.run([*line, *parameters], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        (("-p", "dataste", "seed_iv"), "no parameter 'dataste'; it has dataset"),
-        (("-p", "dataset", "seed_v"), "dataset = 'seed_v' is not known; choose 'seed' or 'seed_iv'"),
-        (("-p", "seeds", "a"), "seeds = 'a' is not a list of seeds"),
-    ],
-)
-def test_papermill_stops_on_a_parameter_that_means_nothing(tmp_path, parameters, message):
-    done = papermill(tmp_path, *parameters)
+def test_papermill_stops_on_a_parameter_that_the_notebook_does_not_have(tmp_path):
+    done = papermill(tmp_path, "-p", "dataste", "seed_iv")
     assert done.returncode == 1
-    assert message in done.stderr
+    assert "no parameter 'dataste'; it has dataset" in done.stderr
 
 
 @pytest.mark.parametrize("dataset", ["seed", "seed_iv"])

@@ -51,7 +51,7 @@ def test_a_misspelt_name_in_the_parameters_cell_is_named():
 
 @pytest.mark.parametrize("cell", ["", "# nothing", "import os", "a = b", "a, b = 1, 2", "a = 1\nprint(a)", "a ="])
 def test_cells_that_set_no_literals(cell):
-    assert assigned_literals(cell) is None
+    assert assigned_literals(cell) == ()
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def notebook_source(name: str) -> nbformat.NotebookNode:
 def parameters_of(notebook: nbformat.NotebookNode) -> tuple[str, ...]:
     """The names that a notebook's parameters cell sets."""
     (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    return assigned_literals(cell.source) or ()
+    return assigned_literals(cell.source)
 
 
 def refresh_notebooks(names: Sequence[str], report: Callable[[str], object]) -> None:

@@ -32,7 +32,8 @@ class DescribedFigure:
         image = io.BytesIO()
         self.figure.savefig(image, format="png", dpi=self.figure.dpi, bbox_inches="tight")
         data = {"text/plain": repr(self.figure), "image/png": base64.b64encode(image.getvalue()).decode()}
-        return data, {"image/png": {"alt": self.figure.alt_text}}
+        alt_text = self.figure.alt_text  # type: ignore[attr-defined]  # given by `ufama.report.style.figure`
+        return data, {"image/png": {"alt": alt_text}}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -100,22 +100,22 @@ PARAMETERS: dict[str, Callable] = {
 """The parameters that a notebook may have, and how each value is checked."""
 
 
-def assigned_literals(cell: str) -> tuple[str, ...] | None:
-    """The names that a cell sets to literal values, in order; None for a cell that does anything else, or nothing."""
+def assigned_literals(cell: str) -> tuple[str, ...]:
+    """The names that a cell sets to literal values, in order; none for a cell that does anything else."""
     try:
         statements = ast.parse(cell).body
     except SyntaxError:
-        return None
+        return ()
     names = []
     for statement in statements:
         if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
-            return None
+            return ()
         try:
             ast.literal_eval(statement.value)
         except ValueError:
-            return None
+            return ()
         names.append(statement.targets[0].id)
-    return tuple(names) or None
+    return tuple(names)
 
 
 def declared_parameters(history: Sequence[str]) -> tuple[str, ...]:
@@ -132,8 +132,8 @@ def declared_parameters(history: Sequence[str]) -> tuple[str, ...]:
         when the cells of literals that follow at once (papermill injects one) set a name that this notebook does not
         have, or the parameters cell itself sets one that no notebook has
     """
-    cells = dropwhile(lambda names: names is None, map(assigned_literals, history))
-    declared, *injected = [*takewhile(lambda names: names is not None, cells)] or [()]
+    cells = dropwhile(lambda names: not names, map(assigned_literals, history))
+    declared, *injected = [*takewhile(bool, cells)] or [()]
     _refuse_unknown([name for names in injected for name in names], declared)
     _refuse_unknown(declared, tuple(PARAMETERS))
     return declared

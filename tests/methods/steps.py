@@ -1,11 +1,11 @@
-"""A method's first steps on a small data set: which parameters move, and whether a stack equals its single runs."""
+"""A method's first steps on a small data set, and windows as fitted methods get them."""
 
-import numpy as np
 import torch
 
 from ufama.config import TrainingConfig
 from ufama.data.folds import folds, scaled
-from ufama.training.batches import part
+from ufama.methods import UnlabelledWindows
+from ufama.training.splits import make_split
 from ufama.training.trainer import Trainer
 
 TRAINING = TrainingConfig(batch_size=16, epochs=2, steps_per_epoch=3, precision="float64", criteria="none")
@@ -15,7 +15,9 @@ def trainer(method, windows, seeds=(0,), fold_numbers=(0,), training=TRAINING, *
     """A trainer of the method's whole variant at preset paper, one run per seed and fold number."""
     config = method.preset(method.presets[0], dataset="made", variant=method.variants[-1]).replace(**changes)
     known = folds(windows, "cross_subject")
-    parts = [part(windows, known[number], training, seed) for number, seed in zip(fold_numbers, seeds, strict=True)]
+    parts = [
+        make_split(windows, known[number], training, seed) for number, seed in zip(fold_numbers, seeds, strict=True)
+    ]
     return Trainer(method, config, training, scaled(windows, training.scaling), parts, list(seeds))
 
 
@@ -37,36 +39,6 @@ def gradients(made, epoch=1.0):
     return dict(zip(named, found, strict=True))
 
 
-def check_every_parameter_moves(method, windows, **changes):
-    """And every term and weight is a finite number per run."""
-    terms, moved, everything = one_step(trainer(method, windows, **changes))
-    assert moved == everything
-    assert terms.losses.keys() == terms.weights.keys()
-    for value in (*terms.losses.values(), *terms.weights.values()):
-        assert value.shape == (1,)
-        assert torch.isfinite(value).all()
-    return terms
-
-
-def check_stack_equals_single_runs(method, windows, steps=3, **changes):
-    """Two runs of other seeds and folds in one stack, and each alone, have equal losses over some steps."""
-    seeds, fold_numbers = (3, 11), (0, 5)
-    stack = trainer(method, windows, seeds, fold_numbers, **changes)
-    singles = [
-        trainer(method, windows, (seed,), (number,), **changes)
-        for seed, number in zip(seeds, fold_numbers, strict=True)
-    ]
-    assert steps <= stack.batches.steps
-    for made in (stack, *singles):
-        made.batches.draw_epoch(0)
-    for number in range(steps):
-        epoch = torch.tensor(1.0, dtype=torch.float64)
-        together = stack.step(*stack.batches.step(number), epoch)
-        for run, single in enumerate(singles):
-            alone = single.step(*single.batches.step(number), epoch)
-            for name, value in alone.losses.items():
-                assert torch.allclose(together.losses[name][run], value[0], rtol=1e-9, atol=1e-12), (number, name)
-    rows = [p.target for p in stack.batches.parts]
-    for run, single in enumerate(singles):
-        alone, together = single.evaluate([rows[run]])[0], stack.evaluate(rows)[run]
-        assert np.allclose(alone.probabilities, together.probabilities, rtol=1e-7, equal_nan=True)
+def unlabelled(windows, rows):
+    """Some rows of the windows as a fitted method gets them."""
+    return UnlabelledWindows(*[getattr(windows, name)[rows] for name in UnlabelledWindows._fields])

@@ -4,20 +4,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tests.methods.steps import TRAINING, check_every_parameter_moves, check_stack_equals_single_runs, trainer
-from ufama.core.layers import CounterRNG
+from tests.methods.steps import TRAINING, trainer
+from ufama.core.random import CounterRNG
+from ufama.methods import split_windows
 from ufama.methods.cfda_csf import METHOD
 from ufama.methods.parts.moments import moment_discrepancy
 
 WIDE = {"width": 20, "discriminator_hidden": 12}
-
-
-def test_one_step_moves_every_parameter(small):
-    check_every_parameter_moves(METHOD, small, **WIDE)
-
-
-def test_a_stack_equals_single_runs(small):
-    check_stack_equals_single_runs(METHOD, small, **WIDE)
 
 
 def test_the_correlation_weighs_more_on_seed():
@@ -35,7 +28,7 @@ def test_terms_by_their_formulas(small):
             torch.cat([source.eye, target.eye], 1),
             CounterRNG(made.noise_seeds, made.steps_done),
         )
-        s, t = outputs.split(TRAINING.batch_size)
+        s, t = split_windows(outputs, TRAINING.batch_size)
         scores = [made.network.discriminator(x.fused, None)[0, :, 0] for x in (s, t)]
     terms = made.step(source, target, torch.tensor(1.0, dtype=torch.float64))
 
@@ -74,7 +67,7 @@ def test_features_are_trained_against_the_discriminator(small):
     fresh = trainer(METHOD, small, dropout=0.0, **WIDE)
     noise = CounterRNG(fresh.noise_seeds, fresh.steps_done)
     outputs = fresh.network(torch.cat([source.eeg, target.eeg], 1), torch.cat([source.eye, target.eye], 1), noise)
-    s, t = outputs.split(TRAINING.batch_size)
+    s, t = split_windows(outputs, TRAINING.batch_size)
     scores = [fresh.network.discriminator(x.fused, None) for x in (s, t)]
     helps = (functional.softplus(scores[0]).mean() + functional.softplus(-scores[1]).mean()) / 2
     fine = moment_discrepancy(*(functional.normalize(x.eye_embedding, dim=-1) for x in (s, t))).sum()

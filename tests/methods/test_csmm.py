@@ -1,23 +1,24 @@
 """CSMM-like: sources that look like the target count more, and windows find their other modality."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 
-from tests.methods.steps import check_every_parameter_moves, check_stack_equals_single_runs, trainer
+from tests.methods.steps import trainer
 from ufama.config import ConfigError
 from ufama.core.losses import cross_entropy
-from ufama.methods.csmm import METHOD, CsmmConfig, recording_weights, remembered_likeness
-from ufama.methods.parts.contrastive import cross_view_contrast, relation_contrast
+from ufama.methods.csmm import (
+    METHOD,
+    CsmmConfig,
+    cross_view_contrast,
+    recording_weights,
+    relation_contrast,
+    updated_likeness,
+)
 
 SMALL = {"width": 8}
-
-
-def test_one_step_moves_every_parameter(small):
-    check_every_parameter_moves(METHOD, small, **SMALL)
-
-
-def test_a_stack_equals_single_runs(small):
-    check_stack_equals_single_runs(METHOD, small, **SMALL)
 
 
 def test_weights_by_hand():
@@ -29,11 +30,11 @@ def test_weights_by_hand():
 def test_likeness_remembers_recordings_that_are_not_in_the_batch():
     before = torch.tensor([[0.5, 0.4, 0.3]], dtype=torch.float64)
     score = torch.logit(torch.tensor([[0.9, 0.7, 0.1]], dtype=torch.float64))
-    found = remembered_likeness(before, score, torch.tensor([[0, 0, 2]]), 0.9)
+    found = updated_likeness(before, score, torch.tensor([[0, 0, 2]]), 0.9)
     assert torch.allclose(found, torch.tensor([[0.53, 0.4, 0.28]], dtype=torch.float64))
 
 
-def test_terms_are_weighted_by_the_remembered_likeness(small):
+def test_terms_are_weighted_by_the_updated_likeness(small):
     made = trainer(METHOD, small, dropout=0.0, **SMALL)
     made.batches.draw_epoch(0)
     source, target = made.batches.step(0)
@@ -51,7 +52,7 @@ def test_terms_are_weighted_by_the_remembered_likeness(small):
     views = [torch.cat([getattr(s, n), getattr(t, n)], dim=1) for n in ("eeg_embedding", "eye_embedding")]
     assert terms.losses["feature_contrast"].item() == pytest.approx(cross_view_contrast(*views, 0.1).item())
     assert terms.losses["relation_contrast"].item() == pytest.approx(relation_contrast(*views, 0.1).item())
-    remembered = remembered_likeness(likeness, score[0], source.domain, 0.9)
+    remembered = updated_likeness(likeness, score[0], source.domain, 0.9)
     assert torch.allclose(terms.state["target_likeness"], remembered)
 
 
@@ -68,3 +69,51 @@ def test_the_modalities_attend_to_each_other(small):
 def test_a_width_that_the_heads_do_not_divide_is_an_error():
     with pytest.raises(ConfigError, match=r"CsmmConfig.width = 9 does not divide into attention_heads = 2"):
         CsmmConfig(width=9)
+
+
+def views(seed=0, runs=2, n=7):
+    draw = torch.Generator().manual_seed(seed)
+    x = torch.randn(runs, n, 4, generator=draw, dtype=torch.float64)
+    return x, x + 0.8 * torch.randn(runs, n, 4, generator=draw, dtype=torch.float64)
+
+
+def slow_cosine(a, b):
+    return float(np.dot(a, b) / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+def slow_contrast(x, y, temperature):
+    n, total = len(x), 0.0
+    for i in range(n):
+        own = math.exp(slow_cosine(x[i], y[i]) / temperature)
+        total -= math.log(own / sum(math.exp(slow_cosine(x[i], y[j]) / temperature) for j in range(n)))
+        total -= math.log(own / sum(math.exp(slow_cosine(x[j], y[i]) / temperature) for j in range(n)))
+    return total / (2 * n)
+
+
+def slow_relations(x):
+    rows = [[slow_cosine(a, b) for b in x] for a in x]
+    return [np.array(row) - sum(row) / len(row) for row in rows]
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0])
+def test_contrasts_equal_loops(temperature):
+    x, y = views()
+    for run in range(2):
+        a, b = x[run].numpy(), y[run].numpy()
+        assert cross_view_contrast(x, y, temperature)[run].item() == pytest.approx(slow_contrast(a, b, temperature))
+        expected = slow_contrast(slow_relations(a), slow_relations(b), temperature)
+        assert relation_contrast(x, y, temperature)[run].item() == pytest.approx(expected)
+
+
+def test_matching_views_cost_less_than_shuffled_ones():
+    x, y = views(n=11)
+    for contrast in (cross_view_contrast, relation_contrast):
+        assert (contrast(x, y, 0.1) < contrast(x, y.roll(1, dims=1), 0.1)).all()
+
+
+def test_relations_forget_the_features():
+    """A rotation of one view changes its features, not its relations."""
+    x, _ = views()
+    turned = x @ torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(5), dtype=x.dtype))[0]
+    assert torch.allclose(relation_contrast(x, turned, 0.2), relation_contrast(x, x, 0.2))
+    assert (cross_view_contrast(x, turned, 0.2) > cross_view_contrast(x, x, 0.2)).all()

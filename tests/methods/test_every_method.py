@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from tests.methods.steps import gradients
-from ufama.campaigns.campaign import results
 from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.run import results
 from ufama.campaigns.store import RunStore
 from ufama.config import TrainingConfig, scale
 from ufama.data import two_modality_windows
 from ufama.data.folds import folds, scaled
 from ufama.methods import is_fitted, method, methods
-from ufama.training.batches import part
 from ufama.training.loop import train, train_fitted
 from ufama.training.scores import accuracy
+from ufama.training.splits import make_split
 from ufama.training.trainer import Trainer
 
 TRAINED = sorted(name for name, chosen in methods().items() if not is_fitted(chosen))
@@ -28,7 +28,12 @@ OWN_RATE = {"hadua"}  # most of its network takes a tenth of its rate: 3e-3 woul
 
 TRAINING = TrainingConfig(batch_size=8, epochs=40, steps_per_epoch=2, precision="float64", criteria="none")
 EPOCHS = (0.0, 20.0, 39.0)  # early, and when what enters later has entered
-OPENED = {"ufama": {"gate_confidence": 0.0}}  # a gate that two steps of training would not open
+OPENED = {  # gates that two steps of training would not open
+    "ufama": {"gate_confidence": 0.0},
+    "hadua": {"conditional_schedule": "constant", "momentum": 0.5},
+}
+OTHERWISE = {"fmlan": {"reads": "eeg_and_eye"}, "sdc_net": {"augmentation": "halved"}}  # switches of the network
+CHEAP = {"dann"}  # learns within a second where adaptation is easy
 RUNS = [(0, 4), (2, 4), (2, 5)]  # fold, seed; the target of fold 2 is shorter
 
 
@@ -39,16 +44,17 @@ def configured(name, **changes):
     return scale("smoke").apply(config, TRAINING)[0]
 
 
-def with_backbones():
-    """Every trained method, and those that can stand on UF-AMA's network once more there."""
+def every_network():
+    """Every trained method; those that can have UF-AMA's network, with it; and other switches."""
     cases = [pytest.param(name, OPENED.get(name, {}), id=name) for name in TRAINED]
     on_ufama = [name for name in TRAINED if hasattr(configured(name), "backbone")]
-    return cases + [pytest.param(name, {"backbone": "ufama"}, id=f"{name} on ufama") for name in on_ufama]
+    cases += [pytest.param(name, {"backbone": "ufama"}, id=f"{name} on ufama") for name in on_ufama]
+    return cases + [pytest.param(name, changes, id=f"{name} otherwise") for name, changes in OTHERWISE.items()]
 
 
 def trainer(name, changes, windows, runs, training=TRAINING):
     known = folds(windows, "cross_subject")
-    parts = [part(windows, known[fold], training, seed) for fold, seed in runs]
+    parts = [make_split(windows, known[fold], training, seed) for fold, seed in runs]
     prepared = scaled(windows, training.scaling)
     return Trainer(method(name), configured(name, **changes), training, prepared, parts, [seed for _, seed in runs])
 
@@ -59,7 +65,7 @@ def after_steps(made):
     for number, epoch in enumerate(EPOCHS):
         made.batches.draw_epoch(number)
         terms.append(made.step(*made.batches.step(0), torch.tensor(epoch, dtype=torch.float64)))
-    return terms, made.evaluate([own.test for own in made.batches.parts])
+    return terms, made.evaluate([own.test for own in made.batches.splits])
 
 
 ELECTRODES = ("FP1", "F7", "FZ", "C3", "CZ", "P4", "O2")  # some methods lay the tokens out on the scalp
@@ -87,7 +93,7 @@ def table(small, tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize(("name", "changes"), with_backbones())
+@pytest.mark.parametrize(("name", "changes"), every_network())
 def test_a_stack_equals_its_single_runs(uneven, name, changes):
     together, said = after_steps(trainer(name, changes, uneven, RUNS))
     for index, run in enumerate(RUNS):
@@ -103,13 +109,13 @@ def test_a_stack_equals_its_single_runs(uneven, name, changes):
         np.testing.assert_allclose(said[index].fused, own.fused, rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize(("name", "changes"), with_backbones())
+@pytest.mark.parametrize(("name", "changes"), every_network())
 def test_a_step_reaches_every_parameter_it_claims_to_train_and_no_other(uneven, name, changes):
     made = trainer(name, changes, uneven, RUNS[:2])
     before = {key: value.detach().clone() for key, value in made.network.named_parameters()}
     made.batches.draw_epoch(0)
     made.step(*made.batches.step(0), torch.tensor(20.0, dtype=torch.float64))
-    claimed = {id(p) for p in made.weights.trained}
+    claimed = {id(p) for p in made.optimiser.parameters}
     reaching = gradients(trainer(name, changes, uneven, RUNS[:2]), 20.0)
     assert claimed
     for key, value in made.network.named_parameters():
@@ -121,7 +127,7 @@ def test_a_step_reaches_every_parameter_it_claims_to_train_and_no_other(uneven, 
             assert not moved.any(), f"{key} moved"
 
 
-@pytest.mark.parametrize(("name", "changes"), with_backbones())
+@pytest.mark.parametrize(("name", "changes"), every_network())
 def test_a_step_in_bfloat16_says_nearly_what_the_exact_one_says(uneven, name, changes):
     precisions = ("float64", "bf16")
     exact, rounded = (
@@ -135,7 +141,7 @@ def test_a_step_in_bfloat16_says_nearly_what_the_exact_one_says(uneven, name, ch
     for key, value in losses[0].items():
         assert losses[1][key].dtype == torch.float32
         torch.testing.assert_close(losses[1][key].double(), value, rtol=0.1, atol=0.05, msg=key)
-    (said, *_), (nearly, *_) = (made.evaluate([own.test for own in made.batches.parts]) for made in (exact, rounded))
+    (said, *_), (nearly, *_) = (made.evaluate([own.test for own in made.batches.splits]) for made in (exact, rounded))
     np.testing.assert_allclose(nearly.probabilities, said.probabilities, atol=0.1)
 
 
@@ -163,18 +169,18 @@ def test_permuting_the_targets_labels_changes_nothing_but_the_oracle(small, name
 
     def run(windows):
         if is_fitted(method(name)):
-            own = part(windows, fold, training, 0)
+            own = make_split(windows, fold, training, 0)
             prepared = scaled(windows, training.scaling)
             return train_fitted(method(name), configured(name), training, prepared, own, 0, windows.label)
         return train(trainer(name, {}, windows, [(0, 0)], training), windows.label, oracle_label=windows.label)[0]
 
     honest, shuffled = run(small), run(permuted(small, fold))
     for rule in ("last", "source_validation"):
-        theirs = shuffled.choices[rule].probabilities
-        assert np.array_equal(honest.choices[rule].probabilities, theirs, equal_nan=True)
+        theirs = shuffled.selected[rule].probabilities
+        assert np.array_equal(honest.selected[rule].probabilities, theirs, equal_nan=True)
     assert np.array_equal(honest.history["validation_accuracy"], shuffled.history["validation_accuracy"])
     for result, label in ((honest, small.label), (shuffled, permuted(small, fold).label)):
-        assert result.choices["oracle"].score == accuracy(result.choices["oracle"].probabilities, label[fold.target])
+        assert result.selected["oracle"].score == accuracy(result.selected["oracle"].probabilities, label[fold.target])
 
 
 @pytest.mark.parametrize("name", sorted(methods()))
@@ -256,13 +262,18 @@ def last_accuracy(name):
     if hasattr(config, "learning_rate") and name not in OWN_RATE:
         config = config.replace(learning_rate=3e-3)
     shifted = [fold for fold in folds(windows, "cross_subject") if fold.subject == windows.subject.max()]
-    parts = [part(windows, fold, training, 0) for fold in shifted]
+    parts = [make_split(windows, fold, training, 0) for fold in shifted]
     made = Trainer(method(name), config, training, scaled(windows, "none"), parts, [0] * len(parts))
     trained = train(made, windows.label, oracle_label=windows.label)
     return np.mean([run.history["target_accuracy"][-1] for run in trained])
 
 
-@pytest.mark.parametrize("name", [name for name in TRAINED if name not in NOT_ADAPTIVE])
+ADAPTIVE = [
+    pytest.param(name, marks=() if name in CHEAP else pytest.mark.slow) for name in TRAINED if name not in NOT_ADAPTIVE
+]
+
+
+@pytest.mark.parametrize("name", ADAPTIVE)
 def test_an_adaptive_method_learns_what_the_source_alone_does_not_tell(name):
     assert last_accuracy(name) > last_accuracy("source_only")
 

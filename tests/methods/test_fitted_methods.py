@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.methods.steps import unlabelled
 from ufama.config import ConfigError
 from ufama.methods import UnlabelledWindows, method
 from ufama.methods.bases.fitted import side_by_side, softmax_of_scores
@@ -58,9 +59,7 @@ def test_clip_order_by_hand(small):
 
 def test_clip_order_knows_every_window_of_people_who_saw_the_same_clips(small):
     rows, others = small.subject == 1, small.subject != 1
-    source, target = (
-        UnlabelledWindows(*[getattr(small, n)[r] for n in UnlabelledWindows._fields]) for r in (others, rows)
-    )
+    source, target = unlabelled(small, others), unlabelled(small, rows)
     found = said("clip_order", small.card, source, small.label[others], target)
     assert np.array_equal(found.argmax(1), small.label[rows])
 

@@ -3,21 +3,12 @@
 import pytest
 import torch
 
-from tests.methods.steps import TRAINING, check_every_parameter_moves, check_stack_equals_single_runs, trainer
+from tests.methods.steps import TRAINING, trainer
 from ufama.core import losses
 from ufama.methods.fmlan import METHOD, soft_classes
 from ufama.methods.parts.fine_grained_alignment import symmetric_divergence, weighted_class_mmd
 
 BIG = TRAINING.replace(batch_size=32)
-
-
-@pytest.mark.parametrize("reads", ["eeg", "eeg_and_eye"])
-def test_one_step_moves_every_parameter(small, reads):
-    check_every_parameter_moves(METHOD, small, training=BIG, reads=reads)
-
-
-def test_a_stack_equals_single_runs(small):
-    check_stack_equals_single_runs(METHOD, small)
 
 
 def test_eyes_are_read_only_when_asked_for(small):

@@ -7,25 +7,26 @@ import torch
 from torch.nn import functional
 
 from tests.methods.steps import (
-    check_every_parameter_moves,
-    check_stack_equals_single_runs,
     gradients,
     one_step,
     trainer,
 )
 from ufama.config import ConfigError, scale
 from ufama.config import TrainingConfig as Training
-from ufama.core.layers import StackedDropout, initialise
+from ufama.core.layers import initialise
 from ufama.core.losses import cross_entropy
 from ufama.core.mmd import mmd_quadratic
+from ufama.core.random import StackedDropout
 from ufama.data.folds import folds
-from ufama.methods import Step, method
-from ufama.methods.hadua.confidence import initial_statistics, judge
-from ufama.methods.hadua.method import METHOD, PAPER, RELEASED, HaduaConfig
-from ufama.methods.hadua.network import HaduaOutputs, WideningAttention, lag_code
+from ufama.methods import Step, method, split_windows
+from ufama.methods.hadua.confidence import initial_statistics, weight_pseudo_labels
+from ufama.methods.hadua.config import PAPER, RELEASED, HaduaConfig
+from ufama.methods.hadua.method import METHOD
+from ufama.methods.hadua.network import WideningAttention, lag_code
 from ufama.methods.parts.conditional_mmd import conditional_mmd
-from ufama.training.batches import context_rows, part
-from ufama.training.contract import contract
+from ufama.methods.parts.outputs import SingleHeadOutputs
+from ufama.training.batches import context_rows
+from ufama.training.splits import make_split
 from ufama.training.trainer import Trainer
 
 SMALL = {"width": 8, "fusion_width": 16, "attention_head_width": 4, "head_hidden": 6, "sequence_windows": 3}
@@ -125,10 +126,6 @@ def test_the_presents_query_sees_the_sequence_and_levels_stack(small):
         assert made.attend(eeg, eye).weights["within_eeg"].shape == (1, 4, 4, 3)
 
 
-def test_one_step_moves_every_parameter_in_preset_paper(small):
-    check_every_parameter_moves(METHOD, small, **SHARP)
-
-
 def test_exactly_the_head_stays_still_in_preset_released(small):
     _, moved, everything = one_step(trainer(METHOD, small, **AS_RELEASED))
     still = everything - moved
@@ -144,11 +141,6 @@ def test_with_one_window_queries_and_keys_get_no_gradient_and_only_decay(small):
         assert reached == (not name.endswith(("query.weight", "key.weight"))), name
 
 
-@pytest.mark.parametrize("changes", [SHARP, AS_RELEASED], ids=["paper", "released"])
-def test_a_stack_equals_single_runs(small, changes):
-    check_stack_equals_single_runs(METHOD, small, **changes)
-
-
 def test_running_statistics_belong_to_their_run(small):
     seeds, fold_numbers = (3, 11), (0, 5)
     stack = trainer(METHOD, small, seeds, fold_numbers, **SHARP)
@@ -161,18 +153,12 @@ def test_running_statistics_belong_to_their_run(small):
     assert not torch.allclose(stack.state["mean"][0], stack.state["mean"][1], rtol=1e-6)
 
 
-@pytest.mark.parametrize("changes", [SHARP, SMALL | {"conditional_schedule": "constant", "momentum": 0.5}])
-def test_the_contract_is_kept(small, changes):
-    found = contract(METHOD, small, changes=changes, batch_size=16)
-    assert found.kept, str(found)
-
-
 def given_step(made, epoch=6.0):
     """A step of outputs drawn at random: surer than an untrained network, and fond of class 0."""
     draw = normal(1, 32, 3 + 20, seed=8)
-    outputs = HaduaOutputs(draw[..., 3:].contiguous(), 2 * draw[..., :3] + torch.tensor([2.0, 0.0, 0.0]))
+    outputs = SingleHeadOutputs(draw[..., 3:].contiguous(), 2 * draw[..., :3] + torch.tensor([2.0, 0.0, 0.0]))
     label = (draw[:, :16, 3] > 0).long() + (draw[:, :16, 4] > 0).long()
-    source, target = outputs.split(16)
+    source, target = split_windows(outputs, 16)
     epoch = torch.tensor(epoch, dtype=torch.float64)
     return Step(made.network, None, source, label, None, target, None, epoch, epoch / 16, None)
 
@@ -185,7 +171,7 @@ def test_terms_are_the_equations_applied_to_the_outputs(small):
     cross = cross_entropy(step.source.logits, step.source_label).mean(-1)
     torch.testing.assert_close(terms.losses["classification"], cross)
     torch.testing.assert_close(terms.losses["mmd"], mmd_quadratic(step.source.fused, step.target.fused, 5, 1e-5))
-    judged = judge(
+    pseudo = weight_pseudo_labels(
         step.target.logits.softmax(-1),
         initial_statistics(1, 3, cross),
         step.epoch,
@@ -193,14 +179,14 @@ def test_terms_are_the_equations_applied_to_the_outputs(small):
         aligned=True,
         weighted=True,
     )
-    assert judged.weight.min() < 0.99  # so that leaving the weights out would show
-    share = judged.weight[..., None] * judged.soft_label
+    assert pseudo.weight.min() < 0.99  # so that leaving the weights out would show
+    share = pseudo.weight[..., None] * pseudo.soft_label
     one_hot = functional.one_hot(step.source_label, 3).double()
     expected = conditional_mmd(step.source.fused, step.target.fused, one_hot, share, 5, 1e-5, "class")
     torch.testing.assert_close(terms.losses["conditional"], expected)
     torch.testing.assert_close(terms.total(), cross + terms.losses["mmd"] + terms.losses["conditional"])
     assert set(terms.state) == {"mean", "sd", "classes"}
-    torch.testing.assert_close(terms.state["mean"], 0.25 + 0.5 * judged.confidence.mean(1))
+    torch.testing.assert_close(terms.state["mean"], 0.25 + 0.5 * pseudo.confidence.mean(1))
     assert all(value.shape == (1,) for value in (terms.diagnostics | terms.weights).values())
 
 
@@ -307,7 +293,7 @@ def test_errors_name_the_field():
 
 def test_probabilities_are_the_heads_and_no_modality_has_its_own(small):
     made = trainer(METHOD, small, **SMALL)
-    said = METHOD.predict(HaduaOutputs(normal(1, 4, 20), normal(1, 4, 3)))
+    said = METHOD.predict(SingleHeadOutputs(normal(1, 4, 20), normal(1, 4, 3)))
     assert said.shape == (1, 4, 3, 3)
     assert said[:, :, :2].isnan().all()
     torch.testing.assert_close(said[:, :, 2].sum(-1), torch.ones(1, 4, dtype=torch.float64))
@@ -321,7 +307,7 @@ def test_adaptation_undoes_a_shift_that_the_network_alone_falls_for():
     windows = made_windows(sessions=1, trials=9, seed=1)
     training = Training(batch_size=32, epochs=1, steps_per_epoch=2, criteria="none", scaling="none")
     people = folds(windows, "cross_subject")
-    parts = [part(windows, fold, training, 0) for fold in people]
+    parts = [make_split(windows, fold, training, 0) for fold in people]
     accuracy = {}
     for variant in ("H1", "H5"):
         config = METHOD.preset("paper", dataset="made", variant=variant).replace(**SMALL)

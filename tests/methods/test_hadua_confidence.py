@@ -11,7 +11,7 @@ from ufama.methods.hadua.confidence import (
     alignment_strength,
     gaussian_weight,
     initial_statistics,
-    judge,
+    weight_pseudo_labels,
 )
 
 
@@ -93,7 +93,7 @@ def test_the_strength_falls_over_the_epochs():
     assert expected[1] == 0.15
 
 
-def slow_judge(batches, epoch, momentum):
+def slow_pseudo_labels(batches, epoch, momentum):
     """One run, one window at a time: the soft labels and weights of the last batch, and the statistics after it."""
     count = len(batches[0][0])
     mean, sd, classes = 0.5, 1.0, [1 / count] * count
@@ -115,17 +115,17 @@ def slow_judge(batches, epoch, momentum):
     return soft, weight, mean, sd, classes
 
 
-def test_judging_several_batches_equals_a_plain_loop():
+def test_pseudo_labels_of_several_batches_equals_a_plain_loop():
     batches = [probabilities(seed=seed) for seed in range(4)]
     statistics, epoch = initial_statistics(2, 4, batches[0]), torch.tensor(9.0, dtype=torch.float64)
     for batch in batches:
-        judged = judge(batch, statistics, epoch, momentum=0.7, aligned=True, weighted=True)
-        statistics = judged.statistics
-    assert judged.weight.min() < 0.9  # so that the comparison below is of more than ones
+        pseudo = weight_pseudo_labels(batch, statistics, epoch, momentum=0.7, aligned=True, weighted=True)
+        statistics = pseudo.statistics
+    assert pseudo.weight.min() < 0.9  # so that the comparison below is of more than ones
     for run in range(2):
-        soft, weight, mean, sd, classes = slow_judge([batch[run].tolist() for batch in batches], 9.0, 0.7)
-        torch.testing.assert_close(judged.soft_label[run], torch.tensor(soft).double(), rtol=1e-6, atol=1e-7)
-        assert judged.weight[run].tolist() == pytest.approx(weight)
+        soft, weight, mean, sd, classes = slow_pseudo_labels([batch[run].tolist() for batch in batches], 9.0, 0.7)
+        torch.testing.assert_close(pseudo.soft_label[run], torch.tensor(soft).double(), rtol=1e-6, atol=1e-7)
+        assert pseudo.weight[run].tolist() == pytest.approx(weight)
         assert statistics.mean[run].item() == pytest.approx(mean)
         assert statistics.sd[run].item() == pytest.approx(sd)
         assert statistics.classes[run].tolist() == pytest.approx(classes)
@@ -134,6 +134,6 @@ def test_judging_several_batches_equals_a_plain_loop():
 def test_parts_that_are_off_leave_the_probabilities_and_weigh_one():
     p = probabilities().requires_grad_()
     before = ConfidenceStatistics(torch.ones(2).double(), torch.ones(2).double(), torch.rand(2, 4).double())
-    judged = judge(p, before, torch.tensor(0.0), momentum=0.9, aligned=False, weighted=False)
-    assert torch.equal(judged.soft_label, p) and (judged.weight == 1).all()
-    assert not judged.soft_label.requires_grad and not judged.statistics.mean.requires_grad
+    pseudo = weight_pseudo_labels(p, before, torch.tensor(0.0), momentum=0.9, aligned=False, weighted=False)
+    assert torch.equal(pseudo.soft_label, p) and (pseudo.weight == 1).all()
+    assert not pseudo.soft_label.requires_grad and not pseudo.statistics.mean.requires_grad

@@ -4,23 +4,13 @@ import pytest
 import torch
 
 from tests.methods.electrodes import check_earlier_windows_are_read, named
-from tests.methods.steps import check_every_parameter_moves, check_stack_equals_single_runs, trainer
+from tests.methods.steps import trainer
 from ufama.config import ConfigError
 from ufama.methods import acrnn, c2pci_net, da_capsnet, lgdaan_nets, stcbi_nets
 
 METHODS = [module.METHOD for module in (acrnn, c2pci_net, da_capsnet, lgdaan_nets, stcbi_nets)]
 SMALL = {"hidden": 12, "width": 8}
 each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-
-
-@each
-def test_one_step_moves_every_parameter(method, small):
-    check_every_parameter_moves(method, named(small), **SMALL)
-
-
-@each
-def test_a_stack_equals_single_runs(method, small):
-    check_stack_equals_single_runs(method, named(small), steps=2, **SMALL)
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m is not c2pci_net.METHOD], ids=lambda method: method.name)

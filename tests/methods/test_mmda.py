@@ -1,23 +1,18 @@
 """MMDA-like: every recording is aligned for itself, and weights and centroids are remembered."""
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional
 
-from tests.methods.steps import TRAINING, check_every_parameter_moves, check_stack_equals_single_runs, trainer
-from ufama.core.layers import CounterRNG
-from ufama.methods.mmda import METHOD, DirectionHead
+from tests.methods.steps import TRAINING, trainer
+from ufama.core.random import CounterRNG
+from ufama.methods import split_windows
+from ufama.methods.mmda import METHOD, DirectionHead, centroid_distance, softmin_weights, updated_centroids
 from ufama.methods.parts.moments import moment_discrepancy
 
 NARROW = {"hidden": 24, "width": 10}
-
-
-def test_one_step_moves_every_parameter(small):
-    check_every_parameter_moves(METHOD, small, **NARROW)
-
-
-def test_a_stack_equals_single_runs(small):
-    check_stack_equals_single_runs(METHOD, small, **NARROW)
 
 
 def test_two_steps_equal_a_loop_over_recordings(small):
@@ -37,7 +32,7 @@ def test_two_steps_equal_a_loop_over_recordings(small):
                 torch.cat([source.eye, target.eye], 1),
                 CounterRNG(made.noise_seeds, made.steps_done),
             )
-        s, t = both.split(TRAINING.batch_size)
+        s, t = split_windows(both, TRAINING.batch_size)
         terms = made.step(source, target, torch.tensor(0.0, dtype=torch.float64))
         assert torch.allclose(s.fused.norm(dim=-1), torch.tensor(10.0).double())
 
@@ -78,3 +73,41 @@ def test_the_head_reads_directions():
         head.weight.copy_(torch.tensor([[[3.0, 0.0], [4.0, -2.0]]]))
         head.bias.copy_(torch.tensor([[[0.0, 100.0]]]))
     assert head(torch.tensor([[[6.0, 8.0]]]).double())[0, 0].tolist() == pytest.approx([10.0, -8.0 + 10.0])
+
+
+def test_one_class_moves_and_one_without_windows_stays():
+    memory = torch.tensor([[[1.0, 1.0], [4.0, 0.0]]], dtype=torch.float64)
+    features = torch.tensor([[[2.0, 0.0], [4.0, 6.0]]], dtype=torch.float64)
+    found = updated_centroids(memory, features, torch.tensor([[[1, 1], [0, 0]]]), share=0.9)
+    assert torch.allclose(found, torch.tensor([[[2.8, 2.8], [4.0, 0.0]]], dtype=torch.float64))
+
+
+def test_recordings_have_centroids_of_their_own():
+    draw = torch.Generator().manual_seed(1)
+    memory = torch.randn(2, 3, 2, 4, generator=draw, dtype=torch.float64)
+    features = torch.randn(2, 5, 4, generator=draw, dtype=torch.float64)
+    member = torch.randint(2, (2, 3, 2, 5), generator=draw)
+    found = updated_centroids(memory, features, member, share=0.7)
+    for run in range(2):
+        for recording in range(3):
+            for number in range(2):
+                own = features[run, member[run, recording, number].bool()]
+                old = memory[run, recording, number]
+                expected = 0.3 * old + 0.7 * own.mean(0) if len(own) else old
+                assert torch.allclose(found[run, recording, number], expected)
+
+
+def test_distance_counts_angles_and_one_for_a_class_not_seen():
+    source = torch.tensor([[[2.0, 0.0], [1.0, 1.0], [0.0, 0.0]]])
+    target = torch.tensor([[[0.5, 0.0], [-3.0, -3.0], [1.0, 0.0]]])
+    assert centroid_distance(source, target).item() == pytest.approx(0 + 2 + 1, abs=1e-6)
+    assert centroid_distance(torch.stack([source, -source], 1), target[:, None])[0].tolist() == pytest.approx(
+        [3, 3], abs=1e-6
+    )
+
+
+def test_the_nearest_source_counts_most_and_one_that_is_absent_not_at_all():
+    loss = torch.tensor([[0.5, 0.25, 9.0, 1.0]], dtype=torch.float64)
+    found = softmin_weights(loss, torch.tensor([[True, True, False, True]]))[0]
+    total = math.exp(2) + math.exp(4) + math.exp(1)
+    assert found.tolist() == pytest.approx([math.exp(2) / total, math.exp(4) / total, 0, math.exp(1) / total])

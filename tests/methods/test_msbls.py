@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tests.methods.steps import unlabelled
 from ufama.data.folds import folds, scaled
-from ufama.methods import UnlabelledWindows
 from ufama.methods.bases.fitted import flat
 from ufama.methods.msbls import METHOD, MsblsConfig, StackedSystems
 from ufama.methods.parts.broad_learning import on_simplex
@@ -12,13 +12,9 @@ from ufama.methods.parts.broad_learning import on_simplex
 CONFIG = MsblsConfig(groups=3, group_nodes=4, enhancement=10, penalty=0.5)
 
 
-def recordings(windows, rows):
-    return UnlabelledWindows(*[getattr(windows, name)[rows] for name in UnlabelledWindows._fields])
-
-
 def fold_of(windows):
     fold, ready = folds(windows, "cross_subject")[0], scaled(windows, "subject_session_minmax")
-    return recordings(ready, fold.source), windows.label[fold.source], recordings(ready, fold.target), fold
+    return unlabelled(ready, fold.source), windows.label[fold.source], unlabelled(ready, fold.target), fold
 
 
 def test_each_block_fits_the_residual_and_reads_the_other_modality(small):

@@ -7,10 +7,11 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from ufama.config import ConfigError
 from ufama.core import losses
-from ufama.core.layers import CounterRNG
-from ufama.methods import ProblemSpec, Step, method
+from ufama.core.random import CounterRNG
+from ufama.methods import ProblemSpec, Step, method, split_windows
 from ufama.methods.parts.adversarial import dann_schedule, domain_loss
-from ufama.methods.parts.alignment import certainty_weight, class_confusion, coral, joint_mmd
+from ufama.methods.parts.alignment import class_confusion, coral, joint_mmd
+from ufama.methods.parts.certainty import certainty_weight
 from ufama.methods.parts.perceptron import SingleHeadNetwork
 
 NAMES = ("dann", "dan", "jan", "deep_coral", "cdan", "mcd", "mcc", "source_only")
@@ -32,7 +33,7 @@ def step_of(name, card, progress=0.5, dropout=0.0, **changes):
     eeg, eye = normal(2, 16, 7, 3), normal(2, 16, 5, seed=1)
     eeg[:, 9:], eye[:, 9:] = 1.5 * eeg[:, 9:] + 0.5, eye[:, 9:] - 1
     noise = CounterRNG(torch.tensor([3, 4]), torch.tensor(0))
-    source, target = network(eeg, eye, noise).split(9)
+    source, target = split_windows(network(eeg, eye, noise), 9)
     label = torch.randint(3, (2, 9), generator=torch.Generator().manual_seed(5))
     epoch = torch.tensor(40 * progress, dtype=torch.float64)
     return chosen, config, Step(

@@ -6,16 +6,12 @@ from dataclasses import fields
 import pytest
 import torch
 
-from tests.methods.steps import TRAINING, check_every_parameter_moves, check_stack_equals_single_runs, one_step, trainer
+from tests.methods.steps import TRAINING, one_step, trainer
 from ufama.core import losses
-from ufama.core.layers import CounterRNG
 from ufama.core.mmd import mmd_neighbours
+from ufama.core.random import CounterRNG
 from ufama.methods.parts.pairwise import Thresholds, source_pairs, target_pairs
-from ufama.methods.sdc_net import METHOD, PAPER, RELEASED, mixed, mmd_weight, sure_from
-
-
-def test_one_step_moves_every_parameter(small):
-    check_every_parameter_moves(METHOD, small)
+from ufama.methods.sdc_net import METHOD, PAPER, RELEASED, confident_from, mixed, mmd_weight
 
 
 def test_exactly_the_head_stays_still_in_preset_released(small):
@@ -27,11 +23,6 @@ def test_exactly_the_head_stays_still_in_preset_released(small):
 def test_presets_differ_in_the_switches_that_are_documented():
     differing = {field.name for field in fields(PAPER) if getattr(PAPER, field.name) != getattr(RELEASED, field.name)}
     assert differing == {"train_head", "augmentation", "without_sure_targets", "thresholds_meet", "learning_rate"}
-
-
-@pytest.mark.parametrize("augmentation", ["mixup", "halved"])
-def test_a_stack_equals_single_runs(small, augmentation):
-    check_stack_equals_single_runs(METHOD, small, augmentation=augmentation)
 
 
 def test_a_window_is_mixed_with_the_drawn_partner_or_left_alone():
@@ -70,7 +61,7 @@ def test_schedules_by_hand():
     middle = 2 / (1 + math.exp(-10)) - 1
     expected = [1, 1, 1, middle, middle, math.exp(-24.6), math.exp(-51), 0.01]
     assert mmd_weight(epochs).tolist() == pytest.approx(expected, rel=1e-6)
-    assert sure_from(epochs).tolist() == [0, 0, 0.5, 0.5, 0.75, 0.75, 0.75, 1]
+    assert confident_from(epochs).tolist() == [0, 0, 0.5, 0.5, 0.75, 0.75, 0.75, 1]
 
 
 def slow_conditional_mmd(source, label, target, pseudo, sure):

@@ -134,7 +134,7 @@ class SdcNetwork(nn.Module):
         if self.augmentation == "none" or noise is None:
             return windows
         kept = noise.bernoulli_mask(self.augmentation_layer, torch.Size((*windows.shape[:2], 1)), 0.5)
-        return windows * (1 - 0.5 * kept)
+        return windows * (1 - 0.5 * kept.to(windows.dtype))
 
 
 class SdcNet(NetworkMethod[SdcNetConfig, SingleHeadOutputs]):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ufama.core.layers import gradient_reversal, initialise
-from ufama.core.network import DropoutIds
+from ufama.core.layers import initialise
+from ufama.core.random import DropoutIds
 from ufama.methods.parts.adversarial import (
     MultilinearMap,
     adversarial_logits,
@@ -15,6 +15,7 @@ from ufama.methods.parts.adversarial import (
     discrepancy,
     discriminator,
     domain_loss,
+    gradient_reversal,
 )
 
 

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics.pairwise import rbf_kernel
 
 from ufama.core.mmd import mmd_quadratic
-from ufama.methods.parts.alignment import certainty_weight, class_confusion, coral, covariance, joint_mmd
+from ufama.methods.parts.alignment import class_confusion, coral, covariance, joint_mmd
 
 
 @pytest.fixture
@@ -90,11 +90,3 @@ def test_certain_and_balanced_predictions_are_not_confused_and_uniform_ones_most
     certain = 1e3 * torch.eye(3, dtype=torch.float64)[None]
     assert class_confusion(certain, 1.0).item() == pytest.approx(0, abs=1e-12)
     assert class_confusion(0 * certain, 1.0).item() == pytest.approx(2 / 3)
-
-
-def test_certainty_weights_by_hand():
-    """Entropies 0 and ln 2: 1 + 1 and 1 + 1/2, in proportion to their mean 1.75."""
-    probabilities = torch.tensor([[[1.0, 0.0], [0.5, 0.5]]], dtype=torch.float64, requires_grad=True)
-    weight = certainty_weight(probabilities)
-    assert weight[0].tolist() == pytest.approx([2 / 1.75, 1.5 / 1.75])
-    assert not weight.requires_grad

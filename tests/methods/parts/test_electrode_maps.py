@@ -6,8 +6,14 @@ import torch
 from ufama.config import ConfigError
 from ufama.core.layers import initialise
 from ufama.data.layout import CHANNELS, electrode_position
-from ufama.methods.parts.electrode_grid import CELLS, REGIONS
-from ufama.methods.parts.electrode_maps import ElectrodeMap, MapConvolution, known_electrodes, region_channels
+from ufama.methods.parts.electrode_maps import (
+    CELLS,
+    REGIONS,
+    ElectrodeMap,
+    MapConvolution,
+    check_electrodes,
+    region_channels,
+)
 
 
 def test_every_electrode_has_a_cell_of_its_own_where_it_sits_on_the_scalp():
@@ -73,4 +79,4 @@ def test_convolution_is_a_linear_layer_of_the_neighbourhood():
 
 def test_an_unknown_channel_is_named():
     with pytest.raises(ConfigError, match=r"da_capsnet lays EEG tokens out .* but E0, E5 is not one of the 62"):
-        known_electrodes("da_capsnet", ("CZ", "E0", "E5"))
+        check_electrodes("da_capsnet", ("CZ", "E0", "E5"))

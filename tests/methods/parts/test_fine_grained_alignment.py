@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from ufama.core.mmd import mmd_quadratic
-from ufama.methods.parts.fine_grained_alignment import certainty, symmetric_divergence, weighted_class_mmd
+from ufama.methods.parts.fine_grained_alignment import symmetric_divergence, weighted_class_mmd
 
 
 def batch(pairs=2, ns=6, nt=5, classes=3):
@@ -65,12 +65,6 @@ def test_a_pair_without_windows_or_certainty_costs_nothing_and_stays_differentia
     value.sum().backward()
     assert value.tolist() == [0.0, 0.0]
     assert torch.equal(source.grad, torch.zeros_like(source))
-
-
-def test_certainty_by_hand():
-    probabilities = torch.tensor([[1 / 3, 1 / 3, 1 / 3], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0]], dtype=torch.float64)
-    expected = torch.tensor([0.0, 1.0, 1 - math.log(2) / math.log(3)], dtype=torch.float64)
-    assert torch.allclose(certainty(probabilities), expected, atol=1e-12)
 
 
 def test_divergence_is_torch_s_in_both_directions():

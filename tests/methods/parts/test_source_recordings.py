@@ -3,7 +3,7 @@
 import torch
 
 from ufama.core.layers import initialise
-from ufama.methods.parts.source_recordings import BranchLinear, mean_per_recording, membership, own_branch
+from ufama.methods.parts.source_recordings import BranchLinear, branch_of_recording, mean_per_recording, membership
 
 DOMAIN = torch.tensor([[0, 2, 2, 0, 2], [3, 3, 3, 1, 0]])
 
@@ -16,9 +16,9 @@ def test_membership_and_means_by_hand():
     assert count.tolist() == [[2, 0, 3, 0], [1, 1, 0, 3]]
 
 
-def test_a_window_s_own_branch_is_its_recording_s():
+def test_a_window_s_branch_of_recording_is_its_recording_s():
     said = torch.arange(2 * 4 * 5 * 2, dtype=torch.float64).view(2, 4, 5, 2)
-    found = own_branch(said, DOMAIN)
+    found = branch_of_recording(said, DOMAIN)
     for run in range(2):
         for n in range(5):
             assert torch.equal(found[run, n], said[run, DOMAIN[run, n], n])

@@ -167,8 +167,8 @@ def discrepancy_table(windows: Windows, *, subjects: int, stride: int) -> Table:
         Column("largest", "largest", "measured", decimals=2),
     )
     caption = (
-        f"Discrepancy between the windows of two subjects, Eq. 10, before any training. Measured on {windows.card.title}, session "
-        f"1, every {stride}th window, n = {len(values)} pairs of {len(chosen)} subjects."
+        "Discrepancy between the windows of two subjects, Eq. 10, before any training. Measured on "
+        f"{windows.card.title}, session 1, every {stride}th window, n = {len(values)} pairs of {len(chosen)} subjects."
     )
     return Table("discrepancy", pd.DataFrame(frame), columns, caption, _origin([windows]))
 

@@ -6,7 +6,7 @@
 #
 # A method is one file that ends in `METHOD = MyMethod()`. In `ufama/methods/` it is found by itself; anywhere else
 # it is named by its module, `"my_module:METHOD"`. This page writes such a file, checks that it keeps the contract of
-# {class}`ufama.methods.Method`, and trains it beside two others.
+# {class}`ufama.methods.contract.Method`, and trains it beside two others.
 
 # %% tags=["parameters"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz

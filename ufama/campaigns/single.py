@@ -77,7 +77,7 @@ def train(
     data = OpenedData(dataset=dataset, windows=windows.subsample(training.window_stride))
     run = RunConfig(
         dataset=dataset,
-        protocol=fold.protocol,
+        protocol=fold.protocol,  # type: ignore[arg-type]  # RunConfig checks it
         fold=fold.name,
         seed=seed,
         scale=scale or "paper",

@@ -19,8 +19,8 @@ from torch import Tensor
 import ufama.core.fast.cpu as cpu
 
 P = ParamSpec("P")
-Module = TypeVar("Module")
-Result = TypeVar("Result")
+ModuleT = TypeVar("ModuleT")
+ResultT = TypeVar("ResultT")
 
 _FORMS: dict[str, ModuleType] = {"cpu": cpu, "cuda": cpu}
 _definitions_alone = False
@@ -34,16 +34,16 @@ def choose(device: torch.device) -> ModuleType | None:
 def replaced_by(
     name: str,
 ) -> Callable[
-    [Callable[Concatenate[Module, Tensor, P], Result]],
-    Callable[Concatenate[Module, Tensor, P], Result],
+    [Callable[Concatenate[ModuleT, Tensor, P], ResultT]],
+    Callable[Concatenate[ModuleT, Tensor, P], ResultT],
 ]:
     """Decorate a definition ``forward(module, x, ...)``; ``name`` is its fast form, looked up for the device of x."""
 
     def decorate(
-        definition: Callable[Concatenate[Module, Tensor, P], Result],
-    ) -> Callable[Concatenate[Module, Tensor, P], Result]:
+        definition: Callable[Concatenate[ModuleT, Tensor, P], ResultT],
+    ) -> Callable[Concatenate[ModuleT, Tensor, P], ResultT]:
         @wraps(definition)
-        def forward(module: Module, x: Tensor, *args: P.args, **kwargs: P.kwargs) -> Result:
+        def forward(module: ModuleT, x: Tensor, *args: P.args, **kwargs: P.kwargs) -> ResultT:
             form = choose(x.device)
             function = definition if form is None else getattr(form, name)
             return function(module, x, *args, **kwargs)

@@ -16,9 +16,9 @@ from ufama.core.fast.maps import (
 )
 
 if TYPE_CHECKING:
+    from ufama.core import network
     from ufama.core.attention import StackedAttention
     from ufama.core.layers import StackedLayerNorm, StackedLinear
-    from ufama.core.network import EncoderBlock, FeedForward, Fusion
     from ufama.core.random import CounterRNG
 
 
@@ -59,7 +59,7 @@ def attention(
     return layer.output(attend(projected, layer.heads, keep, 1 - layer.dropout.rate))
 
 
-def encoder_block(block: "EncoderBlock", z: Tensor, rng: "CounterRNG | None") -> Tensor:
+def encoder_block(block: "network.EncoderBlock", z: Tensor, rng: "CounterRNG | None") -> Tensor:
     """`EncoderBlock`: with pre-norm, each norm is folded into the weights of the map that follows it."""
     if block.pre_norm:
         normed, z = norm_and_residual(z)
@@ -75,7 +75,7 @@ def encoder_block(block: "EncoderBlock", z: Tensor, rng: "CounterRNG | None") ->
 
 
 def _feed_forward(
-    layers: "FeedForward", z: Tensor, rng: "CounterRNG | None", folded_norm: Affine | None = None
+    layers: "network.FeedForward", z: Tensor, rng: "CounterRNG | None", folded_norm: Affine | None = None
 ) -> Tensor:
     """`FeedForward`, whose ReLU writes over its argument."""
     expand = _map(layers.expand)
@@ -84,7 +84,7 @@ def _feed_forward(
     return layers.contract(layers.dropout(expand(z, rectified=True), rng))
 
 
-def fusion(fusion: "Fusion", eeg: Tensor, eye: Tensor, rng: "CounterRNG | None") -> Tensor:
+def fusion(fusion: "network.Fusion", eeg: Tensor, eye: Tensor, rng: "CounterRNG | None") -> Tensor:
     """`Fusion`: norm, projection, and queries, keys and values of both directions are one product per modality."""
     to_eeg, to_eye = fusion.eye_to_eeg.attention, fusion.eeg_to_eye.attention
     eeg_project, eye_project = _map(fusion.eeg_project), _map(fusion.eye_project)

@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from ufama.campaigns.adaptation import adaptation, publish_adaptation
+from ufama.campaigns.results import read_published
 from ufama.campaigns.run import results
-from ufama.campaigns.store import RunStore, read_published
+from ufama.campaigns.store import RunStore
 from ufama.cli.main import app
 from ufama.config import ConfigError
 from ufama.data.two_modality import write_two_modality
@@ -69,11 +70,11 @@ def test_published_results_add_up_and_keep_what_was_there(table, tmp_path):
     pd.testing.assert_frame_equal(
         stored.select(again.runs.digest).predictions, again.predictions, check_dtype=False, check_like=True
     )
-    told = json.loads((home / "provenance.json").read_text())
-    assert told["runs"] == 8
-    assert told["seeds"] == [0, 1]
-    assert told["data"] == [{"title": "made-up", "licence": "a licence", "notes": ["a note"]}]
-    assert told["simulated"] is True
+    provenance = json.loads((home / "provenance.json").read_text())
+    assert provenance["runs"] == 8
+    assert provenance["seeds"] == [0, 1]
+    assert provenance["data"] == [{"title": "made-up", "licence": "a licence", "notes": ["a note"]}]
+    assert provenance["simulated"] is True
     assert str(tmp_path) not in (home / "provenance.json").read_text()
 
 

@@ -55,7 +55,9 @@ def test_stopped_after_every_epoch_it_ends_with_the_same_bits(stack, tmp_path):
         with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint, stopped:
             train_stack(stack, checkpoint=checkpoint, stopping=lambda: True)
     with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint:
-        assert_equal_records(train_stack(stack, checkpoint=checkpoint, stopping=lambda: pytest.fail("trained again")), whole)
+        assert_equal_records(
+            train_stack(stack, checkpoint=checkpoint, stopping=lambda: pytest.fail("trained again")), whole
+        )
         checkpoint.clear()
     assert not checkpoint.path.exists()
 

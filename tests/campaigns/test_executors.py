@@ -10,21 +10,30 @@ import pandas as pd
 import pytest
 
 from ufama import config
-from ufama.campaigns import executors
-from ufama.campaigns.executors import CampaignError, StackResult, StoppedError, Work, in_this_process
+from ufama.campaigns import executors, run
+from ufama.campaigns.checkpoints import StoppedError
+from ufama.campaigns.executors import CampaignError, StackResult, in_this_process
 from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.results import TABLES
 from ufama.campaigns.run import results
 from ufama.campaigns.store import RunStore
+from ufama.campaigns.worker import BUSY, Worker
 from ufama.config import TrainingConfig
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch):
+    monkeypatch.setattr(executors, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(run, "TICK_SECONDS", 0.05)
 
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch, small):
-    """Three folds, a second or two of training each, with checkpoints all the time."""
+    """Three folds, a second of training each, with checkpoints all the time."""
     monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("UFAMA_PUBLISHED", "none")
     monkeypatch.setenv("UFAMA_CHECKPOINT_SECONDS", "0.05")
-    long = config.scale("smoke").replace(window_stride=1, epochs=60, evaluate_every=20)
+    long = config.scale("smoke").replace(window_stride=1, epochs=40, evaluate_every=20)
     monkeypatch.setitem(config.SCALES, "smoke", long)
     path = tmp_path / "small.npz"
     coordinates = {name: getattr(small, name) for name in ("label", "subject", "session", "trial")}
@@ -33,6 +42,11 @@ def asked(tmp_path, monkeypatch, small):
     return Experiment(
         data=DataRequest(dataset=str(path)), scale="smoke", training=TrainingConfig(batch_size=8), fold_names=names
     )
+
+
+@pytest.fixture
+def uninterrupted(asked, tmp_path):
+    return results([asked], store=RunStore(tmp_path / "whole"), workers=1, stack_size=1)
 
 
 def workers_of_this_process():
@@ -56,37 +70,36 @@ def kill_one_in_training(store, killed):
             break
 
 
-def assert_same(ours, theirs):
-    for table in ("history", "predictions", "embeddings"):
-        pd.testing.assert_frame_equal(getattr(ours, table), getattr(theirs, table))
+def assert_same(actual, expected):
+    for table in TABLES:
+        pd.testing.assert_frame_equal(getattr(actual, table), getattr(expected, table))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [{"workers": 2}, {"workers": 2, "scheduler": "local"}], ids=["processes", "dask"])
-def test_a_worker_killed_in_the_middle_costs_nothing(asked, tmp_path, how):
-    whole = results([asked], store=RunStore(tmp_path / "whole"), workers=1, stack_size=1)
+def test_a_worker_killed_in_the_middle_costs_nothing(asked, uninterrupted, tmp_path, how):
     store, killed = RunStore(tmp_path / "killed"), []
     hunter = threading.Thread(target=kill_one_in_training, args=(store, killed), daemon=True)
     hunter.start()
-    found = results([asked], store=store, stack_size=1, **how)
+    actual = results([asked], store=store, stack_size=1, **how)
     hunter.join(5)
     assert killed
-    assert_same(found, whole)
+    assert_same(actual, uninterrupted)
     assert not list(store.unfinished.glob("*.safetensors"))
 
 
-def test_ctrl_c_in_processes_saves_what_was_reached(asked, tmp_path):
+@pytest.mark.slow
+def test_ctrl_c_in_processes_saves_what_was_reached(asked, uninterrupted, tmp_path):
     store, stop = RunStore(tmp_path / "store"), threading.Event()
 
-    def stop_in_the_middle(state):
-        if 0.1 < state.share < 0.9:
+    def stop_in_the_middle(progress):
+        if 0.1 < progress.share < 0.9:
             stop.set()
 
-    with pytest.raises(StoppedError, match=r"stopped at epoch \d+ of 60 and saved"):
+    with pytest.raises(StoppedError, match=r"stopped at epoch \d+ of 40 and saved"):
         results([asked], store=store, workers=2, stack_size=1, stop=stop, progress=stop_in_the_middle)
-    reached = list(store.unfinished.glob("*.safetensors"))
-    assert reached
-    again = results([asked], store=store, workers=1, stack_size=1)
-    assert_same(again, results([asked], store=RunStore(tmp_path / "whole"), workers=1, stack_size=1))
+    assert list(store.unfinished.glob("*.safetensors"))
+    assert_same(results([asked], store=store, workers=1, stack_size=1), uninterrupted)
 
 
 def test_workers_that_always_die_are_an_error_that_says_what_to_do():
@@ -102,7 +115,7 @@ def test_workers_that_always_die_are_an_error_that_says_what_to_do():
     hunter.start()
     try:
         with pytest.raises(CampaignError, match=r"ended 3 times before they finished.*Lower --workers or --stack-size"):
-            list(executors.in_processes(["any"], Work(print, "cpu"), 1, threading.Event(), lambda: None))
+            list(executors.in_processes(["any"], Worker(), 1, threading.Event(), lambda: None))
     finally:
         over.set()
         hunter.join()
@@ -110,17 +123,23 @@ def test_workers_that_always_die_are_an_error_that_says_what_to_do():
 
 def test_no_scheduler_is_an_error_that_names_it():
     with pytest.raises(CampaignError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
-        list(executors.on_dask([1], Work(print, "cpu"), "tcp://127.0.0.1:9", 1, threading.Event(), lambda: None))
+        list(executors.on_dask([1], Worker(), "tcp://127.0.0.1:9", 1, threading.Event(), lambda: None, timeout=0.5))
 
 
 def test_what_another_campaign_trains_comes_last():
-    answers = {"a": [executors.BUSY, None], "b": [0.5]}
-    work = Work(lambda stack, device, stopping: answers[stack].pop(0), "cpu")
-    done = list(in_this_process(["a", "b"], work, threading.Event(), lambda: None))
+    answers = {"a": [BUSY, None], "b": [0.5]}
+
+    class Fake(Worker):
+        def train(self, stack, device, stopping):
+            return answers[stack].pop(0)
+
+    done = list(in_this_process(["a", "b"], Fake(), threading.Event(), lambda: None))
     assert done == [StackResult("b", 0.5), StackResult("a", None)]
 
 
-@pytest.mark.parametrize("device, number, own", [("cpu", 3, "cpu"), ("cuda:1", 3, "cuda:1"), ("cuda", 3, "cuda:1")])
-def test_each_worker_has_its_own_gpu(monkeypatch, device, number, own):
+@pytest.mark.parametrize(
+    "device, number, expected", [("cpu", 3, "cpu"), ("cuda:1", 3, "cuda:1"), ("cuda", 3, "cuda:1")]
+)
+def test_each_worker_has_its_own_gpu(monkeypatch, device, number, expected):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    assert executors._own_device(device, number) == own
+    assert executors._device_of(device, 3) == expected

@@ -4,24 +4,33 @@ from dataclasses import fields
 
 import pytest
 
-from ufama.campaigns.experiments import DataRequest
+from tests.builders import made_windows
+from ufama.campaigns import experiments, grids
+from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.grids import (
+    COMPARED_WITH,
     GRIDS,
     LEDGER_FLIPS,
     OPEN_FLIPS,
     SHOWN_FOLDS,
     compared_folds,
+    comparison_grid,
     controls_grid,
     ladder_grid,
     ledger_grid,
     stability_grid,
 )
-from ufama.config import PAPER, RELEASED, TARGET_ACCESS, TrainingConfig
+from ufama.campaigns.jobs import parameter_count
+from ufama.campaigns.tuning import BestSettings, Candidate
+from ufama.config import PAPER, RELEASED, TARGET_ACCESS, ConfigError, TrainingConfig, scale
 from ufama.data.controls import CONTROLS
+from ufama.methods import method, methods
 
 
 @pytest.fixture
-def table(small_table):
+def table(small_table, tmp_path, monkeypatch):
+    """The small set, for which nothing is tuned."""
+    monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path))
     return DataRequest(dataset=str(small_table))
 
 
@@ -56,10 +65,12 @@ def test_the_ledger_grid_changes_one_row_at_a_time(table):
     assert len(configs) == 2 + len(LEDGER_FLIPS) - 1 + len(OPEN_FLIPS)  # row 2 is SEED's
 
 
-@pytest.mark.parametrize("dataset", ["seed", "seed_iv"])
-def test_the_compared_folds_are_of_nine_people_three_per_session(dataset):
-    """And the fold of Fig. 7 is among them."""
-    names = compared_folds(DataRequest(dataset=dataset), "quick")
+@pytest.mark.parametrize("dataset, subjects", [("seed", 12), ("seed_iv", 15)])
+def test_the_compared_folds_are_of_nine_subjects_three_per_session(dataset, subjects, monkeypatch):
+    """And the fold of Fig. 7 is among them. Of the recordings, their subjects and sessions count alone."""
+    windows = made_windows(subjects=subjects, sessions=3, trials=1)
+    monkeypatch.setattr(experiments, "open_dataset", lambda *_, **__: windows)
+    names = compared_folds(DataRequest(dataset=dataset, data_root="made up"), "quick")
     assert len({name.split("-")[1] for name in names}) == len(names) == 9
     assert sorted(name.split("-")[0] for name in names) == ["session1"] * 3 + ["session2"] * 3 + ["session3"] * 3
     assert SHOWN_FOLDS[dataset]["cross_subject"] in names
@@ -92,3 +103,70 @@ def test_every_control_that_applies_is_asked_for(table):
     assert {block.data.control for block in blocks} == set(CONTROLS) - {"eye_constant_rows_removed"}
     relabelled = {block.protocol for block in blocks if block.data.control == "clips_relabelled"}
     assert relabelled == {"cross_subject", "cross_session", "cross_subject_session"}
+
+
+# --- the comparison of methods --------------------------------------------------------------------------------
+
+
+def asked(grid):
+    return [(block.method, block.preset, block.protocol) for block in grid]
+
+
+def test_every_method_under_its_first_preset_and_released_on_both_protocols(table):
+    grid = comparison_grid(table, scale="smoke", preset="released")
+    rows = set(asked(grid))
+    assert len(rows) == len(grid)
+    assert {method for method, *_ in rows} == set(methods())
+    for name, chosen in methods().items():
+        presets = {chosen.presets[0], *(preset for preset in chosen.presets if preset == "released")}
+        assert {row[1:] for row in rows if row[0] == name} == {
+            (preset, protocol) for preset in presets for protocol in ("cross_subject", "cross_session")
+        }
+    assert all(block.fold_names is None and block.variants is None for block in grid)
+
+
+def test_the_reference_is_always_there_once(table):
+    assert [block.method for block in comparison_grid(table, scale="smoke", methods=["majority"])] == [
+        COMPARED_WITH, COMPARED_WITH, "majority", "majority",
+    ]  # fmt: skip
+    assert len(comparison_grid(table, scale="smoke", methods=[COMPARED_WITH])) == 2
+
+
+def test_choices_reach_every_block(table):
+    assert all(block.seeds == (3, 5) for block in comparison_grid(table, scale="smoke", seeds=(3, 5)))
+
+
+def test_kept_settings_are_used_and_the_untuned_have_their_defaults(table, monkeypatch):
+    kept = {Candidate("ufama", "released"): BestSettings({"learning_rate": 0.004, "trusted_share": 0.3}, 8, False)}
+    monkeypatch.setattr(grids, "stored_tuning", lambda data, scale: kept)
+    blocks = {asked([block])[0]: block for block in comparison_grid(table, scale="smoke", methods=["ufama"])}
+    for protocol in ("cross_subject", "cross_session"):
+        tuned, plain = blocks["ufama", "released", protocol], blocks["ufama", "paper", protocol]
+        assert (tuned.changes, tuned.learning_rate) == ({"trusted_share": 0.3}, 0.004)
+        assert (plain.changes, plain.learning_rate) == ({}, None)
+        assert tuned.configs()[0].training.learning_rate == 0.004
+        assert plain.configs()[0].training.learning_rate == scale("smoke").learning_rate
+
+
+def test_parameters_are_counted_by_hand(table):
+    hidden, width = 128, scale("smoke").width  # the plain network's hidden layer, and the scale's embedding
+    eeg, eye, classes = 7 * 3, 5, 3
+    by_hand = sum(
+        inputs * outputs + outputs
+        for inputs, outputs in ((eeg, hidden), (hidden, width), (eye, hidden), (hidden, width), (2 * width, classes))
+    )
+    assert parameter_count(Experiment(data=table, method="source_only", scale="smoke")) == by_hand
+    assert parameter_count(Experiment(data=table, method="majority", scale="smoke")) is None
+
+
+def test_a_method_from_elsewhere_is_compared_like_any_other(table, tmp_path, monkeypatch):
+    (tmp_path / "of_mine.py").write_text(
+        "from ufama.methods.source_only import SourceOnly\n\n\n"
+        "class Mine(SourceOnly):\n    title = 'Mine'\n\n\nMETHOD = Mine()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    blocks = comparison_grid(table, scale="smoke", methods=["of_mine:METHOD"])
+    assert [block.method for block in blocks] == [COMPARED_WITH, COMPARED_WITH, "of_mine:METHOD", "of_mine:METHOD"]
+    assert parameter_count(blocks[2]) == parameter_count(blocks[0])
+    with pytest.raises(ConfigError, match=r"'of_mine:OTHER' cannot be had: .*'OTHER'.*such as 'my_module:METHOD'"):
+        method("of_mine:OTHER")

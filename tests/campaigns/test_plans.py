@@ -1,11 +1,12 @@
-"""What a campaign uses of its machine depends on what was measured, and is remembered."""
+"""What a campaign uses of its machine depends on what was measured, and is cache."""
 
 import pytest
 
 from ufama import config
 from ufama.campaigns import plans
-from ufama.campaigns.experiments import DataRequest, Experiment, stacks
-from ufama.campaigns.plans import Plan, PlanCache, cpu_plan
+from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.jobs import resolve, stacks
+from ufama.campaigns.plans import ExecutionPlan, PlanCache, cpu_plan
 from ufama.config import TrainingConfig
 
 
@@ -13,64 +14,63 @@ from ufama.config import TrainingConfig
 def missing(small_table, monkeypatch):
     monkeypatch.setitem(config.SCALES, "smoke", config.scale("smoke").replace(window_stride=2, steps_per_epoch=1))
     asked = Experiment(data=DataRequest(dataset=str(small_table)), scale="smoke", training=TrainingConfig(batch_size=8))
-    return stacks([asked], 4)
+    return stacks(resolve([asked]), 4)
 
 
-USUAL = Plan(workers=2, threads=1, stack_size=4)
+USUAL = ExecutionPlan(workers=2, threads=1, stack_size=4)
 
 
 def test_a_short_campaign_is_not_calibrated(missing, tmp_path):
-    said = []
-    assert cpu_plan(missing, USUAL, PlanCache(tmp_path), said.append) == USUAL
-    assert not said
+    lines = []
+    assert cpu_plan(missing, USUAL, PlanCache(tmp_path), lines.append) == USUAL
+    assert not lines
 
 
-def test_the_fastest_plan_is_taken_said_and_remembered(missing, tmp_path, monkeypatch):
+def test_the_fastest_plan_is_taken_told_and_remembered(missing, tmp_path, monkeypatch):
     seconds = {(4, 1): 0.05, (1, 1): 0.08, (12, 1): 0.04, (12, 2): 0.03}  # (runs, threads) -> of a step and run
     timed = []
 
-    def measured(stack, runs, threads):
+    def measured(job, runs, threads):
         timed.append((runs, threads))
         return seconds[runs, threads]
 
     monkeypatch.setattr(plans, "_seconds_per_run_step", measured)
     monkeypatch.setattr(plans, "LONG_SECONDS", 0.0)
-    said = []
+    lines = []
     # two processes halve their time, so 0.04 / 2 is less than the 0.03 of one process with both cores
-    assert cpu_plan(missing, USUAL, PlanCache(tmp_path), said.append) == Plan(2, 1, 12)
-    assert said == [
+    assert cpu_plan(missing, USUAL, PlanCache(tmp_path), lines.append) == ExecutionPlan(2, 1, 12)
+    assert lines == [
         "calibrated: 2 processes of 1 threads with stacks of 12 take 20.0 ms per step and run; "
         "the slowest of 4 plans, 40.0"
     ]
     assert sorted(timed) == sorted(seconds)
-    assert cpu_plan(missing, USUAL, PlanCache(tmp_path), said.append) == Plan(2, 1, 12)
-    assert len(timed) == 4 and len(said) == 1
+    assert cpu_plan(missing, USUAL, PlanCache(tmp_path), lines.append) == ExecutionPlan(2, 1, 12)
+    assert len(timed) == 4 and len(lines) == 1
 
 
 def test_a_real_calibration_times_a_step(missing):
-    assert 0 < plans._seconds_per_run_step(missing[0], 2, 1) < 60
+    assert 0 < plans._seconds_per_run_step(missing[0].jobs[0], 2, 1) < 60
 
 
 def test_what_is_remembered_survives_a_damaged_file(tmp_path):
-    remembered = PlanCache(tmp_path / "new")
-    assert remembered.get("any") is None
-    remembered.set("any", [1, 2])
-    remembered.set("other", 3)
-    assert (remembered.get("any"), remembered.get("other")) == ([1, 2], 3)
+    cache = PlanCache(tmp_path / "new")
+    assert cache.get("any") is None
+    cache.set("any", [1, 2])
+    cache.set("other", 3)
+    assert (cache.get("any"), cache.get("other")) == ([1, 2], 3)
     (tmp_path / "new" / "plan").write_text("{")
-    assert remembered.get("any") is None
-    remembered.set("any", 4)
-    assert remembered.get("any") == 4
+    assert cache.get("any") is None
+    cache.set("any", 4)
+    assert cache.get("any") == 4
 
 
 @pytest.mark.parametrize("free_gib, size", [(1, 29), (40, 450), (0.001, 1)])
 def test_a_gpu_s_stack_fills_its_free_memory(missing, tmp_path, monkeypatch, free_gib, size):
     """20 MiB per run and 30 MiB once: 60 % of the free memory holds (0.6 free - 30) / 20 runs."""
-    monkeypatch.setattr(plans, "_peak_bytes", lambda stack, runs, device: (30 + 20 * runs) * 2**20)
+    monkeypatch.setattr(plans, "_peak_bytes", lambda job, runs, device: (30 + 20 * runs) * 2**20)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "a GPU")
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (int(free_gib * 2**30), 0))
-    asked = Experiment(data=missing[0].data, scale="smoke", training=TrainingConfig(batch_size=8))
-    said = []
-    found = plans.gpu_stack_size(asked, device="cuda", remembered=PlanCache(tmp_path), say=said.append)
-    assert found == size == max(1, min(450, int((0.6 * free_gib * 1024 - 30) / 20)))
-    assert len(said) == 1 and said[0].startswith("a GPU: 20 MiB per run of ufama")
+    lines, first = [], missing[0].jobs[0]
+    assert plans.gpu_stack_size(first, device="cuda", cache=PlanCache(tmp_path), notify=lines.append) == size
+    assert size == max(1, min(450, int((0.6 * free_gib * 1024 - 30) / 20)))
+    assert len(lines) == 1 and lines[0].startswith("a GPU: 20 MiB per run of ufama")

@@ -1,31 +1,32 @@
 """The store shows a whole record or none, and says what is wrong in one message."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ufama.campaigns.store import TABLES, Results, RunRecord, RunStore, StoreError, publish, read_published
+from ufama.campaigns.results import TABLES, Results, RunRecord, publish, read_published
+from ufama.campaigns.store import RunStore, StoreError
 
 ORDER = sorted(TABLES)
 
 
-def record(digest="d1", value=0.25, **about):
-    predictions = pd.DataFrame({"rule": ["last"] * 3, "label": [0, 1, 1], "fusion_0": np.float32([value, 0.5, 1.0])})
+def record(digest="d1", value=0.25):
     return RunRecord(
-        about={
+        metadata={
             "digest": digest,
             "seed": 3,
             "class_names": ["a", "b"],
             "config": {"width": 4},
             "training": {"epochs": 2},
-        }
-        | {"data_card": {"name": "made"}, "versions": {"numpy": "2"}}
-        | about,
+            "data_card": {"name": "made"},
+            "versions": {"numpy": "2"},
+        },
         history=pd.DataFrame({"epoch": [0, 1], "classification": np.float32([1.5, 0.5])}),
-        predictions=predictions,
+        predictions=pd.DataFrame({"rule": ["last"] * 3, "label": [0, 1, 1], "fusion_0": np.float32([value, 0.5, 1.0])}),
         embeddings=pd.DataFrame({"domain": ["source"], "z0": np.float32([value])}),
     )
 
@@ -34,7 +35,7 @@ def test_what_is_saved_is_loaded(tmp_path):
     store = RunStore(tmp_path / "runs")
     store.save(record())
     loaded = store.load("d1")
-    assert loaded.about == record().about
+    assert loaded.metadata == record().metadata
     for name in TABLES:
         pd.testing.assert_frame_equal(getattr(loaded, name), getattr(record(), name))
 
@@ -61,8 +62,11 @@ def test_a_record_is_there_only_when_whole(tmp_path, monkeypatch):
 
 
 def test_a_record_appears_by_one_rename_or_not_at_all(tmp_path, monkeypatch):
-    def fails(aside, home):
-        assert sorted(path.name for path in Path(aside).iterdir()) == ["about.json", *(f"{n}.parquet" for n in ORDER)]
+    def fails(temporary, home):
+        assert sorted(path.name for path in Path(temporary).iterdir()) == [
+            "about.json",
+            *(f"{n}.parquet" for n in ORDER),
+        ]
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "rename", fails)
@@ -75,8 +79,8 @@ def test_two_writers_leave_one_whole_record(tmp_path, monkeypatch):
     """The second writer reaches the rename after the first has finished."""
     store, rename = RunStore(tmp_path), os.rename
 
-    def late(aside: Path, home: Path):
-        rename(aside, home)
+    def late(temporary: Path, home: Path):
+        rename(temporary, home)
         monkeypatch.setattr(os, "rename", rename)
         other = tmp_path / ".other"
         (home / "about.json").rename(home / "kept")
@@ -87,7 +91,7 @@ def test_two_writers_leave_one_whole_record(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "rename", late)
     store.save(record())
-    assert store.load("d1").about["seed"] == 3
+    assert store.load("d1").metadata["seed"] == 3
 
 
 def test_a_damaged_record_names_its_folder(tmp_path):
@@ -107,12 +111,7 @@ def test_results_keep_the_asked_order():
 
 def test_a_selection_has_no_columns_of_other_data_sets():
     wider = record("b")
-    wider = RunRecord(
-        about=wider.about,
-        history=wider.history,
-        predictions=wider.predictions.assign(fusion_1=np.float32(0.5)),
-        embeddings=wider.embeddings,
-    )
+    wider = replace(wider, predictions=wider.predictions.assign(fusion_1=np.float32(0.5)))
     both = Results.of([record("a"), wider])
     assert "fusion_1" in both.select(["a", "b"]).predictions
     assert "fusion_1" not in both.select(["a"]).predictions
@@ -131,7 +130,7 @@ def test_published_results_read_back_and_drop_unwanted_embeddings(tmp_path):
 def test_fusion_alone_can_be_published(tmp_path):
     results = Results.of([record("a", 0.123456)])
     predictions = results.predictions.assign(eeg_0=np.float32(0.5), eye_0=np.float32(0.5))
-    results = Results(results.runs, results.history, predictions, results.embeddings)
+    results = replace(results, predictions=predictions)
     publish(results, tmp_path / "some", embeddings_of=[], provenance={}, fusion_only=True)
     read = read_published(tmp_path / "some").predictions
     assert not {"eeg_0", "eye_0"} & set(read)

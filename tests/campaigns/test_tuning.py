@@ -7,30 +7,32 @@ import pandas as pd
 import pytest
 
 from ufama.campaigns import tuning
-from ufama.campaigns.experiments import DataRequest, digest
-from ufama.campaigns.results import Results, RunStore
+from ufama.campaigns.experiments import DataRequest
+from ufama.campaigns.jobs import resolve
+from ufama.campaigns.results import Results
 from ufama.campaigns.run import results
+from ufama.campaigns.store import RunStore
 from ufama.campaigns.tuning import (
-    DRAWS,
-    Entry,
-    chosen_among,
-    drawn,
-    drawn_settings,
-    entries,
-    judged,
+    SETTINGS_TRIED,
+    Candidate,
+    candidates,
     keep_tuning,
-    stored_draws,
+    mark_chosen,
+    search_outcome,
+    search_settings,
+    search_trials,
+    stored_search,
     stored_tuning,
     tuning_folds,
-    with_setting,
+    with_settings,
 )
 from ufama.config import ConfigError
 from ufama.data.folds import folds
 from ufama.methods import method, methods
 from ufama.methods.source_only import SourceOnly
 
-SOURCE = Entry("source_only", "paper")
-UFAMA = Entry("ufama", "paper")
+SOURCE = Candidate("source_only", "paper")
+UFAMA = Candidate("ufama", "paper")
 
 
 @pytest.fixture(scope="module")
@@ -59,19 +61,19 @@ def own_workspace(tmp_path, monkeypatch):
     monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path))
 
 
-# --- draws -----------------------------------------------------------------------------------------------------------
+# --- trials -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("entry", entries(), ids="-".join)
-def test_every_method_tries_its_default_first_and_equally_many_where_it_can(entry):
-    search = method(entry.method).search
-    tried = drawn_settings(entry, dataset="seed", scale_name="quick")
+@pytest.mark.parametrize("candidate", candidates(), ids="-".join)
+def test_every_method_tries_its_default_first_and_equally_many_where_it_can(candidate):
+    search = method(candidate.method).search
+    tried = search_settings(candidate, dataset="seed", scale_name="quick")
     others = {json.dumps(dict(zip(search, values, strict=True))) for values in _product(search)}
     default = json.dumps(tried[0])
-    assert len(tried) == min(DRAWS, len(others | {default}))
-    assert len({json.dumps(setting) for setting in tried}) == len(tried)
-    assert {json.dumps(setting) for setting in tried[1:]} <= others - {default}
-    assert tried == drawn_settings(entry, dataset="seed", scale_name="quick")
+    assert len(tried) == min(SETTINGS_TRIED, len(others | {default}))
+    assert len({json.dumps(settings) for settings in tried}) == len(tried)
+    assert {json.dumps(settings) for settings in tried[1:]} <= others - {default}
+    assert tried == search_settings(candidate, dataset="seed", scale_name="quick")
 
 
 def _product(search):
@@ -81,13 +83,13 @@ def _product(search):
 
 
 def test_the_default_is_the_preset_at_the_scale():
-    assert drawn_settings(UFAMA, dataset="seed", scale_name="quick")[0]["learning_rate"] == 2e-3
-    assert drawn_settings(UFAMA, dataset="seed", scale_name="paper")[0]["learning_rate"] == 5e-4
-    assert drawn_settings(SOURCE, dataset="seed", scale_name="quick")[0] == {"learning_rate": 1e-3, "dropout": 0.5}
+    assert search_settings(UFAMA, dataset="seed", scale_name="quick")[0]["learning_rate"] == 2e-3
+    assert search_settings(UFAMA, dataset="seed", scale_name="paper")[0]["learning_rate"] == 5e-4
+    assert search_settings(SOURCE, dataset="seed", scale_name="quick")[0] == {"learning_rate": 1e-3, "dropout": 0.5}
 
 
 def test_only_the_default_of_a_method_depends_on_the_scale():
-    quick, paper = (drawn_settings(SOURCE, dataset=name, scale_name=scale)
+    quick, paper = (search_settings(SOURCE, dataset=name, scale_name=scale)
                     for name, scale in (("seed", "quick"), ("seed_iv", "paper")))  # fmt: skip
     assert quick == paper
 
@@ -109,30 +111,29 @@ def test_a_search_that_could_change_nothing_is_an_error(monkeypatch, search, mes
     chosen.search = search
     monkeypatch.setattr(tuning, "method", lambda name: chosen)
     with pytest.raises(ConfigError, match=message):
-        drawn_settings(Entry("searching", "paper"), dataset="seed", scale_name="quick")
+        search_settings(Candidate("searching", "paper"), dataset="seed", scale_name="quick")
 
 
 def test_a_learning_rate_is_the_methods_own_or_the_trainings(data):
-    own = with_setting(SOURCE, {"learning_rate": 0.01}, data=data)
+    own = with_settings(SOURCE, {"learning_rate": 0.01}, data=data)
     assert (own.changes, own.learning_rate) == ({"learning_rate": 0.01}, None)
-    given = with_setting(UFAMA, {"learning_rate": 0.01, "trusted_share": 0.3}, data=data, scale="smoke")
+    given = with_settings(UFAMA, {"learning_rate": 0.01, "trusted_share": 0.3}, data=data, scale="smoke")
     assert (given.changes, given.learning_rate) == ({"trusted_share": 0.3}, 0.01)
     assert given.configs()[0].training.learning_rate == 0.01
 
 
 def test_the_default_setting_is_the_untuned_run(data):
-    for entry in (SOURCE, UFAMA):
-        default = drawn_settings(entry, dataset=data.name, scale_name="smoke")[0]
-        tuned, plain = (with_setting(entry, setting, data=data, scale="smoke") for setting in (default, {}))
-        windows = data.open()
-        assert [digest(c, windows) for c in tuned.configs()] == [digest(c, windows) for c in plain.configs()]
+    for candidate in (SOURCE, UFAMA):
+        default = search_settings(candidate, dataset=data.name, scale_name="smoke")[0]
+        tuned, plain = (with_settings(candidate, settings, data=data, scale="smoke") for settings in (default, {}))
+        assert [job.digest for job in resolve([tuned])] == [job.digest for job in resolve([plain])]
 
 
-def test_released_is_an_entry_of_its_own():
-    assert entries(["ufama", "source_only"]) == [UFAMA, Entry("ufama", "released"), SOURCE]
-    assert {entry.method for entry in entries()} == set(methods())
+def test_released_is_a_candidate_of_its_own():
+    assert candidates(["ufama", "source_only"]) == [UFAMA, Candidate("ufama", "released"), SOURCE]
+    assert {candidate.method for candidate in candidates()} == set(methods())
     with pytest.raises(ConfigError, match="'nosuch' is not known"):
-        entries(["nosuch"])
+        candidates(["nosuch"])
 
 
 def test_tuning_folds_are_spread_over_people_and_sessions(data):
@@ -146,32 +147,27 @@ def test_tuning_folds_are_spread_over_people_and_sessions(data):
 # --- the choice ------------------------------------------------------------------------------------------------------
 
 
-def made_up(draws, data, accuracy, target=0.5):
-    """Results whose validation accuracy at the last evaluated epoch is ``accuracy(draw, fold)``."""
+def made_up(trials, accuracy, target=0.5):
+    """Results whose validation accuracy at the last evaluated epoch is ``accuracy(trial, fold)``."""
     history = []
-    for place, draw in enumerate(draws):
-        for fold, config in enumerate(draw.block.configs()):
-            last = accuracy(place, fold)
-            history.append(
-                pd.DataFrame({
-                    "digest": digest(config, data.open()), "epoch": [0, 1, 2, 3],
-                    "validation_accuracy": [0.99, np.nan, last, np.nan], "target_accuracy": target * (place + 1),
-                })
-            )  # fmt: skip
+    for job in resolve(trial.experiment for trial in trials):
+        validation = [0.99, np.nan, accuracy(job.block, len(history) % 4), np.nan]  # of four folds
+        columns = {"digest": job.digest, "epoch": range(4), "validation_accuracy": validation}
+        history.append(pd.DataFrame(columns).assign(target_accuracy=target * (job.block + 1)))
     empty = pd.DataFrame()
     return Results(runs=empty, history=pd.concat(history), predictions=empty, embeddings=empty)
 
 
 def test_the_last_evaluated_epoch_of_held_out_source_people_decides(data):
-    draws = drawn(data, [SOURCE], scale_name="smoke")
+    trials = search_trials(data, [SOURCE], scale_name="smoke")
     spread = [-0.1, 0.1, 0.2, -0.2]
-    rows = judged(draws, made_up(draws, data, lambda place, fold: 0.3 + 0.02 * place % 0.1 + spread[fold]), data)
-    expected = [0.3 + 0.02 * place % 0.1 for place in range(len(draws))]
+    rows = search_outcome(trials, made_up(trials, lambda number, fold: 0.3 + 0.02 * number % 0.1 + spread[fold]))
+    expected = [0.3 + 0.02 * number % 0.1 for number in range(len(trials))]
     assert rows["validation_accuracy"].to_numpy() == pytest.approx(expected)
     assert rows.index[rows["chosen"]].tolist() == [int(np.argmax(expected))] == [4]
     assert rows["n_folds"].unique().tolist() == [4]
     assert rows.index[rows["default"]].tolist() == [0]
-    again = judged(draws, made_up(draws, data, lambda place, fold: 0.3 + 0.02 * place % 0.1 + spread[fold], 7), data)
+    again = search_outcome(trials, made_up(trials, lambda number, fold: 0.3 + 0.02 * number % 0.1 + spread[fold], 7))
     assert again.equals(rows)  # whatever the target says
 
 
@@ -179,28 +175,28 @@ def test_a_tie_goes_to_the_default():
     rows = pd.DataFrame({
         "method": ["a"] * 3 + ["b"] * 2, "preset": "paper", "validation_accuracy": [0.5, 0.4, 0.5, 0.1, 0.2],
     })  # fmt: skip
-    assert chosen_among(rows)["chosen"].tolist() == [True, False, False, False, True]
-    assert chosen_among(rows)["default"].tolist() == [True, False, False, True, False]
+    assert mark_chosen(rows)["chosen"].tolist() == [True, False, False, False, True]
+    assert mark_chosen(rows)["default"].tolist() == [True, False, False, True, False]
 
 
 def test_without_held_out_people_there_is_nothing_to_choose_by(data):
-    draws = drawn(data, [SOURCE], scale_name="smoke")
-    found = made_up(draws, data, lambda place, fold: np.nan)
+    trials = search_trials(data, [SOURCE], scale_name="smoke")
+    found = made_up(trials, lambda number, fold: np.nan)
     found.history["validation_accuracy"] = np.nan
     with pytest.raises(ConfigError, match=r"set TrainingConfig\.validation_subjects to 1 or more"):
-        judged(draws, found, data)
+        search_outcome(trials, found)
 
 
 def test_a_tuning_from_nothing(data, tmp_path):
-    draws = drawn(data, entries(["source_only", "majority"]), scale_name="smoke")
-    found = results([draw.block for draw in draws], store=RunStore(tmp_path / "runs"), workers=1)
-    rows = judged(draws, found, data)
+    trials = search_trials(data, candidates(["source_only", "majority"]), scale_name="smoke")
+    found = results([trial.experiment for trial in trials], store=RunStore(tmp_path / "runs"), workers=1)
+    rows = search_outcome(trials, found)
     assert rows.groupby("method")["chosen"].sum().to_dict() == {"majority": 1, "source_only": 1}
     assert rows["method"].value_counts().to_dict() == {"source_only": 8, "majority": 1}
     assert rows.loc[rows["method"] == "source_only", "validation_accuracy"].nunique() > 1
     keep_tuning(rows, data, "smoke")
     kept = stored_tuning(data, "smoke")
-    assert kept[Entry("majority", "paper")] == ({}, 1, True)
+    assert kept[Candidate("majority", "paper")] == ({}, 1, True)
     best = rows[rows["chosen"] & rows["method"].eq("source_only")].iloc[0]
     assert kept[SOURCE] == (json.loads(best["settings"]), 8, best["default"])
     assert stored_tuning(data, "quick") == {}
@@ -209,11 +205,11 @@ def test_a_tuning_from_nothing(data, tmp_path):
 # --- what is kept ----------------------------------------------------------------------------------------------------
 
 
-def rows_of(data, entry, best=1):
+def rows_of(data, candidate, best=1):
     accuracy = [0.5 + 0.1 * (place == best) for place in range(3)]
-    return chosen_among(
+    return mark_chosen(
         pd.DataFrame({
-            "method": entry.method, "preset": entry.preset, "version": method(entry.method).version,
+            "method": candidate.method, "preset": candidate.preset, "version": method(candidate.method).version,
             "fingerprint": data.open().card.fingerprint,
             "settings": [json.dumps({"dropout": value}) for value in (0.5, 0.2, 0)],
             "validation_accuracy": accuracy, "n_folds": 4,
@@ -235,7 +231,7 @@ def test_a_method_tuned_again_replaces_its_own_draws_alone(data):
 def test_draws_of_other_recordings_or_of_an_older_method_do_not_count(data, column):
     keep_tuning(rows_of(data, SOURCE).assign(**{column: 0}), data, "smoke")
     assert stored_tuning(data, "smoke") == {}
-    assert stored_draws(data, "smoke").empty
+    assert stored_search(data, "smoke").empty
 
 
 def test_real_recordings_are_kept_in_the_workspace_and_simulated_ones_with_the_project(data, tmp_path):

@@ -93,3 +93,35 @@ def test_papermills_text_for_a_switch():
 
 def test_a_table_of_ones_own():
     assert checked(dataset="mine/recordings.npz")["dataset"] == "mine/recordings.npz"
+
+
+def checked_methods(value):
+    kernel = {"In": ["", PARAMETERS_CELL + "\nmethods = None", OPENING_CELL], "Out": {}, "exit": print, "sys": sys}
+    return checked_parameters(kernel | DEFAULTS | {"methods": value})["methods"]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (None, None),
+        ("ufama", ("ufama",)),
+        ("ufama, source_only", ("ufama", "source_only")),
+        (["ufama", "majority"], ("ufama", "majority")),
+    ],
+)
+def test_methods_as_papermill_passes_them(given, meant):
+    assert checked_methods(given) == meant
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("ufama,nosuch", "methods = 'ufama,nosuch': method 'nosuch' is not known; choose one of .*source_only"),
+        ("ufama,ufama", "names, each once"),
+        ([], "is not a list of methods"),
+        ("nosuch_module:METHOD", "cannot be had: No module named 'nosuch_module'"),
+    ],
+)
+def test_methods_that_do_not_exist_are_answered_with_those_that_do(given, message):
+    with pytest.raises(ParameterError, match=message):
+        checked_methods(given)

@@ -1,4 +1,4 @@
-"""The contract's check finds what it is for."""
+"""The check of a method finds what it is for."""
 
 import torch
 
@@ -10,9 +10,9 @@ from ufama.training.trainer import Trainer
 
 
 def test_a_method_of_the_package_keeps_it(small):
-    found = check_method(method("source_only"), small, batch_size=16)
-    assert found.kept
-    assert str(found).count("yes") == 3
+    check = check_method(method("source_only"), small, batch_size=16)
+    assert check.passed
+    assert str(check).count("yes") == 3
 
 
 class Lazy(SourceOnly):
@@ -33,17 +33,17 @@ class Mixing(SourceOnly):
 
 
 def test_parameters_that_stay_still_are_named(small):
-    found = check_method(Lazy(), small, batch_size=16)
-    assert not found.kept
-    assert "head.weight" in found.still
-    assert found.stack_distance == 0
+    check = check_method(Lazy(), small, batch_size=16)
+    assert not check.passed
+    assert "head.weight" in check.unmoved
+    assert check.stack_distance == 0
 
 
 def test_runs_that_mix_are_found(small):
-    found = check_method(Mixing(), small, batch_size=16)
-    assert not found.kept
-    assert found.stack_distance > 1e-8
-    assert not found.still
+    check = check_method(Mixing(), small, batch_size=16)
+    assert not check.passed
+    assert check.stack_distance > 1e-8
+    assert not check.unmoved
 
 
 def test_labels_that_reach_the_training_are_found(small, monkeypatch):
@@ -58,11 +58,11 @@ def test_labels_that_reach_the_training_are_found(small, monkeypatch):
             return network
 
     class Watched(Trainer):
-        def __init__(self, chosen, config, training, recordings, *rest):
-            seen["label"] = recordings.label
-            super().__init__(chosen, config, training, recordings, *rest)
+        def __init__(self, chosen, config, training, windows, *rest):
+            seen["label"] = windows.label
+            super().__init__(chosen, config, training, windows, *rest)
 
-    monkeypatch.setattr("ufama.training.contract.Trainer", Watched)
-    found = check_method(Peeking(), small, batch_size=16)
-    assert found.target_labels_reach
-    assert not found.kept
+    monkeypatch.setattr("ufama.training.check.Trainer", Watched)
+    check = check_method(Peeking(), small, batch_size=16)
+    assert check.reads_target_labels
+    assert not check.passed

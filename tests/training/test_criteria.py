@@ -97,10 +97,9 @@ def test_criteria_are_invariant_to_the_order_of_windows():
         assert criterion(p[order]) == pytest.approx(criterion(p), rel=1e-9)
 
 
-def test_without_held_out_people_there_is_no_dev():
+def test_without_held_out_subjects_there_is_no_dev():
     features = np.random.default_rng(0).normal(size=(12, 2))
-    found = criteria.criteria(CONFIDENT, features, features, None, None)
-    assert set(found) == set(criteria.CRITERIA) - {"dev"}
+    assert set(criteria.criteria(CONFIDENT, features, features, None)) == set(criteria.CRITERIA) - {"dev"}
 
 
 # against skada ---------------------------------------------------------------------------------------
@@ -158,6 +157,8 @@ def test_dev_is_skadas(fitted):
     losses = -np.log(p[np.arange(len(y_held)), y_held])
     from sklearn.linear_model import LogisticRegression
 
-    judge = LogisticRegression().fit(np.concatenate(parts[:2]), np.r_[np.zeros(len(x_train)), np.ones((~source).sum())])
-    weights = len(x_train) / (~source).sum() * np.exp(judge.decision_function(parts[2]))
+    classifier = LogisticRegression().fit(
+        np.concatenate(parts[:2]), np.r_[np.zeros(len(x_train)), np.ones((~source).sum())]
+    )
+    weights = len(x_train) / (~source).sum() * np.exp(classifier.decision_function(parts[2]))
     assert -criteria.weighted_risk(weights, losses) == pytest.approx(expected, rel=1e-6)

@@ -12,7 +12,7 @@ from ufama.data.folds import folds, scaled
 from ufama.methods.ufama import METHOD
 from ufama.training.batches import epoch_order
 from ufama.training.criteria import CRITERIA
-from ufama.training.loop import JUDGED, criteria_epochs, train
+from ufama.training.loop import CRITERIA_EPOCHS, criteria_epochs, train
 from ufama.training.selection import chosen_epochs
 from ufama.training.splits import make_split
 from ufama.training.trainer import Trainer
@@ -42,10 +42,10 @@ def test_a_stack_equals_each_run_alone(small, config):
         (alone,), single = trained(small, config, TRAINING, [run])
         for name, values in alone.history.items():
             np.testing.assert_allclose(together[index].history[name], values, rtol=1e-9, atol=1e-12, err_msg=name)
-        for rule, choice in alone.choices.items():
-            assert together[index].choices[rule].epoch == choice.epoch
+        for rule, choice in alone.selected.items():
+            assert together[index].selected[rule].epoch == choice.epoch
             np.testing.assert_allclose(
-                together[index].choices[rule].probabilities, choice.probabilities, rtol=1e-8, atol=1e-12
+                together[index].selected[rule].probabilities, choice.probabilities, rtol=1e-8, atol=1e-12
             )
         for theirs, ours in zip(stack.network.parameters(), single.network.parameters(), strict=True):
             torch.testing.assert_close(theirs[index], ours[0], rtol=1e-8, atol=1e-10)
@@ -70,8 +70,8 @@ def test_unequal_folds_stack_over_twenty_steps_and_every_schedule(uneven, config
         (alone,), single = trained(uneven, config, training, [run])
         for name, values in alone.history.items():
             np.testing.assert_allclose(together[index].history[name], values, rtol=1e-8, atol=1e-11, err_msg=name)
-        for rule, choice in alone.choices.items():
-            ours = together[index].choices[rule]
+        for rule, choice in alone.selected.items():
+            ours = together[index].selected[rule]
             assert ours.epoch == choice.epoch and len(ours.probabilities) == len(single.batches.splits[0].test)
             np.testing.assert_allclose(ours.probabilities, choice.probabilities, rtol=1e-7, atol=1e-11)
         for name, value in single.state.items():  # the memory of the pool: nothing is written beyond a short target
@@ -88,7 +88,7 @@ def test_precisions_train_near_float32(small, precision):
     (exact,), _ = trained(small, PAPER, TRAINING.replace(precision="float32"), [(0, 0)])
     (rounded,), made = trained(small, PAPER, TRAINING.replace(precision=precision), [(0, 0)])
     assert all(value.dtype == torch.float32 for value in made.network.parameters())
-    difference = np.abs(exact.choices["last"].probabilities - rounded.choices["last"].probabilities).max()
+    difference = np.abs(exact.selected["last"].probabilities - rounded.selected["last"].probabilities).max()
     assert difference == 0 if precision == "tf32" else 0 < difference < 0.1
 
 
@@ -97,7 +97,7 @@ def test_a_step_that_cannot_be_captured_runs_eagerly_and_says_so(small):
     own, said = make_split(small, fold, TRAINING, 0), []
     prepared = scaled(small, TRAINING.scaling)
     eager, fallen_back = (
-        Trainer(METHOD, PAPER.replace(**SMALL), TRAINING, prepared, [own], [0], captured=captured, say=said.append)
+        Trainer(METHOD, PAPER.replace(**SMALL), TRAINING, prepared, [own], [0], captured=captured, notify=said.append)
         for captured in (False, True)
     )
     assert len(said) == 1 and said[0].startswith("ufama: the step cannot be captured as a CUDA graph and runs eagerly")
@@ -115,7 +115,15 @@ def test_a_captured_step_equals_an_eager_one_and_the_cpu(small, config):
     prepared = scaled(small, TRAINING.scaling)
     made = [
         Trainer(
-            METHOD, config.replace(**SMALL), TRAINING, prepared, [own], [0], device, captured=captured, say=pytest.fail
+            METHOD,
+            config.replace(**SMALL),
+            TRAINING,
+            prepared,
+            [own],
+            [0],
+            device,
+            captured=captured,
+            notify=pytest.fail,
         )
         for device, captured in (("cuda", True), ("cuda", False), ("cpu", False))
     ]
@@ -128,8 +136,8 @@ def test_a_captured_step_equals_an_eager_one_and_the_cpu(small, config):
 
 def test_criteria_are_taken_at_forty_epochs_of_a_long_training():
     long = TrainingConfig(epochs=400)
-    judged = criteria_epochs(long)
-    assert len(judged) == JUDGED and {0, 399} <= judged
+    epochs = criteria_epochs(long)
+    assert len(epochs) == CRITERIA_EPOCHS and {0, 399} <= epochs
     assert criteria_epochs(TrainingConfig(epochs=16, evaluate_every=2)) == {1, 3, 5, 7, 9, 11, 13, 15}
     assert criteria_epochs(long.replace(criteria="none")) == set()
 
@@ -149,8 +157,8 @@ def test_the_same_seed_twice_is_bit_equal(small, precision):
     first, _ = trained(small, PAPER, training, RUNS)
     second, _ = trained(small, PAPER, training, RUNS)
     for a, b in zip(first, second, strict=True):
-        for rule in a.choices:
-            assert np.array_equal(a.choices[rule].probabilities, b.choices[rule].probabilities)
+        for rule in a.selected:
+            assert np.array_equal(a.selected[rule].probabilities, b.selected[rule].probabilities)
         for name in a.history:
             assert np.array_equal(a.history[name], b.history[name], equal_nan=True)
 
@@ -158,7 +166,7 @@ def test_the_same_seed_twice_is_bit_equal(small, precision):
 def test_another_seed_is_another_training(small):
     (a,), _ = trained(small, PAPER, TRAINING, [(0, 0)])
     (b,), _ = trained(small, PAPER, TRAINING, [(0, 1)])
-    assert not np.array_equal(a.choices["last"].probabilities, b.choices["last"].probabilities)
+    assert not np.array_equal(a.selected["last"].probabilities, b.selected["last"].probabilities)
 
 
 @pytest.mark.parametrize("config", PRESETS, ids=["paper", "released"])
@@ -170,13 +178,13 @@ def test_permuting_the_targets_labels_changes_nothing_but_the_oracle(small, conf
     (honest,), one = trained(small, config, TRAINING, [(0, 0)])
     (permuted,), other = trained(replace(small, label=label), config, TRAINING, [(0, 0)])
     for rule in ("last", "source_validation"):
-        assert honest.choices[rule].epoch == permuted.choices[rule].epoch
-        assert np.array_equal(honest.choices[rule].probabilities, permuted.choices[rule].probabilities)
+        assert honest.selected[rule].epoch == permuted.selected[rule].epoch
+        assert np.array_equal(honest.selected[rule].probabilities, permuted.selected[rule].probabilities)
     for name in (*CRITERIA, "validation_accuracy"):
         assert np.array_equal(honest.history[name], permuted.history[name])
     for a, b in zip(one.network.parameters(), other.network.parameters(), strict=True):
         assert torch.equal(a, b)
-    assert honest.choices["oracle"].score != permuted.choices["oracle"].score
+    assert honest.selected["oracle"].score != permuted.selected["oracle"].score
 
 
 def test_without_the_targets_labels_there_is_no_oracle(small):
@@ -184,7 +192,7 @@ def test_without_the_targets_labels_there_is_no_oracle(small):
     prepared, own = scaled(small, TRAINING.scaling), make_split(small, fold, TRAINING, 0)
     made = Trainer(METHOD, PAPER.replace(**SMALL), TRAINING, prepared, [own], [0])
     (result,) = train(made, small.label)
-    assert set(result.choices) == {"last", "source_validation"}
+    assert set(result.selected) == {"last", "source_validation"}
     assert "target_accuracy" not in result.history
 
 
@@ -204,7 +212,7 @@ def test_nobody_left_to_train_on_is_an_error(small):
 
 def test_without_validation_people_the_rule_is_left_out(small):
     (result,), _ = trained(small, PAPER, TRAINING.replace(validation_subjects=0), [(0, 0)])
-    assert set(result.choices) == {"oracle", "last"}
+    assert set(result.selected) == {"oracle", "last"}
 
 
 def test_an_epoch_is_one_pass_over_the_shorter_domain(small):
@@ -229,7 +237,7 @@ def test_a_target_smaller_than_a_batch_is_an_error(small):
 def test_evaluation_every_other_epoch_leaves_gaps_and_ends_with_the_last(small):
     (result,), _ = trained(small, PAPER, TRAINING.replace(epochs=3, evaluate_every=2), [(0, 0)])
     assert np.isnan(result.history["target_accuracy"]).tolist() == [True, False, False]
-    assert result.choices["last"].epoch == 2
+    assert result.selected["last"].epoch == 2
 
 
 def test_history_holds_every_term_and_group(small):
@@ -250,8 +258,8 @@ def test_the_history_tells_what_each_rule_chose(small):
     )
     found = chosen_epochs(history).set_index(["digest", "rule"]).epoch
     for index, run in enumerate(results):
-        assert {rule: found[str(index), rule] for rule in run.choices} == {r: c.epoch for r, c in run.choices.items()}
-        assert set(found[str(index)].index) == {*run.choices, *CRITERIA}
+        assert {rule: found[str(index), rule] for rule in run.selected} == {r: c.epoch for r, c in run.selected.items()}
+        assert set(found[str(index)].index) == {*run.selected, *CRITERIA}
 
 
 def test_without_criteria_none_is_logged(small):

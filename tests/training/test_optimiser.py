@@ -7,7 +7,7 @@ from torch import nn
 from ufama.core.layers import StackedLinear, initialise
 from ufama.methods.parts.batch_norm import StackedBatchNorm
 from ufama.training import optimiser as module
-from ufama.training.optimiser import LINE, Weights
+from ufama.training.optimiser import LINE, FlatAdam
 
 RATE = 0.01
 
@@ -22,7 +22,7 @@ class Network(nn.Module):
         initialise(self, [1, 2])
 
     def forward(self, x):
-        return self.second(self.norm(self.first(x), True).relu())
+        return self.second(self.norm(self.first(x).relu(), True))
 
 
 def made(dtype=torch.float64):
@@ -38,16 +38,16 @@ def grouped(network):
     ]
 
 
-@pytest.mark.parametrize("at_once", [2**21, 32, 7])
-def test_adam_moves_all_at_once_as_it_moves_each_alone(monkeypatch, at_once):
-    """Whatever number of them is moved at a time: pieces may end in the middle of a parameter."""
-    monkeypatch.setattr(module, "AT_ONCE", at_once)
+@pytest.mark.parametrize("chunk", [2**21, 32, 7])
+def test_adam_moves_all_at_once_as_it_moves_each_alone(monkeypatch, chunk):
+    """Whatever number of them is moved at a time: chunks may end in the middle of a parameter."""
+    monkeypatch.setattr(module, "CHUNK", chunk)
     ours, x = made()
     theirs, _ = made()
-    packed = Weights(ours, grouped(ours), RATE, rounded=False)
+    packed = FlatAdam(ours, grouped(ours), RATE, rounded=False)
     adam = torch.optim.Adam(grouped(theirs), lr=RATE)
     for _ in range(5):
-        packed.descend(packed.network(x).square().sum())
+        packed.step(packed.network(x).square().sum())
         adam.zero_grad()
         theirs(x).square().sum().backward()
         adam.step()
@@ -61,7 +61,7 @@ def test_adam_moves_all_at_once_as_it_moves_each_alone(monkeypatch, at_once):
 def test_every_parameter_is_a_view_that_starts_at_a_line():
     network, _ = made()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    packed = Weights(network, list(network.parameters()), RATE, rounded=False)
+    packed = FlatAdam(network, list(network.parameters()), RATE, rounded=False)
     values = packed._values
     for name, parameter in network.named_parameters():
         assert torch.equal(parameter, before[name])
@@ -71,9 +71,9 @@ def test_every_parameter_is_a_view_that_starts_at_a_line():
 
 def test_a_parameter_that_the_loss_does_not_need_stays():
     network, x = made()
-    packed = Weights(network, list(network.parameters()), RATE, rounded=False)
+    packed = FlatAdam(network, list(network.parameters()), RATE, rounded=False)
     before = network.unused.weight.detach().clone()
-    packed.descend(packed.network(x).square().sum())
+    packed.step(packed.network(x).square().sum())
     assert torch.equal(network.unused.weight, before)
 
 
@@ -81,11 +81,11 @@ def test_a_rounded_copy_is_trained_in_place_of_the_exact_numbers():
     """The gradient is that at the rounded numbers; it moves the exact ones, and the copy follows."""
     network, x = made(torch.float32)
     twin = Network().bfloat16()
-    packed = Weights(network, list(network.parameters()), RATE, rounded=True)
+    packed = FlatAdam(network, list(network.parameters()), RATE, rounded=True)
     exact = list(Network().parameters())
     adam = torch.optim.Adam(exact, lr=RATE)
     for _ in range(3):
-        packed.descend(packed.network(x.bfloat16()).float().square().sum())
+        packed.step(packed.network(x.bfloat16()).float().square().sum())
         loss = twin(x.bfloat16()).float().square().sum()
         for parameter, gradient in zip(
             exact, torch.autograd.grad(loss, twin.parameters(), allow_unused=True), strict=True
@@ -103,7 +103,7 @@ def test_a_rounded_copy_is_trained_in_place_of_the_exact_numbers():
 
 def test_what_is_no_parameter_is_one_and_the_same_in_the_copy():
     network, _ = made(torch.float32)
-    packed = Weights(network, list(network.parameters()), RATE, rounded=True)
+    packed = FlatAdam(network, list(network.parameters()), RATE, rounded=True)
     for name, buffer in network.named_buffers():
         assert dict(packed.network.named_buffers())[name] is buffer
 
@@ -111,23 +111,23 @@ def test_what_is_no_parameter_is_one_and_the_same_in_the_copy():
 def test_a_loss_may_depend_on_the_copy_and_on_the_exact_numbers():
     """As where an opponent reads the outputs: its own numbers are not rounded."""
     network, _ = made(torch.float32)
-    packed = Weights(network, list(network.parameters()), RATE, rounded=True)
+    packed = FlatAdam(network, list(network.parameters()), RATE, rounded=True)
     before = [network.second.weight.detach().clone(), network.unused.weight.detach().clone()]
     towards = torch.randn(2, 5, 4, generator=torch.Generator().manual_seed(3)).bfloat16()
     copied = packed.network.second.weight
     # the first loss alone would move it one way, the second, stronger, moves it the other
-    packed.descend((copied * towards).float().sum() - 3 * (network.second.weight * towards.float()).sum())
+    packed.step((copied * towards).float().sum() - 3 * (network.second.weight * towards.float()).sum())
     assert torch.equal((network.second.weight - before[0]).sign(), towards.float().sign())
     assert torch.equal(network.unused.weight, before[1])
 
 
 def test_numbers_written_from_outside_reach_the_copy():
     network, _ = made(torch.float32)
-    packed = Weights(network, grouped(network), RATE, rounded=True)
+    packed = FlatAdam(network, grouped(network), RATE, rounded=True)
     with torch.no_grad():
         network.first.weight.fill_(0.3)
         network.second.bias.fill_(0.7)  # which is not trained
-    packed.restored()
+    packed.sync_copy()
     assert torch.equal(packed.network.first.weight, network.first.weight.bfloat16())
     assert torch.equal(packed.network.second.bias, network.second.bias.bfloat16())
 
@@ -136,4 +136,4 @@ def test_a_parameter_given_twice_or_from_elsewhere_is_refused():
     network, _ = made()
     for trained in ([network.first.weight] * 2, [nn.Parameter(torch.zeros(2, 3))]):
         with pytest.raises(ValueError, match="own network, each of them once"):
-            Weights(network, trained, RATE, rounded=False)
+            FlatAdam(network, trained, RATE, rounded=False)

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from ufama.training.selection import choices
+from ufama.training.selection import selectors
 
 
 def chosen(rule, scores):
-    choice = choices(has_oracle=True, has_validation=True)[rule]
+    selector = selectors(has_oracle=True, has_validation=True)[rule]
     for epoch, score in enumerate(scores):
-        choice.offer(epoch, score, np.full((2, 3, 2), epoch))
-    assert choice.probabilities[0, 0, 0] == choice.epoch
-    return choice.epoch
+        selector.update(epoch, score, np.full((2, 3, 2), epoch))
+    assert selector.probabilities[0, 0, 0] == selector.epoch
+    return selector.epoch
 
 
 def test_oracle_takes_the_first_of_equally_good_epochs():
@@ -26,5 +26,5 @@ def test_last_takes_the_last():
 
 
 def test_rules_without_their_labels_are_left_out():
-    assert set(choices(has_oracle=False, has_validation=True)) == {"last", "source_validation"}
-    assert set(choices(has_oracle=True, has_validation=False)) == {"oracle", "last"}
+    assert set(selectors(has_oracle=False, has_validation=True)) == {"last", "source_validation"}
+    assert set(selectors(has_oracle=True, has_validation=False)) == {"oracle", "last"}

@@ -1,24 +1,28 @@
 """A campaign trains what is missing, keeps what is finished, and survives being killed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from ufama import config
-from ufama.campaigns.experiments import DataRequest, Experiment, digest, stacks
+from ufama.campaigns import worker
+from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.jobs import resolve, stacks
+from ufama.campaigns.results import TABLES, publish, read_published
 from ufama.campaigns.run import results
-from ufama.campaigns.store import TABLES, RunStore, publish, read_published
+from ufama.campaigns.store import RunStore
 from ufama.config import ConfigError, TrainingConfig
 from ufama.data.folds import folds
 
 TRAINING = TrainingConfig(batch_size=8)
-COLUMNS = ["domain", "protocol", "fold"]
 
 
 @pytest.fixture
@@ -33,12 +37,13 @@ def experiment(small_table, tmp_path, monkeypatch):
 
 def trained_digests(monkeypatch):
     """The digests of every stack that is trained from now on."""
-    seen, train_stack = [], campaign.train_stack
-    monkeypatch.setattr(
-        campaign,
-        "train_stack",
-        lambda stack, *rest, **more: seen.append(stack.digests) or train_stack(stack, *rest, **more),
-    )
+    seen, train_stack = [], worker.train_stack
+
+    def watched(stack, *rest, **more):
+        seen.append(stack.digests)
+        return train_stack(stack, *rest, **more)
+
+    monkeypatch.setattr(worker, "train_stack", watched)
     return seen
 
 
@@ -54,8 +59,6 @@ def test_stored_runs_are_not_trained_again(experiment, monkeypatch):
 
 def test_a_half_stored_stack_is_trained_again_as_it_was(experiment, tmp_path, monkeypatch):
     whole = results([experiment], workers=1, stack_size=4)
-    import shutil
-
     lost = whole.runs.digest[2]
     shutil.rmtree(tmp_path / "runs" / lost)
     seen = trained_digests(monkeypatch)
@@ -67,6 +70,7 @@ def test_a_half_stored_stack_is_trained_again_as_it_was(experiment, tmp_path, mo
     pd.testing.assert_frame_equal(again.history, whole.history)
 
 
+@pytest.mark.slow
 def test_workers_give_the_records_of_one_process(experiment, tmp_path):
     here = results([experiment], workers=1)
     os.environ["UFAMA_WORKSPACE"] = str(tmp_path / "other")
@@ -93,21 +97,17 @@ def test_a_record_says_what_was_run(experiment):
 
 
 def test_stacks_hold_equal_steps_and_every_run_once(experiment):
-    made = stacks([experiment, experiment], 3)
+    made = stacks(resolve([experiment, experiment]), 3)
     digests = [name for stack in made for name in stack.digests]
     assert len(digests) == len(set(digests)) == 8
-    assert max(len(stack.runs) for stack in made) <= 3
+    assert max(len(stack.jobs) for stack in made) <= 3
 
 
 def test_digests_differ_in_everything_that_matters(experiment):
-    from dataclasses import replace
-
-    windows = experiment.data.open()
-
     def first(**changes):
-        return digest(replace(experiment, **changes).configs()[0], windows)
+        return resolve([replace(experiment, **changes)])[0].digest
 
-    made = {
+    digests = {
         first(),
         first(seeds=(1,)),
         first(variants=("M5",)),
@@ -116,16 +116,13 @@ def test_digests_differ_in_everything_that_matters(experiment):
         first(changes={"trusted_share": 0.4}),
         first(training=TRAINING.replace(batch_size=9)),
         first(fold_names=("session1-subject2",)),
+        first(data=replace(experiment.data, control="eye_noise")),
     }
-    noise = replace(experiment, data=replace(experiment.data, control="eye_noise"))
-    made.add(digest(noise.configs()[0], noise.data.open()))
-    assert len(made) == 9
+    assert len(digests) == 9
     assert first() == first()
 
 
 def test_a_record_says_what_differs_from_its_preset(experiment):
-    from dataclasses import replace
-
     training = TRAINING.replace(target_access="others", epoch_length="source")
     noise = replace(experiment.data, control="eeg_noise")
     asked = replace(
@@ -139,8 +136,6 @@ def test_a_record_says_what_differs_from_its_preset(experiment):
 
 
 def test_all_windows_can_be_kept_at_any_scale(experiment):
-    from dataclasses import replace
-
     thinned, kept = (
         results([replace(experiment, keep_windows=keep, fold_names=("session1-subject1",))], workers=1)
         for keep in (False, True)
@@ -153,7 +148,7 @@ def test_published_results_answer_before_anything_is_trained(experiment, tmp_pat
     first = results([experiment], workers=1)
     publish(first, tmp_path / "published" / "some", embeddings_of=[], provenance={})
     monkeypatch.delenv("UFAMA_PUBLISHED")
-    monkeypatch.setattr(campaign, "published_folder", lambda: tmp_path / "published")
+    monkeypatch.setattr("ufama.campaigns.results.published_folder", lambda: tmp_path / "published")
     seen = trained_digests(monkeypatch)
     again = results([experiment], store=RunStore(tmp_path / "empty"), workers=1)
     assert not seen
@@ -161,44 +156,36 @@ def test_published_results_answer_before_anything_is_trained(experiment, tmp_pat
 
 
 def test_an_unknown_fold_is_named_with_the_known_ones(experiment):
-    from dataclasses import replace
-
     with pytest.raises(ConfigError, match="no fold 'session9-subject1'; it has session1-subject1, "):
         replace(experiment, fold_names=("session9-subject1",)).configs()
 
 
-def test_reproduce_killed_at_any_moment_ends_with_the_same_records(long_table, tmp_path):
-    """Real SIGKILLs; the uninterrupted run is the reference."""
+@pytest.mark.slow
+def test_reproduce_killed_in_the_middle_ends_with_the_same_records(long_table, tmp_path):
+    """A real SIGKILL; the uninterrupted run is the reference."""
+    options = ["--datasets", str(long_table), "--scale", "smoke"]
 
-    def command(name):
-        line = [sys.executable, "-m", "ufama.cli.main", "reproduce", "--datasets", str(long_table), "--scale", "smoke"]
-        environment = os.environ | {"UFAMA_WORKSPACE": str(tmp_path / name)}
-        return [*line, "--until", "training", "--workers", "1"], environment
+    def started(name, command, *more):
+        environment = os.environ | {"UFAMA_WORKSPACE": str(tmp_path / name), "UFAMA_PUBLISHED": "none"}
+        line = [sys.executable, "-m", "ufama.cli.main", command, *options, *more]
+        return subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL)
 
-    line, environment = command("whole")
-    start = time.monotonic()
-    subprocess.run(line, env=environment, check=True, capture_output=True)
-    whole_time = time.monotonic() - start
-    line, environment = command("killed")
-    counts = []
-    for share in (0.65, 0.9):
-        process = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(whole_time * share)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        counts.append(len(list((tmp_path / "killed" / "runs").glob("*/about.json"))))
-    assert counts == sorted(counts)
-    subprocess.run(line, env=environment, check=True, capture_output=True)
-    whole, killed = RunStore(tmp_path / "whole" / "runs"), RunStore(tmp_path / "killed" / "runs")
-    digests = sorted(path.parent.name for path in whole.folder.glob("*/about.json"))
-    assert digests == sorted(path.parent.name for path in killed.folder.glob("*/about.json"))
-    assert digests
+    reproduce = ("reproduce", "--until", "training", "--workers", "1")
+    whole, killed = (RunStore(tmp_path / name / "runs") for name in ("whole", "killed"))
+    uninterrupted, process = started("whole", *reproduce), started("killed", *reproduce)
+    while len(killed.digests()) < 4:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = killed.digests()
+    assert uninterrupted.wait() == 0 and started("killed", *reproduce).wait() == 0
+    digests = whole.digests()
+    assert set(kept) < set(digests) and killed.digests() == digests
     for name in digests:
         for table in TABLES:
             pd.testing.assert_frame_equal(getattr(whole.load(name), table), getattr(killed.load(name), table))
-    line = [sys.executable, "-m", "ufama.cli.main", "campaign", "--datasets", str(long_table), "--scale", "smoke"]
-    line += ["--publish", str(tmp_path / "published")]
-    subprocess.run(line, env=environment | {"UFAMA_PUBLISHED": "none"}, check=True, capture_output=True)
+    assert started("whole", "campaign", "--publish", str(tmp_path / "published")).wait() == 0
     published = read_published(tmp_path / "published")
     assert sorted(published.runs.digest) == digests
     assert set(published.embeddings.digest) <= set(digests) and len(published.embeddings)

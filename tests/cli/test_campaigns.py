@@ -1,0 +1,92 @@
+"""The campaign's commands: what is asked for, Ctrl-C at a terminal, what is under way."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from rich.console import Console
+
+from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.grids import paper_grid
+from ufama.campaigns.run import results
+from ufama.campaigns.store import RunStore
+from ufama.cli.campaigns import overview, status
+
+
+@pytest.fixture
+def own_workspace(tmp_path, monkeypatch):
+    monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("UFAMA_PUBLISHED", "none")
+
+
+def shown(table) -> str:
+    console = Console(width=80, record=True, file=open(os.devnull, "w"))  # noqa: SIM115 - as long as the console
+    console.print(table)
+    return console.export_text()
+
+
+def test_the_paper_s_campaign_holds_every_table_with_both_presets_and_every_seed(long_table, tmp_path):
+    """Of three subjects in two sessions: six cross-subject folds and two cross-session ones."""
+    seeds = (0, 1)
+    grid = paper_grid((str(long_table),), seeds, "paper")
+    runs = {
+        (config.preset, config.protocol, config.variant, config.fold, config.seed)
+        for block in grid
+        for config in block.configs()
+    }
+    for preset in ("paper", "released"):
+        protocols = [run[1] for run in runs if run[0] == preset]
+        whole = [run[1] for run in runs if run[0] == preset and run[2] == "M6"]
+        assert protocols.count("cross_subject") == 6 * 6 * len(seeds)  # Models 1 to 6 of Table 7 on every fold
+        assert whole.count("cross_session") == 2 * len(seeds)
+        assert set(protocols) >= {"cross_subject_pooled", "cross_subject_session"}
+    text = shown(overview(grid, RunStore(tmp_path)))
+    (total,) = [line.split() for line in text.splitlines() if line.startswith("each run once")]
+    assert total[3] == str(len(runs))
+    assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
+
+
+def command(table, *subcommand):
+    """A campaign on a table, at the smallest scale."""
+    line = [sys.executable, "-m", "ufama.cli.main", "campaign", *subcommand]
+    return [*line, "--datasets", str(table), "--scale", "smoke", "--workers", "1"]
+
+
+def test_a_dry_run_trains_nothing(own_workspace, long_table):
+    done = subprocess.run([*command(long_table, "paper"), "--dry-run"], capture_output=True, text=True, check=True)
+    assert "What is asked for" in done.stdout and "published in results/paper" in done.stdout
+    assert not RunStore().digests()
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_and_the_same_command_goes_on(own_workspace, long_table):
+    line = command(long_table)
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+    store = RunStore()
+    while not store.digests():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    message, _ = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "what has been reached is saved" in " ".join(message.split())
+    assert "The same command goes on from there." in " ".join(message.split())
+    before, reached = set(store.digests()), len(list(store.unfinished.glob("*.safetensors")))
+    assert shown(status(store)).count("waits: start the") == reached == 1
+    subprocess.run(line, check=True, capture_output=True)
+    assert before < set(store.digests())
+    assert not list(store.unfinished.glob("*.safetensors"))
+
+
+def test_what_is_asked_for_names_what_is_stored(own_workspace, long_table):
+    block = Experiment(data=DataRequest(dataset=str(long_table)), scale="smoke", variants=("M1",))
+    store = RunStore()
+    results([block], store=store, workers=1)
+    runs = len(block.configs())
+    text = shown(overview([block], store))
+    (line,) = [line.split() for line in text.splitlines() if " M1 " in line]
+    assert line[-4:-2] == [str(runs), str(runs)]
+    assert f"{runs} finished runs" in shown(status(store))

@@ -1,7 +1,7 @@
 """What tests are given: windows of an irregular data set, and results of many runs without a training."""
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -186,3 +186,25 @@ def made_windows(*, subjects=4, sessions=2, trials=5, classes=3, seed=0) -> Wind
         licence="made up for tests",
     )
     return Windows(card=card, **arrays)
+
+
+def history_of(curves, **criteria):
+    """History of one run per curve of target accuracies; criteria as lists of equal shape."""
+    rows = []
+    for run, curve in enumerate(curves):
+        for epoch, value in enumerate(curve):
+            own = {name: values[run][epoch] for name, values in criteria.items()}
+            rows.append({"digest": f"run{run}", "epoch": epoch, "target_accuracy": value,
+                         "target_trial_accuracy": value / 2} | own)  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def hadua_results(variants, blocks, keep=lambda runs: runs["digest"].notna()):
+    """Results of HADUA: the shared ones with its names, and a conditional term that is open half of the time in H3."""
+    found = make_results(datasets=("seed",), variants=variants, seeds=(0,), blocks=blocks)
+    runs = found.runs.assign(method="hadua", variant=found.runs["variant"].str.replace("M", "H"))
+    kept = runs[keep(runs) & runs["protocol"].eq("cross_subject")]
+    third = kept["digest"][kept["variant"].eq("H3")]
+    weight = pd.Series(np.where(found.history["epoch"] % 2 == 0, 1.0, 0.0), index=found.history.index)
+    history = found.history.assign(conditional_weight=weight.where(found.history["digest"].isin(third)))
+    return replace(found, runs=runs, history=history).select(kept["digest"])

@@ -9,11 +9,9 @@ from ufama.analysis.comparisons import sign_flip_p
 from ufama.analysis.differences import (
     against_baseline,
     interval,
-    interval_meaning,
     summarise,
     unit_means,
 )
-from ufama.report.captions import counted, measured_on, rule_meanings
 
 
 def table(rows, columns=("what", "subject", "fold", "seed", "accuracy_windows", "accuracy_trials")):
@@ -56,16 +54,14 @@ def test_two_partners_are_refused():
         against_baseline(pd.concat([SIX, SIX.iloc[:1]]), "what", "")
 
 
-def test_a_persons_folds_count_as_one_person():
+def test_a_subjects_folds_count_once():
     rows = table([("x", p, f"f{p}{s}", 0, p / 10, 0.0) for p in range(5) for s in range(3)])
     assert unit_means(rows, "accuracy_windows") == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
-    assert "over 5 people" in interval_meaning(rows)
 
 
-def test_folds_of_too_few_people_are_counted_and_said_to_be_dependent():
+def test_folds_take_the_place_of_too_few_subjects():
     rows = table([("x", p, f"f{p}{s}", 0, p / 10, 0.0) for p in range(3) for s in range(3)])
     assert len(unit_means(rows, "accuracy_windows")) == 9
-    assert "9 folds are of 3 people" in interval_meaning(rows)
 
 
 def test_no_interval_of_three_folds():
@@ -73,7 +69,6 @@ def test_no_interval_of_three_folds():
     mean, low, high = interval(unit_means(rows, "accuracy_windows"))
     assert mean == pytest.approx(0.1)
     assert np.isnan([low, high]).all()
-    assert interval_meaning(rows) == "None is given for 3 folds."
 
 
 def test_interval_covers_the_truth_as_often_as_it_says():
@@ -90,16 +85,7 @@ def test_sign_flips_by_hand():
 
 
 @pytest.mark.parametrize(("people", "p"), [(4, np.nan), (5, 2 / 32)])
-def test_four_people_have_no_p(people, p):
+def test_four_subjects_have_no_p(people, p):
     made = table([("a", k, f"f{k}", 0, 0.5, 0.5) for k in range(people)])
     pairs = made.assign(windows=0.1, trials=0.1)
     assert summarise(pairs, ["what"])["windows_p"][0] == pytest.approx(p, nan_ok=True)
-
-
-def test_captions_say_simulated_scale_and_counts(results):
-    runs = results.runs[results.runs["dataset"] == "seed"]
-    assert measured_on(runs) == "Measured on simulated SEED, scale quick, preset paper"
-    assert counted(runs, ["protocol"]) == ("n = 30 runs (15 folds × 2 seeds) or 6 runs (3 folds × 2 seeds); seeds 0, 1")
-    assert rule_meanings(["last", "bnm", "snd"]).count("criterion") == 1
-    with pytest.raises(ValueError, match="one data_title at a time"):
-        measured_on(results.runs)

@@ -88,8 +88,6 @@ def test_the_training_table_has_a_row_for_every_stack_with_its_spread():
     assert first.ratio_min < first.ratio == 2.0 < first.ratio_max
     assert (first.reference_ms, first.peak_percent, first.table_hours) == (200.0, 12.5, 1.5)
     assert {column.origin for column in table.columns} == {"key", "measured"}
-    for said in ("noise", "n = 5 repeats of 3 steps", "processor seconds", "Some CPU", "torch 2.11.0", "amx_bf16"):
-        assert said in table.caption
     assert table.caption.count("Some CPU") == 1
 
 
@@ -97,7 +95,6 @@ def test_a_gpu_has_its_name_and_its_own_memory():
     both = [training(), training(gpu="NVIDIA Made-up")]
     table = cost.training_table(both)
     assert table.frame.device.tolist() == ["CPU, 1 thread"] * 2 + ["NVIDIA Made-up"] * 2
-    assert "processor seconds or wall seconds" in table.caption
     assert "Made-up" in cost.gpu_note(both)
     memory = cost.memory_table(both).frame
     assert memory.process_gigabytes[0] == 1.5 and memory.gpu_gigabytes[1] == 2.5
@@ -131,7 +128,6 @@ def test_precision_is_compared_with_float32_run_by_run():
     assert frame.accuracy_percent.tolist() == [75.0, 74.5]
     assert frame.difference.isna().tolist() == [True, False]
     assert frame.iloc[1][["difference", "difference_sd", "n"]].tolist() == [-0.5, 1.25, 18]
-    assert "simulated" in cost.precision_table(rows).caption
 
 
 def test_kills_are_told_with_their_counts():

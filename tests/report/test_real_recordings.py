@@ -56,16 +56,13 @@ def test_adapted_averages_seeds_before_folds():
     by_seed = [np.mean([1, 1 / 4]), np.mean([3 / 4, 1 / 2])]
     assert adapted["balanced_sd_seeds_percent"] == pytest.approx(100 * np.std(by_seed, ddof=1))
     assert table.frame["rule"].tolist() == ["oracle"] * 2 + ["last epoch"] * 2
-    for said in ("real hearts recordings", "4 runs per model (2 folds × 2 seeds)", "chosen with the target's labels"):
-        assert said in table.caption
+    assert "real hearts recordings" in table.caption
     assert "simulated" not in table.caption
 
 
 def test_one_seed_has_no_spread_over_seeds():
     table = real_recordings.adapted(made(seeds=(0,)))
     assert "balanced_sd_seeds_percent" not in [column.name for column in table.shown]
-    assert "SD over seeds" not in table.caption
-    assert "2 folds × 1 seed)" in table.caption
 
 
 def test_gain_is_paired_by_fold():

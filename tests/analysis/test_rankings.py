@@ -1,11 +1,11 @@
-"""Ranks over people: the published example, scipy's Friedman test, and how groups are joined."""
+"""Ranks over subjects: the published example, scipy's Friedman test, and how groups are joined."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import friedmanchisquare
 
-from ufama.report.critical_difference import nemenyi_difference, p_text, rank_lines, ranking
+from ufama.analysis.rankings import nemenyi_difference, ranking
 
 # Areas under the curve of four variants of C4.5 on fourteen data sets: Demsar (2006), Table 6. The last two values of
 # `voting` are printed alike, .975, and ranked 2 and 3.
@@ -80,7 +80,6 @@ def test_groups_are_the_largest_stretches_below_the_difference():
 def test_methods_that_are_always_equal_have_no_p():
     ranked = ranking(pd.DataFrame({"a": [0.5, 0.7], "b": [0.5, 0.7]}))
     assert np.isnan(ranked.p)
-    assert p_text(ranked.p) == "p is not defined"
     assert ranked.groups() == [(0, 1)]
 
 
@@ -88,19 +87,3 @@ def test_methods_that_are_always_equal_have_no_p():
 def test_too_little_is_an_error(scores):
     with pytest.raises(ValueError, match="two or more of both, and a score in every cell"):
         ranking(scores)
-
-
-def test_the_diagram_names_every_method_and_its_difference():
-    ranked = ranking(made_up(12, 6))
-    drawn = rank_lines(ranked, "simulated SEED")
-    axes, joined = drawn.axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == list(ranked.mean_rank.index)
-    assert f"{ranked.difference:.2f}" in axes.texts[0].get_text()
-    assert len(joined.collections) == len(ranked.groups())
-    assert "12 people" in drawn.get_suptitle()
-    assert drawn.alt_text.startswith("Dot plot")
-
-
-@pytest.mark.parametrize(("p", "text"), [(0.0004, "p < 0.001"), (0.0123, "p = 0.012"), (0.5, "p = 0.5")])
-def test_p_values_are_short(p, text):
-    assert p_text(p) == text

@@ -1,0 +1,93 @@
+"""What rules choose, what they lose, and what the oracle's lead is made of."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.builders import history_of
+from ufama.analysis import selection_rules
+from ufama.analysis.best_of_many import best_of_k
+from ufama.analysis.evaluation import select
+from ufama.training.selection import chosen_epochs
+
+
+def test_parts_of_the_oracles_lead_add_up_by_hand():
+    found = selection_rules.oracle_parts(history_of([[0.5, 0.9, 0.6], [0.7, 0.7, 0.8]]))
+    assert found["last"] == pytest.approx(0.7)
+    assert found["best_common"] == pytest.approx(0.8)
+    assert found["oracle"] == pytest.approx(0.85)
+    assert found["stopping"] + found["choosing"] == pytest.approx(found["oracle"] - found["last"])
+    assert (found["epochs"], found["runs"]) == (3, 2)
+
+
+def test_epochs_that_were_not_evaluated_are_not_looked_at():
+    curves = [[0.5, np.nan, 0.6], [0.7, np.nan, 0.8]]
+    assert selection_rules.oracle_parts(history_of(curves))["epochs"] == 2
+    assert best_of_k(history_of(curves))["k"].tolist() == [1, 2]
+
+
+def test_under_independent_noise_choosing_is_what_chance_gives():
+    draw = np.random.default_rng(4)
+    curves = np.linspace(0.5, 0.6, 8) + draw.normal(0, 0.05, size=(400, 8)) + draw.normal(0, 0.2, size=(400, 1))
+    found = selection_rules.oracle_parts(history_of(curves - np.linspace(0.5, 0.6, 8)))
+    assert found["fluctuation"] == pytest.approx(0.05, rel=0.03)
+    # a little less is left to choose, because the best common epoch is chosen from noisy means too
+    assert 0.9 * found["by_chance"] < found["choosing"] < found["by_chance"]
+
+
+def test_correlations_by_hand():
+    curves = [[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]]
+    history = history_of(curves, entropy=[[5, 6, 7, 8], [5, 6, 7, 9]], bnm=[[1, 1, 1, 1], [1, 3, 2, 0]])
+    found = selection_rules.criterion_correlations(history).set_index(["digest", "rule"])["correlation"]
+    assert found["run0", "entropy"] == pytest.approx(1)
+    assert found["run1", "entropy"] == pytest.approx(-1)
+    assert found["run1", "last"] == pytest.approx(-1)
+    assert np.isnan(found["run0", "bnm"])
+    assert found["run1", "bnm"] == pytest.approx(0.4)
+    assert ("run0", "oracle") not in found.index
+
+
+def test_correlations_do_not_see_the_criterions_scale():
+    history = history_of([[0.1, 0.5, 0.3]], snd=[[1.0, 2.0, 3.0]])
+    stretched = history.assign(snd=np.exp(history["snd"]) * 1000)
+    left, right = (selection_rules.criterion_correlations(table) for table in (history, stretched))
+    pd.testing.assert_frame_equal(left, right)
+
+
+def test_no_rule_beats_the_oracle_over_windows(results):
+    scores = selection_rules.rule_accuracies(select(results, dataset="seed", protocol="cross_subject"))
+    assert scores["rule"].nunique() == 9
+    gaps = selection_rules.oracle_gaps(scores)
+    assert (gaps["windows_points"] >= 0).all()
+    best = scores.groupby("digest")["accuracy_windows"].max()
+    oracle = scores[scores["rule"] == "oracle"].set_index("digest")["accuracy_windows"]
+    pd.testing.assert_series_equal(best, oracle.sort_index(), check_names=False)
+
+
+def test_gap_is_the_difference_of_the_means(results):
+    scores = selection_rules.rule_accuracies(select(results, dataset="seed", protocol="cross_subject"))
+    gaps = selection_rules.oracle_gaps(scores).set_index("rule")
+    means = scores.groupby("rule")[["accuracy_windows", "accuracy_trials"]].mean() * 100
+    for rule in gaps.index:
+        for unit in ("windows", "trials"):
+            expected = means.loc["oracle", f"accuracy_{unit}"] - means.loc[rule, f"accuracy_{unit}"]
+            assert gaps.loc[rule, f"{unit}_points"] == pytest.approx(expected)
+
+
+def test_target_labels_reach_no_label_free_rule(results):
+    """Any other target accuracies give the same epochs under every rule but the oracle."""
+    own = select(results, dataset="seed", protocol="cross_subject")
+    draw = np.random.default_rng(6)
+    other = own.history.assign(target_accuracy=draw.permutation(own.history["target_accuracy"]))
+    before, after = (chosen_epochs(history).set_index(["digest", "rule"])["epoch"] for history in (own.history, other))
+    label_free = before.index.get_level_values("rule") != "oracle"
+    pd.testing.assert_series_equal(before[label_free], after[label_free])
+    assert not before.equals(after)
+
+
+def test_old_histories_are_refused(results):
+    old = replace(results, history=results.history.drop(columns="target_trial_accuracy"))
+    with pytest.raises(ValueError, match="no target_trial_accuracy"):
+        selection_rules.rule_accuracies(old)

@@ -1,0 +1,104 @@
+"""Every caption of measured runs names data, scale, preset, rule, n and seeds; checked here once for all tables."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ufama.analysis.evaluation import accuracy, select
+from ufama.report.accuracy_table import Comparison, Key, accuracy_table
+from ufama.report.captions import caption, counted, interval_meaning, measured_table, rule_meanings, spreads
+from ufama.report.table import Column
+
+
+@pytest.fixture(scope="module")
+def seed(results):
+    return select(results, dataset="seed")
+
+
+def test_a_caption_names_simulated_data_scale_preset_rules_and_counts(seed):
+    text = caption("Title", seed.runs, rules=["oracle", "last"], by=["protocol"], each="row", spread=True, note="End.")
+    assert text == (
+        "Title. Measured on simulated SEED, scale quick, preset paper. Selection rule: oracle = the epoch with the "
+        "highest target accuracy, chosen with the target's labels; last epoch = no choice. n = 30 runs (15 folds × 2 "
+        "seeds) or 6 runs (3 folds × 2 seeds); seeds 0, 1 per row. SD (n) divides by n, SD (n−1) by n − 1. End."
+    )
+
+
+def test_real_recordings_are_called_real_and_never_simulated(seed):
+    runs = seed.runs.assign(simulated=False, data_title="SEED")
+    table = measured_table("name", seed.runs, [Column("fold", "fold", "key")], runs, "Title")
+    assert "Measured on real SEED recordings" in table.caption and "simulated" not in table.caption
+    assert table.provenance["simulated"] is False
+
+
+def test_runs_of_two_kinds_are_not_called_one(results, seed):
+    with pytest.raises(ValueError, match="one data_title at a time, and the runs hold simulated SEED, simulated SEED"):
+        caption("Title", results.runs)
+    with pytest.raises(ValueError, match="one preset at a time"):
+        caption("Title", seed.runs.assign(preset=["paper", "released"] * (len(seed.runs) // 2)))
+
+
+def test_the_provenance_names_every_run_rule_and_published_table(seed):
+    columns = [Column("fold", "fold", "key")]
+    table = measured_table(
+        "name", seed.runs, columns, seed.runs, "Title", rules=["last"], published=["table7_ablation"]
+    )
+    assert table.provenance["runs"] == sorted(seed.runs["digest"])
+    assert table.provenance["published"]["tables"] == ["table7_ablation"]
+    assert (table.provenance["rules"], table.provenance["seeds"]) == (["last"], [0, 1])
+    assert json.dumps(table.provenance)
+
+
+def test_one_run_is_counted_in_the_singular_and_criteria_share_a_clause(seed):
+    assert counted(seed.runs.iloc[:1]) == "n = 1 run (1 fold × 1 seed); seed 0"
+    assert rule_meanings(["last", "bnm", "snd"]).count("criterion") == 1
+
+
+@pytest.mark.parametrize(
+    ("subjects", "folds", "text"),
+    [
+        (5, 3, "Intervals (95 %) are Student's over 5 subjects, whose accuracies are averaged."),
+        (3, 3, "over 9 folds, whose accuracies are averaged. The 9 folds are of 3 subjects, and"),
+        (1, 3, "None is given for 3 folds."),
+    ],
+)
+def test_the_caption_says_what_intervals_are_over(subjects, folds, text):
+    rows = pd.DataFrame([{"subject": p, "fold": f"f{p}{s}"} for p in range(subjects) for s in range(folds)])
+    assert text in interval_meaning(rows)
+
+
+def test_spreads_are_numpys(seed):
+    scores = accuracy(seed)
+    row = spreads(scores, ["protocol", "rule"]).set_index(["protocol", "rule"]).loc[("cross_session", "last")]
+    values = 100 * scores.query("protocol == 'cross_session' and rule == 'last'")["accuracy_trials"]
+    assert row["trials_mean_percent"] == pytest.approx(np.mean(values))
+    assert row["trials_sd_population_percent"] == pytest.approx(np.std(values))
+    assert row["trials_sd_sample_percent"] == pytest.approx(np.std(values, ddof=1))
+    assert row["n"] == len(values)
+
+
+def test_an_accuracy_table_orders_names_compares_and_counts(seed):
+    protocols = Key(heading="protocol", titles={"cross_session": "sessions", "cross_subject": "subjects"})
+    rules = Key(heading="rule", titles={"oracle": "best", "last": "last", "source_validation": "validated"})
+    fact = Column("chance", "chance", "measured")
+    table = accuracy_table(
+        "name",
+        "Title",
+        seed.runs,
+        accuracy(seed),
+        {"protocol": protocols, "rule": rules},
+        facts={fact: {"cross_subject": 1.0, "cross_session": 2.0}},
+        compare_with=Comparison(
+            column="rule", value="oracle", headings=("a", "b"), pair=("digest",), baseline_first=True
+        ),
+    )
+    frame = table.frame.set_index(["protocol", "rule"])
+    assert list(dict.fromkeys(table.frame["protocol"])) == ["sessions", "subjects"]
+    assert frame.loc["sessions", "chance"].tolist() == [2.0] * 3
+    best, last = (frame.loc[("subjects", rule)] for rule in ("best", "last"))
+    difference = best["windows_mean_percent"] - last["windows_mean_percent"]
+    assert last["windows_points"] == pytest.approx(difference)
+    assert np.isnan(best["windows_points"])
+    assert "n = 30 runs (15 folds × 2 seeds) or 6 runs (3 folds × 2 seeds)" in table.caption

@@ -25,6 +25,14 @@ def test_rooms_import_on_a_bare_machine(room):
     assert not loaded_by(f"import {room}", HEAVY)
 
 
+def test_the_method_imports_core_configuration_and_contract_only():
+    script = "import sys, ufama.methods.ufama; print(*(name for name in sys.modules if name.startswith('ufama.')))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    rooms = {name.split(".")[1] for name in done.stdout.split()}
+    assert rooms == {"config", "core", "methods", "seeds"}
+    assert not loaded_by("import ufama.methods.ufama", {"pandas", "ufama.methods.bases", "ufama.methods.parts"})
+
+
 def test_the_package_itself_imports_nothing():
     assert not loaded_by("import ufama", HEAVY | {"torch", "numpy", "pandas", "ufama.config"})
 

@@ -92,18 +92,24 @@ def simulated_sets(tmp_path_factory):
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
 
-    def write(dataset, **choices):
+    def write(dataset, name=None, **choices):
         from ufama.simulation.files import write_simulated
 
-        with FileLock(shared / f"{dataset}.lock"):
-            return write_simulated(dataset, shared / "sets" / dataset, **choices)
+        with FileLock(shared / f"{name or dataset}.lock"):
+            return write_simulated(dataset, shared / "sets" / (name or dataset), **choices)
 
     return write
 
 
 @pytest.fixture(scope="session")
 def seed_folder(simulated_sets):
-    return simulated_sets("seed")
+    return simulated_sets("seed", subjects=SOME["seed"])
+
+
+@pytest.fixture(scope="session")
+def whole_seed_folder(simulated_sets):
+    """Every subject of SEED, for the few tests that need them."""
+    return simulated_sets("seed", "whole-seed")
 
 
 @pytest.fixture(scope="session")
@@ -111,18 +117,27 @@ def seed_iv_folder(simulated_sets):
     return simulated_sets("seed_iv", subjects=SOME["seed_iv"])
 
 
+@pytest.fixture(scope="session")
+def seed_layouts_folder(simulated_sets):
+    """SEED's subject 10, who has eye movement, and 6, who has none, in 4-s windows; 10 also in 1-s windows."""
+    return simulated_sets("seed", "seed-layouts", subjects=[6, 10], also=["ExtractedFeatures_4s", "eeg_used_1s"])
+
+
 @pytest.fixture
-def as_real(tmp_path, seed_folder, seed_iv_folder):
+def as_real(tmp_path, request):
     """A copy without the marker, as a licence holder's would be, to be damaged at will: files are links, so replace
-    them, never write into them."""
+    them, never write into them. "seed_mat" is SEED with its 4-s EEG features in .mat files alone."""
 
     from ufama.data.releases.recordings import MARKER
 
+    folders = {"seed": "seed_folder", "seed_iv": "seed_iv_folder", "seed_mat": "seed_layouts_folder"}
+
     def copy(dataset):
-        source = {"seed": seed_folder, "seed_iv": seed_iv_folder}[dataset]
         root = tmp_path / "copy"
-        shutil.copytree(source, root, copy_function=os.link)
+        shutil.copytree(request.getfixturevalue(folders[dataset]), root, copy_function=os.link)
         (root / MARKER).unlink()
+        if dataset == "seed_mat":
+            shutil.rmtree(next(root.rglob("eeg_used_4s")))
         return root
 
     return copy

@@ -26,8 +26,6 @@ import numpy as np
 
 from ufama.data.layout import BANDS, DataError
 from ufama.data.releases.doctor import examine
-from ufama.data.releases.doctor.inspection import inspected
-from ufama.data.releases.doctor.releases import RELEASES
 from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.data.two_modality import read_two_modality
 from ufama.simulation.files import write_simulated
@@ -506,19 +504,20 @@ def _windows(windows) -> tuple:
     return windows.eeg.shape, windows.eye.shape
 
 
-def _read_set(dataset: str, subject: int, place: str) -> Callable[[Path], object]:
-    """The reader, and what the doctor says of the file."""
-    folder = Path(place).parent.parent if dataset == "seed_iv" else Path(place).parent
-    release = next((one for one in RELEASES if one.folders[0] == folder.name), None)
+def _read_set(dataset: str, subject: int) -> Callable[[Path], object]:
+    """The reader, which refuses exactly where the doctor finds an error."""
 
     def read(root: Path) -> object:
-        findings = inspected(root / place, place, release, subject, 1).findings if release else []
+        errors = examine(root, dataset).count("error")
         try:
-            return _windows(read_recordings(dataset, root, subjects=[subject]))
+            shapes = _windows(read_recordings(dataset, root, subjects=[subject]))
         except DataError as error:
-            if release and not any(one.severity == "error" for one in findings) and not examine(root).count("error"):
+            if not errors:
                 raise AssertionError(f"refused, but the doctor finds nothing: {error}") from error
             raise
+        if errors:
+            raise AssertionError("read, but the doctor finds an error")
+        return shapes
 
     return read
 
@@ -526,8 +525,7 @@ def _read_set(dataset: str, subject: int, place: str) -> Callable[[Path], object
 def _read_raw(root: Path) -> object:
     from ufama.data.signals.eeg_files import find_raw, raw_trials
 
-    release = next(one for one in RELEASES if one.folders[0] == "eeg_raw_data")
-    inspected(root / RAW, RAW, release, 2, 1)
+    examine(root)
     (recording,) = find_raw("seed_iv", root, subjects=[2], sessions=[1])
     signals = list(raw_trials(recording))
     assert all(np.isfinite(values).all() for _, values in signals)
@@ -539,16 +537,16 @@ def _read_table(name: str) -> Callable[[Path], object]:
 
 
 FORMATS = {
-    "SEED-IV EEG .mat": Format(IV_EEG, _read_set("seed_iv", 2, IV_EEG), MAT | {"compressed bomb": compressed_bomb}),
-    "SEED-IV eye .mat": Format(IV_EYE, _read_set("seed_iv", 2, IV_EYE), MAT),
+    "SEED-IV EEG .mat": Format(IV_EEG, _read_set("seed_iv", 2), MAT | {"compressed bomb": compressed_bomb}),
+    "SEED-IV eye .mat": Format(IV_EYE, _read_set("seed_iv", 2), MAT),
     "raw EEG .mat": Format(RAW, _read_raw, MAT),
-    "SEED EEG .npz": Format(SEED_EEG, _read_set("seed", 1, SEED_EEG), BANDS_NPZ),
-    "SEED eye pickle": Format(SEED_EYE, _read_set("seed", 1, SEED_EYE), PICKLE),
+    "SEED EEG .npz": Format(SEED_EEG, _read_set("seed", 1), BANDS_NPZ),
+    "SEED eye pickle": Format(SEED_EYE, _read_set("seed", 1), PICKLE),
     "two-modality .npz": Format(
         "own.npz", _read_table("own.npz"), NPZ | {"bomb": lambda content, draw, trace: _archive_bomb()}
     ),
     "two-modality .parquet": Format("own.parquet", _read_table("own.parquet"), {"odd table": odd_table}),
-    "SIMULATED.json": Format(MARKER, _read_set("seed", 1, MARKER), {"odd entry": odd_entry, "nested": nested_json}),
+    "SIMULATED.json": Format(MARKER, _read_set("seed", 1), {"odd entry": odd_entry, "nested": nested_json}),
 }
 """Every format that is read from outside."""
 

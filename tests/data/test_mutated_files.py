@@ -1,14 +1,9 @@
-"""Damaged and hostile files of every format: one clear error or a correct read. benchmarks/mutated_files.py tries many
-more of them."""
-
-import importlib.util
-from pathlib import Path
+"""Damaged and hostile files of every format: one clear error or a correct read, and the doctor of the same opinion.
+benchmarks/mutated_files.py tries many more of them."""
 
 import pytest
 
-SPEC = importlib.util.spec_from_file_location("mutations", Path(__file__).with_name("mutations.py"))
-mutations = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(mutations)
+from tests.data import mutations
 
 COUNT = 24
 

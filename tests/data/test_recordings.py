@@ -8,85 +8,29 @@ import sys
 import numpy as np
 import pytest
 
-from ufama.data.layout import BANDS, SEED, DataError
+from tests.data.damages import (
+    IV_EYE,
+    NPZ,
+    PICKLE,
+    SEED_EEG,
+    SEED_EYE,
+    change_mat,
+    change_npz,
+    change_pickle,
+    cut_short,
+    in_bands,
+    on,
+    put,
+    replace_file,
+)
+from ufama.data.layout import SEED, DataError
 from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.data.two_modality import read_two_modality
 from ufama.datasets import open_dataset
 from ufama.simulation.features import fingerprint, simulate
 
-SEED_EEG = "SEED_Multimodal/Chinese/02-EEG-DE-feature/eeg_used_4s"
-SEED_EYE = "SEED_Multimodal/Chinese/04-Eye-tracking-feature/eye_tracking_feature"
-IV_EEG = "eeg_feature_smooth/1/2_20150915.mat"
-IV_EYE = "eye_feature_smooth/1/2_20150915.mat"
-PERSON = {"seed": 1, "seed_iv": 2}
+SUBJECT = {"seed": 1, "seed_iv": 2}
 ARRAYS = ("eeg", "eye", "label", "subject", "session", "trial", "clip", "window")
-
-
-def replaced(path, content):
-    path.unlink()
-    path.write_bytes(content)
-
-
-def cut_short(path):
-    replaced(path, path.read_bytes()[: path.stat().st_size // 2])
-
-
-def with_npz(path, change):
-    """Rewrite SEED's EEG file after change(train bands, members)."""
-    with np.load(path) as archive:
-        members = {name: archive[name] for name in archive.files}
-    bands = pickle.loads(members["train_data"].item())
-    change(bands, members)
-    members["train_data"] = members["train_data"] if isinstance(members["train_data"], bytes) else pickle.dumps(bands)
-    path.unlink()
-    np.savez(path, **members)
-
-
-def with_pickle(path, change):
-    content = pickle.loads(path.read_bytes())
-    change(content)
-    replaced(path, pickle.dumps(content))
-
-
-def with_mat(path, change):
-    from scipy.io import loadmat, savemat
-
-    content = {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
-    change(content)
-    path.unlink()
-    savemat(path, content)
-
-
-def in_all_bands(change):
-    def changed(bands, members):
-        for band in BANDS:
-            bands[band] = change(bands[band])
-
-    return changed
-
-
-def put(name, place, value):
-    def change(content, members=None):
-        content[name] = np.array(content[name])
-        content[name][place] = value
-
-    return change
-
-
-def put_label(place, value):
-    return lambda bands, members: members["train_label"].__setitem__(place, value)
-
-
-def shorter_labels(bands, members):
-    members["train_label"] = members["train_label"][:-1]
-
-
-def without_gamma(bands, members):
-    del bands["gamma"]
-
-
-def map_name(name, change):
-    return lambda content: content.__setitem__(name, change(content[name]))
 
 
 class Payload:
@@ -99,182 +43,15 @@ class Payload:
         return exec, (f"open({str(self.target)!r}, 'w').write('executed')",)
 
 
-DAMAGES = {
-    "seed: EEG file missing": ("seed", f"{SEED_EEG}/1_1.npz", os.unlink, r"1_1.npz is missing.*subject 1, session 1"),
-    "seed: eye file missing": ("seed", f"{SEED_EYE}/1_1", os.unlink, r"1_1 is missing.*subject 1, session 1"),
-    "seed: folder missing": ("seed", SEED_EYE, shutil.rmtree, r"no folder named eye_tracking_feature"),
-    "seed: two releases": (
-        "seed",
-        "SEED_Multimodal/Chinese",
-        lambda path: shutil.copytree(path, path.parent / "French"),
-        r"holds 2 folders named eeg_used_4s.*Chinese.*French",
-    ),
-    "seed: EEG cut short": ("seed", f"{SEED_EEG}/1_1.npz", cut_short, r"1_1.npz is damaged, cut short"),
-    "seed: eye cut short": ("seed", f"{SEED_EYE}/1_1", cut_short, r"1_1: the file is damaged or cut short"),
-    "seed: band missing": (
-        "seed",
-        f"{SEED_EEG}/1_1.npz",
-        lambda path: with_npz(path, without_gamma),
-        r"train_data has no gamma",
-    ),
-    "seed: EEG axes swapped": (
-        "seed",
-        f"{SEED_EEG}/1_1.npz",
-        lambda path: with_npz(path, in_all_bands(np.transpose)),
-        r"shape \(62, 499\), its axes look swapped. Expected \(windows, 62\)",
-    ),
-    "seed: eye axes swapped": (
-        "seed",
-        f"{SEED_EYE}/1_1",
-        lambda path: with_pickle(path, map_name("train_data_eye", np.transpose)),
-        r"shape \(33, 499\), its axes look swapped. Expected \(windows, 33\)",
-    ),
-    "seed: a trial missing in both": (
-        "seed",
-        ".",
-        lambda root: (
-            with_npz(root / SEED_EEG / "1_1.npz", in_all_bands(lambda values: values[58:])),
-            with_pickle(root / SEED_EYE / "1_1", map_name("train_data_eye", lambda values: values[58:])),
-        ),
-        r"trials 1 to 9 has 441 windows. Expected 499",
-    ),
-    "seed: eye and EEG of unequal length": (
-        "seed",
-        f"{SEED_EYE}/1_1",
-        lambda path: with_pickle(path, map_name("train_data_eye", lambda values: values[:-1])),
-        r"has 498 windows, but its EEG in 1_1.npz has 499",
-    ),
-    "seed: eye group missing": (
-        "seed",
-        f"{SEED_EYE}/1_1",
-        lambda path: with_pickle(path, lambda content: content.pop("test_data_eye")),
-        r"has no test_data_eye",
-    ),
-    "seed: NaN in the EEG": (
-        "seed",
-        f"{SEED_EEG}/1_1.npz",
-        lambda path: with_npz(path, put("beta", (slice(60, 63), 5), np.nan)),
-        r"1_1.npz holds 3 values that are NaN or infinite \(trial 2: 3\)",
-    ),
-    "seed: infinite eye value": (
-        "seed",
-        f"{SEED_EYE}/1_1",
-        lambda path: with_pickle(path, put("test_data_eye", (342, 4), np.inf)),
-        r"1_1 holds 1 values that are NaN or infinite \(trial 15: 1\)",
-    ),
-    "seed: a label too few": (
-        "seed",
-        f"{SEED_EEG}/1_1.npz",
-        lambda path: with_npz(path, shorter_labels),
-        r"train_label has shape \(498,\).*Expected 499 labels",
-    ),
-    "seed: a wrong label": (
-        "seed",
-        f"{SEED_EEG}/1_1.npz",
-        lambda path: with_npz(path, put_label(60, 2)),
-        r"1 labels are not those of the release, the first in trial 2: 2. Expected 1, neutral",
-    ),
-    "seed: text for numbers": (
-        "seed",
-        f"{SEED_EYE}/1_1",
-        lambda path: with_pickle(path, map_name("train_data_eye", lambda values: values.tolist())),
-        r"train_data_eye holds a list. Expected an array of numbers",
-    ),
-    "seed: not a dictionary": (
-        "seed",
-        f"{SEED_EYE}/1_1",
-        lambda path: replaced(path, pickle.dumps([1, 2])),
-        r"holds a list. Expected a dictionary",
-    ),
-    "seed_iv: EEG file missing": ("seed_iv", IV_EEG, os.unlink, r"2_20150915.mat is missing"),
-    "seed_iv: session missing": (
-        "seed_iv",
-        "eye_feature_smooth/3",
-        shutil.rmtree,
-        r"3/2_20151012.mat is missing.*session 3",
-    ),
-    "seed_iv: two files of a person": (
-        "seed_iv",
-        IV_EEG,
-        lambda path: shutil.copy(path, path.parent / "2_20160101.mat"),
-        r"2_20150915.mat, 2_20160101.mat: expected one file of subject 2",
-    ),
-    "seed_iv: EEG cut short": ("seed_iv", IV_EEG, cut_short, r"2_20150915.mat (is damaged or cut short|has no trial)"),
-    "seed_iv: eye cut short": ("seed_iv", IV_EYE, cut_short, r"2_20150915.mat (is damaged or cut short|has no trial)"),
-    "seed_iv: not a .mat": (
-        "seed_iv",
-        IV_EYE,
-        lambda path: replaced(path, b"<html>404</html>" * 20),
-        r"2_20150915.mat is damaged or cut short",
-    ),
-    "seed_iv: a trial missing": (
-        "seed_iv",
-        IV_EYE,
-        lambda path: with_mat(path, lambda content: content.pop("eye_7")),
-        r"2_20150915.mat has no trial 7: expected eye_1 to eye_24",
-    ),
-    "seed_iv: EEG axes swapped": (
-        "seed_iv",
-        IV_EEG,
-        lambda path: with_mat(path, map_name("de_LDS3", lambda values: values.transpose(1, 0, 2))),
-        r"de_LDS3 has shape \(49, 62, 5\), its axes look swapped. Expected \(62, windows, 5\)",
-    ),
-    "seed_iv: eye axes swapped": (
-        "seed_iv",
-        IV_EYE,
-        lambda path: with_mat(path, map_name("eye_3", np.transpose)),
-        r"eye_3 has shape \(49, 31\), its axes look swapped. Expected \(31, windows\)",
-    ),
-    "seed_iv: an electrode too few": (
-        "seed_iv",
-        IV_EEG,
-        lambda path: with_mat(path, map_name("de_LDS3", lambda values: values[:-1])),
-        r"de_LDS3 has shape \(61, 49, 5\). Expected \(62, windows, 5\)",
-    ),
-    "seed_iv: eye and EEG of unequal length": (
-        "seed_iv",
-        IV_EYE,
-        lambda path: with_mat(path, map_name("eye_24", lambda values: values[:, 1:])),
-        r"trial 24 has 33 windows, but its EEG in 2_20150915.mat has 34",
-    ),
-    "seed_iv: a window too few in both": (
-        "seed_iv",
-        ".",
-        lambda root: (
-            with_mat(root / IV_EEG, map_name("de_LDS2", lambda values: values[:, 1:])),
-            with_mat(root / IV_EYE, map_name("eye_2", lambda values: values[:, 1:])),
-        ),
-        r"trial 2 has 22 windows. Expected 23",
-    ),
-    "seed_iv: NaN in the eye movement": (
-        "seed_iv",
-        IV_EYE,
-        lambda path: with_mat(path, put("eye_5", (0, slice(1, 3)), np.nan)),
-        r"2_20150915.mat holds 2 values that are NaN or infinite \(trial 5: 2\)",
-    ),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_folder_is_one_clear_error(damage, as_real):
-    dataset, place, break_it, message = DAMAGES[damage]
-    root = as_real(dataset)
-    break_it(root / place)
-    with pytest.raises(DataError, match=message) as raised:
-        read_recordings(dataset, root, subjects=[PERSON[dataset]])
-    assert str(raised.value).startswith(str(root))
-    assert len(str(raised.value).split(". ")) >= 2  # what is wrong, and how to mend it
-
-
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("place", ["eye file", "EEG archive"])
 def test_code_in_a_pickle_is_refused_and_not_executed(protocol, place, as_real, tmp_path):
     root, trace = as_real("seed"), tmp_path / "executed.txt"
     bomb = pickle.dumps({"train_data_eye": Payload(trace), "delta": Payload(trace)}, protocol=protocol)
     if place == "eye file":
-        replaced(root / SEED_EYE / "1_1", bomb)
+        replace_file(root / PICKLE, bomb)
     else:
-        with_npz(root / SEED_EEG / "1_1.npz", lambda bands, members: members.update(train_data=bomb))
+        change_npz(root / NPZ, lambda members: members.update(train_data=bomb))
     with pytest.raises(DataError, match=r"asks for \S+\.exec, which is not part of an array.*nothing was executed"):
         read_recordings("seed", root, subjects=[1])
     assert not trace.exists()
@@ -286,7 +63,7 @@ def test_objects_in_an_archive_are_refused_and_not_executed(as_real, tmp_path):
     root, trace = as_real("seed"), tmp_path / "executed.txt"
     bomb = np.empty((), object)
     bomb[()] = Payload(trace)
-    with_npz(root / SEED_EEG / "1_1.npz", lambda bands, members: members.update(train_label=bomb))
+    change_npz(root / NPZ, lambda members: members.update(train_label=bomb))
     with pytest.raises(DataError, match="Python objects"):
         read_recordings("seed", root, subjects=[1])
     assert not trace.exists()
@@ -296,11 +73,11 @@ def test_objects_in_an_archive_are_refused_and_not_executed(as_real, tmp_path):
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_arrays_of_every_pickle_protocol_and_of_numpy_1_and_2_are_read(core, protocol, as_real):
     root = as_real("seed")
-    path = root / SEED_EYE / "1_1"
+    path = root / PICKLE
     content = pickle.dumps(pickle.loads(path.read_bytes()), protocol=protocol)
     if protocol < 4:  # names are plain text, without a length before them
         content = content.replace(b"numpy._core.multiarray", core.encode())
-    replaced(path, content)
+    replace_file(path, content)
     np.testing.assert_array_equal(read_recordings("seed", root, subjects=[1]).eye, simulate("seed", subjects=[1]).eye)
 
 
@@ -310,7 +87,7 @@ def test_a_copy_without_the_marker_is_real_and_known_by_its_content(as_real):
     assert not first.card.simulated
     assert first.card.title == "SEED"
     assert "licensed copy" in first.card.licence
-    with_pickle(root / SEED_EYE / "1_1", put("train_data_eye", (0, 0), 1.0))
+    change_pickle(root / PICKLE, on("train_data_eye", put((0, 0), 1.0)))
     changed = read_recordings("seed", root, subjects=[1])
     assert changed.card.fingerprint != first.card.fingerprint
 
@@ -329,16 +106,16 @@ def test_a_copy_without_the_marker_is_real_and_known_by_its_content(as_real):
 )
 def test_the_release_is_found_from_its_top_and_from_its_inner_folders(dataset, inner, seed_folder, seed_iv_folder):
     root = {"seed": seed_folder, "seed_iv": seed_iv_folder}[dataset] / inner
-    windows = read_recordings(dataset, root, subjects=[PERSON[dataset]])
+    windows = read_recordings(dataset, root, subjects=[SUBJECT[dataset]])
     assert windows.card.simulated
-    assert set(windows.subject) == {PERSON[dataset]}
+    assert set(windows.subject) == {SUBJECT[dataset]}
 
 
 def test_gaps_are_filled_linearly_within_their_trial_and_reported(as_real):
     root = as_real("seed")
     untouched = simulate("seed", subjects=[1])
-    with_pickle(root / SEED_EYE / "1_1", put("train_data_eye", (slice(56, 60), 3), np.nan))
-    with_npz(root / SEED_EEG / "1_1.npz", put("theta", (slice(101, 104), 7), np.nan))
+    change_pickle(root / PICKLE, on("train_data_eye", put((slice(56, 60), 3), np.nan)))
+    change_npz(root / NPZ, in_bands(put((slice(101, 104), 7), np.nan), bands="theta"))
     read = read_recordings("seed", root, subjects=[1], nan="interpolate")
     assert read.trial[56:60].tolist() == [1, 1, 2, 2]
     np.testing.assert_array_equal(read.eye[56:58, 3], untouched.eye[[55, 55], 3])  # trial 1 has nothing behind
@@ -354,7 +131,7 @@ def test_gaps_are_filled_linearly_within_their_trial_and_reported(as_real):
 
 def test_a_feature_without_any_value_in_a_trial_cannot_be_filled(as_real):
     root = as_real("seed_iv")
-    with_mat(root / IV_EYE, put("eye_5", 2, np.nan))
+    change_mat(root / IV_EYE, on("eye_5", put(2, np.nan)))
     with pytest.raises(DataError, match="trial 5 has no finite value in feature 2"):
         read_recordings("seed_iv", root, subjects=[2], nan="interpolate")
 
@@ -362,8 +139,8 @@ def test_a_feature_without_any_value_in_a_trial_cannot_be_filled(as_real):
 def test_a_simulated_file_that_was_changed_is_refused(as_real, seed_folder):
     root = as_real("seed")
     shutil.copy(seed_folder / MARKER, root / MARKER)
-    with_pickle(root / SEED_EYE / "1_2", put("train_data_eye", (0, 0), 1.0))
-    with pytest.raises(DataError, match=r"1_2 is not the file that was simulated: expected the sha256"):
+    change_pickle(root / SEED_EYE / "1_2", on("train_data_eye", put((0, 0), 1.0)))
+    with pytest.raises(DataError, match=r"1_2: the file is not the one that was simulated.*Expected the sha256"):
         read_recordings("seed", root, subjects=[1])
 
 
@@ -372,22 +149,22 @@ def test_windows_are_kept_until_a_file_changes(as_real, tmp_path, monkeypatch):
     first = read_recordings("seed", root, subjects=[1], cache=cache)
     (stored,) = cache.iterdir()
     with monkeypatch.context() as patched:
-        patched.setattr("ufama.data.releases.recordings.read_features", None)  # reading again would fail
+        patched.setattr("ufama.data.releases.recordings.read_file", None)  # reading again would fail
         again = read_recordings("seed", root, subjects=[1], cache=cache)
     assert again.card == first.card
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(again, name), getattr(first, name))
-    with_pickle(root / SEED_EYE / "1_1", put("train_data_eye", (0, 0), 1.0))
+    change_pickle(root / PICKLE, on("train_data_eye", put((0, 0), 1.0)))
     assert read_recordings("seed", root, subjects=[1], cache=cache).eye[0, 0] == 1.0
     cut_short(stored)
     assert read_recordings("seed", root, subjects=[1], cache=cache).eye[0, 0] == 1.0
     assert list(cache.iterdir()) == [stored]
 
 
-def test_the_simulated_set_is_written_once_and_used_by_default(tmp_path, monkeypatch, seed_folder):
+def test_the_simulated_set_is_written_once_and_used_by_default(tmp_path, monkeypatch, whole_seed_folder):
     monkeypatch.delenv("UFAMA_SEED", raising=False)
     (tmp_path / "simulated").mkdir()
-    shutil.copytree(seed_folder, tmp_path / "simulated" / "seed", copy_function=os.link)
+    shutil.copytree(whole_seed_folder, tmp_path / "simulated" / "seed", copy_function=os.link)
     seen = []
     windows = open_dataset("seed", workspace=tmp_path, progress=lambda *step: seen.append(step))
     assert windows.card.fingerprint == fingerprint("seed")
@@ -405,7 +182,7 @@ def test_a_real_folder_is_named_by_parameter_or_environment(as_real, tmp_path, m
     assert windows.card.title == "SEED-IV"
     monkeypatch.setenv("UFAMA_SEED_IV", str(tmp_path / "nowhere"))
     assert open_dataset("seed_iv", workspace=tmp_path / "w", subjects=[2], data_root=root).card == windows.card
-    with pytest.raises(DataError, match="nowhere is not a folder"):
+    with pytest.raises(DataError, match="nowhere: no such folder"):
         open_dataset("seed_iv", workspace=tmp_path / "w")
     with pytest.raises(DataError, match=r"subject 1, session 1"):
         open_dataset("seed_iv", workspace=tmp_path / "w", data_root=root)
@@ -478,6 +255,6 @@ def test_reading_loads_neither_torch_nor_mne():
 
 
 def test_labels_of_the_file_and_of_the_layout_are_the_same(seed_folder):
-    with np.load(seed_folder / SEED_EEG / "5_2.npz") as archive:
+    with np.load(seed_folder / SEED_EEG / "10_2.npz") as archive:
         written = np.concatenate([archive["train_label"], archive["test_label"]])
     assert np.array_equal(written, SEED.table(2)["label"])

@@ -115,9 +115,10 @@ class _DatasetSearch:
         return {(file.subject, file.session) for file in self.files if file.folder is folder}
 
     def subjects(self) -> list[int]:
-        """Subjects with a file in a folder that is read; in any, where none is."""
+        """Subjects with a file in a folder that is read; in any, where none is. Eyes are not asked of those without."""
         wanted = list(self.chosen.values() or self.folders)
-        return sorted({subject for folder in wanted for subject, _ in self.recorded(folder)})
+        subjects = {subject for folder in wanted for subject, _ in self.recorded(folder)}
+        return sorted(subjects & set(self.facts.subjects) if "eye" in self.chosen else subjects)
 
     def expected_subjects(self) -> tuple[int, ...]:
         """Who should be here: all subjects, or those that a simulated set was drawn for."""
@@ -200,10 +201,12 @@ class _DatasetSearch:
     def result(self) -> ExaminedSet:
         subjects = self.subjects()
         errors = [finding for finding in self.report.findings if finding.severity == "error"]
+        places = tuple(f"{self.report.where(self.folders[folder])}/" for folder in self.chosen.values())
+        in_use = [finding for finding in errors if finding.where.startswith(places)]
         blocking = ("missing-folder", "several-folders", "damaged-marker")
         blocked = [finding.found for finding in errors if finding.code in blocking]
-        places = [self.report.where(self.folders[folder]) for folder in self.chosen.values()]
-        unusable = {finding.subject for finding in errors if finding.where.startswith(tuple(f"{p}/" for p in places))}
+        blocked += [finding.found for finding in in_use if finding.subject is None]
+        unusable = {finding.subject for finding in in_use}
         unusable |= {
             subject
             for folder in self.chosen.values()

@@ -51,10 +51,8 @@ def _set(examined: ExaminedSet) -> RenderableType:
     if examined.layouts:
         parts += [Text(), _layouts(examined)]
     else:
-        people, sessions = len(examined.subjects), len(examined.sessions)
-        parts.append(
-            Text(f"{people} {'people' if people > 1 else 'person'}, {sessions} session{'s' if sessions > 1 else ''}")
-        )
+        counts = {"subject": len(examined.subjects), "session": len(examined.sessions)}
+        parts.append(Text(", ".join(f"{count} {noun}{'s' * (count > 1)}" for noun, count in counts.items())))
     return Group(*parts)
 
 

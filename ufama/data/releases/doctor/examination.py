@@ -46,8 +46,8 @@ class FoundRecording:
 
 @dataclass(frozen=True, kw_only=True)
 class ExaminedSet:
-    """SEED or SEED-IV as found: ``subjects`` of ``people``, those whose windows can be read without complaint in
-    ``ready_subjects``, and the lines of ``use`` that do it. ``blocked`` says why nobody's windows can be read."""
+    """SEED or SEED-IV as found: ``subjects`` of ``people`` expected, those whose windows can be read in
+    ``ready_subjects``, and the lines of ``use`` that do it. ``blocked`` says why no subject's windows can be read."""
 
     name: str
     title: str
@@ -113,9 +113,9 @@ def _verdict(examined: ExaminedSet) -> str:
     title = f"Simulated {examined.title}" if examined.simulated else examined.title
     ready = len(examined.ready_subjects)
     if ready == examined.people:
-        return f"{title} is ready, with {'all ' if ready > 1 else ''}{ready} {'people' if ready > 1 else 'person'}."
+        return f"{title} is ready, with {'all ' if ready > 1 else ''}{ready} subject{'s' if ready > 1 else ''}."
     if ready:
-        return f"{title} is ready for {ready} of {examined.people} people."
+        return f"{title} is ready for {ready} of {examined.people} subjects."
     return f"{title} is not usable yet{f': {examined.blocked}' if examined.blocked else ''}."
 
 

@@ -1,0 +1,467 @@
+"""What can be wrong with a folder of recordings: each damage, what the doctor calls it, and where.
+
+Files of the copies that are damaged here are links, so they are replaced, never written into.
+"""
+
+import os
+import pickle
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+SUBJECTS = {"seed": (1, 10), "seed_iv": (2, 13), "seed_mat": (10,)}
+"""Who is in the copies. "seed_mat" is SEED with its EEG features in .mat files."""
+
+SEED_EEG = "SEED_Multimodal/Chinese/02-EEG-DE-feature/eeg_used_4s"
+SEED_EYE = "SEED_Multimodal/Chinese/04-Eye-tracking-feature/eye_tracking_feature"
+NPZ = f"{SEED_EEG}/1_1.npz"
+PICKLE = f"{SEED_EYE}/1_1"
+IV_EEG = "eeg_feature_smooth/1/2_20150915.mat"
+IV_EYE = "eye_feature_smooth/1/2_20150915.mat"
+MAT = "SEED_EEG/ExtractedFeatures_4s"
+MAT_EEG = f"{MAT}/10_20131130.mat"
+MAT_EYE = f"{SEED_EYE}/10_1"
+LATER_EYE = "eye_feature_smooth/2/13_20151125.mat"
+
+
+class Damage(NamedTuple):
+    """``found`` is a regular expression for what is said of it."""
+
+    copy: str
+    do: Callable[[Path], object]
+    codes: set[str]
+    where: str
+    found: str = ""
+
+
+# changing files --------------------------------------------------------------------------------------
+
+
+def replace_file(path, content):
+    path.unlink()
+    path.write_bytes(content)
+
+
+def cut_short(path):
+    replace_file(path, path.read_bytes()[: path.stat().st_size // 2])
+
+
+def change_mat(path, change):
+    from scipy.io import loadmat, savemat
+
+    content = {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
+    change(content)
+    path.unlink()
+    savemat(path, content, do_compression=False)
+
+
+def change_npz(path, change):
+    with np.load(path) as archive:
+        members = {name: archive[name] for name in archive.files}
+    change(members)
+    path.unlink()
+    np.savez(path, **members)
+
+
+def change_pickle(path, change):
+    content = pickle.loads(path.read_bytes())
+    change(content)
+    replace_file(path, pickle.dumps(content))
+
+
+def on(name, change):
+    """Put change(value) in the place of the named value, of all whose whole name matches."""
+
+    def changed(content):
+        for key in [key for key in content if re.fullmatch(name, key)]:
+            content[key] = change(content[key])
+
+    return changed
+
+
+def put(place, value):
+    def change(values):
+        values = np.array(values)
+        values[place] = value
+        return values
+
+    return change
+
+
+def in_bands(change, bands=".*", group="train_data"):
+    def changed(members):
+        content = pickle.loads(members[group].item())
+        on(bands, change)(content)
+        members[group] = pickle.dumps(content)
+
+    return changed
+
+
+def without(name):
+    return lambda content: content.pop(name)
+
+
+def without_gamma(members):
+    bands = pickle.loads(members["train_data"].item())
+    del bands["gamma"]
+    members["train_data"] = pickle.dumps(bands)
+
+
+class Payload:
+    """A pickle that would make a folder when loaded."""
+
+    def __reduce__(self):
+        return os.mkdir, ("executed",)
+
+
+# changing folders ------------------------------------------------------------------------------------
+
+
+def wrong_number(root):
+    """Subject 13's recordings of session 1 stand under number 2, as after sorting numbers as text."""
+    for folder in ("eeg_feature_smooth", "eye_feature_smooth"):
+        (root / folder / "1/2_20150915.mat").unlink()
+        (root / folder / "1/13_20151115.mat").rename(root / folder / "1/2_20151115.mat")
+        shutil.copy(root / folder / "2/13_20151125.mat", root / folder / "1/13_20151115.mat")
+
+
+def swapped_sessions(root):
+    for folder in ("eeg_feature_smooth", "eye_feature_smooth"):
+        one, two = root / folder / "1/2_20150915.mat", root / folder / "2/2_20150920.mat"
+        content = one.read_bytes()
+        replace_file(one, two.read_bytes())
+        replace_file(two, content)
+
+
+def zipped(root):
+    shutil.make_archive(str(root / "SEED-IV"), "zip", root / "eye_feature_smooth")
+    for folder in ("eeg_feature_smooth", "eye_feature_smooth"):
+        shutil.rmtree(root / folder)
+
+
+def named_by_surname(root):
+    for path in list((root / MAT).glob("10_*")):
+        path.rename(path.with_name(path.name.replace("10_", "anybody_")))
+
+
+def at(place, change, *arguments):
+    """Do something with the file or folder at a place."""
+    return lambda root: change(root / place, *arguments)
+
+
+def both(*changes):
+    return lambda root: [change(root) for change in changes]
+
+
+def first_window_left_out(name):
+    return on(name, lambda values: values[:, 1:])
+
+
+DAMAGES = {
+    # files
+    "EEG file missing": Damage("seed", at(NPZ, os.unlink), {"missing-file"}, NPZ, "subject 1, session 1"),
+    "eye file missing": Damage("seed", at(PICKLE, os.unlink), {"missing-file"}, PICKLE, "subject 1, session 1"),
+    "session missing": Damage(
+        "seed_iv", at("eye_feature_smooth/3", shutil.rmtree), {"missing-file"}, "eye_feature_smooth/3", "session 3"
+    ),
+    "dated file missing": Damage(
+        "seed_mat", at(MAT_EEG, os.unlink), {"missing-file"}, MAT_EEG, "subject 10, session 1"
+    ),
+    "dated file too many": Damage(
+        "seed_mat",
+        lambda root: shutil.copy(root / MAT_EEG, root / MAT / "10_20140101.mat"),
+        {"duplicate-file"},
+        f"{MAT}/10_20140101.mat",
+        "10_20131211.mat, 10_20140101.mat are all subject 10, session 3",
+    ),
+    "files named by surname": Damage(
+        "seed_mat", named_by_surname, {"missing-file"}, MAT_EEG, r"anybody_20131130.mat is .*rename anybody_\* to 10_"
+    ),
+    "duplicate file": Damage(
+        "seed_iv",
+        lambda root: shutil.copy(root / IV_EEG, root / "eeg_feature_smooth/1/2_20160101.mat"),
+        {"duplicate-file"},
+        "eeg_feature_smooth/1/2_20160101.mat",
+        "2_20150915.mat, 2_20160101.mat are all subject 2, session 1",
+    ),
+    "numbers sorted as text": Damage(
+        "seed_iv",
+        wrong_number,
+        {"wrong-subject", "identical-files", "wrong-session"},
+        "eeg_feature_smooth/1/2_20151115.mat",
+        "has the date of subject 13, session 1",
+    ),
+    "sessions exchanged": Damage("seed_iv", swapped_sessions, {"wrong-session"}, IV_EEG, "as those of session 2"),
+    "one file copied over another": Damage(
+        "seed",
+        lambda root: replace_file(root / SEED_EYE / "1_2", (root / PICKLE).read_bytes()),
+        {"identical-files"},
+        f"{SEED_EYE}/1_2",
+        f"same as {PICKLE}",
+    ),
+    # folders
+    "modality missing": Damage(
+        "seed", at(SEED_EYE, shutil.rmtree), {"missing-folder"}, ".", "no folder named eye_track"
+    ),
+    "zip only": Damage("seed_iv", zipped, {"not-extracted"}, "SEED-IV.zip"),
+    "wrong folder": Damage(
+        "seed_iv",
+        lambda root: [(root / name).rename(root / f"my_{name}") for name in os.listdir(root)],
+        {"nothing-recognised"},
+        ".",
+    ),
+    "two releases": Damage(
+        "seed",
+        at("SEED_Multimodal/Chinese", lambda path: shutil.copytree(path, path.parent / "French")),
+        {"several-folders"},
+        ".",
+        "2 folders named eeg_used_4s: .*Chinese.*French",
+    ),
+    # opening
+    "cut .mat": Damage("seed_iv", at(IV_EEG, cut_short), {"damaged-file"}, IV_EEG, r"damaged or cut short .* of 24 tr"),
+    "cut eye .mat": Damage("seed_iv", at(IV_EYE, cut_short), {"damaged-file"}, IV_EYE),
+    "cut .mat of SEED": Damage("seed_mat", at(MAT_EEG, cut_short), {"damaged-file"}, MAT_EEG),
+    "cut .npz": Damage("seed", at(NPZ, cut_short), {"damaged-file"}, NPZ, "damaged, cut short or holds Python objects"),
+    "cut pickle": Damage("seed", at(PICKLE, cut_short), {"damaged-file"}, PICKLE, "damaged or cut short"),
+    "web page": Damage(
+        "seed_iv", at(IV_EYE, replace_file, b"<html>404</html>"), {"damaged-file"}, IV_EYE, "a web page"
+    ),
+    "empty file": Damage("seed_iv", at(IV_EYE, replace_file, b""), {"damaged-file"}, IV_EYE, "an empty file"),
+    "MATLAB 7.3": Damage(
+        "seed_iv",
+        at(IV_EYE, replace_file, b"MATLAB 7.3 MAT-file, HDF5".ljust(124) + b"\0\2IM" + b"\x89HDF"),
+        {"matlab-7.3"},
+        IV_EYE,
+    ),
+    "code in a pickle": Damage(
+        "seed",
+        at(PICKLE, replace_file, pickle.dumps({"train_data_eye": Payload()})),
+        {"code-in-pickle"},
+        PICKLE,
+        "nothing was executed",
+    ),
+    "code in an archive": Damage(
+        "seed",
+        at(NPZ, change_npz, on("test_data", lambda _: pickle.dumps(Payload()))),
+        {"code-in-pickle"},
+        NPZ,
+        "nothing was executed",
+    ),
+    "not a dictionary": Damage(
+        "seed", at(PICKLE, replace_file, pickle.dumps([1, 2])), {"damaged-file"}, PICKLE, "holds a list"
+    ),
+    # parts
+    "trial missing": Damage(
+        "seed_iv", at(IV_EYE, change_mat, without("eye_7")), {"missing-trial"}, IV_EYE, "no trial 7"
+    ),
+    "trial of SEED missing": Damage(
+        "seed_mat", at(MAT_EEG, change_mat, without("de_LDS7")), {"missing-trial"}, MAT_EEG, "no trial 7"
+    ),
+    "band missing": Damage(
+        "seed", at(NPZ, change_npz, without_gamma), {"missing-part"}, NPZ, "train_data has no gamma"
+    ),
+    "eye group missing": Damage(
+        "seed", at(PICKLE, change_pickle, without("test_data_eye")), {"missing-part"}, PICKLE, "no test_data_eye"
+    ),
+    "object in the archive": Damage(
+        "seed", at(NPZ, change_npz, on("test_label", lambda _: None)), {"damaged-file"}, NPZ, "holds Python objects"
+    ),
+    "label member missing": Damage(
+        "seed",
+        at(NPZ, change_npz, lambda members: members.pop("test_label")),
+        {"missing-part"},
+        NPZ,
+        "no test_label",
+    ),
+    "text for numbers": Damage(
+        "seed_iv", at(IV_EYE, change_mat, on("eye_3", lambda _: "text")), {"wrong-type"}, IV_EYE, "eye_3 holds text"
+    ),
+    "list for numbers": Damage(
+        "seed",
+        at(PICKLE, change_pickle, on("train_data_eye", lambda values: values.tolist())),
+        {"wrong-type"},
+        PICKLE,
+        "train_data_eye holds a list",
+    ),
+    # shapes
+    "EEG axes swapped": Damage(
+        "seed_iv",
+        at(IV_EEG, change_mat, on("de_LDS3", lambda values: values.transpose(1, 0, 2))),
+        {"swapped-axes"},
+        IV_EEG,
+        r"de_LDS3 has shape \(49, 62, 5\), its axes are swapped",
+    ),
+    "EEG axes of the archive swapped": Damage(
+        "seed", at(NPZ, change_npz, in_bands(np.transpose)), {"swapped-axes"}, NPZ, r"delta has shape \(62, 499\)"
+    ),
+    "eye axes swapped": Damage(
+        "seed",
+        at(PICKLE, change_pickle, on("train_data_eye", np.transpose)),
+        {"swapped-axes"},
+        PICKLE,
+        r"shape \(33, 499\), its axes are swapped",
+    ),
+    "an electrode too few": Damage(
+        "seed_iv",
+        at(IV_EEG, change_mat, on("de_LDS3", lambda values: values[:-1])),
+        {"wrong-shape"},
+        IV_EEG,
+        r"de_LDS3 has shape \(61, 49, 5\)",
+    ),
+    "an electrode of SEED too few": Damage(
+        "seed_mat", at(MAT_EEG, change_mat, on("de_LDS3", lambda values: values[1:])), {"wrong-shape"}, MAT_EEG
+    ),
+    "one axis too few": Damage(
+        "seed_mat", at(MAT_EEG, change_mat, on("de_LDS3", lambda values: values[..., 0])), {"wrong-shape"}, MAT_EEG
+    ),
+    "bands of unequal length": Damage(
+        "seed",
+        at(NPZ, change_npz, in_bands(lambda values: values[1:], bands="beta")),
+        {"wrong-shape"},
+        NPZ,
+        "train_data has windows: delta 499, theta 499, alpha 499, beta 498",
+    ),
+    # windows
+    "eye and EEG of unequal length": Damage(
+        "seed_iv",
+        at(IV_EYE, change_mat, first_window_left_out("eye_24")),
+        {"unequal-windows"},
+        IV_EYE,
+        "trial 24: EEG 34, eye 33",
+    ),
+    "eye and EEG groups of unequal length": Damage(
+        "seed_mat",
+        at(MAT_EYE, change_pickle, on("test_data_eye", lambda values: values[1:])),
+        {"window-count"},
+        MAT_EYE,
+        "trials 10 to 15 has 342, not 343",
+    ),
+    "a window too few in both": Damage(
+        "seed_iv",
+        both(
+            at(IV_EEG, change_mat, first_window_left_out("de_LDS2")),
+            at(IV_EYE, change_mat, first_window_left_out("eye_2")),
+        ),
+        {"window-count"},
+        IV_EEG,
+        "trial 2 has 22, not 23",
+    ),
+    "a trial missing in both": Damage(
+        "seed",
+        both(
+            at(NPZ, change_npz, in_bands(lambda values: values[58:])),
+            at(PICKLE, change_pickle, on("train_data_eye", lambda values: values[58:])),
+        ),
+        {"window-count"},
+        NPZ,
+        "trials 1 to 9 has 441, not 499",
+    ),
+    "a window of SEED too few": Damage(
+        "seed_mat",
+        at(MAT_EEG, change_mat, first_window_left_out("de_LDS3")),
+        {"window-count"},
+        MAT_EEG,
+        "has 50, not 51",
+    ),
+    # values
+    "NaN in the eye movement": Damage(
+        "seed_iv",
+        at(IV_EYE, change_mat, on("eye_5", put((0, slice(1, 3)), np.nan))),
+        {"not-finite"},
+        IV_EYE,
+        r"2 values are NaN or infinite \(trial 5: 2\)",
+    ),
+    "infinite EEG": Damage(
+        "seed", at(NPZ, change_npz, in_bands(put((60, 5), np.inf))), {"not-finite"}, NPZ, r"\(trial 2: 5\)"
+    ),
+    "infinite eye value": Damage(
+        "seed",
+        at(PICKLE, change_pickle, on("test_data_eye", put((342, 4), np.inf))),
+        {"not-finite"},
+        PICKLE,
+        r"\(trial 15: 1\)",
+    ),
+    "wrong labels": Damage(
+        "seed", at(NPZ, change_npz, on("train_label", lambda labels: labels - 1)), {"wrong-labels"}, NPZ
+    ),
+    "a wrong label": Damage(
+        "seed",
+        at(NPZ, change_npz, on("train_label", put(60, 2))),
+        {"wrong-labels"},
+        NPZ,
+        "1 labels of train_label are not those of the release, in trial 2, the first is 2",
+    ),
+    "a label too few": Damage(
+        "seed",
+        at(NPZ, change_npz, on("train_label", lambda labels: labels[:-1])),
+        {"wrong-labels"},
+        NPZ,
+        r"train_label has shape \(498,\)",
+    ),
+    "other labels of trials": Damage(
+        "seed_mat",
+        at(f"{MAT}/label.mat", change_mat, on("label", lambda labels: 0.0 - labels)),
+        {"wrong-labels"},
+        f"{MAT}/label.mat",
+    ),
+    "no labels of trials": Damage(
+        "seed_mat",
+        at(f"{MAT}/label.mat", change_mat, lambda content: content.update(labels=content.pop("label"))),
+        {"missing-part"},
+        f"{MAT}/label.mat",
+    ),
+    "labels of trials cut short": Damage(
+        "seed_mat", at(f"{MAT}/label.mat", cut_short), {"damaged-file"}, f"{MAT}/label.mat"
+    ),
+}
+"""What nobody can read windows from."""
+
+
+def _dead_electrode(values):
+    return put(slice(7, 8), 12.5)(values)
+
+
+def _twin_electrodes(values):
+    return put(10, values[11])(values)
+
+
+def _half_log(values):
+    return 0.5 * np.log(2) * (values - np.log2(100)) + 0.5 * np.log(2 * np.pi * np.e) - 3
+
+
+def _still(values):
+    return np.repeat(values[:, :1], values.shape[1], 1)
+
+
+WARNINGS = {
+    "dead electrode": Damage(
+        "seed_iv", at(IV_EEG, change_mat, on(r"de_LDS\d+", _dead_electrode)), {"dead-channel"}, IV_EEG
+    ),
+    "two electrodes with the same values": Damage(
+        "seed_iv", at(IV_EEG, change_mat, on(r"de_LDS\d+", _twin_electrodes)), {"dead-channel"}, IV_EEG
+    ),
+    "lost eyes": Damage("seed_iv", at(LATER_EYE, change_mat, on("eye_5", _still)), {"constant-eye-row"}, LATER_EYE),
+    "half-log scale": Damage("seed_iv", at(IV_EEG, change_mat, on(r"de_LDS\d+", _half_log)), {"unusual-scale"}, IV_EEG),
+    "second download": Damage(
+        "seed",
+        lambda root: shutil.copy(root / NPZ, root / SEED_EEG / "1_1 (1).npz"),
+        {"unexpected-file"},
+        f"{SEED_EEG}/1_1 (1).npz",
+    ),
+    "unknown date": Damage(
+        "seed_iv",
+        at(IV_EYE, lambda path: path.rename(path.with_name("2_20150101.mat"))),
+        {"unexpected-date"},
+        "eye_feature_smooth/1/2_20150101.mat",
+    ),
+    "no labels beside .mat files": Damage(
+        "seed_mat", at(f"{MAT}/label.mat", os.unlink), {"missing-labels"}, f"{MAT}/label.mat"
+    ),
+    "nothing": Damage("seed", lambda root: None, set(), "."),
+    "nothing, .mat files": Damage("seed_mat", lambda root: None, set(), "."),
+}
+"""What can be read all the same."""

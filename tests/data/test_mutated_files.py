@@ -6,6 +6,7 @@ import pytest
 from tests.data import mutations
 
 COUNT = 24
+SLOW = [name for name in mutations.FORMATS if name.endswith(".mat")]
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +14,9 @@ def roots(tmp_path_factory):
     return mutations.load_scaled(tmp_path_factory.mktemp("mutated"))
 
 
-@pytest.mark.parametrize("name", mutations.FORMATS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in mutations.FORMATS]
+)
 def test_a_mutated_file_is_a_clear_error_or_is_read_correctly(name, roots):
     counts, failures = mutations.outcomes(name, roots[name], COUNT, seed=1, batch=COUNT)
     assert failures == []

@@ -10,14 +10,14 @@ from tests.builders import results_of
 from ufama.analysis.evaluation import accuracy
 from ufama.data.folds import folds, scaled
 from ufama.data.layout import DataError
-from ufama.data.releases.recordings import read_recordings
 from ufama.data.windows import DataCard, Windows
+from ufama.simulation.features import simulate
 from ufama.studies.baseline import SEED_ANCHORS, balanced_accuracy, fold_scores, svm_anchors, svm_predictions, svm_rows
 
 
 @pytest.fixture(scope="module")
-def anchors(seed_folder):
-    windows = read_recordings("seed", seed_folder)
+def anchors():
+    windows = simulate("seed")
     tables = [
         svm_anchors(windows, protocols=["cross_subject"], modalities=modalities, scalings=[scaling], stride=40)
         for scaling, modalities in (("source_zscore", ["eeg"]), ("subject_session_zscore", ["eeg", "eye", "both"]))

@@ -132,14 +132,12 @@ def _rank_biserial_interval(rank_biserial: float, n: int, level: float) -> tuple
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """p-values adjusted for how many there are (Holm); NaN stays NaN and is not counted."""
-    from statsmodels.stats.multitest import multipletests
-
+    """p-values adjusted for how many there are (Holm 1979); NaN stays NaN and is not counted."""
     p_values = np.asarray(p_values, float)
     adjusted = np.full(p_values.shape, np.nan)
-    there = ~np.isnan(p_values)
-    if there.any():
-        adjusted[there] = multipletests(p_values[there], method="holm")[1]
+    order = np.argsort(p_values)[: np.isfinite(p_values).sum()]  # NaN are last
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
     return adjusted
 
 

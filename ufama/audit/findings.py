@@ -43,7 +43,7 @@ def _granularity_findings(rows: pd.DataFrame, level: float):
 
 def _search_findings(rows: pd.DataFrame, fits: pd.DataFrame, sessions: list[str], level: float):
     """The row's own n, else those of its sessions; a multiple of the n that a candidate showed says nothing new."""
-    known = {
+    expected = {
         (best.method, session): n
         for best in (fits[~fits.duplicated("method")].itertuples() if len(fits) else ())
         if best.p_value <= level / len(fits)
@@ -51,7 +51,7 @@ def _search_findings(rows: pd.DataFrame, fits: pd.DataFrame, sessions: list[str]
     }
     whole_row = set()
     for row in rows[rows["windows"].notna() & (rows["expected"] <= level / len(rows))].itertuples():
-        shown = known.get((row.method, row.session), row.windows)
+        shown = expected.get((row.method, row.session), row.windows)
         if row.method in whole_row or (row.windows != shown and row.windows % shown == 0):
             continue
         whole_row |= {row.method} if row.session == ALL else set()
@@ -86,8 +86,8 @@ def _mean_findings(rows: pd.DataFrame):
     for row in rows[rows["mean_fits"].eq(False)].itertuples():
         where = row.method if row.session == ALL else f"{row.method}, session {row.session}"
         yield Finding("mean", f"{where}: the printed mean is {row.printed_mean:.2f}, the values' {row.mean:.2f}.", None)
-    known = rows[rows["kinds"].notna()]
-    for (method, kinds), part in known.groupby(["method", known["kinds"].map(tuple)], sort=False):
+    with_sd = rows[rows["kinds"].notna()]
+    for (method, kinds), part in with_sd.groupby(["method", with_sd["kinds"].map(tuple)], sort=False):
         where = ", ".join("over all" if session == ALL else f"session {session}" for session in part["session"])
         if kinds:
             yield Finding("sd", f"{method}: the printed SD is the {' or the '.join(kinds)} ({where}).", None)
@@ -96,7 +96,7 @@ def _mean_findings(rows: pd.DataFrame):
             where = "over all" if row.session == ALL else f"session {row.session}"
             yield Finding(
                 "sd",
-                f"{method}: the printed SD {row.printed_sd:.2f} ({where}) is none of the kinds asked; of the values: "
+                f"{method}: the printed SD {row.printed_sd:.2f} ({where}) is none of the kinds tested; of the values: "
                 f"{row.population_sd:.2f} (population), {row.sample_sd:.2f} (sample).",
                 None,
             )

@@ -57,7 +57,7 @@ class AuditReport:
         """Plain Python values throughout; what is missing is None."""
         tables = {name: _records(getattr(self, name)) for name in TABLES}
         rest = {"level": self.level, "decimals": self.decimals, "tolerance": self.tolerance, "searched": self.searched}
-        return {"findings": [found._asdict() for found in self.findings], **tables, **rest}
+        return {"findings": [finding._asdict() for finding in self.findings], **tables, **rest}
 
     def to_json(self) -> str:
         """The report as JSON text."""
@@ -79,11 +79,11 @@ class AuditReport:
                 for row in rows:
                     table.add_row(*(escape(_cell(column, value)) for column, value in row.items()))
                 parts.append(table)
-        said = [f"{place}. {found.text}" for place, found in enumerate(self.findings, start=1)]
+        sentences = [f"{place}. {finding.text}" for place, finding in enumerate(self.findings, start=1)]
         low, high = self.searched
         parts += [
             Text("\nFindings", style="bold"),
-            Text("\n".join(said) or "Nothing beyond chance."),
+            Text("\n".join(sentences) or "Nothing beyond chance."),
             Text(
                 f"Level {self.level:g} for each kind of test, divided by the number of its tests. 0 and 100 % are k/n "
                 f"for every n and are not tested; equal values count once in a p-value. Searched: n from {low} to "
@@ -146,35 +146,58 @@ def counts_from(text: str, *, several: bool = False) -> int | tuple[int, ...]:
 
 
 def audit_table(
-    frame: pd.DataFrame, *, windows: Sequence = (), trials: Sequence | None = None, printed: pd.DataFrame | None = None,
-    decimals: int | None = None, search: Sequence[int] = SEARCHED, level: float = 0.01, tolerance: float = 0.06,
-) -> AuditReport:  # fmt: skip
+    frame: pd.DataFrame,
+    *,
+    windows: Sequence = (),
+    trials: Sequence | None = None,
+    printed: pd.DataFrame | None = None,
+    decimals: int | None = None,
+    search: Sequence[int] = SEARCHED,
+    level: float = 0.01,
+    tolerance: float = 0.06,
+) -> AuditReport:
     """Every test of the audit on one table.
 
-    frame     one accuracy in percent per row: column ``accuracy`` (or accuracy_percent) and, where the paper has them,
-              ``method``, ``session`` and ``subject``
-    windows   candidates for n; each a whole number, or one per session (in the order of sorted sessions)
-    trials    windows of each trial: one list for all sessions, or one list per session
-    printed   means and SDs that the paper prints: columns mean, sd and, where they apply, method and session (empty
-              or "all": over the method's whole row)
-    decimals  as printed; by default the most that a value has
-    level     probability of one or more findings of a kind (granularity, search, trials, proportional rows) by chance:
-              Bonferroni's bound over the tests of that kind
+    Parameters
+    ----------
+    frame
+        one accuracy in percent per row: column ``accuracy`` (or accuracy_percent) and, where the paper has them,
+        ``method``, ``session`` and ``subject``
+    windows
+        candidates for n; each a whole number, or one per session (in the order of sorted sessions)
+    trials
+        windows of each trial: one list for all sessions, or one list per session
+    printed
+        means and SDs that the paper prints: columns mean, sd and, where they apply, method and session (empty or
+        "all": over the method's whole row)
+    decimals
+        as printed; by default the most that a value has
+    search
+        the n that are searched for the smallest one that fits
+    level
+        probability of one or more findings of a kind (granularity, search, trials, proportional rows) by chance:
+        Bonferroni's bound over the tests of that kind
+    tolerance
+        of proportional rows, in points
 
-    Raises TableError when a column is missing, a value is no percentage, or a list has not one entry per session.
+    Raises
+    ------
+    TableError
+        when a column is missing, a value is no percentage, or a list has not one entry per session
     """
     table, decimals = _tidy(frame, decimals)
     sessions = sorted(table["session"].unique(), key=_natural)
     candidates = [_per_session(candidate, sessions, "windows") for candidate in windows]
     trial_lists = None if trials is None else _trial_lists(trials, sessions)
     fits = _granularity_rows(table, candidates, decimals)
-    found = _search_rows(table, search, decimals)
+    smallest = _search_rows(table, search, decimals)
     whole = _trial_rows(table, trial_lists, decimals)
     means = _mean_rows(table, printed, decimals)
     pairs = _pair_rows(table, tolerance, level)
-    said = findings(fits, found, whole, means, pairs, sessions=sessions, level=level, tolerance=tolerance)
+    tests = (fits, smallest, whole, means, pairs)
+    beyond_chance = findings(*tests, sessions=sessions, level=level, tolerance=tolerance)
     searched = (int(min(search)), int(max(search)))
-    return AuditReport(fits, found, whole, means, pairs, said, level, decimals, tolerance, searched)
+    return AuditReport(*tests, beyond_chance, level, decimals, tolerance, searched)
 
 
 # --- the table as given ----------------------------------------------------------------------------------------------
@@ -332,10 +355,9 @@ def _pair_rows(table: pd.DataFrame, tolerance: float, level: float) -> pd.DataFr
                 pairs.append((session, low, high, both))
     rows = []
     for session, low, high, both in pairs:
-        found = proportional_rows(both[low], both[high], tolerance=tolerance, draws=FIRST_DRAWS)
-        if found.p_value <= level:  # enough draws to tell whether it stands among all pairs
+        result = proportional_rows(both[low], both[high], tolerance=tolerance, draws=FIRST_DRAWS)
+        if result.p_value <= level:  # enough draws to tell whether it stands among all pairs
             draws = max(10 * FIRST_DRAWS, int(20 * len(pairs) / level))
-            found = proportional_rows(both[low], both[high], tolerance=tolerance, draws=draws, seed=1)
-        rows.append((session, low, high, found.constant, found.followed, found.informative, found.n, found.expected,
-                     found.p_value))  # fmt: skip
+            result = proportional_rows(both[low], both[high], tolerance=tolerance, draws=draws, seed=1)
+        rows.append({"session": session, "row_a": low, "row_b": high, **result._asdict()})
     return pd.DataFrame(rows, columns=columns)

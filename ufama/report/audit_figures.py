@@ -3,7 +3,6 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ufama.analysis import paper
@@ -24,12 +23,12 @@ def matches_by_windows() -> Figure:
     against the candidate window count n from 200 to 3600. Grey dots scatter around an orange line of the chance
     expectation that rises with n; single vermilion dots at 842, 851, 832 and 822 reach all accuracies or all but one.
     """
-    made, grid = plt.subplots(2, 2, figsize=(style.WIDTH, 6.2), sharex=True)
+    drawing, grid = plt.subplots(2, 2, figsize=(style.WIDTH, 6.2), sharex=True)
     for axes, (title, values, four, one) in zip(grid.flat, _groups(), strict=True):
         found = matches_over(values, SEARCHED)
         below = int((values < 100).sum())
         multiple = (found["windows"] % four == 0) & (found["windows"] > four)
-        axes.scatter(found["windows"], found["matches"], s=3, color="#9a9a9a", linewidth=0, rasterized=True)
+        axes.scatter(found["windows"], found["matches"], s=3, color=style.PALE_INK, linewidth=0, rasterized=True)
         axes.plot(found["windows"], found["expected"], color=style.ORANGE)
         axes.axhline(below, color=style.INK, linewidth=1, linestyle=":")
         for n, colour, marker in ((four, style.VERMILION, "o"), (one, style.BLUE, "s")):
@@ -51,17 +50,17 @@ def matches_by_windows() -> Figure:
         axes.set_xlabel("candidate window count n")
     for axes in grid[:, 0]:
         axes.set_ylabel("accuracies that are k/n")
-    handles = [
-        Line2D([], [], color="#9a9a9a", marker=".", linestyle="", label="every n"),
-        Line2D([], [], color=style.ORANGE, label="by chance"),
-        Line2D([], [], color=style.VERMILION, marker="o", linestyle="", label="4-s windows"),
-        Line2D([], [], color=style.VERMILION, marker="o", markerfacecolor="none", linestyle="", label="its multiples"),
-        Line2D([], [], color=style.BLUE, marker="s", linestyle="", label="1-s windows"),
-        Line2D([], [], color=style.INK, linewidth=1, linestyle=":", label="all of them"),
+    entries = [
+        style.mark("every n", style.PALE_INK, "."),
+        style.line("by chance", style.ORANGE),
+        style.mark("4-s windows", style.VERMILION),
+        style.mark("its multiples", style.VERMILION, mfc="none"),
+        style.mark("1-s windows", style.BLUE, "s"),
+        style.line("all of them", style.INK, linewidth=1, linestyle=":"),
     ]
-    made.legend(handles=handles, loc="outside lower center", ncols=3)
-    headline(made, f"{paper.METHOD}'s published accuracies as shares k/n")
-    return made
+    style.legend(drawing, entries, columns=3)
+    headline(drawing, f"{paper.METHOD}'s published accuracies as shares k/n")
+    return drawing
 
 
 def _groups():
@@ -88,13 +87,13 @@ def whole_trial_sums() -> Figure:
     the published accuracies, with the number of times where one is printed more than once; all of SEED's point at a
     stroke.
     """
-    made, both = plt.subplots(2, 1, figsize=(style.WIDTH, 6.2))
+    drawing, both = plt.subplots(2, 1, figsize=(style.WIDTH, 6.2))
     for axes, dataset in zip(both, paper.SUBJECTS_TABLE, strict=True):
         sessions, errors, trials = trial_parts(dataset)[0]
         shown = errors[(errors["value"] < 100) & errors["wrong"].notna()]
         fewest = fewest_trials(trials)
         reachable = np.flatnonzero((fewest > 0) & (fewest <= MOST_SHOWN))
-        axes.scatter(reachable, fewest[reachable], marker="|", s=90, color="#9a9a9a", linewidth=1.2)
+        axes.scatter(reachable, fewest[reachable], marker="|", s=90, color=style.PALE_INK, linewidth=1.2)
         hit = shown[shown["fewest"].notna()]
         for error in hit.itertuples():
             place = (int(error.wrong), int(error.fewest) + 0.42)
@@ -110,11 +109,11 @@ def whole_trial_sums() -> Figure:
         axes.set(xlim=(-6, 306), ylim=(-0.6, MOST_SHOWN + 0.9), yticks=range(MOST_SHOWN + 1), ylabel="fewest trials")
         axes.set_yticklabels(["none", *map(str, range(1, MOST_SHOWN + 1))])
     both[1].set_xlabel("wrong windows")
-    handles = [
-        Line2D([], [], color="#9a9a9a", marker="|", markersize=9, linestyle="", label="a sum of whole trials"),
-        Line2D([], [], color=style.VERMILION, marker="v", linestyle="", label="a published accuracy"),
-        Line2D([], [], color=style.VERMILION, marker="x", linestyle="", label="one that is no such sum"),
+    entries = [
+        style.mark("a sum of whole trials", style.PALE_INK, "|", markersize=9),
+        style.mark("a published accuracy", style.VERMILION, "v"),
+        style.mark("one that is no such sum", style.VERMILION, "x"),
     ]
-    made.legend(handles=handles, loc="outside lower center", ncols=2)
-    headline(made, f"Wrong windows behind {paper.METHOD}'s published accuracies")
-    return made
+    style.legend(drawing, entries)
+    headline(drawing, f"Wrong windows behind {paper.METHOD}'s published accuracies")
+    return drawing

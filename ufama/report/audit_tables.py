@@ -1,5 +1,6 @@
 """The audit of the UF-AMA paper's own tables: every number here is computed from its printed ones."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -11,6 +12,7 @@ from ufama.audit.granularity import TableError, TrialTest, granularity, trial_er
 from ufama.audit.report import AuditReport, audit_table
 from ufama.audit.rows import followers, headline, proportional_rows
 from ufama.data.layout import layout
+from ufama.report.captions import column_group
 from ufama.report.table import Column, Table
 
 COPIES = ("CFDA-CSF", "LAFDA-Net")
@@ -53,13 +55,26 @@ def printed_means(dataset: str) -> pd.DataFrame:
 def paper_audit(dataset: str) -> AuditReport:
     """The whole audit of Table 4 or 5, as ``ufama audit`` does it."""
     return audit_table(
-        accuracies(dataset), windows=(paper.IMPLIED_WINDOWS[dataset], paper.STATED_WINDOWS[dataset]),
-        trials=layout(dataset).window_counts, printed=printed_means(dataset), tolerance=TOLERANCE,
-    )  # fmt: skip
+        accuracies(dataset),
+        windows=(paper.IMPLIED_WINDOWS[dataset], paper.STATED_WINDOWS[dataset]),
+        trials=layout(dataset).window_counts,
+        printed=printed_means(dataset),
+        tolerance=TOLERANCE,
+    )
 
 
-def _provenance() -> dict:
-    return {"source": f"{paper.TITLE}, arXiv:{paper.ARXIV_ID}", "kind": "computed from published numbers"}
+def _keys(*names: str) -> list[Column]:
+    return [Column(name, name, "key") for name in names]
+
+
+def _published(titles: Mapping[str, str], group: str = "", decimals: int = 0) -> list[Column]:
+    """Columns of published numbers, or of what follows from them, by name."""
+    return column_group(group, decimals, titles, "published")
+
+
+def _table(name: str, frame: pd.DataFrame, columns: list[Column], caption: str) -> Table:
+    provenance = {"source": f"{paper.TITLE}, arXiv:{paper.ARXIV_ID}", "kind": "computed from published numbers"}
+    return Table(name, frame, columns, caption, provenance)
 
 
 def _p(value: float) -> str:
@@ -90,16 +105,11 @@ def window_counts() -> Table:
                         exceptions += [f"{title}: {value:.2f}" for value in missed]
                 rows.append(row)
     frame = pd.DataFrame(rows)
-    columns = [
-        Column("set", "set", "key"), Column("method", "method", "key"), Column("session", "session", "key"),
-        Column("values", "values", "published"), Column("below", "below 100", "published"),
-    ]  # fmt: skip
+    columns = [*_keys("set", "method", "session"), *_published({"values": "values", "below": "below 100"})]
     for name, group in (("four", "4-s windows"), ("one", "1-s windows (section 3.2)")):
-        columns += [
-            Column(f"{name}_n", "n", "published", group), Column(f"{name}_fit", "k/n", "published", group),
-            Column(f"{name}_chance", "by chance", "published", group, decimals=1),
-            Column(f"{name}_p", "p", "published", group),
-        ]  # fmt: skip
+        columns += _published({f"{name}_n": "n", f"{name}_fit": "k/n"}, group)
+        columns += _published({f"{name}_chance": "by chance"}, group, 1)
+        columns += _published({f"{name}_p": "p"}, group)
     caption = (
         f"{SOURCE} Accuracies below 100.00 that are k/n to two decimals (to the nearest), and how many would be by "
         "chance. 100.00 is k/n for every n and is not tested; p counts equal values once. The only value of "
@@ -118,33 +128,39 @@ def trial_parts(dataset: str) -> list[tuple[str, pd.DataFrame, tuple[int, ...]]]
     groups: dict[tuple[int, ...], list[int]] = {}
     for session, trials in enumerate(layout(dataset).window_counts, start=1):
         groups.setdefault(trials, []).append(session)
-    return [
-        (", ".join(map(str, sessions)),
-         trial_errors(table.loc[table["session"].isin(sessions), "accuracy_percent"], trials), trials)
-        for trials, sessions in groups.items()
-    ]  # fmt: skip
+    parts = []
+    for trials, sessions in groups.items():
+        values = table.loc[table["session"].isin(sessions), "accuracy_percent"]
+        parts.append((", ".join(map(str, sessions)), trial_errors(values, trials), trials))
+    return parts
 
 
 def trial_sums(dataset: str) -> Table:
     """Every distinct UF-AMA accuracy below 100 as whole trials: as few as possible."""
-    rows = []
-    for sessions, errors, trials in trial_parts(dataset):
-        for error in errors[errors["value"] < 100].itertuples():
-            known = pd.notna(error.wrong)
-            rows.append({
-                "session": sessions, "value": error.value, "times": error.times, "n": sum(trials),
-                "wrong": error.wrong if known else None, "fewest": error.fewest if pd.notna(error.fewest) else None,
-                "example": " + ".join(map(str, error.example)) or None, "subsets": error.subsets or None,
-                "chance": 100 * error.chance if known else np.nan,
-            })  # fmt: skip
-    frame = pd.DataFrame(rows)
+    frame = pd.concat(
+        [errors.assign(session=sessions, n=sum(trials)) for sessions, errors, trials in trial_parts(dataset)],
+        ignore_index=True,
+    ).query("value < 100")
+    frame = frame.assign(
+        example=[" + ".join(map(str, example)) or None for example in frame["example"]],
+        subsets=[subsets or None for subsets in frame["subsets"]],
+        chance=100 * frame["chance"],
+    )
     columns = [
-        Column("session", "session", "key"), Column("value", "accuracy (%)", "published", decimals=2),
-        Column("times", "printed", "published"), Column("n", "n", "published"),
-        Column("wrong", "wrong windows", "published"), Column("fewest", "fewest trials", "published"),
-        Column("example", "such as", "published"), Column("subsets", "choices", "published"),
-        Column("chance", "counts near it (%)", "published", decimals=0),
-    ]  # fmt: skip
+        *_keys("session"),
+        *_published({"value": "accuracy (%)"}, decimals=2),
+        *_published(
+            {
+                "times": "printed",
+                "n": "n",
+                "wrong": "wrong windows",
+                "fewest": "fewest trials",
+                "example": "such as",
+                "subsets": "choices",
+                "chance": "counts near it (%)",
+            }
+        ),
+    ]
     caption = (
         f"{SOURCE} {layout(dataset).title}, {paper.METHOD}: the wrong windows n - k of every distinct accuracy below "
         "100.00 as a sum of whole trials, as few as possible. Choices: so many sets of that many trials. Last column: "
@@ -171,10 +187,12 @@ def trial_tests() -> Table:
     frame = pd.DataFrame(rows)
     frame["p_value"] = frame["p_value"].map(_p)
     columns = [
-        Column("set", "set", "key"), Column("near", "near means within", "key"),
-        Column("distinct", "distinct accuracies", "published"), Column("whole", "sums of whole trials", "published"),
-        Column("expected", "by chance", "published", decimals=1), Column("p_value", "p", "published"),
-    ]  # fmt: skip
+        *_keys("set"),
+        Column("near", "near means within", "key"),
+        *_published({"distinct": "distinct accuracies", "whole": "sums of whole trials"}),
+        *_published({"expected": "by chance"}, decimals=1),
+        *_published({"p_value": "p"}),
+    ]
     caption = (
         f"{SOURCE} {paper.METHOD}: distinct accuracies per session list (k/n, below 100.00) whose wrong windows are a "
         "sum of whole trials, and how many would be if each count of wrong windows were uniform near where it is. p: "
@@ -195,16 +213,14 @@ def spreads() -> Table:
         means["kinds"] = [" or ".join(kinds) or "none of the kinds asked" for kinds in means["kinds"]]
         frames.append(means.drop(columns="mean_fits"))
     frame = pd.concat(frames, ignore_index=True)
-    group = "of the printed values"
+    values = {"mean": "mean", "population_sd": "population SD", "sample_sd": "sample SD"}
     columns = [
-        Column("set", "set", "key"), Column("method", "method", "key"), Column("session", "session", "key"),
-        Column("n", "n", "published"), Column("mean", "mean", "published", group, 2),
-        Column("population_sd", "population SD", "published", group, 2),
-        Column("sample_sd", "sample SD", "published", group, 2),
-        Column("printed_mean", "mean", "published", "printed", 2),
-        Column("printed_sd", "SD", "published", "printed", 2),
-        Column("kinds", "the printed SD is the", "published"),
-    ]  # fmt: skip
+        *_keys("set", "method", "session"),
+        *_published({"n": "n"}),
+        *_published(values, "of the printed values", 2),
+        *_published({"printed_mean": "mean", "printed_sd": "SD"}, "printed", 2),
+        *_published({"kinds": "the printed SD is the"}),
+    ]
     caption = (
         f"{SOURCE} Means and SDs in percent. Session all: the cross-subject entries of Tables 3 and 6, compared with "
         "all values of Tables 4 and 5, their means per subject and their means per session. An SD fits when rounding "
@@ -223,12 +239,19 @@ def proportional() -> Table:
             best = proportional_rows(first, second, tolerance=TOLERANCE)
             strict = proportional_rows(first, second, tolerance=ROUNDING_ALONE)
             agree = None if named is None else int(followers(first, second, named, tolerance=TOLERANCE).sum())
-            rows.append({
-                "set": layout(dataset).title, "session": session, "n": best.n, "named": named, "agree": agree,
-                "constant": best.constant, "followed": best.followed, "informative": best.informative,
-                "expected": best.expected, "p_value": _p(best.p_value), "strict": strict.constant,
-                "strict_followed": strict.followed, "strict_informative": strict.informative,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "set": layout(dataset).title,
+                    "session": session,
+                    "named": named,
+                    "agree": agree,
+                    **best._asdict(),
+                    "p_value": _p(best.p_value),
+                    "strict": strict.constant,
+                    "strict_followed": strict.followed,
+                    "strict_informative": strict.informative,
+                }
+            )
     frame = pd.DataFrame(rows).astype({"agree": "Int64"})
     four, best, strict = (
         "constant to 4 decimals",
@@ -236,14 +259,17 @@ def proportional() -> Table:
         f"best within {ROUNDING_ALONE} (rounding)",
     )
     columns = [
-        Column("set", "set", "key"), Column("session", "session", "key"), Column("n", "subjects", "published"),
-        Column("named", "constant", "published", four, 4), Column("agree", "follow", "published", four),
-        Column("constant", "constant", "published", best, 4), Column("followed", "follow", "published", best),
-        Column("informative", "below 100", "published", best),
-        Column("expected", "by chance", "published", best, 1), Column("p_value", "p", "published", best),
-        Column("strict", "constant", "published", strict, 4), Column("strict_followed", "follow", "published", strict),
-        Column("strict_informative", "below 100", "published", strict),
-    ]  # fmt: skip
+        *_keys("set", "session"),
+        *_published({"n": "subjects"}),
+        *_published({"named": "constant"}, four, 4),
+        *_published({"agree": "follow"}, four),
+        *_published({"constant": "constant"}, best, 4),
+        *_published({"followed": "follow", "informative": "below 100"}, best),
+        *_published({"expected": "by chance"}, best, 1),
+        *_published({"p_value": "p"}, best),
+        *_published({"strict": "constant"}, strict, 4),
+        *_published({"strict_followed": "follow", "strict_informative": "below 100"}, strict),
+    ]
     caption = (
         f"{SOURCE} LAFDA-Net's accuracies as a constant times CFDA-CSF's of the same subjects, cut at 100. Left: a "
         f"constant to four decimals, within {TOLERANCE}. Then the constant that most entries below 100 follow. By "
@@ -259,8 +285,7 @@ def ratios(dataset: str) -> Table:
     ratio = (wide[COPIES[1]] / wide[COPIES[0]]).rename(columns=lambda session: f"session_{session}")
     frame = ratio.reset_index()
     frame.columns.name = None
-    columns = [Column("subject", "subject", "key")]
-    columns += [Column(name, name.replace("_", " "), "published", decimals=4) for name in ratio]
+    columns = [*_keys("subject"), *_published({name: name.replace("_", " ") for name in ratio}, decimals=4)]
     caption = f"{SOURCE} {layout(dataset).title}: LAFDA-Net's accuracy divided by CFDA-CSF's, by subject and session."
     return _table(f"audit_ratios_{dataset}", frame, columns, caption)
 
@@ -279,30 +304,33 @@ def consequences() -> Table:
         trials = len(values) * len(facts.trials)
         mean = headline(values).mean
         gain = ablation[dataset, "M6"] - ablation[dataset, "M1"]
-        rows.append({
-            "set": facts.title, "folds": len(values), "per_fold": len(facts.trials), "trials": trials,
-            "worth": f"{min(weights):.1f} to {max(weights):.1f}", "mean": mean,
-            "wrong": (100 - mean) / 100 * trials, "gain": gain, "gain_trials": gain / 100 * trials,
-            "standard_error": np.sqrt(mean * (100 - mean) / trials),
-        })  # fmt: skip
-    frame = pd.DataFrame(rows)
+        rows.append(
+            {
+                "set": facts.title,
+                "folds": len(values),
+                "per_fold": len(facts.trials),
+                "trials": trials,
+                "worth": f"{min(weights):.1f} to {max(weights):.1f}",
+                "mean": mean,
+                "wrong": (100 - mean) / 100 * trials,
+                "gain": gain,
+                "gain_trials": gain / 100 * trials,
+                "standard_error": np.sqrt(mean * (100 - mean) / trials),
+            }
+        )
     columns = [
-        Column("set", "set", "key"), Column("folds", "folds", "published"),
-        Column("per_fold", "trials per fold", "published"), Column("trials", "trials in all", "published"),
-        Column("worth", "one trial in a fold (points)", "published"),
-        Column("mean", "mean (%)", "published", decimals=2),
-        Column("wrong", "wrong, in trials", "published", decimals=1),
-        Column("gain", "M6 - M1 (points)", "published", decimals=2),
-        Column("gain_trials", "M6 - M1, in trials", "published", decimals=1),
-        Column("standard_error", "standard error (points)", "published", decimals=2),
-    ]  # fmt: skip
+        *_keys("set"),
+        *_published({"folds": "folds", "per_fold": "trials per fold", "trials": "trials in all"}),
+        *_published({"worth": "one trial in a fold (points)"}),
+        *_published({"mean": "mean (%)"}, decimals=2),
+        *_published({"wrong": "wrong, in trials"}, decimals=1),
+        *_published({"gain": "M6 - M1 (points)"}, decimals=2),
+        *_published({"gain_trials": "M6 - M1, in trials"}, decimals=1),
+        *_published({"standard_error": "standard error (points)"}, decimals=2),
+    ]
     caption = (
         f"{SOURCE} What a difference is worth in trials. M6 - M1: the gain of all parts over the network alone in "
-        "Table 7. Standard error: of a share of that many independent trials; trials of one person are not "
+        "Table 7. Standard error: of a share of that many independent trials; trials of one subject are not "
         "independent, so the true one is larger."
     )
-    return _table("audit_consequences", frame, columns, caption)
-
-
-def _table(name: str, frame: pd.DataFrame, columns: list[Column], caption: str) -> Table:
-    return Table(name, frame[[column.name for column in columns]], tuple(columns), caption, _provenance())
+    return _table("audit_consequences", pd.DataFrame(rows), columns, caption)

@@ -64,7 +64,7 @@ def spectrum(recorded: np.ndarray, clean: np.ndarray, rates: tuple[float, float]
         across = axes.get_xaxis_transform()
         axes.text(np.sqrt(low * high), height, band, transform=across, ha="center", va="top", fontsize=11)
     for signal, rate, colour, name in (
-        (recorded, rates[0], "#9a9a9a", "recorded"),
+        (recorded, rates[0], style.PALE_INK, "recorded"),
         (clean, rates[1], style.BLUE, "preprocessed"),
     ):
         frequency, density = _density(signal, rate)

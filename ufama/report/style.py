@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 WIDTH = 6.4
 """Inches. At 358 px of a phone's column, 12-point letters of a figure this wide are 9 px high."""
 
-INK, GREY, PALE = "#222222", "#6b6b6b", "#e8e8e8"
+INK, GREY, PALE_INK, PALE = "#222222", "#6b6b6b", "#9a9a9a", "#e8e8e8"
 BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"
 
 CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)

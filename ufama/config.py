@@ -14,6 +14,8 @@ DATASETS = ("seed", "seed_iv")
 PROTOCOLS = ("cross_subject", "cross_subject_pooled", "cross_session", "cross_subject_session")
 VARIANTS = ("M1", "M2", "M3", "M4", "M5", "M6")
 RULES = ("oracle", "last", "source_validation")
+Scaling = Literal["subject_session_minmax", "subject_session_zscore", "source_zscore", "none"]
+SCALINGS = get_args(Scaling)
 TARGET_ACCESS = ("whole", "none", "share20", "share50", "first3", "others")
 
 
@@ -210,9 +212,7 @@ class TrainingConfig(ValidatedConfig):
     epoch_length: Literal["shorter", "source"] = "shorter"  # 20
     steps_per_epoch: Annotated[int | None, Count] = None  # an upper bound, for scales smaller than the paper's
     evaluate_every: Annotated[int, Range(1, 1 << 20)] = 1  # epochs between evaluations; the last is always evaluated
-    scaling: Literal["subject_session_minmax", "subject_session_zscore", "source_zscore", "none"] = (
-        "subject_session_minmax"  # 25
-    )
+    scaling: Scaling = "subject_session_minmax"  # 25
     validation_subjects: Annotated[int, Range(0, 1 << 20)] = 1  # left out of the source for `source_validation`
     window_stride: Annotated[int, Range(1, 1 << 20)] = 1  # 24: keep every k-th window of a trial
     precision: Literal["float32", "float64", "tf32", "bf16"] = "float32"

@@ -4,13 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ufama.config import PROTOCOLS
+from ufama.config import PROTOCOLS, SCALINGS
 from ufama.data.layout import DataError
 from ufama.data.windows import Windows
 
 __all__ = ["PROTOCOLS", "SCALINGS", "Fold", "folds", "scaled"]
-
-SCALINGS = ("subject_session_minmax", "subject_session_zscore", "source_zscore", "none")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,5 @@
 """Each parameter of the simulator moves what its description says, and the files hold what was drawn."""
 
-import hashlib
 import json
 import subprocess
 import sys

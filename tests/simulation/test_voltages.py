@@ -1,4 +1,4 @@
-"""The head, the eyes and each knob of the raw simulator do what they say, and the files hold what was drawn."""
+"""The head, the eyes and each parameter of the raw simulator do what they say, and the files hold what was drawn."""
 
 import json
 
@@ -103,7 +103,7 @@ def test_equal_settings_give_equal_recordings_and_another_seed_others():
     assert first.truth(1, 1) == again.truth(1, 1) != other.truth(1, 1)
 
 
-def test_nothing_lies_above_75_hz_and_alpha_peaks_at_the_persons_frequency():
+def test_nothing_lies_above_75_hz_and_alpha_peaks_at_the_subjects_frequency():
     world = RawWorld("seed", QUIET.replace(person_shift=1.0, eeg_emotion=0.0))
     for subject in (1, 2):
         signal = world.eeg(subject, 1, 1, 60.0)[CHANNELS.index("POZ"), :12000].reshape(15, 800)
@@ -163,7 +163,7 @@ def test_a_blink_is_one_event_in_both_modalities():
         assert streams.lost[(streams.time > start) & (streams.time < start + duration)].all()
 
 
-def test_the_pupil_follows_the_clips_light_alike_for_everybody():
+def test_the_pupil_follows_the_clips_light_alike_for_all_subjects():
     def likeness(clip):
         world = RawWorld("seed", QUIET.replace(clip=clip))
         clip_seen = world._clip(1, 1)
@@ -201,7 +201,7 @@ def test_emotions_move_the_eyes():
     assert np.ptp(means(0.0)) < 0.2 * (negative - neutral)
 
 
-# knobs -----------------------------------------------------------------------------------------------
+# parameters ------------------------------------------------------------------------------------------
 
 
 def test_clips_of_one_emotion_are_recognised_only_where_clips_differ():

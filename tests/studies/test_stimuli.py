@@ -95,7 +95,7 @@ def test_clips_are_recognised_where_they_leave_a_trace_and_not_where_they_do_not
 def test_table_of_recognised_clips_says_what_it_is():
     windows = with_clips(1)
     table = clip_decoding_table(stimuli.clip_decoding(windows, modalities=("eye",), stride=24), windows, stride=24)
-    for words in ("simulated SEED", "every 24th window", "No selection rule", "over 5 people"):
+    for words in ("simulated SEED", "every 24th window", "No selection rule", "over 5 subjects"):
         assert words in table.caption
     assert table.frame.loc[0, ["people", "trials", "chance_percent"]].tolist() == [5, 225, pytest.approx(20)]
 

@@ -178,7 +178,8 @@ def parameters(measured: pd.DataFrame, provenance: dict) -> Table:
     caption = (
         "One parameter of the raw simulator changed at a time: accuracy of a support vector machine in percent. "
         f"Measured on simulated SEED, {provenance['people']} subjects, sessions "
-        f"{' and '.join(map(str, provenance['sessions']))}, first {provenance['seconds']:g} s of every clip, n = {provenance['folds']} folds across subjects; one seed. "
+        f"{' and '.join(map(str, provenance['sessions']))}, first {provenance['seconds']:g} s of every clip, "
+        f"n = {provenance['folds']} folds across subjects; one seed. "
         "Plain: scaled by the source's statistics; normalised: every subject-session by its own; gap: their "
         "difference. Where bad: over the subject-sessions that are bad when half of all are, n = "
         f"{provenance['bad']['eeg']} for EEG and {provenance['bad']['eye']} for eyes. Clip: recognised among "

@@ -28,24 +28,18 @@ _BEHIND = {
 _BEHIND_AF = {"3": "1", "4": "2"}
 
 
-def _left_and_right() -> tuple[tuple[str, str], ...]:
-    parts = [re.fullmatch(r"([A-Z]+?)(Z|\d+)", channel).groups() for channel in CHANNELS]
-    return tuple((f"{row}{place}", f"{row}{int(place) + 1}") for row, place in parts if place != "Z" and int(place) % 2)
+_PLACES = [match.groups() for channel in CHANNELS if (match := re.fullmatch(r"([A-Z]+?)(Z|\d+)", channel))]
 
-
-def _front_and_back() -> tuple[tuple[str, str], ...]:
-    parts = [re.fullmatch(r"([A-Z]+?)(Z|\d+)", channel).groups() for channel in CHANNELS]
-    return tuple(
-        (f"{row}{place}", _BEHIND[row] + (_BEHIND_AF[place] if row == "AF" else place))
-        for row, place in parts
-        if row in _BEHIND
-    )
-
-
-LEFT_RIGHT = _left_and_right()
+LEFT_RIGHT = tuple(
+    (f"{row}{place}", f"{row}{int(place) + 1}") for row, place in _PLACES if place != "Z" and int(place) % 2
+)
 """The 27 pairs of an electrode and its mirror image."""
 
-FRONT_BACK = _front_and_back()
+FRONT_BACK = tuple(
+    (f"{row}{place}", _BEHIND[row] + (_BEHIND_AF[place] if row == "AF" else place))
+    for row, place in _PLACES
+    if row in _BEHIND
+)
 """The 23 pairs of an electrode in front and one at the back."""
 
 
@@ -69,7 +63,7 @@ def feature_kinds(world: World, subject: int, session: int, window_seconds: floa
     """The 12 features of SEED's .mat files in file order, each (windows, rows, 5)."""
     smooth = world.eeg(subject, session)
     average = world.eeg_moving_average(subject, session, smooth)
-    kinds = {}
+    kinds: dict[str, np.ndarray] = {}
     for smoothing, values in (("movingAve", average), ("LDS", smooth)):
         entropy = by_window_length(values, world.facts, session, window_seconds)
         kinds |= {f"{kind}_{smoothing}": feature for kind, feature in _kinds_of(entropy).items()}

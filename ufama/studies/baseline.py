@@ -140,32 +140,27 @@ def svm_rows(
     for scaling in scalings:
         if scaling not in SVM_SCALINGS:
             raise DataError(f"scaling {scaling!r} is not known: choose from {', '.join(SVM_SCALINGS)}.")
-    jobs = [(windows, MODALITIES, scaling, "true") for scaling in scalings]
+    scores = [
+        fold_scores(windows, protocol, scaling, class_weight="balanced").assign(scaling=scaling, labels="true")
+        for scaling in scalings
+    ]
     if control:
-        jobs.append((_permuted(windows), ("both",), scalings[-1], "permuted"))
-    rows = []
-    for used, modalities, scaling, labels in jobs:
-        scores = fold_scores(used, protocol, scaling, modalities, class_weight="balanced")
-        for modality in modalities:
-            score = {name: column.to_numpy() for name, column in scores[scores.modality == modality].items()}
-            count = len(score["balanced"])
-            rows.append(
-                {
-                    "data": windows.card.title,
-                    "protocol": protocol,
-                    "features": FEATURES[modality],
-                    "scaling": scaling,
-                    "labels": labels,
-                    "balanced_mean": score["balanced"].mean(),
-                    "balanced_sd_population": score["balanced"].std(),
-                    "balanced_sd_sample": score["balanced"].std(ddof=1) if count > 1 else np.nan,
-                    "accuracy_mean": score["accuracy"].mean(),
-                    "trials_mean": score["trial_accuracy"].mean() if labels == "true" else np.nan,
-                    "folds": count,
-                    "windows": len(windows),
-                }
-            )
-    return pd.DataFrame(rows)
+        permuted = fold_scores(_permuted(windows), protocol, scalings[-1], ["both"], class_weight="balanced")
+        scores.append(permuted.assign(scaling=scalings[-1], labels="permuted", trial_accuracy=np.nan))
+    groups = pd.concat(scores).groupby(["labels", "scaling", "modality"], sort=False)
+    rows = groups.agg(
+        balanced_mean=("balanced", "mean"),
+        balanced_sd_population=("balanced", lambda balanced: balanced.std(ddof=0)),
+        balanced_sd_sample=("balanced", "std"),
+        accuracy_mean=("accuracy", "mean"),
+        trials_mean=("trial_accuracy", "mean"),
+        folds=("fold", "size"),
+    ).reset_index()
+    rows.insert(0, "features", rows.pop("modality").map(FEATURES))
+    rows.insert(1, "scaling", rows.pop("scaling"))
+    rows.insert(0, "protocol", protocol)
+    rows.insert(0, "data", windows.card.title)
+    return rows.assign(windows=len(windows))
 
 
 def _permuted(windows: Windows) -> Windows:

@@ -25,7 +25,7 @@ from ufama.studies.baseline import fold_scores, svm_anchors
 DEFAULT = "default"
 """The name of the row without any change."""
 
-CHANGES = (
+CHANGES: tuple[tuple[str, dict[str, float]], ...] = (
     (DEFAULT, {}),
     ("person_shift", {"person_shift": 0.0}),
     ("person_shift", {"person_shift": 2.0}),
@@ -151,7 +151,7 @@ def parameter_effects(
 
 
 def _folder() -> Path:
-    return project_root() / "results" / "raw_simulation"
+    return (project_root() or Path.cwd()) / "results" / "raw_simulation"
 
 
 def store(name: str, measured: pd.DataFrame, provenance: dict) -> Path:

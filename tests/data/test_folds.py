@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ufama.config import PROTOCOLS, TrainingConfig
-from ufama.data.folds import SCALINGS, folds, scaled
+from ufama.config import PROTOCOLS, SCALINGS
+from ufama.data.folds import folds, scaled
 from ufama.data.layout import LAYOUTS, SEED, SEED_IV, DataError
 from ufama.data.releases.recordings import simulated_card
 from ufama.data.windows import Windows
@@ -88,7 +88,7 @@ def test_folds_come_in_the_order_of_numbers():
     assert names[12] == "session2-subject1"
 
 
-def test_a_person_without_a_session_has_no_fold_there(small):
+def test_a_subject_without_a_session_has_no_fold_there(small):
     without = small.select(~((small.subject == 2) & (small.session == 1)))
     names = {fold.name for fold in folds(without, "cross_subject")}
     assert "session1-subject2" not in names
@@ -101,8 +101,8 @@ def test_a_person_without_a_session_has_no_fold_there(small):
         ("cross_people", lambda w: w.subject > 0, "choose one of cross_subject, cross_subject_pooled"),
         ("cross_session", lambda w: w.session == 1, "cross_session needs at least 2 sessions, but there are 1"),
         ("cross_subject_session", lambda w: w.session == 2, "needs at least 2 sessions"),
-        ("cross_subject", lambda w: w.subject == 3, "cross_subject needs at least 2 people, but there are 1"),
-        ("cross_subject_pooled", lambda w: w.subject == 3, "needs at least 2 people"),
+        ("cross_subject", lambda w: w.subject == 3, "cross_subject needs at least 2 subjects, but there are 1"),
+        ("cross_subject_pooled", lambda w: w.subject == 3, "needs at least 2 subjects"),
         (
             "cross_subject",
             lambda w: (w.session == 1) | (w.subject == 1),
@@ -115,27 +115,23 @@ def test_an_impossible_protocol_is_one_clear_error(protocol, keep, message, smal
         folds(small.select(keep(small)), protocol)
 
 
-def test_the_scalings_are_those_of_the_configuration():
-    assert TrainingConfig.__dataclass_fields__["scaling"].type.__args__ == SCALINGS
-
-
-def each_person_and_session(windows):
+def each_subject_and_session(windows):
     for subject, session in sorted(places(windows, slice(None))):
         yield (windows.subject == subject) & (windows.session == session)
 
 
-def test_minmax_reaches_exactly_minus_one_and_one_in_every_person_and_session(small):
+def test_minmax_reaches_exactly_minus_one_and_one_in_every_subject_and_session(small):
     done = scaled(small, "subject_session_minmax")
-    for rows in each_person_and_session(small):
+    for rows in each_subject_and_session(small):
         for values in (done.eeg[rows], done.eye[rows]):
             np.testing.assert_allclose(values.min(axis=0), -1, atol=1e-6)  # float32
             np.testing.assert_allclose(values.max(axis=0), 1, atol=1e-6)
     assert done.eeg.dtype == done.eye.dtype == np.float32
 
 
-def test_zscore_has_mean_0_and_sd_1_in_every_person_and_session(small):
+def test_zscore_has_mean_0_and_sd_1_in_every_subject_and_session(small):
     done = scaled(small, "subject_session_zscore")
-    for rows in each_person_and_session(small):
+    for rows in each_subject_and_session(small):
         for values in (done.eeg[rows].astype(float), done.eye[rows].astype(float)):
             np.testing.assert_allclose(values.mean(axis=0), 0, atol=1e-6)  # float32
             np.testing.assert_allclose(values.std(axis=0), 1, atol=1e-6)
@@ -155,7 +151,7 @@ def test_source_zscore_is_fitted_to_the_source_and_applied_to_all(small):
 
 
 @pytest.mark.parametrize("scaling", ["subject_session_minmax", "subject_session_zscore"])
-def test_scaling_within_a_session_forgets_a_persons_own_level_and_gain(scaling, small):
+def test_scaling_within_a_session_removes_a_subjects_level_and_gain(scaling, small):
     changed = small.eeg * (1 + small.subject[:, None, None]) + 7 * small.session[:, None, None]
     other = scaled(replace(small, eeg=changed.astype(np.float32)), scaling)
     np.testing.assert_allclose(other.eeg, scaled(small, scaling).eeg, atol=2e-5)  # float32

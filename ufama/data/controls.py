@@ -10,6 +10,7 @@ import numpy as np
 
 from ufama.data.layout import DataError
 from ufama.data.windows import Windows, constant_in_trials
+from ufama.seeds import named_stream
 
 CONTROLS = {
     "eye_constant_rows_removed": "Eye features that never change within a trial were removed.",
@@ -35,9 +36,9 @@ def controlled(windows: Windows, control: str) -> Windows:
     if control == "eye_constant_rows_removed":
         changed = _without_constant_rows(windows)
     elif what == "noise":
-        changed = replace(windows, **{modality: _noise(getattr(windows, modality), control)})
+        changed = _with_modality(windows, modality, _noise(getattr(windows, modality), control))
     elif what == "dropped":
-        changed = replace(windows, **{modality: np.zeros_like(getattr(windows, modality))})
+        changed = _with_modality(windows, modality, np.zeros_like(getattr(windows, modality)))
     else:
         changed = replace(
             windows, label={"labels_shuffled": _shuffled, "clips_relabelled": _relabelled}[control](windows)
@@ -50,18 +51,17 @@ def controlled(windows: Windows, control: str) -> Windows:
     return replace(changed, card=card)
 
 
-def _stream(*names: object) -> np.random.Generator:
-    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
+def _with_modality(windows: Windows, modality: str, values: np.ndarray) -> Windows:
+    return replace(windows, eeg=values) if modality == "eeg" else replace(windows, eye=values)
 
 
 def _noise(values: np.ndarray, control: str) -> np.ndarray:
-    white = _stream(control).standard_normal(values.shape)
+    white = named_stream((), control).standard_normal(values.shape)
     return (values.mean(axis=0) + values.std(axis=0) * white).astype(values.dtype)
 
 
 def _trials(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
-    """The first window of each trial of each person, and each window's place among these trials."""
+    """The first window of each trial of each subject, and each window's place among these trials."""
     trial = windows.trial_ids()
     return np.unique(trial, return_index=True)[1], trial
 
@@ -83,8 +83,8 @@ def _shuffled(windows: Windows) -> np.ndarray:
     first, trial = _trials(windows)
     label = windows.label[first].copy()
     for subject, session in np.unique(np.stack([windows.subject, windows.session], axis=1), axis=0).tolist():
-        own = np.flatnonzero((windows.subject[first] == subject) & (windows.session[first] == session))
-        label[own] = label[_stream("labels_shuffled", subject, session).permutation(own)]
+        trials = np.flatnonzero((windows.subject[first] == subject) & (windows.session[first] == session))
+        label[trials] = label[named_stream((), "labels_shuffled", subject, session).permutation(trials)]
     return label[trial]
 
 
@@ -93,8 +93,8 @@ def _relabelled(windows: Windows) -> np.ndarray:
     for session in np.unique(windows.session).tolist():
         here = windows.session == session
         clips, first = np.unique(windows.clip[here], return_index=True)
-        given = relabelling(windows.label[here][first], len(windows.card.class_names), ",".join(map(str, clips)))
-        label[here] = given[np.searchsorted(clips, windows.clip[here])]
+        labels = relabelling(windows.label[here][first], len(windows.card.class_names), ",".join(map(str, clips)))
+        label[here] = labels[np.searchsorted(clips, windows.clip[here])]
     return label
 
 
@@ -104,18 +104,18 @@ def relabelling(emotions: np.ndarray, classes: int, name: str) -> np.ndarray:
     The clips of each emotion get every label as evenly as possible, and which label is short of one goes round, so
     that someone who knows a clip's emotion alone can hardly do better than chance.
     """
-    draw = _stream("clips_relabelled", name)
-    given = np.empty(len(emotions), np.int64)
+    draw = named_stream((), "clips_relabelled", name)
+    labels = np.empty(len(emotions), np.int64)
     start = 0
     for emotion in draw.permutation(classes):
-        own = draw.permutation(np.flatnonzero(emotions == emotion))
-        given[own] = (start + np.arange(len(own))) % classes
-        start += len(own)
-    return given
+        clips = draw.permutation(np.flatnonzero(emotions == emotion))
+        labels[clips] = (start + np.arange(len(clips))) % classes
+        start += len(clips)
+    return labels
 
 
-def emotion_ceiling(emotions: np.ndarray, given: np.ndarray) -> float:
-    """The largest share of clips that someone could label rightly who knows each clip's emotion, but not the clip."""
-    pairs = np.zeros((emotions.max() + 1, given.max() + 1))
-    np.add.at(pairs, (emotions, given), 1)
+def emotion_ceiling(emotions: np.ndarray, labels: np.ndarray) -> float:
+    """The highest clip-level accuracy that can be had from each clip's emotion alone."""
+    pairs = np.zeros((emotions.max() + 1, labels.max() + 1))
+    np.add.at(pairs, (emotions, labels), 1)
     return float(pairs.max(axis=1).sum() / pairs.sum())

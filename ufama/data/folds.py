@@ -8,8 +8,6 @@ from ufama.config import PROTOCOLS, SCALINGS
 from ufama.data.layout import DataError
 from ufama.data.windows import Windows
 
-__all__ = ["PROTOCOLS", "SCALINGS", "Fold", "folds", "scaled"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
@@ -29,19 +27,19 @@ class Fold:
 def folds(windows: Windows, protocol: str) -> list[Fold]:
     """All folds of a protocol, in ascending order of session, then subject.
 
-    cross_subject           within each session, each person against all others (the paper's tables)
-    cross_subject_pooled    each person with all sessions against all others (the paper's text)
-    cross_session           each session against the other sessions, everybody in both
-    cross_subject_session   each person in each session against the other people in the other sessions
+    cross_subject           within each session, each subject against all others (the paper's tables)
+    cross_subject_pooled    each subject with all sessions against all others (the paper's text)
+    cross_session           each session against the other sessions, all subjects in both
+    cross_subject_session   each subject in each session against the other subjects in the other sessions
 
-    Raises DataError for an unknown protocol, and for one that needs more people or sessions than there are.
+    Raises DataError for an unknown protocol, and for one that needs more subjects or sessions than there are.
     """
     if protocol not in PROTOCOLS:
         raise DataError(f"protocol {protocol!r} is not known: choose one of {', '.join(PROTOCOLS)}.")
     subjects, sessions = np.unique(windows.subject).tolist(), np.unique(windows.session).tolist()
     if len(subjects) < 2 and protocol != "cross_session":
         raise DataError(
-            f"protocol {protocol} needs at least 2 people, but there are {len(subjects)}: choose cross_session."
+            f"protocol {protocol} needs at least 2 subjects, but there are {len(subjects)}: choose cross_session."
         )
     if len(sessions) < 2 and protocol in ("cross_session", "cross_subject_session"):
         raise DataError(
@@ -54,15 +52,15 @@ def folds(windows: Windows, protocol: str) -> list[Fold]:
         "cross_session": [(None, session) for session in sessions],
         "cross_subject_session": [(subject, session) for session in sessions for subject in subjects],
     }[protocol]
-    made = [_fold(windows, protocol, subject, session) for subject, session in held_out]
-    made = [fold for fold in made if len(fold.target)]  # a person may lack a session
-    for fold in made:
+    splits = [_fold(windows, protocol, subject, session) for subject, session in held_out]
+    splits = [fold for fold in splits if len(fold.target)]  # a subject may lack a session
+    for fold in splits:
         if not len(fold.source):
             raise DataError(
-                f"fold {fold.name} of protocol {protocol} has no source windows: expected recordings of other people "
-                "or sessions. Leave this person or session out."
+                f"fold {fold.name} of protocol {protocol} has no source windows: expected recordings of other "
+                "subjects or sessions. Leave this subject or session out."
             )
-    return made
+    return splits
 
 
 def _fold(windows: Windows, protocol: str, subject: int | None, session: int | None) -> Fold:
@@ -89,14 +87,14 @@ def _fold(windows: Windows, protocol: str, subject: int | None, session: int | N
 def scaled(windows: Windows, scaling: str, fold: Fold | None = None, seen: np.ndarray | None = None) -> Windows:
     """The windows with every feature of both modalities scaled.
 
-    subject_session_minmax   to [-1, 1] within each person's session
-    subject_session_zscore   to mean 0 and SD 1 within each person's session
+    subject_session_minmax   to [-1, 1] within each subject's session
+    subject_session_zscore   to mean 0 and SD 1 within each subject's session
     source_zscore            by mean and SD of the fold's source; the only scaling that needs ``fold``
     none                     as they are
     seen                     rows of the target that its own scaling may read; with ``fold``, for the scalings within
                              a session. None means all
 
-    Scaling within a person's session reads all of the target's windows, though no label: it is unsupervised and
+    Scaling within a subject's session reads all of the target's windows, though no label: it is unsupervised and
     transductive, possible only once the whole session is recorded; ``seen`` is what is recorded so far. A feature
     without range becomes 0. Raises DataError for an unknown scaling, for ``source_zscore`` without a fold, and when
     nothing of a target recording was seen.
@@ -108,12 +106,14 @@ def scaled(windows: Windows, scaling: str, fold: Fold | None = None, seen: np.nd
     if scaling == "source_zscore":
         if fold is None:
             raise DataError("scaling source_zscore needs the fold whose source it is fitted to: pass fold=.")
-        groups = [(fold.source, slice(None))]
+        groups = [(fold.source, np.arange(len(windows)))]
     else:
         places = np.stack([windows.subject, windows.session], axis=1)
         group = np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
         groups = [(rows, rows) for rows in (np.flatnonzero(group == index) for index in range(group.max() + 1))]
         if seen is not None:
+            if fold is None:
+                raise DataError(f"scaling {scaling} of what was seen needs the fold whose target that is: pass fold=.")
             groups = [(_fitted(rows, fold, seen), rows) for rows, _ in groups]
     centre_and_spread = _middle_and_half_range if scaling == "subject_session_minmax" else _mean_and_sd
     changed = {}
@@ -133,13 +133,13 @@ def _fitted(rows: np.ndarray, fold: Fold, seen: np.ndarray) -> np.ndarray:
     """The rows of one recording that its scaling may be fitted to."""
     if not np.isin(rows, fold.target).any():
         return rows
-    known = np.intersect1d(rows, seen)
-    if not len(known):
+    seen_rows = np.intersect1d(rows, seen)
+    if not len(seen_rows):
         raise DataError(
             f"fold {fold.name}: nothing of a target recording was seen, so it cannot be scaled by its own windows. "
             "Choose scaling source_zscore or none."
         )
-    return known
+    return seen_rows
 
 
 def _middle_and_half_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -78,7 +78,7 @@ def electrode_position(channel: str) -> tuple[float, float]:
     """
     if channel not in CHANNELS:
         raise DataError(f"electrode {channel!r} is not one of the 62 of SEED: expected one of {', '.join(CHANNELS)}.")
-    row, place = re.fullmatch(r"([A-Z]+?)(Z|\d+)", channel).groups()
+    row, place = re.sub(r"(Z|\d+)$", r" \1", channel).split()
     front, step = _CAP_ROWS[row]
     if place == "Z":
         return 0.0, front
@@ -130,7 +130,7 @@ SEED_EYE_FEATURES = tuple(f"eye_{column:02d}" for column in range(33))
 class Layout:
     """One recorded set. Tuples over sessions start at session 1, tuples over trials at trial 1.
 
-    subjects are the people with both modalities, eeg_only those with EEG alone. clip_seconds is None where the sources
+    subjects have both modalities, eeg_only have EEG alone. clip_seconds is None where the sources
     give window counts only; window_counts are floor(seconds / window_seconds).
     """
 
@@ -157,7 +157,7 @@ class Layout:
         return tuple(range(1, len(self.labels[0]) + 1))
 
     def clip(self, session: int, trial: int) -> int:
-        """Identity of the film clip, 1-based: equal for every person, and across sessions only if the clips are."""
+        """Identity of the film clip, 1-based: equal for every subject, and across sessions only if the clips are."""
         return trial if self.same_clips_each_session else (session - 1) * len(self.trials) + trial
 
     def table(self, session: int) -> dict[str, np.ndarray]:
@@ -189,16 +189,17 @@ class Layout:
         """The same set cut into windows of another length. Raises DataError where the clips' durations are unknown."""
         if window_seconds == self.window_seconds:
             return self
-        if None in self.clip_seconds:
+        published = [seconds for seconds in self.clip_seconds if seconds is not None]
+        if len(published) < len(self.clip_seconds):
             raise DataError(
                 f"{self.title} has no windows of {window_seconds:g} s: expected {self.window_seconds:g} s, because the "
                 "durations of its clips are not published for every session."
             )
-        counts = tuple(tuple(int(length // window_seconds) for length in seconds) for seconds in self.clip_seconds)
+        counts = tuple(tuple(int(length // window_seconds) for length in seconds) for seconds in published)
         return replace(self, window_seconds=window_seconds, window_counts=counts)
 
     def with_eeg_only_subjects(self) -> "Layout":
-        """The same set with those people, too, who have no eye movement."""
+        """The same set with those subjects, too, who have no eye movement."""
         return replace(self, subjects=tuple(sorted((*self.subjects, *self.eeg_only))), eeg_only=())
 
 
@@ -253,7 +254,7 @@ SEED = Layout(
     },
     eeg_only=(6, 7, 15),
 )
-"""SEED as used with eye movement: the 12 people who have it, under their own numbers (6, 7 and 15 are EEG only)."""
+"""SEED as used with eye movement: the 12 subjects who have it, under their own numbers (6, 7 and 15 are EEG only)."""
 
 SEED_IV = Layout(
     name="seed_iv",
@@ -307,7 +308,7 @@ def layout(dataset: str) -> Layout:
 
 
 def checked_subjects(facts: Layout, subjects: Sequence[int] | None) -> tuple[int, ...]:
-    """The chosen people in ascending order, all of them for None. Raises DataError for one the set does not have."""
+    """The chosen subjects in ascending order, all of them for None. Raises DataError for one the set does not have."""
     if subjects is None:
         return facts.subjects
     unknown = [subject for subject in subjects if subject not in facts.subjects]

@@ -1,14 +1,14 @@
 """Any two modalities as Windows: one .npz of plain arrays, or one Parquet table with a row per window."""
 
-import os
-import uuid
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ufama.data.layout import DataError
 from ufama.data.releases.files import npz_members, numeric
 from ufama.data.windows import DataCard, Windows, content_fingerprint
+from ufama.storage import write_atomically
 
 ARRAYS = ("modality_a", "modality_b", "label", "subject", "session", "trial")
 OPTIONAL_ARRAYS = ("window", "clip")
@@ -30,7 +30,7 @@ def two_modality_windows(*, where: str = "the table", **members) -> Windows:
     and, where they are known (None counts as absent):
 
     window       (n,) position in the trial, from 0; else the order of the rows
-    clip         (n,) identity of the stimulus; else every trial of a session has its own, the same for all people
+    clip         (n,) identity of the stimulus; else every trial of a session has its own, the same for all subjects
     a_tokens     (tokens,) text. With a modality_a of (n, columns), its columns are token after token and each token
                  has columns / tokens features: (n, 95) with 19 tokens becomes (n, 19, 5)
     a_names      (features,) text, of one token's features
@@ -71,7 +71,7 @@ def two_modality_windows(*, where: str = "the table", **members) -> Windows:
             )
     whole = {name: _whole_numbers(given[name], where, name, len(eeg)) for name in ARRAYS[2:]}
     whole["window"] = _whole_numbers(given.get("window", _positions(whole)), where, "window", len(eeg))
-    whole["clip"] = _whole_numbers(given.get("clip", _own_clips(whole)), where, "clip", len(eeg))
+    whole["clip"] = _whole_numbers(given.get("clip", _clips_by_trial(whole)), where, "clip", len(eeg))
     if whole["window"].min() < 0:
         raise DataError(f"{where}: window runs from {whole['window'].min()}. Expected positions from 0.")
     classes = int(whole["label"].max()) + 1
@@ -140,29 +140,22 @@ def write_two_modality(path: str | Path, windows: Windows) -> Path:
         "simulated": card.simulated,
     }
     whole = {name: getattr(windows, name) for name in ARRAYS[2:] + OPTIONAL_ARRAYS}
-    aside = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
-    try:
-        if path.suffix == ".npz":
-            names = {"a_tokens": card.eeg_tokens, "a_names": card.eeg_features, "b_names": card.eye_features}
-            arrays = {"modality_a": windows.eeg, "modality_b": windows.eye, **whole}
-            texts = {name: np.asarray(value, dtype=np.str_) for name, value in names.items()}
-            texts |= {name: np.asarray(value, np.str_ if name == "notes" else None) for name, value in facts.items()}
-            np.savez_compressed(aside, **arrays, **texts)
-        else:
-            frame = _frame(windows, whole, path)
-            frame.attrs = facts
-            frame.to_parquet(aside, index=False, compression="zstd")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
+    if path.suffix == ".npz":
+        names = {"a_tokens": card.eeg_tokens, "a_names": card.eeg_features, "b_names": card.eye_features}
+        members: dict[str, Any] = {"modality_a": windows.eeg, "modality_b": windows.eye, **whole}
+        members |= {name: np.asarray(value, dtype=np.str_) for name, value in names.items()}
+        members |= {name: np.asarray(value, np.str_ if name == "notes" else None) for name, value in facts.items()}
+        return write_atomically(path, lambda file: np.savez_compressed(file, **members))
+    frame = _frame(windows, whole, path)
+    frame.attrs = facts
+    return write_atomically(path, lambda file: frame.to_parquet(file, index=False, compression="zstd"))
 
 
 # files ------------------------------------------------------------------------------------------------
 
 
 def _npz(path: Path) -> dict:
-    members = npz_members(path, ARRAYS, OPTIONAL_ARRAYS + FACTS)
+    members: dict[str, Any] = dict(npz_members(path, ARRAYS, OPTIONAL_ARRAYS + FACTS))
     with np.load(path, allow_pickle=False) as archive:
         unused = sorted(set(archive.files) - set(members))
     if unused:
@@ -243,7 +236,7 @@ def _frame(windows: Windows, whole: dict, path: Path):
 def _texts(values, where: str, name: str, count: int | None = None, default: str = "") -> tuple[str, ...]:
     """``values`` as distinct texts, ``count`` of them where it is given; ``default`` with a number where absent."""
     if values is None:
-        return tuple(default.format(place) for place in range(count))
+        return tuple(default.format(place) for place in range(count or 0))
     listed = np.asarray(values)
     if listed.ndim != 1 or listed.dtype.kind != "U" or len(set(listed.tolist())) != len(listed):
         raise DataError(f"{where}: {name} is not a list of texts, each once. Expected for example {default or 'rest'}.")
@@ -330,5 +323,5 @@ def _positions(whole: dict[str, np.ndarray]) -> np.ndarray:
     return positions
 
 
-def _own_clips(whole: dict[str, np.ndarray]) -> np.ndarray:
+def _clips_by_trial(whole: dict[str, np.ndarray]) -> np.ndarray:
     return _trial_numbers(whole, "session", "trial") + 1

@@ -42,7 +42,7 @@ class Windows:
     eye      (n, features) float32
     label    (n,) int64, 0-based class
     subject, session, trial  (n,) int64, 1-based as in the files
-    clip     (n,) int64, identity of the stimulus: windows of the same clip share it across people
+    clip     (n,) int64, identity of the stimulus: windows of the same clip share it across subjects
     window   (n,) int64, 0-based position within the trial
 
     Raises ValueError when the arrays are not aligned or hold a value that is not finite.
@@ -100,7 +100,7 @@ class Windows:
         return self if stride == 1 else self.select(self.window % stride == 0)
 
     def trial_ids(self) -> np.ndarray:
-        """(n,) 0-based number of each window's trial, counted over people, their sessions and the trials in these."""
+        """(n,) 0-based number of each window's trial, counted over subjects, their sessions and the trials in these."""
         places = np.stack([self.subject, self.session, self.trial], axis=1)
         return np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
 
@@ -131,5 +131,5 @@ def content_fingerprint(columns: dict[str, np.ndarray], *more: str) -> str:
     digest = hashlib.sha256(json.dumps(more).encode())
     for name in sorted(columns):
         digest.update(f"{name} {columns[name].dtype} {columns[name].shape}".encode())
-        digest.update(np.ascontiguousarray(columns[name]))
+        digest.update(np.ascontiguousarray(columns[name]).data)
     return digest.hexdigest()[:32]

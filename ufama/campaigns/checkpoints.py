@@ -53,26 +53,10 @@ def stack_name(digests: tuple[str, ...]) -> str:
 
 
 class StackCheckpoint:
-    """The place of one unfinished stack: its lock, its checkpoint, its progress. Use as a context.
+    """The place of one unfinished stack in ``folder``: its lock, its checkpoint, its progress. Use as a context.
 
-    Entering takes the lock; the lock of a process that is gone is free. A checkpoint that another version of this code,
-    of torch, or another kind of device wrote is not used.
-
-    Parameters
-    ----------
-    folder
-        of all unfinished stacks
-    digests
-        of the stack's runs
-    device
-        that it trains on
-    label
-        of the stack in its progress
-
-    Raises
-    ------
-    BusyError
-        on entering, when another process has the lock
+    Entering takes the lock, and raises BusyError when another process has it; the lock of a process that is gone is
+    free. A checkpoint that another version of this code, of torch, or another kind of device wrote is not used.
     """
 
     def __init__(self, folder: Path, digests: tuple[str, ...], device: str, label: str):

@@ -139,29 +139,9 @@ def on_dask(
 ) -> Iterator[StackResult]:
     """Workers of a Dask cluster. They write to the store themselves: its folder must be the same for all.
 
-    A worker that is lost is replaced by another. Where workers declare the resource GPU, a stack takes one of it.
-
-    Parameters
-    ----------
-    stacks
-        to be trained
-    worker
-        what trains them
-    address
-        of the cluster's scheduler, or "local" for ``processes`` processes of this machine
-    processes
-        of a local cluster
-    stop
-        once set, StoppedError is raised
-    tick
-        called now and then
-    timeout
-        seconds to wait for the scheduler's answer
-
-    Raises
-    ------
-    CampaignError
-        when the cluster cannot be reached or a stack keeps losing its workers
+    ``address`` is its scheduler's, which has to answer within ``timeout`` seconds, or "local" for ``processes``
+    processes of this machine. A worker that is lost is replaced by another. Where workers declare the resource GPU, a
+    stack takes one of it. Raises CampaignError when the cluster cannot be reached or a stack keeps losing its workers.
     """
     try:
         from distributed import Client, KilledWorker, LocalCluster

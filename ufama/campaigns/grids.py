@@ -223,24 +223,10 @@ def comparison_grid(
 ) -> list[Experiment]:
     """Every method with its tuned settings on every cross-subject and cross-session fold.
 
-    Parameters
-    ----------
-    data, scale
-        of all runs
-    methods
-        names; None: every method. `COMPARED_WITH` is added where it is missing
-    preset
-        not used: every method is compared under its first preset and under `released`, if it has that
-    choices
-        further fields of `Experiment`
+    ``methods`` are names, to which `COMPARED_WITH` is added where it is missing; None: every method. ``preset`` is not
+    used: every method is compared under its first preset and under `released`, if it has that. Raises ConfigError for a
+    method that does not exist.
 
-    Raises
-    ------
-    ConfigError
-        for a method that does not exist
-
-    Notes
-    -----
     A candidate without a kept tuning (`ufama.campaigns.tuning.stored_tuning`) has its default settings.
     """
     names = None if methods is None else list(dict.fromkeys([COMPARED_WITH, *methods]))

@@ -81,17 +81,9 @@ class Stack(NamedTuple):
 def stacks(jobs: Iterable[Job], stack_size: int | Callable[[Job], int]) -> list[Stack]:
     """The jobs in stacks of at most ``stack_size``; a run asked for twice is in one stack.
 
-    Parameters
-    ----------
-    jobs
-        as `resolve` returns them
-    stack_size
-        a number, or a function that is given the first job of each block and returns the block's
-
-    Notes
-    -----
-    The partition depends on what is asked for alone, never on what is already stored: a campaign that was killed
-    trains a half-stored stack again as it was, so its records come out the same.
+    ``stack_size`` may be a function that is given the first job of each block. The partition depends on what is asked
+    for alone, never on what is already stored: a campaign that was killed trains a half-stored stack again as it was,
+    so its records come out the same.
     """
     jobs = list(jobs)
     sizes: dict[int, int] = {}

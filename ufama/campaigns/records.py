@@ -36,22 +36,10 @@ def record_of(
     device: str,
     threads: int,
 ) -> RunRecord:
-    """The record of one run.
+    """The record of one run, whose rows of the unscaled windows ``split`` holds.
 
-    Parameters
-    ----------
-    job
-        what was asked for
-    split
-        the run's rows of ``windows``; the labels of its target are joined to the predictions here
-    result
-        what its training left behind
-    windows
-        unscaled
-    stack
-        the digests of the runs that trained beside it, its own among them
-    device, threads
-        what it was trained with
+    The labels of its target are joined to the predictions here. ``stack`` are the digests of the runs that trained
+    together, its own among them.
     """
     history = pd.DataFrame({"epoch": np.arange(job.config.training.epochs)} | result.history)
     return RunRecord(

@@ -142,14 +142,7 @@ def search_trials(data: DataRequest, tuned: Iterable[Candidate], *, scale_name: 
 
 
 def search_outcome(trials: list[SearchTrial], results: Results) -> pd.DataFrame:
-    """How the tried settings did, one row each. The target's labels are never read.
-
-    Parameters
-    ----------
-    trials
-        on one data set
-    results
-        of their runs
+    """How the tried settings did on one data set, one row each. The target's labels are never read.
 
     Returns
     -------

@@ -33,20 +33,9 @@ class Worker:
     def train(self, stack: Stack, device: str, stopping: Callable[[], bool]) -> float | str | None:
         """Train a stack from its checkpoint, if there is one, and store its records.
 
-        Parameters
-        ----------
-        stack
-            to be trained
-        device
-            that of this process; of several GPUs its own
-        stopping
-            asked after every epoch; once true, the checkpoint is written and StoppedError is raised
-
-        Returns
-        -------
-        float, str or None
-            the runs' mean accuracy at the last epoch; None if they have been stored meanwhile; `BUSY` while another
-            process trains them
+        ``device`` is that of this process. ``stopping`` is asked after every epoch; once true, the checkpoint is
+        written and StoppedError is raised. Returns the runs' mean accuracy at the last epoch; None if they have been
+        stored meanwhile; `BUSY` while another process trains them.
         """
         config = stack.config
         label = f"{config.dataset} {config.protocol} {config.method} {config.variant}, {config.preset}"
@@ -81,20 +70,8 @@ def train_stack(
 ) -> list[RunRecord]:
     """Train one stack; its records, in its order. On a CPU with one thread, so that a run repeats bit by bit.
 
-    Parameters
-    ----------
-    stack
-        to be trained
-    device
-        a torch device
-    checkpoint
-        where the training continues and is saved; None: no checkpoints
-    compiled
-        let torch.compile make the steps faster
-    stopping
-        as in `Worker.train`
-    threads
-        of a CPU
+    The training continues from ``checkpoint`` and is saved there; None: no checkpoints. ``stopping`` is that of
+    `Worker.train`.
     """
     windows, splits = stack.jobs[0].windows(), [job.split() for job in stack.jobs]
     scaled = scaled_windows(windows, stack.config.training, splits[0])

@@ -59,27 +59,9 @@ def _recording_numbers(windows: Windows, source: np.ndarray) -> np.ndarray:
 class StackBatches:
     """All windows on the device, and each run's batches drawn from its own seed.
 
-    Parameters
-    ----------
-    windows
-        scaled, shared by the runs of the stack
-    splits
-        one per run; every run must have equally many steps per epoch and source recordings
-    seeds
-        one per run
-    training
-        batch size, length of an epoch and precision
-    device
-        of the tensors
-    context
-        windows that one input holds: the window itself and those before it in its trial
-
-    Attributes
-    ----------
-    trial
-        (n,) id of each window's trial
-    source_domains
-        recordings in every run's source
+    The windows are scaled. Every run's split must have equally many steps per epoch and source recordings. An input
+    holds ``context`` windows: the window itself and those before it in its trial. ``trial`` is an id for each window's
+    trial, (n,); ``source_domains`` the recordings in every run's source.
     """
 
     def __init__(

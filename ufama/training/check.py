@@ -43,16 +43,8 @@ class MethodCheck(NamedTuple):
 def check_method(method: Method, windows: Windows, *, changes: dict | None = None, batch_size: int = 32) -> MethodCheck:
     """Train a few steps in double precision, on two cross-subject folds, and measure what the contract promises.
 
-    Parameters
-    ----------
-    method
-        to be checked
-    windows
-        of any data set with two or more subjects in a session
-    changes
-        switches of the method's configuration that differ from its first preset
-    batch_size
-        of the training
+    ``windows`` are of any data set with two or more subjects in a session; ``changes`` are switches of the method's
+    configuration that differ from its first preset.
     """
     training = TRAINING.replace(batch_size=batch_size)
     ready = scaled(windows, training.scaling)

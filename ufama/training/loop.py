@@ -39,14 +39,8 @@ class TrainingResult:
 class TrainingState:
     """What a stack has shown up to an epoch: every run's history and what each selection rule has chosen.
 
-    Parameters
-    ----------
-    runs
-        in the stack
-    epochs
-        of a training
-    has_oracle, has_validation
-        whether the rules that read the target's labels, or held-out subjects, can be applied
+    ``has_oracle`` and ``has_validation`` say whether the rules that read the target's labels, or those of held-out
+    subjects, can be applied.
     """
 
     def __init__(self, runs: int, epochs: int, *, has_oracle: bool, has_validation: bool):
@@ -234,16 +228,7 @@ def train_fitted(
 ) -> TrainingResult:
     """Fit a method that has no steps. Its one result stands for the last epoch, under every rule.
 
-    Parameters
-    ----------
-    method, config, training, seed
-        of the run
-    windows
-        scaled; their labels are read at source and validation rows only
-    split
-        the run's rows
-    oracle_label
-        as in `train`
+    ``windows`` are scaled; their labels are read at source and validation rows only. ``oracle_label`` as in `train`.
     """
     start = time.perf_counter()
 

@@ -1,1 +1,1 @@
-"""Voltages and gaze: reading the releases' raw files, and people who were never recorded, from the voltage on."""
+"""From raw recordings to features: EEG voltages, streams and events of the eyes, electrocardiogram."""

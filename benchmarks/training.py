@@ -1,4 +1,4 @@
-"""Milliseconds per step and run: the stack against the plain reference (`reference.py`), in one process, alternating.
+"""Milliseconds per step and run: the stack against its definition (`ufama.core.reference`), in one process, alternating.
 
     python benchmarks/training.py --shape seed --runs 1 12 --json
     python benchmarks/training.py --shape seed_iv --preset released --precision bf16 --compile --runs 1 4 12 36
@@ -21,15 +21,15 @@ from collections.abc import Callable
 
 import torch
 from machine import RECORDING_WINDOWS, SHAPES, hardware, noise_windows, own_peak_megabytes, software
-from reference import Reference
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from ufama.config import PRESETS, TrainingConfig
+from ufama.core import reference as definition
 from ufama.data.folds import folds
 from ufama.data.windows import Windows
 from ufama.methods import method
-from ufama.training.batches import part
+from ufama.training.splits import make_split
 from ufama.training.trainer import Trainer
 
 UFAMA = method("ufama")
@@ -56,25 +56,39 @@ def stack(
     """``runs`` runs of UF-AMA: the folds across subjects one after the other, then again with the next seed."""
     every = folds(windows, "cross_subject")
     seeds = [run // len(every) for run in range(runs)]
-    parts = [part(windows, every[run % len(every)], training, seed) for run, seed in enumerate(seeds)]
+    parts = [make_split(windows, every[run % len(every)], training, seed) for run, seed in enumerate(seeds)]
     config = UFAMA.preset(preset, dataset=shape, variant="M6")
     return Trainer(UFAMA, config, training, windows, parts, seeds, device, compiled=compiled)
+
+
+class LibraryDraws:
+    """Masks of dropout from PyTorch's own generator, as research code draws them."""
+
+    def __init__(self, device: str):
+        self.device = device
+
+    def bernoulli_mask(self, layer: int, shape: torch.Size, rate: float) -> torch.Tensor:
+        return torch.empty(shape, dtype=torch.bool, device=self.device).bernoulli_(1 - rate)
 
 
 def plain(windows: Windows, shape: str, preset: str, training: TrainingConfig, device: str) -> Callable[[], None]:
     """A function that trains the reference for one epoch."""
     one = stack(windows, shape, preset, training.replace(precision="float32"), 1, "cpu", False)
     card, batches = windows.card, one.batches
-    reference = Reference(
+    network = definition.Network(
         one.config,
         eeg_tokens=len(card.eeg_tokens),
         eeg_features=len(card.eeg_features),
         eye_features=len(card.eye_features),
         classes=len(card.class_names),
-        target_windows=len(batches.parts[0].target),
+    ).to(device)
+    reference = definition.Reference(
+        one.config,
+        network,
+        target_windows=len(batches.splits[0].target),
         learning_rate=training.learning_rate,
-        device=device,
     )
+    draws = LibraryDraws(device)
 
     def epoch() -> None:
         batches.draw_epoch(0)
@@ -86,6 +100,7 @@ def plain(windows: Windows, shape: str, preset: str, training: TrainingConfig, d
                 (target.eeg[0].to(device), target.eye[0].to(device)),
                 target.row[0],
                 20,
+                (draws, draws),
             )
 
     return epoch
@@ -179,7 +194,7 @@ def measure(asked: argparse.Namespace) -> dict:
         for runs, trainer in stacks.items():
             times[runs].append(timed(lambda trainer=trainer: trainer.train_epoch(20), device) / asked.steps / runs)
     for runs, trainer in stacks.items():
-        tested = [own.test[:256] for own in trainer.batches.parts]
+        tested = [own.test[:256] for own in trainer.batches.splits]
         seconds = timed(lambda trainer=trainer, tested=tested: trainer.evaluate(tested), device)
         evaluation[runs].append(seconds / runs / 256)
     flop = flop_per_step(windows, asked.shape, asked.preset, training)
@@ -241,7 +256,7 @@ def memory_only(asked: argparse.Namespace) -> float:
     (runs,) = asked.runs
     trainer = stack(noise_windows(asked.shape), asked.shape, asked.preset, training, runs, "cpu", False)
     trainer.train_epoch(20)
-    trainer.evaluate([own.test for own in trainer.batches.parts])
+    trainer.evaluate([own.test for own in trainer.batches.splits])
     return own_peak_megabytes()
 
 

@@ -111,6 +111,14 @@ def without_gamma(members):
     members["train_data"] = pickle.dumps(bands)
 
 
+def all_but_first(values):
+    return values[1:]
+
+
+def renamed_label(content):
+    content["labels"] = content.pop("label")
+
+
 class Payload:
     """A pickle that would make a folder when loaded."""
 
@@ -143,6 +151,11 @@ def zipped(root):
         shutil.rmtree(root / folder)
 
 
+def other_names(root):
+    for name in os.listdir(root):
+        (root / name).rename(root / f"my_{name}")
+
+
 def named_by_surname(root):
     for path in list((root / MAT).glob("10_*")):
         path.rename(path.with_name(path.name.replace("10_", "anybody_")))
@@ -161,15 +174,52 @@ def first_window_left_out(name):
     return on(name, lambda values: values[:, 1:])
 
 
+# one file, one code ----------------------------------------------------------------------------------
+
+
+def npz(change, code, found=""):
+    return Damage("seed", at(NPZ, change_npz, change), {code}, NPZ, found)
+
+
+def eyes(change, code, found=""):
+    return Damage("seed", at(PICKLE, change_pickle, change), {code}, PICKLE, found)
+
+
+def iv_eeg(change, code, found=""):
+    return Damage("seed_iv", at(IV_EEG, change_mat, change), {code}, IV_EEG, found)
+
+
+def iv_eye(change, code, found=""):
+    return Damage("seed_iv", at(IV_EYE, change_mat, change), {code}, IV_EYE, found)
+
+
+def mat(change, code, found="", place=MAT_EEG):
+    return Damage("seed_mat", at(place, change_mat, change), {code}, place, found)
+
+
+def gone(copy, place, do, found):
+    return Damage(copy, at(place, do), {"missing-file"}, place, found)
+
+
+def spoilt(copy, place, found, content=None, code="damaged-file"):
+    """The file is cut in half, or replaced by other content."""
+    return Damage(
+        copy, at(place, *((cut_short,) if content is None else (replace_file, content))), {code}, place, found
+    )
+
+
+LABELS = f"{MAT}/label.mat"
+NEWER = b"MATLAB 7.3 MAT-file, HDF5".ljust(124) + b"\0\2IM" + b"\x89HDF"
+RUNS = pickle.dumps({"train_data_eye": Payload()})
+
 DAMAGES = {
     # files
-    "EEG file missing": Damage("seed", at(NPZ, os.unlink), {"missing-file"}, NPZ, "subject 1, session 1"),
-    "eye file missing": Damage("seed", at(PICKLE, os.unlink), {"missing-file"}, PICKLE, "subject 1, session 1"),
-    "session missing": Damage(
-        "seed_iv", at("eye_feature_smooth/3", shutil.rmtree), {"missing-file"}, "eye_feature_smooth/3", "session 3"
-    ),
-    "dated file missing": Damage(
-        "seed_mat", at(MAT_EEG, os.unlink), {"missing-file"}, MAT_EEG, "subject 10, session 1"
+    "EEG file missing": gone("seed", NPZ, os.unlink, "subject 1, session 1"),
+    "eye file missing": gone("seed", PICKLE, os.unlink, "subject 1, session 1"),
+    "session missing": gone("seed_iv", "eye_feature_smooth/3", shutil.rmtree, "session 3"),
+    "dated file missing": gone("seed_mat", MAT_EEG, os.unlink, "subject 10, session 1"),
+    "files named by surname": Damage(
+        "seed_mat", named_by_surname, {"missing-file"}, MAT_EEG, r"anybody_20131130.mat is .*rename anybody_\* to 10_"
     ),
     "dated file too many": Damage(
         "seed_mat",
@@ -177,9 +227,6 @@ DAMAGES = {
         {"duplicate-file"},
         f"{MAT}/10_20140101.mat",
         "10_20131211.mat, 10_20140101.mat are all subject 10, session 3",
-    ),
-    "files named by surname": Damage(
-        "seed_mat", named_by_surname, {"missing-file"}, MAT_EEG, r"anybody_20131130.mat is .*rename anybody_\* to 10_"
     ),
     "duplicate file": Damage(
         "seed_iv",
@@ -204,16 +251,9 @@ DAMAGES = {
         f"same as {PICKLE}",
     ),
     # folders
-    "modality missing": Damage(
-        "seed", at(SEED_EYE, shutil.rmtree), {"missing-folder"}, ".", "no folder named eye_track"
-    ),
+    "modality missing": Damage("seed", at(SEED_EYE, shutil.rmtree), {"missing-folder"}, ".", "no folder named eye_"),
     "zip only": Damage("seed_iv", zipped, {"not-extracted"}, "SEED-IV.zip"),
-    "wrong folder": Damage(
-        "seed_iv",
-        lambda root: [(root / name).rename(root / f"my_{name}") for name in os.listdir(root)],
-        {"nothing-recognised"},
-        ".",
-    ),
+    "wrong folder": Damage("seed_iv", other_names, {"nothing-recognised"}, "."),
     "two releases": Damage(
         "seed",
         at("SEED_Multimodal/Chinese", lambda path: shutil.copytree(path, path.parent / "French")),
@@ -222,120 +262,50 @@ DAMAGES = {
         "2 folders named eeg_used_4s: .*Chinese.*French",
     ),
     # opening
-    "cut .mat": Damage("seed_iv", at(IV_EEG, cut_short), {"damaged-file"}, IV_EEG, r"damaged or cut short .* of 24 tr"),
-    "cut eye .mat": Damage("seed_iv", at(IV_EYE, cut_short), {"damaged-file"}, IV_EYE),
-    "cut .mat of SEED": Damage("seed_mat", at(MAT_EEG, cut_short), {"damaged-file"}, MAT_EEG),
-    "cut .npz": Damage("seed", at(NPZ, cut_short), {"damaged-file"}, NPZ, "damaged, cut short or holds Python objects"),
-    "cut pickle": Damage("seed", at(PICKLE, cut_short), {"damaged-file"}, PICKLE, "damaged or cut short"),
-    "web page": Damage(
-        "seed_iv", at(IV_EYE, replace_file, b"<html>404</html>"), {"damaged-file"}, IV_EYE, "a web page"
-    ),
-    "empty file": Damage("seed_iv", at(IV_EYE, replace_file, b""), {"damaged-file"}, IV_EYE, "an empty file"),
-    "MATLAB 7.3": Damage(
-        "seed_iv",
-        at(IV_EYE, replace_file, b"MATLAB 7.3 MAT-file, HDF5".ljust(124) + b"\0\2IM" + b"\x89HDF"),
-        {"matlab-7.3"},
-        IV_EYE,
-    ),
-    "code in a pickle": Damage(
-        "seed",
-        at(PICKLE, replace_file, pickle.dumps({"train_data_eye": Payload()})),
-        {"code-in-pickle"},
-        PICKLE,
-        "nothing was executed",
-    ),
-    "code in an archive": Damage(
-        "seed",
-        at(NPZ, change_npz, on("test_data", lambda _: pickle.dumps(Payload()))),
-        {"code-in-pickle"},
-        NPZ,
-        "nothing was executed",
-    ),
-    "not a dictionary": Damage(
-        "seed", at(PICKLE, replace_file, pickle.dumps([1, 2])), {"damaged-file"}, PICKLE, "holds a list"
-    ),
+    "cut .mat": spoilt("seed_iv", IV_EEG, r"damaged or cut short .* of 24 trials"),
+    "cut eye .mat": spoilt("seed_iv", IV_EYE, "damaged or cut short"),
+    "cut .mat of SEED": spoilt("seed_mat", MAT_EEG, "damaged or cut short"),
+    "cut .npz": spoilt("seed", NPZ, "damaged, cut short or holds Python objects"),
+    "cut pickle": spoilt("seed", PICKLE, "damaged or cut short"),
+    "web page": spoilt("seed_iv", IV_EYE, "a web page", b"<html>404</html>"),
+    "empty file": spoilt("seed_iv", IV_EYE, "an empty file", b""),
+    "not a dictionary": spoilt("seed", PICKLE, "holds a list", pickle.dumps([1, 2])),
+    "MATLAB 7.3": spoilt("seed_iv", IV_EYE, "HDF5", NEWER, "matlab-7.3"),
+    "code in a pickle": spoilt("seed", PICKLE, "nothing was executed", RUNS, "code-in-pickle"),
+    "code in an archive": npz(on("test_data", lambda _: RUNS), "code-in-pickle", "nothing was executed"),
+    "object in an archive": npz(on("test_label", lambda _: None), "damaged-file", "holds Python objects"),
     # parts
-    "trial missing": Damage(
-        "seed_iv", at(IV_EYE, change_mat, without("eye_7")), {"missing-trial"}, IV_EYE, "no trial 7"
-    ),
-    "trial of SEED missing": Damage(
-        "seed_mat", at(MAT_EEG, change_mat, without("de_LDS7")), {"missing-trial"}, MAT_EEG, "no trial 7"
-    ),
-    "band missing": Damage(
-        "seed", at(NPZ, change_npz, without_gamma), {"missing-part"}, NPZ, "train_data has no gamma"
-    ),
-    "eye group missing": Damage(
-        "seed", at(PICKLE, change_pickle, without("test_data_eye")), {"missing-part"}, PICKLE, "no test_data_eye"
-    ),
-    "object in the archive": Damage(
-        "seed", at(NPZ, change_npz, on("test_label", lambda _: None)), {"damaged-file"}, NPZ, "holds Python objects"
-    ),
-    "label member missing": Damage(
-        "seed",
-        at(NPZ, change_npz, lambda members: members.pop("test_label")),
-        {"missing-part"},
-        NPZ,
-        "no test_label",
-    ),
-    "text for numbers": Damage(
-        "seed_iv", at(IV_EYE, change_mat, on("eye_3", lambda _: "text")), {"wrong-type"}, IV_EYE, "eye_3 holds text"
-    ),
-    "list for numbers": Damage(
-        "seed",
-        at(PICKLE, change_pickle, on("train_data_eye", lambda values: values.tolist())),
-        {"wrong-type"},
-        PICKLE,
-        "train_data_eye holds a list",
-    ),
+    "trial missing": iv_eye(without("eye_7"), "missing-trial", "no trial 7"),
+    "trial of SEED missing": mat(without("de_LDS7"), "missing-trial", "no trial 7"),
+    "band missing": npz(without_gamma, "missing-part", "train_data has no gamma"),
+    "eye group missing": eyes(without("test_data_eye"), "missing-part", "no test_data_eye"),
+    "labels missing": npz(without("test_label"), "missing-part", "no test_label"),
+    "text for numbers": iv_eye(on("eye_3", lambda _: "text"), "wrong-type", "eye_3 holds text"),
+    "list for numbers": eyes(on("train_data_eye", np.ndarray.tolist), "wrong-type", "train_data_eye holds a list"),
     # shapes
-    "EEG axes swapped": Damage(
-        "seed_iv",
-        at(IV_EEG, change_mat, on("de_LDS3", lambda values: values.transpose(1, 0, 2))),
-        {"swapped-axes"},
-        IV_EEG,
-        r"de_LDS3 has shape \(49, 62, 5\), its axes are swapped",
+    "EEG axes swapped": iv_eeg(
+        on("de_LDS3", lambda values: values.transpose(1, 0, 2)),
+        "swapped-axes",
+        r"3 has shape \(49, 62, 5\), its axes",
     ),
-    "EEG axes of the archive swapped": Damage(
-        "seed", at(NPZ, change_npz, in_bands(np.transpose)), {"swapped-axes"}, NPZ, r"delta has shape \(62, 499\)"
-    ),
-    "eye axes swapped": Damage(
-        "seed",
-        at(PICKLE, change_pickle, on("train_data_eye", np.transpose)),
-        {"swapped-axes"},
-        PICKLE,
-        r"shape \(33, 499\), its axes are swapped",
-    ),
-    "an electrode too few": Damage(
-        "seed_iv",
-        at(IV_EEG, change_mat, on("de_LDS3", lambda values: values[:-1])),
-        {"wrong-shape"},
-        IV_EEG,
-        r"de_LDS3 has shape \(61, 49, 5\)",
-    ),
-    "an electrode of SEED too few": Damage(
-        "seed_mat", at(MAT_EEG, change_mat, on("de_LDS3", lambda values: values[1:])), {"wrong-shape"}, MAT_EEG
-    ),
-    "one axis too few": Damage(
-        "seed_mat", at(MAT_EEG, change_mat, on("de_LDS3", lambda values: values[..., 0])), {"wrong-shape"}, MAT_EEG
-    ),
-    "bands of unequal length": Damage(
-        "seed",
-        at(NPZ, change_npz, in_bands(lambda values: values[1:], bands="beta")),
-        {"wrong-shape"},
-        NPZ,
-        "train_data has windows: delta 499, theta 499, alpha 499, beta 498",
+    "EEG axes of the archive swapped": npz(in_bands(np.transpose), "swapped-axes", r"delta has shape \(62, 499\)"),
+    "eye axes swapped": eyes(on("train_data_eye", np.transpose), "swapped-axes", r"shape \(33, 499\), its axes"),
+    "an electrode too few": iv_eeg(on("de_LDS3", all_but_first), "wrong-shape", r"de_LDS3 has shape \(61, 49, 5\)"),
+    "an electrode of SEED too few": mat(on("de_LDS3", all_but_first), "wrong-shape", r"shape \(61, 51, 5\)"),
+    "one axis too few": mat(on("de_LDS3", lambda values: values[..., 0]), "wrong-shape", r"shape \(62, 51\)"),
+    "bands of unequal length": npz(
+        in_bands(all_but_first, bands="beta"), "wrong-shape", "windows: delta 499, theta 499, alpha 499, beta 498"
     ),
     # windows
-    "eye and EEG of unequal length": Damage(
-        "seed_iv",
-        at(IV_EYE, change_mat, first_window_left_out("eye_24")),
-        {"unequal-windows"},
-        IV_EYE,
-        "trial 24: EEG 34, eye 33",
+    "eye and EEG of unequal length": iv_eye(
+        first_window_left_out("eye_24"), "unequal-windows", "trial 24: EEG 34, eye 33"
     ),
-    "eye and EEG groups of unequal length": Damage(
+    "eye and EEG groups of unequal length": eyes(
+        on("train_data_eye", all_but_first), "unequal-windows", "trials 1 to 9: EEG 499, eye 498"
+    ),
+    "eyes of another length than the clips": Damage(
         "seed_mat",
-        at(MAT_EYE, change_pickle, on("test_data_eye", lambda values: values[1:])),
+        at(MAT_EYE, change_pickle, on("test_data_eye", all_but_first)),
         {"window-count"},
         MAT_EYE,
         "trials 10 to 15 has 342, not 343",
@@ -360,63 +330,19 @@ DAMAGES = {
         NPZ,
         "trials 1 to 9 has 441, not 499",
     ),
-    "a window of SEED too few": Damage(
-        "seed_mat",
-        at(MAT_EEG, change_mat, first_window_left_out("de_LDS3")),
-        {"window-count"},
-        MAT_EEG,
-        "has 50, not 51",
-    ),
+    "a window of SEED too few": mat(first_window_left_out("de_LDS3"), "window-count", "trial 3 has 50, not 51"),
     # values
-    "NaN in the eye movement": Damage(
-        "seed_iv",
-        at(IV_EYE, change_mat, on("eye_5", put((0, slice(1, 3)), np.nan))),
-        {"not-finite"},
-        IV_EYE,
-        r"2 values are NaN or infinite \(trial 5: 2\)",
+    "NaN in the eye movement": iv_eye(
+        on("eye_5", put((0, slice(1, 3)), np.nan)), "not-finite", r"2 values are NaN or infinite \(trial 5: 2\)"
     ),
-    "infinite EEG": Damage(
-        "seed", at(NPZ, change_npz, in_bands(put((60, 5), np.inf))), {"not-finite"}, NPZ, r"\(trial 2: 5\)"
-    ),
-    "infinite eye value": Damage(
-        "seed",
-        at(PICKLE, change_pickle, on("test_data_eye", put((342, 4), np.inf))),
-        {"not-finite"},
-        PICKLE,
-        r"\(trial 15: 1\)",
-    ),
-    "wrong labels": Damage(
-        "seed", at(NPZ, change_npz, on("train_label", lambda labels: labels - 1)), {"wrong-labels"}, NPZ
-    ),
-    "a wrong label": Damage(
-        "seed",
-        at(NPZ, change_npz, on("train_label", put(60, 2))),
-        {"wrong-labels"},
-        NPZ,
-        "1 labels of train_label are not those of the release, in trial 2, the first is 2",
-    ),
-    "a label too few": Damage(
-        "seed",
-        at(NPZ, change_npz, on("train_label", lambda labels: labels[:-1])),
-        {"wrong-labels"},
-        NPZ,
-        r"train_label has shape \(498,\)",
-    ),
-    "other labels of trials": Damage(
-        "seed_mat",
-        at(f"{MAT}/label.mat", change_mat, on("label", lambda labels: 0.0 - labels)),
-        {"wrong-labels"},
-        f"{MAT}/label.mat",
-    ),
-    "no labels of trials": Damage(
-        "seed_mat",
-        at(f"{MAT}/label.mat", change_mat, lambda content: content.update(labels=content.pop("label"))),
-        {"missing-part"},
-        f"{MAT}/label.mat",
-    ),
-    "labels of trials cut short": Damage(
-        "seed_mat", at(f"{MAT}/label.mat", cut_short), {"damaged-file"}, f"{MAT}/label.mat"
-    ),
+    "infinite EEG": npz(in_bands(put((60, 5), np.inf)), "not-finite", r"\(trial 2: 5\)"),
+    "infinite eye value": eyes(on("test_data_eye", put((342, 4), np.inf)), "not-finite", r"\(trial 15: 1\)"),
+    "wrong labels": npz(on("train_label", lambda labels: labels - 1), "wrong-labels", "499 labels of train_label"),
+    "a wrong label": npz(on("train_label", put(60, 2)), "wrong-labels", "1 labels .* in trial 2, the first is 2"),
+    "a label too few": npz(on("train_label", all_but_first), "wrong-labels", r"train_label has shape \(498,\)"),
+    "other labels of trials": mat(on("label", lambda labels: 0 - labels), "wrong-labels", "label: -1, 0, 1", LABELS),
+    "no labels of trials": mat(renamed_label, "missing-part", "no variable label", LABELS),
+    "labels of trials cut short": spoilt("seed_mat", LABELS, "damaged or cut short"),
 }
 """What nobody can read windows from."""
 
@@ -438,14 +364,11 @@ def _still(values):
 
 
 WARNINGS = {
-    "dead electrode": Damage(
-        "seed_iv", at(IV_EEG, change_mat, on(r"de_LDS\d+", _dead_electrode)), {"dead-channel"}, IV_EEG
-    ),
-    "two electrodes with the same values": Damage(
-        "seed_iv", at(IV_EEG, change_mat, on(r"de_LDS\d+", _twin_electrodes)), {"dead-channel"}, IV_EEG
-    ),
+    "dead electrode": iv_eeg(on(r"de_LDS\d+", _dead_electrode), "dead-channel"),
+    "two electrodes with the same values": iv_eeg(on(r"de_LDS\d+", _twin_electrodes), "dead-channel"),
+    "half-log scale": iv_eeg(on(r"de_LDS\d+", _half_log), "unusual-scale"),
     "lost eyes": Damage("seed_iv", at(LATER_EYE, change_mat, on("eye_5", _still)), {"constant-eye-row"}, LATER_EYE),
-    "half-log scale": Damage("seed_iv", at(IV_EEG, change_mat, on(r"de_LDS\d+", _half_log)), {"unusual-scale"}, IV_EEG),
+    "no labels beside .mat files": Damage("seed_mat", at(LABELS, os.unlink), {"missing-labels"}, LABELS),
     "second download": Damage(
         "seed",
         lambda root: shutil.copy(root / NPZ, root / SEED_EEG / "1_1 (1).npz"),
@@ -457,9 +380,6 @@ WARNINGS = {
         at(IV_EYE, lambda path: path.rename(path.with_name("2_20150101.mat"))),
         {"unexpected-date"},
         "eye_feature_smooth/1/2_20150101.mat",
-    ),
-    "no labels beside .mat files": Damage(
-        "seed_mat", at(f"{MAT}/label.mat", os.unlink), {"missing-labels"}, f"{MAT}/label.mat"
     ),
     "nothing": Damage("seed", lambda root: None, set(), "."),
     "nothing, .mat files": Damage("seed_mat", lambda root: None, set(), "."),

@@ -1,4 +1,4 @@
-"""Milliseconds per step and run: the stack against its definition (`ufama.core.reference`), in one process, alternating.
+"""Milliseconds per step and run: the stack against its definition (`ufama.core.reference`), in one process, in turn.
 
     python benchmarks/training.py --shape seed --runs 1 12 --json
     python benchmarks/training.py --shape seed_iv --preset released --precision bf16 --compile --runs 1 4 12 36

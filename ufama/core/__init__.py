@@ -1,4 +1,5 @@
-"""From batches to an objective: network, screening, losses. Imports torch only.
+"""UF-AMA's mathematics: network, losses, screening, objective. Imports torch, `ufama.config` and `ufama.seeds` only.
 
-Every parameter, activation and loss has a leading axis R: R runs advance in one step and never mix.
+`ufama.core.reference` defines the network as the paper writes it, for one run. Everything else has a leading axis R in
+every parameter, activation and loss: R runs advance in one step and never mix.
 """

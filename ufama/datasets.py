@@ -27,17 +27,32 @@ def open_dataset(
     feature: str | None = None,
     eye: str = "paired",
 ) -> Windows:
-    """The windows of "seed", "seed_iv" or a two-modality .npz or .parquet (see `read_two_modality`).
+    """The windows of SEED, SEED-IV or a two-modality table.
 
-    SEED and SEED-IV are read from ``data_root``, else from the folder named by UFAMA_SEED / UFAMA_SEED_IV. With
-    neither, the simulated set of the same layout is written once to ``workspace``/simulated/ and read the same way;
-    the card says so. ``workspace`` defaults to `ufama.storage.workspace`; parsed windows are kept in its cache/.
+    Without a folder of recordings, the simulated set of the same layout is written once and read the same way; the
+    card says so.
 
-    ``subjects``, ``nan``, and what is read of the release, ``eeg``, ``feature`` and ``eye``, are those of
-    `read_recordings`; a simulated set with another folder of EEG features than the usual one lies beside the usual set.
+    Parameters
+    ----------
+    dataset
+        "seed", "seed_iv", or the path of a two-modality .npz or .parquet (see `read_two_modality`)
+    data_root
+        the folder of the release; None means the one named by UFAMA_SEED or UFAMA_SEED_IV
+    require_real
+        make simulated recordings an error
+    workspace
+        where simulated sets and parsed windows are kept; None means `ufama.storage.workspace`
+    progress
+        called as progress(done, total, what)
+    subjects, nan, eeg, feature, eye
+        what is read of the release, see `read_recordings`; a simulated set with another folder of EEG features than
+        the usual one lies beside the usual set
 
-    Raises DataError for an unknown dataset, a folder that is not as released, and, with ``require_real``, where
-    recordings would be simulated.
+    Raises
+    ------
+    DataError
+        for an unknown dataset, a folder that is not as released, and, with ``require_real``, where recordings would be
+        simulated
     """
     if str(dataset).endswith((".npz", ".parquet")):
         if (data_root, subjects, eeg, feature, eye) != (None, None, None, None, "paired"):

@@ -27,12 +27,20 @@ class Fold:
 def folds(windows: Windows, protocol: str) -> list[Fold]:
     """All folds of a protocol, in ascending order of session, then subject.
 
-    cross_subject           within each session, each subject against all others (the paper's tables)
-    cross_subject_pooled    each subject with all sessions against all others (the paper's text)
-    cross_session           each session against the other sessions, all subjects in both
-    cross_subject_session   each subject in each session against the other subjects in the other sessions
+    Parameters
+    ----------
+    windows
+        of at least two subjects or sessions, as the protocol needs them
+    protocol
+        "cross_subject": within each session, each subject against all others (the paper's tables);
+        "cross_subject_pooled": each subject with all sessions against all others (the paper's text);
+        "cross_session": each session against the other sessions, all subjects in both;
+        "cross_subject_session": each subject in each session against the other subjects in the other sessions
 
-    Raises DataError for an unknown protocol, and for one that needs more subjects or sessions than there are.
+    Raises
+    ------
+    DataError
+        for an unknown protocol, and for one that needs more subjects or sessions than there are
     """
     if protocol not in PROTOCOLS:
         raise DataError(f"protocol {protocol!r} is not known: choose one of {', '.join(PROTOCOLS)}.")
@@ -85,19 +93,29 @@ def _fold(windows: Windows, protocol: str, subject: int | None, session: int | N
 
 
 def scaled(windows: Windows, scaling: str, fold: Fold | None = None, seen: np.ndarray | None = None) -> Windows:
-    """The windows with every feature of both modalities scaled.
+    """The windows with every feature of both modalities scaled; a feature without range becomes 0.
 
-    subject_session_minmax   to [-1, 1] within each subject's session
-    subject_session_zscore   to mean 0 and SD 1 within each subject's session
-    source_zscore            by mean and SD of the fold's source; the only scaling that needs ``fold``
-    none                     as they are
-    seen                     rows of the target that its own scaling may read; with ``fold``, for the scalings within
-                             a session. None means all
+    Parameters
+    ----------
+    windows
+        as recorded
+    scaling
+        "subject_session_minmax": to [-1, 1] within each subject's session; "subject_session_zscore": to mean 0 and
+        SD 1 within each subject's session; "source_zscore": by mean and SD of the fold's source; "none": as they are
+    fold
+        whose source or target a scaling is fitted to; only "source_zscore" and ``seen`` need it
+    seen
+        rows of the target that a scaling within its session may read; None means all
 
+    Raises
+    ------
+    DataError
+        for an unknown scaling, where the fold is missing, and when nothing of a target recording was seen
+
+    Notes
+    -----
     Scaling within a subject's session reads all of the target's windows, though no label: it is unsupervised and
-    transductive, possible only once the whole session is recorded; ``seen`` is what is recorded so far. A feature
-    without range becomes 0. Raises DataError for an unknown scaling, for ``source_zscore`` without a fold, and when
-    nothing of a target recording was seen.
+    transductive, possible only once the whole session is recorded; ``seen`` is what is recorded so far.
     """
     if scaling not in SCALINGS:
         raise DataError(f"scaling {scaling!r} is not known: choose one of {', '.join(SCALINGS)}.")

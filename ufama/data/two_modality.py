@@ -20,29 +20,48 @@ ENDINGS = (".npz", ".parquet")
 
 
 def two_modality_windows(*, where: str = "the table", **members) -> Windows:
-    """Windows from plain arrays of n rows each, given by name:
+    """Windows from plain arrays of n rows each, given by name.
 
-    modality_a   (n, tokens, features), or (n, features) for one token; takes the place of the EEG
-    modality_b   (n, features); takes the place of the eye movement
-    label        (n,) whole numbers from 0
-    subject, session, trial   (n,) whole numbers; a trial is named by all three
+    Parameters
+    ----------
+    modality_a
+        (n, tokens, features), or (n, features) for one token; takes the place of the EEG
+    modality_b
+        (n, features); takes the place of the eye movement
+    label
+        (n,) whole numbers from 0
+    subject, session, trial
+        (n,) whole numbers; a trial is named by all three
+    window
+        (n,) position in the trial, from 0; else the order of the rows. This and all that follow may be left out or None
+    clip
+        (n,) identity of the stimulus; else every trial of a session has its own, the same for all subjects
+    a_tokens
+        (tokens,) text. With a modality_a of (n, columns), its columns are token after token and each token has
+        columns / tokens features: (n, 95) with 19 tokens becomes (n, 19, 5)
+    a_names
+        (features,) text, of one token's features
+    b_names
+        (features,) text
+    class_names
+        (classes,) text; else "class 0", "class 1", ...
+    name
+        what to call the data; else where they are from
+    window_seconds
+        length of a window in seconds; else 0, and a note says that it is not known
+    licence, citation
+        text that travels with every result
+    notes
+        (any,) text
+    simulated
+        True if nobody was recorded
+    where
+        how an error names the origin
 
-    and, where they are known (None counts as absent):
-
-    window       (n,) position in the trial, from 0; else the order of the rows
-    clip         (n,) identity of the stimulus; else every trial of a session has its own, the same for all subjects
-    a_tokens     (tokens,) text. With a modality_a of (n, columns), its columns are token after token and each token
-                 has columns / tokens features: (n, 95) with 19 tokens becomes (n, 19, 5)
-    a_names      (features,) text, of one token's features
-    b_names      (features,) text
-    class_names  (classes,) text; else "class 0", "class 1", ...
-    name         what to call the data; else where they are from
-    window_seconds   length of a window in seconds; else 0, and a note says that it is not known
-    licence, citation   text that travels with every result
-    notes        (any,) text
-    simulated    True if nobody was recorded
-
-    ``where`` is how an error names the origin. Raises DataError naming the member that is missing or malformed.
+    Raises
+    ------
+    DataError
+        naming the member that is missing or malformed
     """
     given = {name: value for name, value in members.items() if value is not None}
     unknown = sorted(set(given) - {*ARRAYS, *OPTIONAL_ARRAYS, *FACTS})
@@ -101,14 +120,19 @@ def two_modality_windows(*, where: str = "the table", **members) -> Windows:
 def read_two_modality(path: str | Path) -> Windows:
     """The windows of a two-modality table, from a file that ends in .npz or .parquet.
 
-    .npz      the members of `two_modality_windows`, each a plain array; a member that is not one of them is left
-              alone, and a note on the card says so
-    .parquet  one row per window: columns label, subject, session, trial, and optionally window and clip;
-              a/TOKEN/FEATURE for every feature of every token of modality a (or a/FEATURE where there is one token),
-              b/FEATURE for modality b. class_names, name, window_seconds, licence, citation, notes and simulated are
-              pandas attributes of the table (``frame.attrs``), which `DataFrame.to_parquet` keeps
+    Parameters
+    ----------
+    path
+        .npz: the members of `two_modality_windows`, each a plain array; a member that is not one of them is left alone,
+        and a note on the card says so. .parquet: one row per window, with columns label, subject, session, trial, and
+        optionally window and clip; a/TOKEN/FEATURE for every feature of every token of modality a (or a/FEATURE where
+        there is one token), b/FEATURE for modality b; class_names, name, window_seconds, licence, citation, notes and
+        simulated are pandas attributes of the table (``frame.attrs``), which `DataFrame.to_parquet` keeps
 
-    Raises DataError naming what is missing or malformed.
+    Raises
+    ------
+    DataError
+        naming what is missing or malformed
     """
     path = Path(path)
     if path.suffix not in ENDINGS:

@@ -38,14 +38,25 @@ class DataCard:
 class Windows:
     """n windows of two modalities with aligned labels and coordinates.
 
-    eeg      (n, tokens, features) float32; in SEED the differential entropy of each channel and band
-    eye      (n, features) float32
-    label    (n,) int64, 0-based class
-    subject, session, trial  (n,) int64, 1-based as in the files
-    clip     (n,) int64, identity of the stimulus: windows of the same clip share it across subjects
-    window   (n,) int64, 0-based position within the trial
+    Attributes
+    ----------
+    eeg
+        (n, tokens, features) float32; in SEED the differential entropy of each channel and band
+    eye
+        (n, features) float32
+    label
+        (n,) int64, 0-based class
+    subject, session, trial
+        (n,) int64, 1-based as in the files
+    clip
+        (n,) int64, identity of the stimulus: windows of the same clip share it across subjects
+    window
+        (n,) int64, 0-based position within the trial
 
-    Raises ValueError when the arrays are not aligned or hold a value that is not finite.
+    Raises
+    ------
+    ValueError
+        when the arrays are not aligned or hold a value that is not finite
     """
 
     eeg: np.ndarray

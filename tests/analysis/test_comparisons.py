@@ -184,5 +184,5 @@ def test_detectable_difference_scales_with_the_sd_and_falls_with_people():
     assert detectable_difference(0.02, SEED_DESIGN, power=0.9).dz > one.dz
     with pytest.raises(ValueError, match="has to be positive"):
         detectable_difference(0.0, SEED_DESIGN)
-    with pytest.raises(ValueError, match="two or more people"):
+    with pytest.raises(ValueError, match="two or more subjects"):
         detectable_difference(0.1, Design(n_subjects=1, n_sessions=3, n_trials=15))

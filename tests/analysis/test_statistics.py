@@ -183,7 +183,7 @@ def test_equal_people_have_no_interval_and_all_right_is_no_certainty():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (lambda t: t[t["subject"] == 1], "one person alone"),
+        (lambda t: t[t["subject"] == 1], "one subject alone"),
         (lambda t: pd.concat([t, t.iloc[:1]]), "subject 1, session 1, trial 1 occurs twice"),
         (lambda t: t.drop(columns="trial"), "no column trial"),
         (lambda t: t.assign(right=np.nan), "not a number"),

@@ -1,4 +1,4 @@
-"""Paired comparisons over people: is one model better, by how much, how sure is that, what could be detected?"""
+"""Paired comparisons over subjects: is one model better, by how much, how certain is that, what could be detected?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ def paired_test(
     value: str = "accuracy_trials",
     level: float = 0.95,
 ) -> PairedTest:
-    """Is b better or worse than a? Paired over people: their sessions and seeds are averaged first."""
+    """Is b better or worse than a? Paired over subjects: their sessions and seeds are averaged first."""
     return differences_test(paired_differences(scores_a, scores_b, unit=unit, value=value), level=level)
 
 
@@ -201,10 +201,10 @@ def detectable_difference(
 ) -> Detectable:
     """The smallest mean difference that a two-sided paired t test over the design's people finds with this power.
 
-    sd_sample   SD (n - 1) over people of the paired differences, each the mean of a person's sessions
+    sd_sample   SD (n - 1) over subjects of the paired differences, each the mean of a person's sessions
 
     One trial is 1 / n_trials of a fold. Raises ValueError for an SD that is not positive, a power not above the
-    significance level, and fewer than two people. Source: noncentral t, `statsmodels.stats.power.TTestPower`.
+    significance level, and fewer than two subjects. Source: noncentral t, `statsmodels.stats.power.TTestPower`.
     """
     from statsmodels.stats.power import TTestPower
 
@@ -212,8 +212,8 @@ def detectable_difference(
         raise ValueError(f"sd_sample = {sd_sample}: the SD of the paired differences has to be positive.")
     if not 0 < significance_level < power < 1 or design.n_subjects < 2:
         raise ValueError(
-            f"power {power}, significance_level {significance_level}, {design.n_subjects} people: expected "
-            "0 < significance_level < power < 1 and two or more people."
+            f"power {power}, significance_level {significance_level}, {design.n_subjects} subjects: expected "
+            "0 < significance_level < power < 1 and two or more subjects."
         )
     dz = float(TTestPower().solve_power(nobs=design.n_subjects, alpha=significance_level, power=power))
     difference = dz * sd_sample

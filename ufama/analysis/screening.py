@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ufama.analysis.evaluation import probabilities
-from ufama.campaigns.store import Results
+from ufama.campaigns.results import Results
 from ufama.core.screening import Screening, screen
 
 

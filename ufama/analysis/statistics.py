@@ -1,8 +1,8 @@
-"""How sure a measured accuracy is: its interval, and both kinds of spread.
+"""The uncertainty of a measured accuracy: its interval, and both kinds of spread.
 
 Accuracies are shares from 0 to 1. An outcome table has one row per trial (and seed): subject, session, trial, right
 (0 or 1, or the share of the trial's windows that are right) and, if trials do not all count alike, weight (windows).
-An accuracy is the mean over people of the mean over their sessions of the weighted share right: the paper's headline.
+An accuracy is the mean over subjects of the mean over their sessions of the weighted share right: the paper's headline.
 """
 
 from collections.abc import Sequence
@@ -75,7 +75,7 @@ def _packed(trials: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """An accuracy and its interval. n_sessions counts the people's sessions, n_trials their trials; draws 0: none."""
+    """An accuracy and its interval. n_sessions counts the subjects' sessions, n_trials their trials; draws 0: none."""
 
     estimate: float
     ci_low: float
@@ -96,19 +96,36 @@ def hierarchical_bootstrap(
     seed: int = 0,
     level: float = 0.95,
 ) -> Interval:
-    """Bootstrap interval of the mean accuracy for new people, on other days, who watch these same clips.
+    """Bootstrap interval of the mean accuracy for new subjects, on other days, who watch these same clips.
 
-    levels       what is drawn anew: "subject", and perhaps "session" (within a person) and "trial" (within a session).
-                 What is not drawn stays whole. By default the trials stay: all people see the same clips, so no person
-                 has a sample of their own
-    studentised  True: the bootstrap-t over people, whose 95 % cover the truth in 93-97 % of simulated experiments
-                 (`ufama.studies.coverage`). False: the plain percentile interval, too narrow where few people alone are
-                 drawn and too wide where every level is
+    Seeds are averaged first. Ends are kept within 0 and 1; they are NaN where all subjects are equally good, because
+    their spread is then unknown. Folds share most of their training subjects, which no interval over test subjects
+    sees.
 
-    Seeds are averaged first. Ends are kept within 0 and 1; they are NaN where all people are equally good, because
-    their spread then says nothing. Folds share most of their training people; no interval over test people sees that.
-    Raises ValueError for a single person, an unknown level, and a trial that occurs twice.
-    Source: Davison and Hinkley (1997), sections 3.8 and 5.2.
+    Parameters
+    ----------
+    outcomes
+        as `outcome_table` gives, of one rule
+    levels
+        what is redrawn: "subject", and perhaps "session" (within a subject) and "trial" (within a session); the rest
+        stays whole. By default the trials stay: all subjects see the same clips, so none has a sample of their own
+    studentised
+        True: the bootstrap-t over subjects, whose 95 % cover the true value in 93-97 % of simulated experiments
+        (`ufama.studies.coverage`). False: the plain percentile interval, too narrow where few subjects alone are drawn
+        and too wide where every level is
+    draws, seed
+        of the bootstrap
+    level
+        of confidence
+
+    Raises
+    ------
+    ValueError
+        for a single subject, an unknown level, and a trial that occurs twice
+
+    References
+    ----------
+    Davison and Hinkley (1997), sections 3.8 and 5.2.
     """
     if "subject" not in levels or set(levels) - set(TRIAL):
         raise ValueError(f"levels {tuple(levels)}: expected subject, and perhaps session and trial.")
@@ -117,7 +134,7 @@ def hierarchical_bootstrap(
     trials = _one_per_trial(outcomes)
     right, weight = _packed(trials)
     if len(right) < 2:
-        raise ValueError("one person alone has no spread over people: give outcomes of at least two.")
+        raise ValueError("one subject alone has no spread over subjects: give outcomes of at least two.")
     people = person_means(right, weight)
     drawn = resampled_means(right, weight, levels, draws, np.random.default_rng(seed))
     low, high = studentised_ends(people, drawn, level) if studentised else percentile_ends(drawn, level)
@@ -162,7 +179,7 @@ def _share(hits: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def resampled_means(
     right: np.ndarray, weight: np.ndarray, levels: Sequence[str], draws: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """(draws, people) means of people, sessions and trials drawn with replacement at the named levels."""
+    """(draws, people) means of subjects, sessions and trials drawn with replacement at the named levels."""
     people, sessions, trials = right.shape
     trials_of = (weight > 0).sum(axis=-1)  # (people, sessions)
     sessions_of = (trials_of > 0).sum(axis=-1)
@@ -184,12 +201,12 @@ def resampled_means(
 
 
 def crossed_interval(outcomes: pd.DataFrame, *, clip: Sequence[str] = ("trial",), level: float = 0.95) -> Interval:
-    """Interval of the mean accuracy for new people who watch new clips: both are drawn, and crossed.
+    """Interval of the mean accuracy for new subjects who watch new clips: both are drawn, and crossed.
 
-    The variance of the mean is that over people plus that over clips minus what both count, and never less than either
-    alone; t quantile with Satterthwaite's degrees of freedom. ``clip``: the columns that name a clip, ("trial",) where
-    every session shows the same ones, ("session", "trial") where each has its own. Trials count alike. Raises
-    ValueError unless every person saw every clip equally often. Source: Cameron, Gelbach and Miller (2011).
+    The variance of the mean is that over subjects plus that over clips minus what both count, and never less than
+    either alone; t quantile with Satterthwaite's degrees of freedom. ``clip``: the columns that name a clip, ("trial",)
+    where every session shows the same ones, ("session", "trial") where each has its own. Trials count alike. Raises
+    ValueError unless every subject saw every clip equally often. Source: Cameron, Gelbach and Miller (2011).
     """
     trials = _one_per_trial(outcomes)
     cells = trials.groupby(["subject", *clip])["right"].agg(["mean", "size"])
@@ -198,8 +215,8 @@ def crossed_interval(outcomes: pd.DataFrame, *, clip: Sequence[str] = ("trial",)
     n_clips = table.shape[1]
     if np.isnan(table).any() or cells["size"].nunique() > 1 or min(table.shape) < 2:
         raise ValueError(
-            f"{n_people} people and {n_clips} clips (columns {', '.join(clip)}): every person has to have seen every "
-            "clip equally often, and there must be two or more of both."
+            f"{n_people} subjects and {n_clips} clips (columns {', '.join(clip)}): every subject has to have seen "
+            "every clip equally often, and there must be two or more of both."
         )
     low, high = crossed_ends(table, level)
     return Interval(

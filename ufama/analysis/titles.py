@@ -14,7 +14,7 @@ RULE_TITLES = {"oracle": "oracle", "last": "last epoch", "source_validation": "s
 RULE_MEANINGS = {
     "oracle": "oracle = the epoch with the highest target accuracy, chosen with the target's labels",
     "last": "last epoch = no choice",
-    "source_validation": "source validation = the epoch with the highest accuracy on held-out source people",
+    "source_validation": "source validation = the epoch with the highest accuracy on held-out source subjects",
 }
 VARIANT_TITLES = {
     "M1": "M1: network",

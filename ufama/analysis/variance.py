@@ -70,7 +70,7 @@ def _effects(scores: pd.DataFrame, value: str, factors: Sequence[str], sessions:
         several = scores.groupby(RECORDING).size().max() > 1
         if sessions == "within" and not several:
             raise ValueError(
-                "each person's session has one value, so session cannot be told from the residual: leave session out "
+                "each subject's session has one value, so session cannot be told from the residual: leave session out "
                 'of factors (the residual is then of sessions), or give several seeds, or choose sessions="crossed".'
             )
         if several:

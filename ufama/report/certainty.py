@@ -155,7 +155,7 @@ def coverage_table(study: pd.DataFrame, dataset: str) -> Table:
         f"{100 * study['coverage_se'].max():.1f} points), {first.draws} draws each. Nothing is trained: no rule is "
         "involved."
     )
-    frame = frame.loc[list(INTERVALS)].reset_index()
+    frame = frame.loc[list(INTERVALS)].rename_axis(columns=None).reset_index()
     return Table(f"coverage_{dataset}", frame, columns, caption, {"simulated": True, "source": "coverage.csv"})
 
 
@@ -351,7 +351,7 @@ def detectable_lines(power: float = 0.8) -> Figure:
     """The smallest difference found against the SD of the differences, and the published gains.
 
     Alt: Two rising straight lines, one per design: the smallest detectable difference in points against the standard
-    deviation over people of the paired differences. Dashed horizontal lines mark the published gains of Model 6 over
+    deviation over subjects of the paired differences. Dashed horizontal lines mark the published gains of Model 6 over
     Model 1, and dots the standard deviations that independent trials alone would give; each dot lies above the
     dashed line of its colour.
     """

@@ -23,8 +23,8 @@ MODEL_TITLES = {SOURCE_ONLY: "source only", ADAPTED: "UF-AMA"}
 FEATURE_TITLES = {"a": "modality a", "b": "modality b", "both": "both"}
 SVM_SCALING_TITLES = {
     "source_zscore": "source's mean and SD",
-    "subject_session_zscore": "each person's session by itself",
-    "subject_zscore": "each person, sessions together",
+    "subject_session_zscore": "each subject's session by itself",
+    "subject_zscore": "each subject, sessions together",
 }
 BALANCED_COLUMNS = column_group(
     "balanced accuracy",
@@ -98,7 +98,7 @@ def _svm_table(frame: pd.DataFrame, origin: str, provenance: dict) -> Table:
     caption = (
         f"A support vector machine (radial basis, C = 1, classes weighted), percent. Measured on {origin}. "
         f"{BALANCED_MEANING}; SD (n) divides by n, SD (n−1) by n − 1, over folds. A trial is right by the plurality "
-        "of its windows. Permuted: each person's labels shuffled, seed 0. No epoch is chosen, so no selection rule."
+        "of its windows. Permuted: each subject's labels shuffled, seed 0. No epoch is chosen, so no selection rule."
     )
     return Table("svm", frame, columns, caption, provenance)
 

@@ -1,7 +1,7 @@
-"""How often an interval holds the truth: experiments simulated from known accuracies, in the sizes of the real sets.
+"""How often an interval covers the true value: experiments simulated from known accuracies, as large as the real sets.
 
-A trial is right or wrong as a whole. Its chance of being right is logistic in what person, session and clip add; the
-clips are the same for all people. ``python -m ufama.studies.coverage`` makes the stored study anew, in some minutes.
+A trial is right or wrong as a whole. Its chance of being right is logistic in what subject, session and clip add; the
+clips are the same for all subjects. ``python -m ufama.studies.coverage`` writes the stored study again, in minutes.
 """
 
 import json
@@ -36,7 +36,7 @@ TRUTHS = (
     Truth(title="people alike, 78 % right", log_odds=1.4, sd_subject=0.0, sd_session=0.4, sd_clip=0.4),
     Truth(title="62 % right", log_odds=0.6, sd_subject=0.6, sd_session=0.6, sd_clip=0.6),
 )
-"""The first has about the mean and the spreads, over people and within them, of the paper's Tables 4 and 5."""
+"""The first has about the mean and the spreads, over subjects and within them, of the paper's Tables 4 and 5."""
 
 STUDY_EXPERIMENTS, STUDY_DRAWS, STUDY_SEED = 1500, 500, 7
 
@@ -104,7 +104,7 @@ def _expected(log_odds: np.ndarray, sd: float) -> np.ndarray:
 
 
 def intervals(experiment: Experiment, draws: int, rng: np.random.Generator) -> dict[str, tuple[float, float, float]]:
-    """Each interval of INTERVALS for one experiment: low end, high end, and the truth it speaks of."""
+    """Each interval of INTERVALS for one experiment: low end, high end, and the true value that it should cover."""
     from scipy.stats import t
     from statsmodels.stats.proportion import proportion_confint
 
@@ -142,7 +142,7 @@ def _same_clips(windows: np.ndarray) -> bool:
 
 
 def coverage(dataset: str, truth: Truth, *, experiments: int, draws: int, seed: int) -> pd.DataFrame:
-    """How often each interval holds the truth: one row per interval.
+    """How often each interval covers the true value: one row per interval.
 
     Columns: dataset, people, sessions, trials, truth, accuracy (the mean of the truths), interval, speaks_of, coverage,
     coverage_se (Monte-Carlo), too_high and too_low (shares of intervals wholly above and below the truth), width (its

@@ -40,8 +40,9 @@ def test_what_was_executed_before_the_parameters_does_not_matter():
     assert declared_parameters(["", "%load_ext autoreload", "import os", PARAMETERS_CELL]) == tuple(DEFAULTS)
 
 
-def test_without_ipython_the_names_that_are_parameters_count():
-    assert checked_parameters({"dataset": "seed_iv", "rows": [], "sys": sys}) == {"dataset": "seed_iv"}
+@pytest.mark.parametrize("history", [{}, {"In": ["", OPENING_CELL]}], ids=["script", "nbval"])
+def test_without_a_history_the_names_that_are_set_count(history):
+    assert checked_parameters(history | {"dataset": "seed_iv", "rows": [], "sys": sys}) == {"dataset": "seed_iv"}
 
 
 def test_a_misspelt_name_in_the_parameters_cell_is_named():

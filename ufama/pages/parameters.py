@@ -150,7 +150,9 @@ def _refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
 def checked_parameters(namespace: dict) -> dict:
     """The parameters in a notebook's ``globals()``, checked and in their proper types.
 
+    Where no history is kept (a script, or nbval), into which nobody injects, they are the names that are set.
+
     Raises ParameterError for a name that the notebook does not have and for a value without a meaning.
     """
-    declared = declared_parameters(namespace["In"]) if "In" in namespace else [*PARAMETERS.keys() & namespace.keys()]
+    declared = declared_parameters(namespace.get("In", ())) or PARAMETERS.keys() & namespace.keys()
     return {name: PARAMETERS[name](name, namespace[name]) for name in declared}

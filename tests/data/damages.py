@@ -139,10 +139,10 @@ def wrong_number(root):
 
 def swapped_sessions(root):
     for folder in ("eeg_feature_smooth", "eye_feature_smooth"):
-        one, two = root / folder / "1/2_20150915.mat", root / folder / "2/2_20150920.mat"
-        content = one.read_bytes()
-        replace_file(one, two.read_bytes())
-        replace_file(two, content)
+        first, second = root / folder / "1/2_20150915.mat", root / folder / "2/2_20150920.mat"
+        content = first.read_bytes()
+        replace_file(first, second.read_bytes())
+        replace_file(second, content)
 
 
 def zipped(root):

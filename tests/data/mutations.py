@@ -45,11 +45,11 @@ Mutation = Callable[[bytes, np.random.Generator, Path], bytes]
 
 @dataclass(frozen=True)
 class Format:
-    """Where the file lies in its folder, how it is read (returning shapes), and the damages of its own."""
+    """Where the file lies in its folder, how it is read (returning shapes), and the mutations that only it can have."""
 
     place: str
     read: Callable[[Path], object]
-    own: dict[str, Mutation]
+    mutations: dict[str, Mutation]
 
 
 # any file --------------------------------------------------------------------------------------------
@@ -603,9 +603,9 @@ def _tables(folder: Path) -> Path:
 
 def mutated(name: str, original: bytes, number: int, seed: int, trace: Path) -> tuple[str, bytes]:
     """The numbered mutation of a format: its kind, and the file. Kinds take turns, half of them those of any file."""
-    own = FORMATS[name].own
+    special = FORMATS[name].mutations
     draw = np.random.default_rng([seed, list(FORMATS).index(name), number])
-    kinds = list(ANY.items()) if number % 2 else list(own.items())
+    kinds = list(ANY.items()) if number % 2 else list(special.items())
     kind, mutation = kinds[number // 2 % len(kinds)]
     return kind, mutation(original, draw, trace)
 
@@ -639,8 +639,8 @@ def _read_all(name: str, root: Path, numbers: list[int], seed: int, pipe) -> Non
 
 def _outcome(form: Format, root: Path, expected: object, trace: Path) -> str:
     try:
-        found = form.read(root)
-        outcome = "read" if found == expected else f"failure: read as {found}, not {expected}"
+        result = form.read(root)
+        outcome = "read" if result == expected else f"failure: read as {result}, not {expected}"
     except DataError as error:
         clear = str(error).startswith(str(root)) and "MemoryError" not in str(error) and len(str(error)) < 2000
         outcome = "clear error" if clear else f"failure: unclear error: {str(error)[:300]}"

@@ -56,11 +56,11 @@ def test_a_good_folder_is_ready(dataset, as_real):
                                    "seed_iv": ("eeg_feature_smooth", "eye_feature_smooth")}[dataset]
     ]  # fmt: skip
     facts = {"seed": SEED, "seed_iv": SEED_IV}[dataset]
-    for one in examined.recordings:
-        assert sum(one.parts.values()) == sum(facts.window_counts[one.session - 1])
-        assert one.state == "good" and one.not_finite == {} and one.type == "float64"
+    for recording in examined.recordings:
+        assert sum(recording.parts.values()) == sum(facts.window_counts[recording.session - 1])
+        assert recording.state == "good" and recording.not_finite == {} and recording.type == "float64"
     read = read_recordings(dataset, root, subjects=examined.ready_subjects)
-    assert len(read) == sum(sum(one.parts.values()) for one in examined.recordings) / 2
+    assert len(read) == sum(sum(recording.parts.values()) for recording in examined.recordings) / 2
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -130,7 +130,7 @@ def test_it_goes_on_after_the_first_problem(as_real):
         "missing-file",
     }
     assert examination.sets[0].ready_subjects == ()
-    assert "after" in next(one.found for one in examination.findings if one.code == "damaged-file")
+    assert "after" in next(finding.found for finding in examination.findings if finding.code == "damaged-file")
 
 
 def test_a_simulated_set_says_so_and_a_changed_file_in_it_is_an_error(tmp_path, seed_iv_folder):
@@ -230,7 +230,7 @@ def test_eye_events_are_looked_at(tmp_path):
     savemat(folder / "1_20160518_saccade.mat", {"Eye_Saccade": cells})
     savemat(folder / "1_20160518_blink.mat", {"Eye_Blink": cells[:20]})
     examination = examine(tmp_path)
-    saccades = next(one for one in examination.sets[0].recordings if one.file.endswith("saccade.mat"))
+    saccades = next(recording for recording in examination.sets[0].recordings if recording.file.endswith("saccade.mat"))
     assert saccades.parts == {f"trial {trial}": trial - 1 for trial in range(1, 25)}
     assert codes(examination, "error") == {"missing-folder", "missing-trial", "wrong-shape"}
 

@@ -61,7 +61,7 @@ def test_clips_return_in_every_session_of_seed_and_in_none_of_seed_iv():
     assert [SEED_IV.clip(1, 1), SEED_IV.clip(1, 24), SEED_IV.clip(2, 1), SEED_IV.clip(3, 24)] == [1, 24, 25, 72]
 
 
-def test_people_with_eye_movement_keep_their_own_numbers():
+def test_subjects_with_eye_movement_keep_their_numbers():
     assert SEED.subjects == (1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14)
     assert SEED_IV.subjects == tuple(range(1, 16))
     assert SEED.stem(10, 3) == "10_3"
@@ -69,7 +69,7 @@ def test_people_with_eye_movement_keep_their_own_numbers():
 
 
 @pytest.mark.parametrize("facts", LAYOUTS.values(), ids=LAYOUTS)
-def test_dates_of_a_person_ascend_with_the_session(facts):
+def test_dates_of_a_subject_ascend_with_the_session(facts):
     assert set(facts.dates) == {*facts.subjects, *facts.eeg_only} == set(range(1, 16))
     assert all(len(dates) == 3 and list(dates) == sorted(dates) for dates in facts.dates.values())
 

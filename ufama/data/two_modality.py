@@ -63,16 +63,16 @@ def two_modality_windows(*, where: str = "the table", **members) -> Windows:
     DataError
         naming the member that is missing or malformed
     """
-    given = {name: value for name, value in members.items() if value is not None}
-    unknown = sorted(set(given) - {*ARRAYS, *OPTIONAL_ARRAYS, *FACTS})
-    missing = [name for name in ARRAYS if name not in given]
+    present = {name: value for name, value in members.items() if value is not None}
+    unknown = sorted(set(present) - {*ARRAYS, *OPTIONAL_ARRAYS, *FACTS})
+    missing = [name for name in ARRAYS if name not in present]
     if unknown or missing:
         raise DataError(
             f"{where}: {'no ' + ', '.join(missing) if missing else 'not known: ' + ', '.join(unknown)}. Expected "
             f"{', '.join(ARRAYS)} and, optionally, {', '.join(OPTIONAL_ARRAYS + FACTS)}."
         )
-    eeg = numeric(np.asarray(given["modality_a"]), where, "modality_a").astype(np.float32)
-    eye = numeric(np.asarray(given["modality_b"]), where, "modality_b").astype(np.float32)
+    eeg = numeric(np.asarray(present["modality_a"]), where, "modality_a").astype(np.float32)
+    eye = numeric(np.asarray(present["modality_b"]), where, "modality_b").astype(np.float32)
     if eeg.ndim not in (2, 3) or eye.ndim != 2 or 0 in eeg.shape + eye.shape:
         raise DataError(
             f"{where}: modality_a has shape {eeg.shape} and modality_b {eye.shape}. "
@@ -80,21 +80,21 @@ def two_modality_windows(*, where: str = "the table", **members) -> Windows:
         )
     if len(eeg) != len(eye):
         raise DataError(f"{where}: modality_a has {len(eeg)} rows and modality_b {len(eye)}. Expected one per window.")
-    eeg, tokens, features = _tokens(eeg, given, where)
-    b_names = _texts(given.get("b_names"), where, "b_names", eye.shape[1], "b_{:02d}")
+    eeg, tokens, features = _tokens(eeg, present, where)
+    b_names = _texts(present.get("b_names"), where, "b_names", eye.shape[1], "b_{:02d}")
     for name, values in (("modality_a", eeg), ("modality_b", eye)):
         if not np.isfinite(values).all():
             raise DataError(
                 f"{where}: {name} holds {(~np.isfinite(values)).sum()} values that are NaN or infinite. Expected "
                 "finite numbers; fill or drop them first."
             )
-    whole = {name: _whole_numbers(given[name], where, name, len(eeg)) for name in ARRAYS[2:]}
-    whole["window"] = _whole_numbers(given.get("window", _positions(whole)), where, "window", len(eeg))
-    whole["clip"] = _whole_numbers(given.get("clip", _clips_by_trial(whole)), where, "clip", len(eeg))
+    whole = {name: _whole_numbers(present[name], where, name, len(eeg)) for name in ARRAYS[2:]}
+    whole["window"] = _whole_numbers(present.get("window", _positions(whole)), where, "window", len(eeg))
+    whole["clip"] = _whole_numbers(present.get("clip", _clips_by_trial(whole)), where, "clip", len(eeg))
     if whole["window"].min() < 0:
         raise DataError(f"{where}: window runs from {whole['window'].min()}. Expected positions from 0.")
     classes = int(whole["label"].max()) + 1
-    names = given.get("class_names")
+    names = present.get("class_names")
     if names is None and classes > len(eeg):
         raise DataError(
             f"{where}: label runs to {classes - 1}, with {len(eeg)} windows. Expected classes counted from 0; number "
@@ -112,7 +112,7 @@ def two_modality_windows(*, where: str = "the table", **members) -> Windows:
         eeg_features=features,
         eye_features=b_names,
         class_names=names,
-        **_origin(given, where),
+        **_origin(present, where),
     )
     return Windows(eeg=eeg, eye=eye, **whole, card=card)
 
@@ -258,7 +258,7 @@ def _frame(windows: Windows, whole: dict, path: Path):
 
 
 def _texts(values, where: str, name: str, count: int | None = None, default: str = "") -> tuple[str, ...]:
-    """``values`` as distinct texts, ``count`` of them where it is given; ``default`` with a number where absent."""
+    """``values`` as distinct texts, ``count`` of them where it is present; ``default`` with a number where absent."""
     if values is None:
         return tuple(default.format(place) for place in range(count or 0))
     listed = np.asarray(values)
@@ -269,9 +269,9 @@ def _texts(values, where: str, name: str, count: int | None = None, default: str
     return tuple(str(text) for text in listed)
 
 
-def _tokens(eeg: np.ndarray, given: dict, where: str) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
+def _tokens(eeg: np.ndarray, present: dict, where: str) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
     """Modality a as (n, tokens, features), with the names of both."""
-    stated = given.get("a_tokens")
+    stated = present.get("a_tokens")
     if eeg.ndim == 2:
         count = 1 if stated is None else max(len(np.atleast_1d(np.asarray(stated))), 1)
         if eeg.shape[1] % count:
@@ -281,23 +281,23 @@ def _tokens(eeg: np.ndarray, given: dict, where: str) -> tuple[np.ndarray, tuple
             )
         eeg = eeg.reshape(len(eeg), count, -1)
     tokens = _texts(stated, where, "a_tokens", eeg.shape[1], "token_{:02d}")
-    return eeg, tokens, _texts(given.get("a_names"), where, "a_names", eeg.shape[2], "a_{:02d}")
+    return eeg, tokens, _texts(present.get("a_names"), where, "a_names", eeg.shape[2], "a_{:02d}")
 
 
-def _origin(given: dict, where: str) -> dict:
+def _origin(present: dict, where: str) -> dict:
     """The card's name, licence, window length, notes and whether it is simulated."""
-    text = {name: _text(given[name], where, name) for name in ("name", "licence", "citation") if name in given}
+    text = {name: _text(present[name], where, name) for name in ("name", "licence", "citation") if name in present}
     name = text.get("name", where)
     try:
-        seconds = float(given.get("window_seconds", 0.0))
+        seconds = float(present.get("window_seconds", 0.0))
     except (TypeError, ValueError):
         seconds = -1.0
-    simulated = given.get("simulated", False)
+    simulated = present.get("simulated", False)
     if np.asarray(simulated).shape != () or np.asarray(simulated).item() not in (True, False):
         raise DataError(f"{where}: simulated is {simulated!r}. Expected True or False.")
     if not 0 <= seconds < np.inf:
-        raise DataError(f"{where}: window_seconds is {given['window_seconds']!r}. Expected seconds, at least 0.")
-    notes = [str(note) for note in np.atleast_1d(given.get("notes", np.array([], np.str_)))]
+        raise DataError(f"{where}: window_seconds is {present['window_seconds']!r}. Expected seconds, at least 0.")
+    notes = [str(note) for note in np.atleast_1d(present.get("notes", np.array([], np.str_)))]
     if "citation" in text:
         notes.append(f"Cite {text['citation']}")
     unknown_length = "The length of a window is not stated in the file."

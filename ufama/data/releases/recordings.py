@@ -176,8 +176,8 @@ def interpolate_gaps(file: RecordedFile) -> tuple[np.ndarray, list[str]]:
                     f"{file.path}: trial {trial} has no finite value in feature {column}. Expected at least one to "
                     "interpolate from; leave the subject out with subjects=."
                 )
-            known = columns[rows, column][~gap]
-            columns[rows, column][gap] = np.interp(positions[gap], positions[~gap], known)
+            finite = columns[rows, column][~gap]
+            columns[rows, column][gap] = np.interp(positions[gap], positions[~gap], finite)
     note = f"{gaps.sum()} values that were NaN or infinite in {file.path.name} were interpolated within their trials."
     return columns.reshape(values.shape), [note]
 

@@ -58,7 +58,11 @@ def _set(examined: ExaminedSet) -> RenderableType:
 
 def _grid(examined: ExaminedSet) -> Table:
     read = {layout.folder for layout in examined.layouts if layout.read}
-    states = {(one.modality, one.subject, one.session): one.state for one in examined.recordings if one.layout in read}
+    states = {
+        (recording.modality, recording.subject, recording.session): recording.state
+        for recording in examined.recordings
+        if recording.layout in read
+    }
     grid = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
     grid.add_column("subject", style="dim", no_wrap=True)
     for subject in examined.subjects:

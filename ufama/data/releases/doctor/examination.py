@@ -89,13 +89,14 @@ class Examination:
     def to_json(self) -> dict:
         """The report for scripts.
 
-        report, version   what this is; ``version`` is `REPORT_VERSION`
-        root, verdict     the examined folder or file, and the one line about it
-        exit_code         0 nothing wrong, 1 warnings only, 2 errors
-        counts            error, warning, note: how many findings of each severity
-        sets              one entry for each data set found, with the fields of `ExaminedSet`; its ``layouts`` are
-                          `FoundLayout`, its ``recordings`` are `FoundRecording`
-        findings          one entry for each `Finding`, errors first; ``code`` is one of `CODES`
+        Returns
+        -------
+        dict
+            "report" and "version" say what this is (see `REPORT_VERSION`); "root" and "verdict" are the examined folder
+            or file and the line about it; "exit_code" is 0 nothing wrong, 1 warnings only, 2 errors; "counts" are the
+            findings of each severity; "sets" has the fields of `ExaminedSet` for each data set, with its
+            `FoundLayout` and `FoundRecording`; "findings" has each `Finding`, errors first, its "code" one of
+            `ufama.data.releases.findings.CODES`
         """
         return {
             "report": "ufama data doctor",

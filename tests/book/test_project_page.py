@@ -61,6 +61,7 @@ def test_files_that_the_readme_links_to_exist(root):
         assert (root / link).is_file(), f"README.md links to {link}, which does not exist"
 
 
+@pytest.mark.slow
 def test_ufama_commands_and_their_options_are_known(commands):
     named = [command[1:] for command in commands if command[0] == "ufama"]
     assert named
@@ -69,6 +70,7 @@ def test_ufama_commands_and_their_options_are_known(commands):
         assert answer.returncode == 0, answer.stderr
 
 
+@pytest.mark.slow
 def test_papermill_commands_name_an_output_and_known_parameters(root, commands):
     named = [command for command in commands if command[0] == "papermill"]
     assert named

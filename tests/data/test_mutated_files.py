@@ -6,7 +6,7 @@ import pytest
 from tests.data import mutations
 
 COUNT = 24
-SLOW = [name for name in mutations.FORMATS if name.endswith(".mat")]
+SLOW = [name for name in mutations.FORMATS if name.endswith((".mat", ".npz"))]
 
 
 @pytest.fixture(scope="module")

@@ -91,12 +91,14 @@ def papermill(tmp_path, *parameters):
     return subprocess.run([*line, *parameters], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
 
 
+@pytest.mark.slow
 def test_papermill_stops_on_a_parameter_that_the_notebook_does_not_have(tmp_path):
     done = papermill(tmp_path, "-p", "dataste", "seed_iv")
     assert done.returncode == 1
     assert "no parameter 'dataste'; it has dataset" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["seed", "seed_iv"])
 def test_papermill_writes_the_table_as_csv(tmp_path, dataset):
     from ufama.storage import workspace

@@ -132,6 +132,7 @@ def test_emotions_reach_the_scalp_where_the_literature_has_them():
     assert np.abs(none).max() < 0.5 * np.abs(found).max()
 
 
+@pytest.mark.slow
 def test_person_and_session_shift_move_what_their_names_say():
     def spread(**changes):
         settings = QUIET.replace(eeg_emotion=0.0, **changes)
@@ -204,6 +205,7 @@ def test_emotions_move_the_eyes():
 # parameters ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_clips_of_one_emotion_are_recognised_only_where_clips_differ():
     quiet = QUIET.replace(trial_noise=0.3)
     none, some = (

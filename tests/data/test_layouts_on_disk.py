@@ -351,9 +351,7 @@ def test_each_choice_is_kept_for_itself(licensed, tmp_path):
         np.testing.assert_array_equal(again.eeg, windows.eeg)
 
 
-def test_usual_sets_keep_their_fingerprints_and_every_other_reading_has_its_own(
-    seed_layouts_folder, whole_seed_folder
-):
+def test_usual_sets_keep_their_fingerprints_and_every_other_reading_has_its_own(seed_layouts_folder, whole_seed_folder):
     assert fingerprint("seed") == "82b813f4ebb18273451ddd10c89ef52c"
     assert fingerprint("seed_iv") == "5ad9abfc6bae8a901614b69e993ffec8"
     assert read_recordings("seed", whole_seed_folder).card.fingerprint == fingerprint("seed")

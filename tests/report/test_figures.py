@@ -16,7 +16,7 @@ from ufama.report.style import figure
 
 DATA_FIGURES = (
     "confusion_matrices", "tsne_panels", "loss_curves", "weights_and_gate", "screening_groups", "accuracy_over_epochs",
-    "subjects_beside_published", "accuracy_boxes", "ablation", "screening_workflow", "recording",
+    "subjects_beside_published", "ablation", "screening_workflow", "recording",
 )  # fmt: skip
 ALL_FIGURES = {
     name: value
@@ -51,7 +51,6 @@ def drawn(name, results, models, session):
         "subjects_beside_published": lambda f: f(
             accuracy_per_recording(cross), paper.published("table4_seed_per_subject"), rule="last"
         ),
-        "accuracy_boxes": lambda f: f(accuracy(cross), by="session", rule="last"),
         "ablation": lambda f: f(
             summary(accuracy(models), ["variant", "rule"]),
             paper.published("table7_ablation").query("dataset == 'seed'"), title="simulated SEED",
@@ -125,14 +124,6 @@ def test_epochs_without_an_evaluation_are_skipped_not_drawn_as_gaps(results):
     assert list(target.get_xdata()) == [1, 6, 11]
 
 
-def test_boxes_need_a_held_out_subject_or_session(results):
-    scores = accuracy(select(results, dataset="seed", protocol="cross_session"))
-    with pytest.raises(ValueError, match="some runs hold out no single subject: use accuracy_per_recording"):
-        figures.accuracy_boxes(scores, by="subject", rule="last")
-    with pytest.raises(ValueError, match="no accuracies under rule 'first'"):
-        figures.accuracy_boxes(scores, by="session", rule="first")
-
-
 def test_two_datasets_in_one_curve_are_an_error(results):
     with pytest.raises(ValueError, match="these runs are of simulated SEED, simulated SEED-IV"):
         figures.loss_curves(results.history, results.runs)
@@ -141,8 +132,7 @@ def test_two_datasets_in_one_curve_are_an_error(results):
 @pytest.mark.filterwarnings("error")
 def test_one_run_can_be_drawn(results):
     one = select(results, dataset="seed", protocol="cross_subject", fold="session1-subject01", seed=0)
-    assert "(n\xa0=\xa01\xa0run)" in words(figures.accuracy_boxes(accuracy(one), by="session", rule="last"))
-    words(figures.loss_curves(one.history, one.runs))
+    assert "(n\xa0=\xa01\xa0run)" in words(figures.loss_curves(one.history, one.runs))
     words(figures.accuracy_over_epochs(one.history, one.runs, one.predictions))
 
 

@@ -314,30 +314,6 @@ def subjects_beside_published(
 
 
 @figure
-def accuracy_boxes(scores: pd.DataFrame, *, by: str, rule: str) -> Figure:
-    """The spread of accuracies by subject or session, as Fig. 4-5 do: box = quartiles, line = median, dot = one run.
-
-    Whiskers reach the farthest value within 1.5 quartile ranges. ``by`` is "subject" or "session".
-
-    Alt: Box plots of accuracy in percent for each subject or session; boxes span the quartiles, the line is the
-    median, and each dot is one run.
-    """
-    if by not in ("subject", "session"):
-        raise ValueError(f"by = {by!r} is not known; choose 'subject' or 'session'.")
-    scores = scores[scores["rule"] == rule]
-    if scores.empty:
-        raise ValueError(f"no accuracies under rule {rule!r}: choose a rule that the results hold.")
-    if scores[by].isna().any():
-        raise ValueError(f"some runs hold out no single {by}: use accuracy_per_recording, or select other runs.")
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4))
-    for place, group in enumerate(style.boxes(axes, scores, by, facecolour=style.SKY, width=0.6)):
-        percent = group["accuracy_windows"] * 100
-        axes.plot(place + style.spread_out(len(group), 0.16), percent, "o", color=style.INK, ms=3.5, alpha=0.55)
-    headline(drawing, _title(scores.drop_duplicates("digest"), f"accuracy by {by}, rule: {RULE_TITLES[rule]}"))
-    return drawing
-
-
-@figure
 def ablation(summaries: pd.DataFrame, published: pd.DataFrame, *, title: str) -> Figure:
     """Models 1-6: published means (hollow diamonds) above measured ones, bars one population SD to each side.
 

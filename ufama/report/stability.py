@@ -146,10 +146,23 @@ def seed_boxes(scores: pd.DataFrame, *, by: str, rule: str) -> Figure:
     scores = scores[scores["rule"] == rule]
     if scores.empty:
         raise ValueError(f"no accuracies under rule {rule!r}: choose a rule that the results hold.")
+    if scores[by].isna().any():
+        raise ValueError(f"some runs hold out no single {by}: use accuracy_per_recording, or select other runs.")
     seeds = sorted(scores["seed"].unique().tolist())
     colours = dict(zip(seeds, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(seeds))), strict=True))
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
-    groups = style.boxes(axes, scores, by, facecolour=style.PALE, width=0.7)
+    names, groups = zip(*((str(int(value)), group) for value, group in scores.groupby(by)), strict=True)
+    axes.boxplot(
+        [group["accuracy_windows"].to_numpy() * 100 for group in groups],
+        positions=range(len(names)),
+        tick_labels=names,
+        widths=0.7,
+        showfliers=False,
+        patch_artist=True,
+        boxprops={"facecolor": style.PALE},
+        medianprops={"color": style.INK, "linewidth": 2},
+    )
+    axes.set(xlabel=by, ylabel="accuracy over windows (%)")
     for place, group in enumerate(groups):
         for shift, seed in zip(np.linspace(-0.24, 0.24, len(seeds)), seeds, strict=True):
             percent = group.loc[group["seed"] == seed, "accuracy_windows"] * 100

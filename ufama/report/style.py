@@ -7,7 +7,6 @@ from functools import wraps
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -126,23 +125,3 @@ def unit_legend(drawing: Figure, *more: Artist) -> None:
     """The legend of a plot of both units."""
     entries = [line(f"over {unit}", colour, marker=marker) for unit, (colour, marker, _) in UNIT_MARKS.items()]
     legend(drawing, [*entries, *more], columns=len(entries) + len(more))
-
-
-def boxes(axes: Axes, scores: pd.DataFrame, by: str, *, facecolour: str, width: float) -> list[pd.DataFrame]:
-    """Box plots of accuracy over windows in percent, a box for each value of ``by``; the rows behind each box.
-
-    Box = quartiles, line = median, whiskers to the farthest value within 1.5 quartile ranges.
-    """
-    names, groups = zip(*((str(int(value)), group) for value, group in scores.groupby(by)), strict=True)
-    axes.boxplot(
-        [group["accuracy_windows"].to_numpy() * 100 for group in groups],
-        positions=range(len(names)),
-        tick_labels=names,
-        widths=width,
-        showfliers=False,
-        patch_artist=True,
-        boxprops={"facecolor": facecolour},
-        medianprops={"color": INK, "linewidth": 2},
-    )
-    axes.set(xlabel=by, ylabel="accuracy over windows (%)")
-    return list(groups)

@@ -335,7 +335,8 @@ def chosen_folders(
         if folder is None:
             here = ", ".join(there.name for there in tree.present([facts.name]))
             names = " or ".join(folder.name for folder in folders)
-            report.add("missing-folder", tree.top, f"no folder named {names}; there is {here}", folders[0].name)
+            cut = f" (the search ended after {_MOST_FOLDERS} folders)" if tree.cut else ""
+            report.add("missing-folder", tree.top, f"no folder named {names}; there is {here}{cut}", folders[0].name)
             continue
         places = tree.find(folder.name)
         if len(places) > 1:

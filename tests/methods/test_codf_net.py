@@ -6,6 +6,7 @@ from sklearn.cross_decomposition import CCA
 from sklearn.linear_model import Ridge
 
 from tests.methods.test_msbls import fold_of
+from ufama.methods import FitData
 from ufama.methods.bases.fitted import flat
 from ufama.methods.codf_net import METHOD, CodfConfig, CoordinatedViews, SubSystems, held_out_parts
 from ufama.methods.parts.broad_learning import on_simplex
@@ -27,7 +28,7 @@ def test_parts_hold_out_whole_people_or_trials_of_one(small):
 
 def test_the_fusion_is_ridge_on_decisions_for_unseen_people(small):
     source, label, target, _ = fold_of(small)
-    found = METHOD.fit(CONFIG, small.card, source, label, target, 5)(target)
+    found = METHOD.fit(CONFIG, FitData(small.card, source, label, target, 5))(target)
     (eeg, eye), wanted, part = flat(source), np.eye(3)[label], held_out_parts(source, 2)
     decisions = np.empty((len(label), 9))
     for number in (0, 1):
@@ -54,7 +55,7 @@ def test_the_sub_systems_read_eeg_eye_and_both(small):
 
 def test_it_learns(small):
     source, label, target, fold = fold_of(small)
-    found = METHOD.fit(CONFIG, small.card, source, label, target, 0)(target)
+    found = METHOD.fit(CONFIG, FitData(small.card, source, label, target, 0))(target)
     assert (found[:, 2].argmax(1) == small.label[fold.target]).mean() > 0.5
 
 

@@ -67,7 +67,7 @@ def test_the_modalities_attend_to_each_other(small):
 
 
 def test_a_width_that_the_heads_do_not_divide_is_an_error():
-    with pytest.raises(ConfigError, match=r"CsmmConfig.width = 9 does not divide into attention_heads = 2"):
+    with pytest.raises(ConfigError, match=r"CsmmConfig.width = 9 is no multiple of attention_heads = 2"):
         CsmmConfig(width=9)
 
 

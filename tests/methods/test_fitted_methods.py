@@ -5,7 +5,7 @@ import pytest
 
 from tests.methods.steps import unlabelled
 from ufama.config import ConfigError
-from ufama.methods import UnlabelledWindows, method
+from ufama.methods import FitData, UnlabelledWindows, method
 from ufama.methods.bases.fitted import side_by_side, softmax_of_scores
 
 
@@ -25,7 +25,7 @@ def said(name, card, source, label, target, seed=0, **changes):
     """(n, C) the fusion branch; the others have to be NaN."""
     chosen = method(name)
     config = chosen.preset("paper", dataset="made", variant="full").replace(**changes)
-    probabilities = chosen.fit(config, card, source, np.asarray(label), target, seed)(target)
+    probabilities = chosen.fit(config, FitData(card, source, np.asarray(label), target, seed))(target)
     assert probabilities.shape == (len(target.trial), 3, len(card.class_names))
     assert np.isnan(probabilities[:, :2]).all()
     np.testing.assert_allclose(probabilities[:, 2].sum(1), 1)

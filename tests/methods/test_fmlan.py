@@ -5,7 +5,8 @@ import torch
 
 from tests.methods.steps import TRAINING, trainer
 from ufama.core import losses
-from ufama.methods.fmlan import METHOD, soft_classes
+from ufama.methods.fmlan import METHOD
+from ufama.methods.parts.certainty import certain_classes
 from ufama.methods.parts.fine_grained_alignment import symmetric_divergence, weighted_class_mmd
 
 BIG = TRAINING.replace(batch_size=32)
@@ -41,9 +42,9 @@ def test_terms_equal_a_loop_over_the_recordings_in_the_batch(small, one_recordin
     for number in seen:
         rows = domain == number
         true = torch.eye(classes, dtype=torch.float64)[label[rows]].T[None]
-        soft = soft_classes(t.logits[0, :, number]).T[None]
+        soft = certain_classes(t.logits[0, :, number]).T[None]
         pairs.append(weighted_class_mmd(s.embedding[:, rows, number], t.embedding[:, :, number], true, soft))
-    true, soft = torch.eye(classes, dtype=torch.float64)[label].T[None], soft_classes(t.joint_logits[0]).T[None]
+    true, soft = torch.eye(classes, dtype=torch.float64)[label].T[None], certain_classes(t.joint_logits[0]).T[None]
     joint = weighted_class_mmd(s.fused, t.fused, true, soft)
     expected = (sum(pairs) / len(pairs) + joint) / 2
     assert terms.losses["alignment"].item() == pytest.approx(expected.item(), rel=1e-9)

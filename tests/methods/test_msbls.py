@@ -5,6 +5,7 @@ import pytest
 
 from tests.methods.steps import unlabelled
 from ufama.data.folds import folds, scaled
+from ufama.methods import FitData
 from ufama.methods.bases.fitted import flat
 from ufama.methods.msbls import METHOD, MsblsConfig, StackedSystems
 from ufama.methods.parts.broad_learning import on_simplex
@@ -39,7 +40,7 @@ def test_the_first_blocks_do_not_depend_on_those_above(small):
 
 def test_predictions_are_probabilities_of_the_fusion_branch_alone(small):
     source, label, target, fold = fold_of(small)
-    predict = METHOD.fit(CONFIG, small.card, source, label, target, 0)
+    predict = METHOD.fit(CONFIG, FitData(small.card, source, label, target, 0))
     found = predict(target)
     assert found.shape == (len(target.eye), 3, 3)
     assert np.isnan(found[:, :2]).all()
@@ -53,7 +54,7 @@ def test_predictions_are_probabilities_of_the_fusion_branch_alone(small):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_run_s_draws_are_its_seed_s(small, seed):
     source, label, target, _ = fold_of(small)
-    one, again = (METHOD.fit(CONFIG, small.card, source, label, target, seed)(target) for _ in range(2))
-    other = METHOD.fit(CONFIG, small.card, source, label, target, seed + 1)(target)
+    one, again = (METHOD.fit(CONFIG, FitData(small.card, source, label, target, seed))(target) for _ in range(2))
+    other = METHOD.fit(CONFIG, FitData(small.card, source, label, target, seed + 1))(target)
     assert np.array_equal(one, again, equal_nan=True)
     assert not np.array_equal(one, other, equal_nan=True)

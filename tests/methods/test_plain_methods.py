@@ -9,10 +9,10 @@ from ufama.config import ConfigError
 from ufama.core import losses
 from ufama.core.random import CounterRNG
 from ufama.methods import ProblemSpec, Step, method, split_windows
+from ufama.methods.bases.plain import SingleHeadNetwork
 from ufama.methods.parts.adversarial import dann_schedule, domain_loss
 from ufama.methods.parts.alignment import class_confusion, coral, joint_mmd
 from ufama.methods.parts.certainty import certainty_weight
-from ufama.methods.parts.perceptron import SingleHeadNetwork
 
 NAMES = ("dann", "dan", "jan", "deep_coral", "cdan", "mcd", "mcc", "source_only")
 ADDED = {"dann": "domain", "cdan": "domain", "dan": "mmd", "jan": "mmd", "deep_coral": "coral", "mcc": "confusion"}

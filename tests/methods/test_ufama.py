@@ -12,7 +12,8 @@ from ufama.core.screening import screen
 from ufama.data.folds import folds, scaled
 from ufama.methods import Step, method, methods
 from ufama.methods.ufama import METHOD
-from ufama.training.batches import SourceBatch, TargetBatch, part
+from ufama.training.batches import SourceBatch, TargetBatch
+from ufama.training.splits import make_split
 from ufama.training.trainer import Trainer
 
 SMALL = {"width": 8, "ffn_width": 12, "fusion_width": 16, "modality_head_width": 6, "fusion_head_width": 10}
@@ -22,7 +23,7 @@ TRAINING = TrainingConfig(batch_size=16, epochs=2, precision="float64")
 
 def trainer(windows, config, training=TRAINING, seeds=(0,), changes=SMALL):
     fold = folds(windows, "cross_subject")[0]
-    parts = [part(windows, fold, training, seed) for seed in seeds]
+    parts = [make_split(windows, fold, training, seed) for seed in seeds]
     return Trainer(METHOD, config.replace(**changes), training, scaled(windows, training.scaling), parts, list(seeds))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ufama.config import ConfigError
 from ufama.methods.contract import (
+    FitData,
     Fitted,
     Method,
     MethodInfo,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 __all__ = [
+    "FitData",
     "Fitted",
     "Method",
     "MethodInfo",

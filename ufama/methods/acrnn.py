@@ -6,19 +6,17 @@ differential entropy. Own decisions: that input, the number of windows, one conv
 of a window, and all sizes. It does not adapt: of the target only the scaling of its features is used.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from ufama.config import Range, Width
 from ufama.core.layers import StackedLinear, initialise
-from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
-from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import NetworkConfig, NetworkMethod, source_cross_entropy, weighted_terms
+from ufama.methods import ProblemSpec
+from ufama.methods.bases.network import NetworkConfig, NetworkMethod
 from ufama.methods.parts.outputs import SingleHeadOutputs
 from ufama.methods.parts.recurrent import StackedLstm
 
@@ -93,17 +91,8 @@ class Acrnn(NetworkMethod[AcrnnConfig, SingleHeadOutputs]):
     source = "doi:10.1109/TAFFC.2020.3025777 (description; raw EEG there)"
     inputs = "eeg, sequences of windows"
     checked_against = "torch's LSTM"
+    network_class = AcrnnNetwork
     defaults = AcrnnConfig()
-    search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3, 1e-2), "dropout": (0.2, 0.5)}
-
-    def context(self, config: AcrnnConfig) -> int:
-        return config.windows
-
-    def build(self, config: AcrnnConfig, problem: ProblemSpec, seeds: list[int]) -> AcrnnNetwork:
-        return AcrnnNetwork(config, problem, seeds)
-
-    def terms(self, config: AcrnnConfig, step: Step, state: dict[str, Tensor]) -> Terms:
-        return weighted_terms(state, classification=(source_cross_entropy(step), 1.0))
 
 
 METHOD = Acrnn()

@@ -8,19 +8,17 @@ embedding added to every cell before each, and all sizes. It does not adapt: of 
 its features is used.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from ufama.config import Range, Width
 from ufama.core.layers import StackedLinear, initialise
-from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
-from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import NetworkConfig, NetworkMethod, source_cross_entropy, weighted_terms
+from ufama.methods import ProblemSpec
+from ufama.methods.bases.network import NetworkConfig, NetworkMethod
 from ufama.methods.parts.electrode_maps import SIDE, ElectrodeMap, MapConvolution, check_electrodes
 from ufama.methods.parts.outputs import SingleHeadOutputs
 from ufama.methods.parts.perceptron import Perceptron
@@ -81,14 +79,8 @@ class C2pciNet(NetworkMethod[C2pciConfig, SingleHeadOutputs]):
     source = "described in arXiv:2606.00170"
     inputs = "eeg + eye, electrode maps"
     checked_against = "torch's convolution and cross-entropy"
+    network_class = C2pciNetwork
     defaults = C2pciConfig()
-    search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3, 1e-2), "dropout": (0.2, 0.5)}
-
-    def build(self, config: C2pciConfig, problem: ProblemSpec, seeds: list[int]) -> C2pciNetwork:
-        return C2pciNetwork(config, problem, seeds)
-
-    def terms(self, config: C2pciConfig, step: Step, state: dict[str, Tensor]) -> Terms:
-        return weighted_terms(state, classification=(source_cross_entropy(step), 1.0))
 
 
 METHOD = C2pciNet()

@@ -1,24 +1,15 @@
 """CDAN (Long et al. 2018, arXiv:1705.10667): DANN whose discriminator reads features and predictions together."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from torch import Tensor, nn
+from torch import nn
 
-from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods.bases.network import AdaptationWeight
-from ufama.methods.bases.plain import PlainConfig, PlainMethod, with_adaptation
-from ufama.methods.parts.adversarial import (
-    MultilinearMap,
-    adversarial_logits,
-    dann_schedule,
-    discriminator,
-    domain_loss,
-)
+from ufama.methods.bases.network import AdaptationWeight, LossTerms, search_space
+from ufama.methods.bases.plain import Backbone, PlainConfig, PlainMethod
+from ufama.methods.parts.adversarial import MultilinearMap, adversarial_loss, discriminator
 from ufama.methods.parts.certainty import certainty_weight
-from ufama.methods.parts.perceptron import Backbone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +32,7 @@ class Cdan(PlainMethod[CdanConfig]):
     variants = ("CDAN", "CDAN+E")
     checked_against = "the domain loss and the multilinear map of skada 0.6.0"
     defaults = CdanConfig()
-    search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3), "domain_weight": (0.1, 0.3, 1.0)}
+    search = search_space(learning_rate=(3e-4, 1e-3, 3e-3), domain_weight=(0.1, 0.3, 1.0))
 
     def preset(self, name: str, *, dataset: str, variant: str) -> CdanConfig:
         return super().preset(name, dataset=dataset, variant=variant).replace(entropy_conditioning=variant == "CDAN+E")
@@ -51,14 +42,14 @@ class Cdan(PlainMethod[CdanConfig]):
         opponent = discriminator(network.runs, products.outputs, config.hidden, network.numbers, config.dropout)
         return {"shown": products, "discriminator": opponent}
 
-    def terms(self, config: CdanConfig, step: Step, state: dict[str, Tensor]) -> Terms:
+    def adaptation(self, config: CdanConfig, step: Step) -> LossTerms:
         domains = (step.source, step.target)
         probabilities = [outputs.logits.detach().softmax(-1) for outputs in domains]
         of_source, of_target = (step.network.shown(z.fused, p) for z, p in zip(domains, probabilities, strict=True))
-        strength = config.domain_weight * dann_schedule(step.progress)
-        scores = adversarial_logits(step.network.discriminator, of_source, of_target, strength, step.noise)
         weights = [certainty_weight(p) for p in probabilities] if config.entropy_conditioning else []
-        return with_adaptation(step, state, domain_loss(*scores, *weights), 1.0, name="domain")
+        opponent = step.network.discriminator
+        domain = adversarial_loss(step, opponent, of_source, of_target, config.domain_weight, *weights)
+        return {"domain": (domain, 1.0)}
 
 
 METHOD = Cdan()

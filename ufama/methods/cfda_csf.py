@@ -8,9 +8,8 @@ What this harness does differently: source and target pass the network together,
 no weight decay; batches of 32 throughout.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -18,16 +17,15 @@ from torch.nn import functional
 
 from ufama.config import Penalty, Range, Rate
 from ufama.core.layers import StackedLinear, initialise
-from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.network import (
     LayerWidth,
+    LossTerms,
     NetworkMethod,
     OptimiserConfig,
     OptimiserRate,
-    source_cross_entropy,
-    weighted_terms,
+    search_space,
 )
 from ufama.methods.parts.adversarial import adversarial_logits, discriminator, domain_loss
 from ufama.methods.parts.alignment import coral
@@ -79,20 +77,15 @@ class CfdaCsf(NetworkMethod[CfdaCsfConfig, PlainOutputs]):
     title = "CFDA-CSF-like"
     source = "doi:10.1109/TAFFC.2024.3357656"
     checked_against = "slow twins of every loss, by-hand examples"
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (1e-4, 5e-4, 2e-3, 5e-3),
-        "alignment_weight": (0.1, 0.5),
-    }
+    network_class = SumNetwork
+    search = search_space(learning_rate=(1e-4, 5e-4, 2e-3, 5e-3), alignment_weight=(0.1, 0.5))
 
     def preset(self, name: str, *, dataset: str, variant: str) -> CfdaCsfConfig:
         """The correlation weighs 0.5 on SEED and 0.1 on any other set."""
         self.check_names(name, variant)
         return CfdaCsfConfig(correlation_weight=0.5 if dataset == "seed" else 0.1)
 
-    def build(self, config: CfdaCsfConfig, problem: ProblemSpec, seeds: list[int]) -> SumNetwork:
-        return SumNetwork(config, problem, seeds)
-
-    def terms(self, config: CfdaCsfConfig, step: Step, state: dict[str, Tensor]) -> Terms:
+    def adaptation(self, config: CfdaCsfConfig, step: Step) -> LossTerms:
         source, target = step.source, step.target
         full = torch.ones_like(step.progress)
         scores = adversarial_logits(step.network.discriminator, source.fused, target.fused, full, step.noise)
@@ -106,14 +99,12 @@ class CfdaCsf(NetworkMethod[CfdaCsfConfig, PlainOutputs]):
         def correlation(outputs: PlainOutputs) -> Tensor:
             return coral(outputs.eeg_embedding, outputs.eye_embedding)
 
-        return weighted_terms(
-            state,
-            classification=(source_cross_entropy(step), 1.0),
-            coarse=(domain_loss(*scores) / 2, config.alignment_weight),
-            fine=(moments("eeg_embedding") + moments("eye_embedding"), config.alignment_weight),
-            correlation=(correlation(source) + correlation(target), config.correlation_weight),
-            certainty=(confident_log_loss(target.logits, config.most_entropy), config.certainty_weight),
-        )
+        return {
+            "coarse": (domain_loss(*scores) / 2, config.alignment_weight),
+            "fine": (moments("eeg_embedding") + moments("eye_embedding"), config.alignment_weight),
+            "correlation": (correlation(source) + correlation(target), config.correlation_weight),
+            "certainty": (confident_log_loss(target.logits, config.most_entropy), config.certainty_weight),
+        }
 
 
 METHOD = CfdaCsf()

@@ -3,12 +3,12 @@ in the same order."""
 
 import numpy as np
 
-from ufama.data.windows import DataCard
-from ufama.methods import Predictor, UnlabelledWindows
-from ufama.methods.bases.fitted import FittedMethod, NoSettings, as_fusion, one_hot
+from ufama.methods import FitData, Predictor, UnlabelledWindows
+from ufama.methods.bases.fitted import NoSettings, as_fusion, one_hot
+from ufama.methods.bases.named import NamedMethod
 
 
-class ClipOrder(FittedMethod[NoSettings]):
+class ClipOrder(NamedMethod[NoSettings]):
     """Predict from session and trial number alone.
 
     A window gets the most frequent label among the source's windows of the same session and trial number; where the
@@ -23,16 +23,8 @@ class ClipOrder(FittedMethod[NoSettings]):
     checked_against = "counting by hand"
     defaults = NoSettings()
 
-    def fit(
-        self,
-        config: NoSettings,
-        card: DataCard,
-        source: UnlabelledWindows,
-        source_label: np.ndarray,
-        target: UnlabelledWindows,
-        seed: int,
-    ) -> Predictor:
-        classes = len(card.class_names)
+    def fit(self, config: NoSettings, data: FitData) -> Predictor:
+        source, source_label = data.source, data.source_label
 
         def label_of(session: int, trial: int) -> int:
             same_trial = source.trial == trial
@@ -45,7 +37,7 @@ class ClipOrder(FittedMethod[NoSettings]):
             places = np.stack([windows.session, windows.trial], axis=1)
             distinct, place = np.unique(places, axis=0, return_inverse=True)
             label = np.array([label_of(session, trial) for session, trial in distinct])
-            return as_fusion(one_hot(label[place.reshape(-1)], classes))
+            return as_fusion(one_hot(label[place.reshape(-1)], data.classes))
 
         return predict
 

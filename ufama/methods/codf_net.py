@@ -14,9 +14,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from ufama.config import Range, Share, Width
-from ufama.data.windows import DataCard
-from ufama.methods import Predictor, UnlabelledWindows
-from ufama.methods.bases.fitted import FittedMethod, flat, one_hot
+from ufama.methods import FitData, Predictor, UnlabelledWindows
+from ufama.methods.bases.fitted import flat, one_hot
+from ufama.methods.bases.named import NamedMethod
 from ufama.methods.msbls import BroadConfig
 from ufama.methods.parts.broad_learning import BroadSystem, on_simplex, ridge, with_ones
 from ufama.seeds import derived_seed
@@ -30,9 +30,7 @@ class CodfConfig(BroadConfig):
 
     components: Annotated[int, Width] = 20  # of the canonical correlation
     shrinkage: Annotated[float, Share] = 0.1  # of the covariances it is computed from
-    decision_parts: Annotated[int, Range(2, 1 << 10)] = (
-        4  # groups of subjects whose scores come from systems fitted on the others
-    )
+    decision_parts: Annotated[int, Range(2, 1 << 10)] = 4  # groups of subjects, each scored by systems of the others
     decision_penalty: Annotated[float, Range(1e-12, 1e12)] = 1.0  # of the ridge solution over the scores
 
 
@@ -127,7 +125,7 @@ def held_out_parts(windows: UnlabelledWindows, parts: int) -> np.ndarray:
     return np.unique(unit, return_inverse=True)[1].reshape(-1) % parts
 
 
-class CodfNet(FittedMethod[CodfConfig]):
+class CodfNet(NamedMethod[CodfConfig]):
     """Decision fusion of broad learning systems on coordinated representations."""
 
     name = "codf_net"
@@ -137,24 +135,16 @@ class CodfNet(FittedMethod[CodfConfig]):
     defaults = CodfConfig()
     search: ClassVar[Mapping[str, tuple]] = {"penalty": (1e-2, 1.0, 1e2, 1e4), "shrinkage": (0.01, 0.1, 0.5)}
 
-    def fit(
-        self,
-        config: CodfConfig,
-        card: DataCard,
-        source: UnlabelledWindows,
-        source_label: np.ndarray,
-        target: UnlabelledWindows,
-        seed: int,
-    ) -> Predictor:
-        (eeg, eye), wanted = flat(source), one_hot(source_label, len(card.class_names))
-        part = held_out_parts(source, config.decision_parts)
+    def fit(self, config: CodfConfig, data: FitData) -> Predictor:
+        (eeg, eye), wanted = flat(data.source), one_hot(data.source_label, data.classes)
+        part = held_out_parts(data.source, config.decision_parts)
         decisions = np.empty((len(part), BOTH + 1, wanted.shape[1]))
         for number in np.unique(part):
             out = part == number
-            others = SubSystems(eeg[~out], eye[~out], wanted[~out], config, derived_seed(seed, "part", number))
+            others = SubSystems(eeg[~out], eye[~out], wanted[~out], config, derived_seed(data.seed, "part", number))
             decisions[out] = others.scores(eeg[out], eye[out])
         fusing = ridge(with_ones(decisions.reshape(len(part), -1)), wanted, config.decision_penalty)
-        whole = SubSystems(eeg, eye, wanted, config, derived_seed(seed, "whole"))
+        whole = SubSystems(eeg, eye, wanted, config, derived_seed(data.seed, "whole"))
 
         def predict(windows: UnlabelledWindows) -> np.ndarray:
             scores = whole.scores(*flat(windows))

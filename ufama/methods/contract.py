@@ -151,16 +151,22 @@ Predictor = Callable[[UnlabelledWindows], np.ndarray]
 """Windows -> (n, 3, C) class probabilities of the branches eeg, eye, fusion; NaN for a branch that does not exist."""
 
 
+class FitData(NamedTuple):
+    """What a method without steps is given for one run."""
+
+    card: "DataCard"
+    source: UnlabelledWindows
+    source_label: np.ndarray  # (n,)
+    target: UnlabelledWindows
+    seed: int
+
+    @property
+    def classes(self) -> int:
+        return len(self.card.class_names)
+
+
 class Fitted(MethodInfo[ConfigT], Protocol[ConfigT]):
     """A method that is fitted at once, one run after the other."""
 
-    def fit(
-        self,
-        config: ConfigT,
-        card: "DataCard",
-        source: UnlabelledWindows,
-        source_label: np.ndarray,
-        target: UnlabelledWindows,
-        seed: int,
-    ) -> Predictor:
+    def fit(self, config: ConfigT, data: FitData) -> Predictor:
         """Fit on the labelled source, with the unlabelled target at hand; the result predicts any windows."""

@@ -8,9 +8,8 @@ recording counts by how much the discriminator takes it for the target, on a mov
 and of relations between windows, and all sizes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +22,14 @@ from ufama.core.layers import StackedLayerNorm, StackedLinear, initialise
 from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import AdaptationWeight, NetworkConfig, NetworkMethod, OptimiserRate, weighted_terms
+from ufama.methods.bases.network import (
+    AdaptationWeight,
+    NetworkConfig,
+    NetworkMethod,
+    OptimiserRate,
+    search_space,
+    weighted_terms,
+)
 from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
 from ufama.methods.parts.outputs import PlainOutputs
 from ufama.methods.parts.source_recordings import mean_per_recording
@@ -39,14 +45,12 @@ class CsmmConfig(NetworkConfig):
     contrast_temperature: Annotated[float, Range(1e-3, 1e3)] = 0.1
     contrast_weight: Annotated[float, Penalty] = 0.1
     domain_weight: Annotated[float, AdaptationWeight] = 0.3  # of the reversed gradient, at the end of its schedule
-    choice_temperature: Annotated[float, Range(1e-3, 1e6)] = (
-        0.1  # the smaller, the fewer recordings count; of a difference in probability
-    )
+    choice_temperature: Annotated[float, Range(1e-3, 1e6)] = 0.1  # the smaller, the fewer recordings count
     choice_momentum: Annotated[float, Share] = 0.9
 
     def __post_init__(self):
         super().__post_init__()
-        self.check_divides("width", "attention_heads")
+        self.check_multiple("width", "attention_heads")
 
 
 class AttendingBranch(nn.Module):
@@ -151,14 +155,9 @@ class Csmm(NetworkMethod[CsmmConfig, PlainOutputs]):
     title = "CSMM-like"
     source = "doi:10.1109/TAFFC.2025.3554399 (abstract)"
     checked_against = "slow twins of both contrasts, torch's cross-entropy, by-hand weights"
+    network_class = CsmmNetwork
     defaults = CsmmConfig()
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
-        "contrast_weight": (0.03, 0.1, 0.3),
-    }
-
-    def build(self, config: CsmmConfig, problem: ProblemSpec, seeds: list[int]) -> CsmmNetwork:
-        return CsmmNetwork(config, problem, seeds)
+    search = search_space(contrast_weight=(0.03, 0.1, 0.3))
 
     def initial_state(self, config: CsmmConfig, problem: ProblemSpec, runs: int) -> dict[str, Tensor]:
         return {"target_likeness": torch.full((runs, problem.source_domains), 0.5)}
@@ -172,22 +171,16 @@ class Csmm(NetworkMethod[CsmmConfig, PlainOutputs]):
             step.network.discriminator, source.fused, target.fused, strength, step.noise
         )
         likeness = updated_likeness(state["target_likeness"], source_score, step.source_domain, config.choice_momentum)
-        eeg_view = torch.cat([source.eeg_embedding, target.eeg_embedding], dim=1)
-        eye_view = torch.cat([source.eye_embedding, target.eye_embedding], dim=1)
+        eeg = torch.cat([source.eeg_embedding, target.eeg_embedding], dim=1)
+        eye = torch.cat([source.eye_embedding, target.eye_embedding], dim=1)
         classification = losses.cross_entropy(source.logits, step.source_label) * per_window
         return weighted_terms(
             {"target_likeness": likeness},
             {"largest_weight": weight.amax(-1)},
             classification=(classification.mean(-1), 1.0),
             domain=(domain_loss(source_score, target_score, per_window), 1.0),
-            feature_contrast=(
-                cross_view_contrast(eeg_view, eye_view, config.contrast_temperature),
-                config.contrast_weight,
-            ),
-            relation_contrast=(
-                relation_contrast(eeg_view, eye_view, config.contrast_temperature),
-                config.contrast_weight,
-            ),
+            feature_contrast=(cross_view_contrast(eeg, eye, config.contrast_temperature), config.contrast_weight),
+            relation_contrast=(relation_contrast(eeg, eye, config.contrast_temperature), config.contrast_weight),
         )
 
 

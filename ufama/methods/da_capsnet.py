@@ -10,9 +10,8 @@ A capsule is a vector whose length is a probability; capsules and their routing 
 (arXiv:1710.09829). Shapes: R runs, N windows, S primary capsules, C classes, D numbers in a vector.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +22,8 @@ from ufama.core.layers import initialise
 from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import AdaptationWeight, NetworkConfig, NetworkMethod, weighted_terms
-from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
+from ufama.methods.bases.network import AdaptationWeight, NetworkConfig, NetworkMethod, search_space, weighted_terms
+from ufama.methods.parts.adversarial import adversarial_loss, discriminator
 from ufama.methods.parts.electrode_maps import SIDE, ElectrodeMap, MapConvolution, check_electrodes
 from ufama.methods.parts.outputs import fusion_only
 from ufama.methods.parts.source_recordings import BranchLinear
@@ -36,9 +35,7 @@ PLACES = 3  # of primary capsules along a side of the map
 class CapsuleConfig(NetworkConfig):
     """Settings of DA-CapsNet-like."""
 
-    windows: Annotated[int, Range(2, 1 << 10)] = (
-        3  # of one input: the window and those before it, as channels of each band's map
-    )
+    windows: Annotated[int, Range(2, 1 << 10)] = 3  # of one input: the window and those before it, as channels
     maps: Annotated[int, Range(1, 1 << 10)] = 8  # of each branch's convolution
     capsules: Annotated[int, Range(1, 1 << 10)] = 2  # at each place of each branch
     primary_width: Annotated[int, Range(1, 1 << 10)] = 6  # numbers in a primary capsule
@@ -147,17 +144,9 @@ class DaCapsnet(NetworkMethod[CapsuleConfig, CapsuleOutputs]):
     source = "doi:10.1016/j.knosys.2023.111137 (abstract)"
     inputs = "eeg, sequences of windows, electrode maps"
     checked_against = "slow twin of dynamic routing, by-hand margins, torch's convolution"
+    network_class = CapsuleNetwork
     defaults = CapsuleConfig(learning_rate=3e-3, dropout=0.2)
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
-        "domain_weight": (0.1, 0.3, 1.0),
-    }
-
-    def context(self, config: CapsuleConfig) -> int:
-        return config.windows
-
-    def build(self, config: CapsuleConfig, problem: ProblemSpec, seeds: list[int]) -> CapsuleNetwork:
-        return CapsuleNetwork(config, problem, seeds)
+    search = search_space(domain_weight=(0.1, 0.3, 1.0))
 
     def predict(self, outputs: CapsuleOutputs) -> Tensor:
         """The class capsules' lengths, divided by their sum."""
@@ -165,14 +154,10 @@ class DaCapsnet(NetworkMethod[CapsuleConfig, CapsuleOutputs]):
 
     def terms(self, config: CapsuleConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source, step.target
-        strength = config.domain_weight * dann_schedule(step.progress)
         opponent = step.network.discriminator
-        scores = adversarial_logits(opponent, source.primary, target.primary, strength, step.noise)
-        return weighted_terms(
-            state,
-            margin=(margin_loss(source.length, step.source_label).mean(-1), 1.0),
-            domain=(domain_loss(*scores), 1.0),
-        )
+        domain = adversarial_loss(step, opponent, source.primary, target.primary, config.domain_weight)
+        margin = margin_loss(source.length, step.source_label).mean(-1)
+        return weighted_terms(state, margin=(margin, 1.0), domain=(domain, 1.0))
 
 
 METHOD = DaCapsnet()

@@ -1,17 +1,13 @@
 """DAN (Long et al. 2015, arXiv:1502.02791): multi-kernel MMD between the domains in every task-specific layer."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
-
-from torch import Tensor
+from typing import Annotated
 
 from ufama.config import Range
 from ufama.core.mmd import mmd_quadratic
-from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods.bases.network import AdaptationWeight
-from ufama.methods.bases.plain import PlainConfig, PlainMethod, with_adaptation
+from ufama.methods.bases.network import AdaptationWeight, LossTerms, search_space
+from ufama.methods.bases.plain import PlainConfig, PlainMethod
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +30,15 @@ class Dan(PlainMethod[DanConfig]):
     source = "arXiv:1502.02791"
     checked_against = "scikit-learn's kernels in the estimator of skada 0.6.0"
     defaults = DanConfig()
-    search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3), "mmd_weight": (0.1, 0.3, 1.0)}
+    search = search_space(learning_rate=(3e-4, 1e-3, 3e-3), mmd_weight=(0.1, 0.3, 1.0))
 
-    def terms(self, config: DanConfig, step: Step, state: dict[str, Tensor]) -> Terms:
+    def adaptation(self, config: DanConfig, step: Step) -> LossTerms:
         source, target = step.source, step.target
         of_fused, of_logits = (
             mmd_quadratic(getattr(source, layer), getattr(target, layer), config.kernels, combination="mean")
             for layer in ("fused", "logits")
         )
-        return with_adaptation(step, state, of_fused + of_logits, config.mmd_weight, name="mmd")
+        return {"mmd": (of_fused + of_logits, config.mmd_weight)}
 
 
 METHOD = Dan()

@@ -1,15 +1,12 @@
 """Deep CORAL (Sun and Saenko 2016, arXiv:1607.01719): equal covariances of the last layer in both domains."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
-
-from torch import Tensor
+from typing import Annotated, Literal
 
 from ufama.config import Range
-from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods.bases.plain import PlainConfig, PlainMethod, with_adaptation
+from ufama.methods.bases.network import LossTerms, search_space
+from ufama.methods.bases.plain import PlainConfig, PlainMethod
 from ufama.methods.parts.alignment import coral
 
 
@@ -29,11 +26,11 @@ class DeepCoral(PlainMethod[DeepCoralConfig]):
     source = "arXiv:1607.01719"
     checked_against = "the loss of skada 0.6.0"
     defaults = DeepCoralConfig()
-    search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3), "coral_weight": (0.1, 1.0, 10.0)}
+    search = search_space(learning_rate=(3e-4, 1e-3, 3e-3), coral_weight=(0.1, 1.0, 10.0))
 
-    def terms(self, config: DeepCoralConfig, step: Step, state: dict[str, Tensor]) -> Terms:
+    def adaptation(self, config: DeepCoralConfig, step: Step) -> LossTerms:
         layers = getattr(step.source, config.aligned), getattr(step.target, config.aligned)
-        return with_adaptation(step, state, coral(*layers), config.coral_weight, name="coral")
+        return {"coral": (coral(*layers), config.coral_weight)}
 
 
 METHOD = DeepCoral()

@@ -8,9 +8,8 @@ symmetric Kullback-Leibler divergence, its schedule, the mean of both kinds of p
 it reads EEG alone; with ``reads="eeg_and_eye"`` the eye features stand beside it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +21,9 @@ from ufama.core.layers import StackedLinear, initialise
 from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import NetworkConfig, NetworkMethod, weighted_terms
+from ufama.methods.bases.network import NetworkConfig, NetworkMethod, search_space, weighted_terms
 from ufama.methods.parts.adversarial import dann_schedule
-from ufama.methods.parts.certainty import certainty
+from ufama.methods.parts.certainty import certain_classes
 from ufama.methods.parts.fine_grained_alignment import symmetric_divergence, weighted_class_mmd
 from ufama.methods.parts.outputs import fusion_only
 from ufama.methods.parts.perceptron import Perceptron
@@ -84,14 +83,9 @@ class Fmlan(NetworkMethod[FmlanConfig, FmlanOutputs]):
     source = "doi:10.1016/j.bspc.2024.106912 (abstract)"
     inputs = "eeg"
     checked_against = "slow twins of the class-wise MMD, torch's KL divergence"
+    network_class = FmlanNetwork
     defaults = FmlanConfig()
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
-        "alignment_weight": (0.1, 0.5, 1.0),
-    }
-
-    def build(self, config: FmlanConfig, problem: ProblemSpec, seeds: list[int]) -> FmlanNetwork:
-        return FmlanNetwork(config, problem, seeds)
+    search = search_space(alignment_weight=(0.1, 0.5, 1.0))
 
     def predict(self, outputs: FmlanOutputs) -> Tensor:
         """The mean of the joint sub-network's probabilities and of the mean of the others'."""
@@ -124,20 +118,14 @@ class Fmlan(NetworkMethod[FmlanConfig, FmlanOutputs]):
             source.embedding.transpose(1, 2).flatten(0, 1),
             target.embedding.transpose(1, 2).flatten(0, 1),
             (member[:, :, None] * true[:, None]).flatten(0, 1),
-            soft_classes(target.logits).permute(0, 2, 3, 1).flatten(0, 1),
+            certain_classes(target.logits).permute(0, 2, 3, 1).flatten(0, 1),
         ).unflatten(0, member.shape[:2])
         seen = member.any(-1)
         separate = (pairs * seen).sum(-1) / seen.sum(-1)
         together = weighted_class_mmd(
-            source.fused, target.fused, true, soft_classes(target.joint_logits).transpose(1, 2)
+            source.fused, target.fused, true, certain_classes(target.joint_logits).transpose(1, 2)
         )
         return (separate + together) / 2
-
-
-def soft_classes(logits: Tensor) -> Tensor:
-    """Predicted probabilities, less the closer to the decision boundary, held constant: (..., C) -> (..., C)."""
-    probabilities = logits.detach().softmax(-1)
-    return probabilities * certainty(probabilities)[..., None]
 
 
 METHOD = Fmlan()

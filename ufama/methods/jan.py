@@ -1,16 +1,12 @@
 """JAN (Long et al. 2017, arXiv:1605.06636): MMD between the joint distributions of features and predictions."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
-
-from torch import Tensor
+from typing import Annotated
 
 from ufama.config import Range
-from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods.bases.network import AdaptationWeight
-from ufama.methods.bases.plain import PlainConfig, PlainMethod, with_adaptation
+from ufama.methods.bases.network import AdaptationWeight, LossTerms, search_space
+from ufama.methods.bases.plain import PlainConfig, PlainMethod
 from ufama.methods.parts.adversarial import dann_schedule
 from ufama.methods.parts.alignment import joint_mmd
 
@@ -21,9 +17,7 @@ class JanConfig(PlainConfig):
 
     mmd_weight: Annotated[float, AdaptationWeight] = 1.0  # at the end of its schedule
     kernels: Annotated[int, Range(1, 32)] = 5
-    prediction_bandwidth: Annotated[float, Range(1e-6, 1e6)] = (
-        1.68  # of exp(-d^2 / b); 0 < d^2 <= 2 between probabilities
-    )
+    prediction_bandwidth: Annotated[float, Range(1e-6, 1e6)] = 1.68  # b of exp(-d^2 / b), d^2 up to 2
 
 
 class Jan(PlainMethod[JanConfig]):
@@ -34,16 +28,16 @@ class Jan(PlainMethod[JanConfig]):
     source = "arXiv:1605.06636"
     checked_against = "a slow twin with scikit-learn's kernels"
     defaults = JanConfig()
-    search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3), "mmd_weight": (0.1, 0.3, 1.0)}
+    search = search_space(learning_rate=(3e-4, 1e-3, 3e-3), mmd_weight=(0.1, 0.3, 1.0))
 
-    def terms(self, config: JanConfig, step: Step, state: dict[str, Tensor]) -> Terms:
+    def adaptation(self, config: JanConfig, step: Step) -> LossTerms:
         joint = joint_mmd(
             (step.source.fused, step.source.logits.softmax(-1)),
             (step.target.fused, step.target.logits.softmax(-1)),
             (None, config.prediction_bandwidth),
             config.kernels,
         )
-        return with_adaptation(step, state, joint, config.mmd_weight * dann_schedule(step.progress), name="mmd")
+        return {"mmd": (joint, config.mmd_weight * dann_schedule(step.progress))}
 
 
 METHOD = Jan()

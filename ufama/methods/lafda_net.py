@@ -6,25 +6,17 @@ classifier on the fused features. Own decisions: perceptrons as extractors, the 
 (arXiv:1607.01719), a gradient reversal, its schedule, and all sizes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from torch import Tensor, nn
 
 from ufama.config import Penalty, Range
 from ufama.core.layers import StackedLinear, initialise
-from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import (
-    AdaptationWeight,
-    NetworkConfig,
-    NetworkMethod,
-    source_cross_entropy,
-    weighted_terms,
-)
-from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
+from ufama.methods.bases.network import AdaptationWeight, LossTerms, NetworkConfig, NetworkMethod, search_space
+from ufama.methods.parts.adversarial import adversarial_loss, discriminator
 from ufama.methods.parts.alignment import coral
 from ufama.methods.parts.outputs import SingleHeadOutputs
 from ufama.methods.parts.perceptron import Perceptron
@@ -88,25 +80,14 @@ class LafdaNet(NetworkMethod[LafdaConfig, SingleHeadOutputs]):
     title = "LAFDA-Net-like"
     source = "doi:10.1109/TCE.2024.3524401 (abstract)"
     checked_against = "a slow twin of the full bilinear map"
+    network_class = LafdaNetwork
     defaults = LafdaConfig()
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
-        "coral_weight": (0.1, 1.0, 10.0),
-    }
+    search = search_space(coral_weight=(0.1, 1.0, 10.0))
 
-    def build(self, config: LafdaConfig, problem: ProblemSpec, seeds: list[int]) -> LafdaNetwork:
-        return LafdaNetwork(config, problem, seeds)
-
-    def terms(self, config: LafdaConfig, step: Step, state: dict[str, Tensor]) -> Terms:
+    def adaptation(self, config: LafdaConfig, step: Step) -> LossTerms:
         source, target = step.source.fused, step.target.fused
-        strength = config.domain_weight * dann_schedule(step.progress)
-        scores = adversarial_logits(step.network.discriminator, source, target, strength, step.noise)
-        return weighted_terms(
-            state,
-            classification=(source_cross_entropy(step), 1.0),
-            coral=(coral(source, target), config.coral_weight),
-            domain=(domain_loss(*scores), 1.0),
-        )
+        domain = adversarial_loss(step, step.network.discriminator, source, target, config.domain_weight)
+        return {"coral": (coral(source, target), config.coral_weight), "domain": (domain, 1.0)}
 
 
 METHOD = LafdaNet()

@@ -7,9 +7,8 @@ decisions: the temporal matrix is the window's map with those before it in the t
 spectral one walks through the bands of the window's own map; one memory of each kind, and all sizes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,19 +16,11 @@ from torch import Tensor, nn
 from ufama.config import Range
 from ufama.core.attention import StackedAttention
 from ufama.core.layers import StackedLinear, initialise
-from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import (
-    AdaptationWeight,
-    NetworkConfig,
-    NetworkMethod,
-    source_cross_entropy,
-    weighted_terms,
-)
-from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
+from ufama.methods.bases.network import AdaptationWeight, LossTerms, NetworkConfig, NetworkMethod, search_space
+from ufama.methods.parts.adversarial import adversarial_loss, discriminator
 from ufama.methods.parts.electrode_maps import SIDE, ElectrodeMap, MapConvolution, check_electrodes
-from ufama.methods.parts.perceptron import Perceptron
 from ufama.methods.parts.recurrent import MapLstm
 
 
@@ -40,14 +31,12 @@ class LgdaanConfig(NetworkConfig):
     windows: Annotated[int, Range(2, 1 << 10)] = 4  # of one input: the window and those before it
     maps: Annotated[int, Range(1, 1 << 10)] = 6  # of a memory's state
     attention_heads: Annotated[int, Range(1, 64)] = 2
-    local_weight: Annotated[float, AdaptationWeight] = (
-        0.1  # the strength of each local reversed gradient at the end of its schedule
-    )
+    local_weight: Annotated[float, AdaptationWeight] = 0.1  # of either local reversed gradient, at its schedule's end
     global_weight: Annotated[float, AdaptationWeight] = 0.3  # of the global one
 
     def __post_init__(self):
         super().__post_init__()
-        self.check_divides("width", "attention_heads")
+        self.check_multiple("width", "attention_heads")
 
 
 class LgdaanOutputs(NamedTuple):
@@ -108,34 +97,18 @@ class LgdaanNets(NetworkMethod[LgdaanConfig, LgdaanOutputs]):
     source = "doi:10.1016/j.knosys.2025.113613 (abstract)"
     inputs = "eeg, sequences of windows, electrode maps"
     checked_against = "torch's convolution and LSTM, torch's binary cross-entropy"
+    network_class = LgdaanNetwork
     defaults = LgdaanConfig()
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
-        "global_weight": (0.1, 0.3, 1.0),
-    }
+    search = search_space(global_weight=(0.1, 0.3, 1.0))
 
-    def context(self, config: LgdaanConfig) -> int:
-        return config.windows
-
-    def build(self, config: LgdaanConfig, problem: ProblemSpec, seeds: list[int]) -> LgdaanNetwork:
-        return LgdaanNetwork(config, problem, seeds)
-
-    def terms(self, config: LgdaanConfig, step: Step, state: dict[str, Tensor]) -> Terms:
+    def adaptation(self, config: LgdaanConfig, step: Step) -> LossTerms:
         network, source, target = step.network, step.source, step.target
-
-        def confusion(opponent: Perceptron, features: str, strength: float) -> Tensor:
-            shown = getattr(source, features), getattr(target, features)
-            return domain_loss(
-                *adversarial_logits(opponent, *shown, strength * dann_schedule(step.progress), step.noise)
-            )
-
-        return weighted_terms(
-            state,
-            classification=(source_cross_entropy(step), 1.0),
-            temporal_domain=(confusion(network.temporal_opponent, "temporal", config.local_weight), 1.0),
-            spectral_domain=(confusion(network.spectral_opponent, "spectral", config.local_weight), 1.0),
-            global_domain=(confusion(network.global_opponent, "fused", config.global_weight), 1.0),
-        )
+        shown = {
+            "temporal_domain": (network.temporal_opponent, source.temporal, target.temporal, config.local_weight),
+            "spectral_domain": (network.spectral_opponent, source.spectral, target.spectral, config.local_weight),
+            "global_domain": (network.global_opponent, source.fused, target.fused, config.global_weight),
+        }
+        return {name: (adversarial_loss(step, *arguments), 1.0) for name, arguments in shown.items()}
 
 
 METHOD = LgdaanNets()

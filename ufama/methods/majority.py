@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ufama.data.windows import DataCard
-from ufama.methods import Predictor, UnlabelledWindows
-from ufama.methods.bases.fitted import FittedMethod, NoSettings, as_fusion, one_hot
+from ufama.methods import FitData, Predictor
+from ufama.methods.bases.fitted import NoSettings, as_fusion, one_hot
+from ufama.methods.bases.named import NamedMethod
 
 
-class Majority(FittedMethod[NoSettings]):
+class Majority(NamedMethod[NoSettings]):
     """A control. Of equally frequent classes the first; probabilities are 1 and 0."""
 
     name = "majority"
@@ -17,18 +17,9 @@ class Majority(FittedMethod[NoSettings]):
     checked_against = "counting by hand"
     defaults = NoSettings()
 
-    def fit(
-        self,
-        config: NoSettings,
-        card: DataCard,
-        source: UnlabelledWindows,
-        source_label: np.ndarray,
-        target: UnlabelledWindows,
-        seed: int,
-    ) -> Predictor:
-        classes = len(card.class_names)
-        most_frequent = np.bincount(source_label, minlength=classes).argmax()
-        return lambda windows: as_fusion(one_hot(np.full(len(windows.eeg), most_frequent), classes))
+    def fit(self, config: NoSettings, data: FitData) -> Predictor:
+        most_frequent = np.bincount(data.source_label, minlength=data.classes).argmax()
+        return lambda windows: as_fusion(one_hot(np.full(len(windows.eeg), most_frequent), data.classes))
 
 
 METHOD = Majority()

@@ -1,16 +1,12 @@
 """MCC (Jin et al. 2020, arXiv:1912.03699): target predictions that do not confuse classes; nothing is aligned."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
-
-from torch import Tensor
+from typing import Annotated
 
 from ufama.config import Range
-from ufama.core.objective import Terms
 from ufama.methods import Step
-from ufama.methods.bases.network import AdaptationWeight
-from ufama.methods.bases.plain import PlainConfig, PlainMethod, with_adaptation
+from ufama.methods.bases.network import AdaptationWeight, LossTerms, search_space
+from ufama.methods.bases.plain import PlainConfig, PlainMethod
 from ufama.methods.parts.alignment import class_confusion
 
 
@@ -30,14 +26,11 @@ class Mcc(PlainMethod[MccConfig]):
     source = "arXiv:1912.03699"
     checked_against = "the loss of skada 0.6.0"
     defaults = MccConfig()
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (3e-4, 1e-3, 3e-3),
-        "confusion_weight": (0.3, 1.0, 3.0),
-    }
+    search = search_space(learning_rate=(3e-4, 1e-3, 3e-3), confusion_weight=(0.3, 1.0, 3.0))
 
-    def terms(self, config: MccConfig, step: Step, state: dict[str, Tensor]) -> Terms:
+    def adaptation(self, config: MccConfig, step: Step) -> LossTerms:
         confusion = class_confusion(step.target.logits, config.temperature)
-        return with_adaptation(step, state, confusion, config.confusion_weight, name="confusion")
+        return {"confusion": (confusion, config.confusion_weight)}
 
 
 METHOD = Mcc()

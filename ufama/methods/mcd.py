@@ -1,8 +1,7 @@
 """MCD (Saito et al. 2018, arXiv:1712.02560): two classifiers disagree on the target, and features reduce that."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +10,10 @@ from ufama.core import losses
 from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG
 from ufama.methods import Step
-from ufama.methods.bases.network import AdaptationWeight, weighted_terms
-from ufama.methods.bases.plain import PlainConfig, PlainMethod
+from ufama.methods.bases.network import AdaptationWeight, search_space, weighted_terms
+from ufama.methods.bases.plain import Backbone, PlainConfig, PlainMethod
 from ufama.methods.parts.adversarial import discrepancy, gradient_reversal
-from ufama.methods.parts.perceptron import Backbone, Perceptron
+from ufama.methods.parts.perceptron import Perceptron
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +49,7 @@ class Mcd(PlainMethod[McdConfig]):
     source = "arXiv:1712.02560"
     checked_against = "a slow twin, and the gradients of the paper's three steps"
     defaults = McdConfig()
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (3e-4, 1e-3, 3e-3),
-        "discrepancy_weight": (0.3, 1.0, 3.0),
-    }
+    search = search_space(learning_rate=(3e-4, 1e-3, 3e-3), discrepancy_weight=(0.3, 1.0, 3.0))
 
     def added_modules(self, config: McdConfig, network: Backbone, seeds: list[int]) -> dict[str, nn.Module]:
         widths = (network.fused_width, config.hidden, network.classes)

@@ -13,9 +13,8 @@ decay of its rate instead of SGD with it. The weights' moving average of the net
 any result, and left out.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +29,7 @@ from ufama.methods.bases.network import (
     LayerWidth,
     NetworkMethod,
     OptimiserConfig,
+    search_space,
     source_cross_entropy,
     weighted_terms,
 )
@@ -90,16 +90,8 @@ class DirectionNetwork(nn.Module):
 def updated_centroids(memory: Tensor, features: Tensor, member: Tensor, share: float = 0.9) -> Tensor:
     """``share`` of the batch's class means and the rest of the memory; a class without windows keeps its memory.
 
-    Parameters
-    ----------
-    memory
-        (R, ..., C, D) centroids; "..." may hold source recordings
-    features
-        (R, N, D)
-    member
-        (R, ..., C, N), 1 where a window counts for the class
-    share
-        of the batch, from 0 to 1
+    memory (R, ..., C, D), features (R, N, D), member (R, ..., C, N), 1 where a window counts for the class; "..." may
+    hold source recordings -> as memory.
     """
     member = member.to(features.dtype)
     count = member.sum(-1, keepdim=True)
@@ -134,13 +126,8 @@ class Mmda(NetworkMethod[MmdaConfig, PlainOutputs]):
     source = "doi:10.1109/TCSS.2024.3519300"
     defaults = MmdaConfig()
     checked_against = "slow twins of every loss, by-hand examples"
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
-        "alignment_weight": (0.1, 0.5),
-    }
-
-    def build(self, config: MmdaConfig, problem: ProblemSpec, seeds: list[int]) -> DirectionNetwork:
-        return DirectionNetwork(config, problem, seeds)
+    network_class = DirectionNetwork
+    search = search_space(alignment_weight=(0.1, 0.5))
 
     def initial_state(self, config: MmdaConfig, problem: ProblemSpec, runs: int) -> dict[str, Tensor]:
         sources, classes, width = problem.source_domains, len(problem.card.class_names), 2 * config.width

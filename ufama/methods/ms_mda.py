@@ -10,9 +10,8 @@ from step to step, where the code starts a new one in every iteration.
 Shapes: R runs, S source recordings and branches, N windows, D features, C classes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +24,7 @@ from ufama.core.losses import masked_mean
 from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import LayerWidth, NetworkMethod, OptimiserConfig, weighted_terms
+from ufama.methods.bases.network import LayerWidth, NetworkMethod, OptimiserConfig, search_space, weighted_terms
 from ufama.methods.parts.adversarial import dann_schedule
 from ufama.methods.parts.batch_norm import StackedBatchNorm
 from ufama.methods.parts.outputs import fusion_only
@@ -120,17 +119,12 @@ class MsMda(NetworkMethod[MsMdaConfig, BranchOutputs]):
     inputs = "eeg + eye, side by side (the paper: eeg)"
     presets = ("paper", "released")
     checked_against = "slow twins of every loss, by-hand examples"
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
-        "mmd_weight": (0.1, 1.0),
-    }
+    network_class = BranchNetwork
+    search = search_space(mmd_weight=(0.1, 1.0))
 
     def preset(self, name: str, *, dataset: str, variant: str) -> MsMdaConfig:
         self.check_names(name, variant)
         return MsMdaConfig(agree_on="classes" if name == "paper" else "features")
-
-    def build(self, config: MsMdaConfig, problem: ProblemSpec, seeds: list[int]) -> BranchNetwork:
-        return BranchNetwork(config, problem, seeds)
 
     def predict(self, outputs: BranchOutputs) -> Tensor:
         return fusion_only(outputs.logits.softmax(-1).mean(2))

@@ -13,9 +13,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from ufama.config import Range, ValidatedConfig, Width
-from ufama.data.windows import DataCard
-from ufama.methods import Predictor, UnlabelledWindows
-from ufama.methods.bases.fitted import FittedMethod, as_fusion, flat, one_hot
+from ufama.methods import FitData, Predictor, UnlabelledWindows
+from ufama.methods.bases.fitted import as_fusion, flat, one_hot
+from ufama.methods.bases.named import NamedMethod
 from ufama.methods.bases.network import LayerWidth
 from ufama.methods.parts.broad_learning import BroadLayer, BroadSystem, on_simplex
 from ufama.seeds import derived_seed
@@ -72,7 +72,7 @@ class StackedSystems:
             x = np.concatenate([eye if number % 2 == 0 else eeg, layer.feature_nodes(x)], axis=1)
 
 
-class Msbls(FittedMethod[MsblsConfig]):
+class Msbls(NamedMethod[MsblsConfig]):
     """Stacked broad learning systems on EEG and eye."""
 
     name = "msbls"
@@ -82,17 +82,9 @@ class Msbls(FittedMethod[MsblsConfig]):
     defaults = MsblsConfig()
     search: ClassVar[Mapping[str, tuple]] = {"penalty": (1e-2, 1.0, 1e2, 1e4), "blocks": (2, 4)}
 
-    def fit(
-        self,
-        config: MsblsConfig,
-        card: DataCard,
-        source: UnlabelledWindows,
-        source_label: np.ndarray,
-        target: UnlabelledWindows,
-        seed: int,
-    ) -> Predictor:
-        wanted = one_hot(source_label, len(card.class_names))
-        stacked = StackedSystems(*flat(source), wanted, config, seed)
+    def fit(self, config: MsblsConfig, data: FitData) -> Predictor:
+        wanted = one_hot(data.source_label, data.classes)
+        stacked = StackedSystems(*flat(data.source), wanted, config, data.seed)
 
         def predict(windows: UnlabelledWindows) -> np.ndarray:
             return as_fusion(on_simplex(stacked.scores(*flat(windows))))

@@ -8,9 +8,8 @@ weights start as everywhere here, the two score matrices included.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +20,15 @@ from ufama.core.layers import StackedLinear, initialise
 from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
-from ufama.methods.bases.network import LayerWidth, NetworkMethod, OptimiserConfig, OptimiserRate, weighted_terms
-from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, domain_loss
+from ufama.methods.bases.network import (
+    LayerWidth,
+    NetworkMethod,
+    OptimiserConfig,
+    OptimiserRate,
+    search_space,
+    weighted_terms,
+)
+from ufama.methods.parts.adversarial import adversarial_loss
 from ufama.methods.parts.outputs import fusion_only
 from ufama.methods.parts.pairwise import class_prototypes, closing_thresholds, orthogonality, source_pairs, target_pairs
 from ufama.methods.parts.perceptron import Perceptron
@@ -41,9 +47,7 @@ class PrPlConfig(OptimiserConfig):
     feature_noise: Annotated[float, Range(0, 1e3)] = 0.005  # SD of what is added to the discriminator's inputs
     upper_threshold: Annotated[float, Share] = 0.9
     lower_threshold: Annotated[float, Share] = 0.5
-    thresholds_meet: Annotated[float, Range(1e-6, 1e6)] = (
-        0.5  # share of training; afterwards they have crossed (`closing_thresholds`)
-    )
+    thresholds_meet: Annotated[float, Range(1e-6, 1e6)] = 0.5  # share of training (`closing_thresholds`)
     target_pair_weight: Annotated[float, Penalty] = 2.0  # at the end of training; it grows from 0 in proportion
     orthogonality_weight: Annotated[float, Penalty] = 0.01
     domain_weight: Annotated[float, Penalty] = 0.5  # of a loss that sums both domains
@@ -118,13 +122,8 @@ class PrPl(NetworkMethod[PrPlConfig, PrototypeOutputs]):
     inputs = "eeg + eye, side by side (the paper: eeg)"
     defaults = PrPlConfig()
     checked_against = "slow twins of every loss, by-hand examples"
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
-        "target_pair_weight": (0.5, 2.0),
-    }
-
-    def build(self, config: PrPlConfig, problem: ProblemSpec, seeds: list[int]) -> PrototypeNetwork:
-        return PrototypeNetwork(config, problem, seeds)
+    network_class = PrototypeNetwork
+    search = search_space(target_pair_weight=(0.5, 2.0))
 
     def predict(self, outputs: PrototypeOutputs) -> Tensor:
         return fusion_only(outputs.class_probabilities)
@@ -138,9 +137,7 @@ class PrPl(NetworkMethod[PrPlConfig, PrototypeOutputs]):
         )
         jittered = network.jittered(torch.cat([source, target], dim=1), step.noise, config.feature_noise)
         first = source.shape[1]
-        domain_scores = adversarial_logits(
-            network.discriminator, jittered[:, :first], jittered[:, first:], dann_schedule(step.progress), step.noise
-        )
+        domain = adversarial_loss(step, network.discriminator, jittered[:, :first], jittered[:, first:], 1.0)
         of_source = source_pairs(scores.softmax(-1), step.source_label)
         of_target = target_pairs(network.scores(target, prototypes).softmax(-1), thresholds)
         network.update_clusters(prototypes, scores, step.source_label)
@@ -148,7 +145,7 @@ class PrPl(NetworkMethod[PrPlConfig, PrototypeOutputs]):
             state,
             source_pairs=(of_source, 1.0),
             target_pairs=(of_target, config.target_pair_weight * step.progress),
-            domain=(domain_loss(*domain_scores), config.domain_weight),
+            domain=(domain, config.domain_weight),
             orthogonality=(orthogonality(prototypes), config.orthogonality_weight),
         )
 

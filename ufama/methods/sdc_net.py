@@ -9,9 +9,8 @@ those kept; weights start as everywhere here.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +28,7 @@ from ufama.methods.bases.network import (
     NetworkMethod,
     OptimiserConfig,
     OptimiserRate,
+    search_space,
     source_cross_entropy,
     weighted_terms,
 )
@@ -56,13 +56,9 @@ class SdcNetConfig(OptimiserConfig):
     without_sure_targets: Literal["nothing", "source_alone"] = "nothing"  # what the class-wise MMD then costs
     upper_threshold: Annotated[float, Share] = 0.9
     lower_threshold: Annotated[float, Share] = 0.5
-    thresholds_meet: Annotated[float, Range(1e-6, 1e6)] = (
-        0.5  # share of training; afterwards they have crossed (`closing_thresholds`)
-    )
+    thresholds_meet: Annotated[float, Range(1e-6, 1e6)] = 0.5  # share of training (`closing_thresholds`)
     target_pair_weight: Annotated[float, Penalty] = 2.0  # at the end of training; it grows from 0 in proportion
-    learning_rate: Annotated[float, OptimiserRate] = (
-        5e-3  # with the head in training too, 0.05 makes it worse on people held out of the source
-    )
+    learning_rate: Annotated[float, OptimiserRate] = 5e-3  # 0.05 is worse on held-out people if the head trains
 
 
 PAPER = SdcNetConfig()
@@ -73,11 +69,6 @@ RELEASED = PAPER.replace(
     without_sure_targets="source_alone",
     thresholds_meet=1.5 / PUBLISHED_EPOCHS,  # number of classes and of epochs are passed in each other's place
 )
-
-
-def published_epoch(progress: Tensor) -> Tensor:
-    """The epoch of 200, from 0, at a share of training."""
-    return PUBLISHED_EPOCHS * progress
 
 
 def mmd_weight(epoch: Tensor) -> Tensor:
@@ -146,10 +137,8 @@ class SdcNet(NetworkMethod[SdcNetConfig, SingleHeadOutputs]):
     inputs = "eeg + eye, side by side (the paper: eeg), and the windows before each window"
     presets = ("paper", "released")
     checked_against = "slow twins of every loss, by-hand examples"
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (1e-3, 5e-3, 0.02, 0.05),
-        "target_pair_weight": (0.5, 2.0),
-    }
+    network_class = SdcNetwork
+    search = search_space(learning_rate=(1e-3, 5e-3, 0.02, 0.05), target_pair_weight=(0.5, 2.0))
 
     def preset(self, name: str, *, dataset: str, variant: str) -> SdcNetConfig:
         self.check_names(name, variant)
@@ -158,14 +147,11 @@ class SdcNet(NetworkMethod[SdcNetConfig, SingleHeadOutputs]):
     def context(self, config: SdcNetConfig) -> int:
         return config.partners + 1 if config.augmentation == "mixup" else 1
 
-    def build(self, config: SdcNetConfig, problem: ProblemSpec, seeds: list[int]) -> SdcNetwork:
-        return SdcNetwork(config, problem, seeds)
-
     def trained(self, config: SdcNetConfig, network: SdcNetwork) -> list[dict]:
         return super().trained(config, network if config.train_head else network.extractor)
 
     def terms(self, config: SdcNetConfig, step: Step, state: dict[str, Tensor]) -> Terms:
-        source, target, epoch = step.source, step.target, published_epoch(step.progress)
+        source, target, epoch = step.source, step.target, PUBLISHED_EPOCHS * step.progress
         target_probabilities = target.logits.softmax(-1)
         confidence, pseudo_label = target_probabilities.detach().max(-1)
         confident = confidence > confident_from(epoch)

@@ -8,9 +8,8 @@ regions, one layer of attention, a learned gate as the fusion, the supervised co
 labels by certainty for the centres, and all sizes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -19,19 +18,18 @@ from torch.nn import functional
 from ufama.config import Penalty, Range, Rate
 from ufama.core.attention import StackedAttention
 from ufama.core.layers import StackedLayerNorm, StackedLinear, initialise
-from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.network import (
     AdaptationWeight,
+    LossTerms,
     NetworkConfig,
     NetworkMethod,
     OptimiserRate,
-    source_cross_entropy,
-    weighted_terms,
+    search_space,
 )
-from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
-from ufama.methods.parts.certainty import certainty
+from ufama.methods.parts.adversarial import adversarial_loss, dann_schedule, discriminator
+from ufama.methods.parts.certainty import certain_classes
 from ufama.methods.parts.electrode_maps import check_electrodes, region_channels
 from ufama.methods.parts.outputs import SingleHeadOutputs
 
@@ -51,7 +49,7 @@ class StcbiConfig(NetworkConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        self.check_divides("width", "attention_heads")
+        self.check_multiple("width", "attention_heads")
 
 
 class RegionInteraction(nn.Module):
@@ -124,14 +122,8 @@ def same_class_contrast(x: Tensor, label: Tensor, temperature: float) -> Tensor:
 def centre_distance(source: Tensor, source_label: Tensor, target: Tensor, target_weight: Tensor) -> Tensor:
     """Mean squared distance per feature between the classes' centres in both domains: -> (R,).
 
-    A class counts by its target weight's mean; one without source windows not at all.
-
-    Parameters
-    ----------
-    source, source_label
-        (R, Ns, D), (R, Ns)
-    target, target_weight
-        (R, Nt, D), and how much each window counts in each class (R, Nt, C)
+    A class counts by its target weight's mean; one without source windows not at all. source (R, Ns, D) and its label
+    (R, Ns), target (R, Nt, D) and how much each window counts in each class (R, Nt, C).
     """
     true = functional.one_hot(source_label, target_weight.shape[-1]).to(source.dtype)
     count, mass = true.sum(1), target_weight.sum(1)  # (R, C)
@@ -150,34 +142,20 @@ class StcbiNets(NetworkMethod[StcbiConfig, SingleHeadOutputs]):
     source = "Knowledge-Based Systems 327, 114115 (abstract)"
     inputs = "eeg, sequences of windows, electrode maps"
     checked_against = "slow twins of the contrast and the centres"
+    network_class = StcbiNetwork
     defaults = StcbiConfig()
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
-        "centre_weight": (0.1, 1.0, 10.0),
-    }
+    search = search_space(centre_weight=(0.1, 1.0, 10.0))
 
-    def context(self, config: StcbiConfig) -> int:
-        return config.windows
-
-    def build(self, config: StcbiConfig, problem: ProblemSpec, seeds: list[int]) -> StcbiNetwork:
-        return StcbiNetwork(config, problem, seeds)
-
-    def terms(self, config: StcbiConfig, step: Step, state: dict[str, Tensor]) -> Terms:
+    def adaptation(self, config: StcbiConfig, step: Step) -> LossTerms:
         source, target = step.source.fused, step.target.fused
-        later = dann_schedule(step.progress)
-        opponent = step.network.discriminator
-        scores = adversarial_logits(opponent, source, target, config.domain_weight * later, step.noise)
-        soft = step.target.logits.detach().softmax(-1)
-        soft = soft * certainty(soft)[..., None]
+        domain = adversarial_loss(step, step.network.discriminator, source, target, config.domain_weight)
         contrast = same_class_contrast(source, step.source_label, config.contrast_temperature)
-        centres = centre_distance(source, step.source_label, target, soft)
-        return weighted_terms(
-            state,
-            classification=(source_cross_entropy(step), 1.0),
-            contrast=(contrast, config.contrast_weight),
-            centres=(centres, config.centre_weight * later),
-            domain=(domain_loss(*scores), 1.0),
-        )
+        centres = centre_distance(source, step.source_label, target, certain_classes(step.target.logits))
+        return {
+            "contrast": (contrast, config.contrast_weight),
+            "centres": (centres, config.centre_weight * dann_schedule(step.progress)),
+            "domain": (domain, 1.0),
+        }
 
 
 METHOD = StcbiNets()

@@ -56,16 +56,10 @@ def fit_and_predict(
     kernel: Kernel = "rbf",
     class_weight: ClassWeight = None,
 ) -> SvmPrediction:
-    """Fit a support vector machine of cost 1 and predict, on one thread.
+    """Fit a `support_vector_machine` of cost 1 and predict, on one thread.
 
-    Parameters
-    ----------
-    source, target
-        (n, features) and (m, features), scaled
-    source_label
-        (n,) classes from 0 to ``classes`` - 1; every class need not occur
-    kernel, class_weight
-        see `support_vector_machine`
+    Scaled source (n, features), its labels (n,) from 0 to ``classes`` - 1, of which some may be lacking, and target
+    (m, features).
     """
     from threadpoolctl import threadpool_limits
 

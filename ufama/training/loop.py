@@ -11,7 +11,7 @@ import torch
 
 from ufama.config import TrainingConfig, ValidatedConfig
 from ufama.data.windows import Windows
-from ufama.methods import Fitted, UnlabelledWindows
+from ufama.methods import FitData, Fitted, UnlabelledWindows
 from ufama.seeds import stream
 from ufama.training.criteria import CRITERIA, criteria
 from ufama.training.scores import accuracy, trial_accuracy
@@ -236,7 +236,7 @@ def train_fitted(
         return UnlabelledWindows(*[getattr(windows, name)[rows] for name in UnlabelledWindows._fields])
 
     source, target = unlabelled(split.source), unlabelled(split.target)
-    predictor = method.fit(config, windows.card, source, windows.label[split.source], target, seed)
+    predictor = method.fit(config, FitData(windows.card, source, windows.label[split.source], target, seed))
     test = predictor(unlabelled(split.test))
     last = training.epochs - 1
     logged, scores = {}, {"last": float(last)}

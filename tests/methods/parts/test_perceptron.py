@@ -9,9 +9,10 @@ from ufama.config import PAPER
 from ufama.core.layers import initialise
 from ufama.core.network import Network
 from ufama.core.random import CounterRNG, DropoutIds
-from ufama.methods import split_windows
+from ufama.methods import ProblemSpec, split_windows
+from ufama.methods.bases.plain import PlainConfig, PlainNetwork, SingleHeadNetwork
 from ufama.methods.parts.batch_norm import StackedBatchNorm
-from ufama.methods.parts.perceptron import Perceptron, PlainNetwork, SingleHeadNetwork
+from ufama.methods.parts.perceptron import Perceptron
 from ufama.seeds import derived_seed
 from ufama.training.batches import context_rows
 
@@ -100,11 +101,11 @@ def test_the_largest_and_smallest_draw_stay_inside_the_interval(monkeypatch):
     assert draw[0, 0] > 0 and draw[0, 1] < 1
 
 
-SHAPE = {"eye_features": 5, "classes": 3}
+CONFIG = PlainConfig(hidden=6, width=4, ffn_width=6, fusion_width=4)
 
 
-def test_a_plain_network_is_two_extractors_and_a_head():
-    network = PlainNetwork(eeg_features=21, hidden=6, width=4, dropout=0.5, seeds=[1, 2], **SHAPE).double()
+def test_a_plain_network_is_two_extractors_and_a_head(small):
+    network = PlainNetwork(CONFIG, ProblemSpec(small.card, 3, 7), [1, 2]).double()
     eeg, eye = normal(2, 9, 7, 3), normal(2, 9, 5, seed=1)
     outputs = network(eeg, eye)
     torch.testing.assert_close(outputs.eeg_embedding, network.eeg_extractor(eeg.reshape(2, 9, 21), None))
@@ -113,11 +114,11 @@ def test_a_plain_network_is_two_extractors_and_a_head():
     assert torch.equal(torch.cat([first.logits, rest.logits], 1), outputs.logits)
 
 
-def test_one_head_on_ufamas_network_has_its_fusion():
+def test_one_head_on_ufamas_network_has_its_fusion(small):
     """From the same seeds its encoders and fusion start as UF-AMA's, and with its head it says the same."""
-    config = PAPER.replace(width=8, ffn_width=6, fusion_width=4)
-    shape = {"eeg_tokens": 7, "eeg_features": 3, "seeds": [4, 8], **SHAPE}
-    whole, one = Network(config, **shape).double(), SingleHeadNetwork(config, **shape).double()
+    problem, settings = ProblemSpec(small.card, 3, 7), PAPER.replace(width=4, ffn_width=6, fusion_width=4)
+    whole = Network(settings, eeg_tokens=7, eeg_features=3, eye_features=5, classes=3, seeds=[4, 8]).double()
+    one = SingleHeadNetwork(CONFIG, problem, [4, 8]).double()
     eeg, eye = normal(2, 6, 7, 3), normal(2, 6, 5, seed=1)
     assert torch.equal(one(eeg, eye).fused, whole(eeg, eye).fused)
     one.head.load_state_dict(whole.fusion_head.state_dict())
@@ -125,15 +126,11 @@ def test_one_head_on_ufamas_network_has_its_fusion():
     assert one.fused_width == one(eeg, eye).fused.shape[-1]
 
 
-def test_a_modalitys_embedding_does_not_feel_the_other():
-    config = PAPER.replace(width=8, ffn_width=6, fusion_width=4)
-    networks = (
-        SingleHeadNetwork(config, eeg_tokens=7, eeg_features=3, seeds=[4], **SHAPE),
-        PlainNetwork(eeg_features=21, hidden=6, width=4, dropout=0.5, seeds=[4], **SHAPE),
-    )
+def test_a_modalitys_embedding_does_not_feel_the_other(small):
     eeg, eye, other = normal(1, 6, 7, 3), normal(1, 6, 5, seed=1), normal(1, 6, 5, seed=2)
-    for network in networks:
-        one, changed = network.double()(eeg, eye), network(eeg, other)
+    for kind in (PlainNetwork, SingleHeadNetwork):
+        network = kind(CONFIG, ProblemSpec(small.card, 3, 7), [4]).double()
+        one, changed = network(eeg, eye), network(eeg, other)
         assert torch.equal(one.eeg_embedding, changed.eeg_embedding)
         assert not torch.equal(one.eye_embedding, changed.eye_embedding)
 

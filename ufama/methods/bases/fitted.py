@@ -6,13 +6,8 @@ from typing import Any
 import numpy as np
 
 from ufama.config import ConfigError, ValidatedConfig
-from ufama.data.windows import DataCard
 from ufama.methods.bases.named import NamedMethod
-from ufama.methods.contract import ConfigT, Predictor, UnlabelledWindows
-
-
-class FittedMethod(NamedMethod[ConfigT]):
-    """A control or classifier without steps: a subclass writes ``fit`` (`ufama.methods.Fitted`)."""
+from ufama.methods.contract import ConfigT, FitData, Predictor, UnlabelledWindows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +15,7 @@ class NoSettings(ValidatedConfig):
     """There is nothing to set."""
 
 
-class ScoringClassifier(FittedMethod[ConfigT]):
+class ScoringClassifier(NamedMethod[ConfigT]):
     """A classifier of scikit-learn on all scaled features side by side: a subclass writes `classifier`.
 
     Probabilities are the softmax of its decision values: right in their order, not calibrated.
@@ -35,25 +30,21 @@ class ScoringClassifier(FittedMethod[ConfigT]):
         """The scikit-learn classifier, not yet fitted."""
         raise NotImplementedError
 
-    def fit(
-        self,
-        config: ConfigT,
-        card: DataCard,
-        source: UnlabelledWindows,
-        source_label: np.ndarray,
-        target: UnlabelledWindows,
-        seed: int,
-    ) -> Predictor:
+    def fit(self, config: ConfigT, data: FitData) -> Predictor:
         from threadpoolctl import threadpool_limits
 
-        several_classes(self.name, source_label)
+        if len(np.unique(data.source_label)) < 2:
+            raise ConfigError(
+                f"{self.name} needs at least 2 classes in the source, but every window's label is "
+                f"{data.source_label[0]}: choose another protocol or fold, or the method majority."
+            )
         with threadpool_limits(1):
-            fitted = self.classifier(config, seed).fit(side_by_side(source), source_label)
+            fitted = self.classifier(config, data.seed).fit(side_by_side(data.source), data.source_label)
 
         def predict(windows: UnlabelledWindows) -> np.ndarray:
             with threadpool_limits(1):
                 scores = fitted.decision_function(side_by_side(windows))
-            return as_fusion(softmax_of_scores(scores, fitted.classes_, len(card.class_names)))
+            return as_fusion(softmax_of_scores(scores, fitted.classes_, data.classes))
 
         return predict
 
@@ -83,14 +74,8 @@ def one_hot(label: np.ndarray, classes: int) -> np.ndarray:
 def softmax_of_scores(scores: np.ndarray, known: np.ndarray, classes: int) -> np.ndarray:
     """The softmax of a scikit-learn classifier's decision values: -> (n, classes).
 
-    Parameters
-    ----------
-    scores
-        (n, known classes), or (n,) of the second of two classes
-    known
-        classes in the source, ascending; any other class gets 0
-    classes
-        of the data set
+    ``scores`` are (n, known classes), or (n,) of the second of two; ``known`` are the classes in the source, ascending,
+    and any other class gets 0.
     """
     if scores.ndim == 1:
         scores = np.stack([-scores, scores], axis=1)
@@ -98,12 +83,3 @@ def softmax_of_scores(scores: np.ndarray, known: np.ndarray, classes: int) -> np
     of_every_class[:, known] = scores
     shares = np.exp(of_every_class - of_every_class.max(1, keepdims=True))
     return shares / shares.sum(1, keepdims=True)
-
-
-def several_classes(name: str, source_label: np.ndarray) -> None:
-    """Raise ConfigError where the source has one class only, which no classifier can learn from."""
-    if len(np.unique(source_label)) < 2:
-        raise ConfigError(
-            f"{name} needs at least 2 classes in the source, but every window's label is {source_label[0]}: choose "
-            "another protocol or fold, or the method majority."
-        )

@@ -4,24 +4,20 @@ from collections.abc import Mapping
 from typing import ClassVar, Generic
 
 from ufama.config import ConfigError
-from ufama.methods.contract import ConfigT
+from ufama.methods.contract import ConfigT, MethodInfo
 
 
-class NamedMethod(Generic[ConfigT]):
+class NamedMethod(MethodInfo[ConfigT], Generic[ConfigT]):
     """A method with one preset, one variant and no context, unless a subclass says otherwise.
 
     A subclass sets ``name``, ``title``, ``source``, ``checked_against`` and ``defaults``, the configuration of its
     first preset; `ufama.methods.MethodInfo` says what each is.
     """
 
-    name: str
-    title: str
     version: int = 1
-    source: str
     inputs: str = "eeg + eye"
     presets: tuple[str, ...] = ("paper",)
     variants: tuple[str, ...] = ("full",)
-    checked_against: str
     search: ClassVar[Mapping[str, tuple]] = {}
     defaults: ConfigT
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Generic
+from typing import Annotated, Any, Generic
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ufama.config import ConfigError, Range, Rate, ValidatedConfig
 from ufama.core import losses
@@ -28,6 +28,14 @@ class OptimiserConfig(ValidatedConfig):
     learning_rate: Annotated[float, OptimiserRate] = 1e-3
     weight_decay: Annotated[float, OptimiserRate] = 0.0
 
+    def check_multiple(self, name: str, divisor: str) -> None:
+        """Raise ConfigError unless field ``name`` is a multiple of field ``divisor``."""
+        if getattr(self, name) % getattr(self, divisor):
+            raise ConfigError(
+                f"{type(self).__name__}.{name} = {getattr(self, name)} is no multiple of {divisor} = "
+                f"{getattr(self, divisor)}: change one of them."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig(OptimiserConfig):
@@ -37,39 +45,45 @@ class NetworkConfig(OptimiserConfig):
     width: Annotated[int, LayerWidth] = 64
     dropout: Annotated[float, Rate] = 0.5
 
-    def check_divides(self, name: str, parts: str) -> None:
-        """Raise ConfigError unless field ``name`` is a multiple of field ``parts``."""
-        if getattr(self, name) % getattr(self, parts):
-            raise ConfigError(
-                f"{type(self).__name__}.{name} = {getattr(self, name)} does not divide into {parts} = "
-                f"{getattr(self, parts)} equal parts: change one of them."
-            )
+
+LossTerms = dict[str, tuple[Tensor, Tensor | float]]
+"""Name -> value (R,) and weight: (R,), or a number or () tensor that is the same for every run."""
+
+
+def search_space(learning_rate: tuple = (3e-4, 1e-3, 3e-3, 1e-2), **settings: tuple) -> Mapping[str, tuple]:
+    """What tuning may try (`ufama.methods.MethodInfo`): learning rates, and values of other settings."""
+    return {"learning_rate": learning_rate, **settings}
 
 
 class NetworkMethod(NamedMethod[ConfigT], Generic[ConfigT, OutputsT]):
-    """A method with a network of its own: a subclass writes `build` and `terms`.
+    """A method with a network of its own: a subclass names its ``network_class`` and writes `adaptation` or `terms`.
 
-    The rest is answered here: all parameters are trained at ``config.learning_rate`` with ``config.weight_decay``
-    (`OptimiserConfig`); nothing is carried from step to step; the outputs have the field ``logits`` (R, N, C) of one
-    head; nothing is logged beside the terms.
+    The rest is answered here: an input has ``config.windows`` windows, where there is such a field; all parameters are
+    trained at ``config.learning_rate`` with ``config.weight_decay`` (`OptimiserConfig`); nothing is carried from step
+    to step; the outputs have the field ``logits`` (R, N, C) of one head; nothing is logged beside the terms.
     """
 
-    search: ClassVar[Mapping[str, tuple]] = {"learning_rate": (3e-4, 1e-3, 3e-3, 1e-2), "dropout": (0.2, 0.5)}
+    network_class: Any  # called with config, problem and seeds
+    search = search_space(dropout=(0.2, 0.5))
 
-    def build(self, config: ConfigT, problem: ProblemSpec, seeds: list[int]) -> nn.Module:
-        raise NotImplementedError
+    def context(self, config: ConfigT) -> int:
+        return getattr(config, "windows", 1)
+
+    def build(self, config: ConfigT, problem: ProblemSpec, seeds: list[int]) -> Any:
+        return self.network_class(config, problem, seeds)
+
+    def adaptation(self, config: ConfigT, step: Step[OutputsT]) -> LossTerms:
+        """The loss terms beside the source's cross-entropy."""
+        return {}
 
     def terms(self, config: ConfigT, step: Step[OutputsT], state: dict[str, Tensor]) -> Terms:
-        raise NotImplementedError
+        added = self.adaptation(config, step)
+        return weighted_terms(state, classification=(source_cross_entropy(step), 1.0), **added)
 
     def trained(self, config: Any, network: Any) -> list[dict]:
-        return [
-            {
-                "params": list(network.parameters()),
-                "lr": config.learning_rate,
-                "weight_decay": config.weight_decay,
-            }
-        ]
+        """All of the network's parameters in one group."""
+        parameters = list(network.parameters())
+        return [{"params": parameters, "lr": config.learning_rate, "weight_decay": config.weight_decay}]
 
     def initial_state(self, config: ConfigT, problem: ProblemSpec, runs: int) -> dict[str, Tensor]:
         return {}
@@ -92,17 +106,7 @@ def weighted_terms(
     /,
     **terms: tuple[Tensor, Tensor | float],
 ) -> Terms:
-    """Terms of a step from name=(value, weight).
-
-    Parameters
-    ----------
-    state
-        the method's next state
-    diagnostics
-        (R,) each, logged beside the terms
-    terms
-        values (R,); a weight is (R,), or a number or () tensor that is the same for every run
-    """
+    """Terms of a step from the method's next state, diagnostics (R,) to be logged, and `LossTerms`."""
     values = {name: value for name, (value, _) in terms.items()}
     weights = {name: weight * torch.ones_like(value) for name, (value, weight) in terms.items()}
     return Terms(values, weights, diagnostics or {}, state)

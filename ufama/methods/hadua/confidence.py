@@ -42,16 +42,7 @@ def align(probabilities: Tensor, classes: Tensor, strength: Tensor) -> Tensor:
     """Soft labels with more uniform classes: p' proportional to p (strength * uniform + (1 - strength) * c) / c.
 
     A class that the network prefers (c above uniform) loses, others gain; where c is uniform, or strength 0, nothing
-    changes.
-
-    Parameters
-    ----------
-    probabilities
-        p, (R, N, C)
-    classes
-        c, (R, C), mean probabilities
-    strength
-        (), from 0 to 1
+    changes. Probabilities p (R, N, C), their means c (R, C), strength () from 0 to 1 -> (R, N, C).
     """
     observed = classes.clamp(min=1e-6)
     desired = strength / classes.shape[-1] + (1 - strength) * observed
@@ -83,20 +74,10 @@ def weight_pseudo_labels(
     aligned: bool,
     weighted: bool,
 ) -> PseudoLabels:
-    """Align a batch's class probabilities and weight its windows by confidence, without gradient.
+    """Align a batch's class probabilities (R, N, C) and weight its windows by confidence, without gradient.
 
-    Parameters
-    ----------
-    probabilities
-        (R, N, C)
-    before
-        statistics of the batches so far; updated with this batch before they are used
-    epoch
-        (), from 0
-    momentum
-        of the statistics
-    aligned, weighted
-        False: the soft labels are the probabilities; the weights are 1
+    The statistics of the batches so far are updated with this batch, by ``momentum``, before they are used. Not
+    ``aligned``: the soft labels are the probabilities; not ``weighted``: the weights are 1.
     """
     probabilities = probabilities.detach()
     classes = moving_average(before.classes, probabilities.mean(1), momentum)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from ufama.config import ConfigError, Range, Rate, Share, Width
+from ufama.config import Range, Rate, Share, Width
 from ufama.methods.bases.network import OptimiserConfig, OptimiserRate
 
 
@@ -45,11 +45,7 @@ class HaduaConfig(OptimiserConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.fusion_width % self.attention_head_width:
-            raise ConfigError(
-                f"HaduaConfig.fusion_width = {self.fusion_width} is no multiple of attention_head_width = "
-                f"{self.attention_head_width}: change one of them."
-            )
+        self.check_multiple("fusion_width", "attention_head_width")
 
 
 PAPER = HaduaConfig()

@@ -1,14 +1,11 @@
 """HADUA's presets, loss terms and optimiser groups."""
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ufama.core.mmd import mmd_quadratic
 from ufama.core.objective import Terms
-from ufama.methods.bases.network import NetworkMethod, source_cross_entropy, weighted_terms
+from ufama.methods.bases.network import NetworkMethod, search_space, source_cross_entropy, weighted_terms
 from ufama.methods.contract import ProblemSpec, Step
 from ufama.methods.hadua.confidence import ConfidenceStatistics, initial_statistics, weight_pseudo_labels
 from ufama.methods.hadua.config import PAPER, RELEASED, HaduaConfig
@@ -27,11 +24,9 @@ class Hadua(NetworkMethod[HaduaConfig, SingleHeadOutputs]):
     presets = ("paper", "released")
     variants = ("H1", "H2", "H3", "H4", "H5")
     checked_against = "slow twins of every equation, by-hand examples"
+    network_class = HaduaNetwork
     defaults = PAPER
-    search: ClassVar[Mapping[str, tuple]] = {
-        "learning_rate": (5e-3, 1e-2, 2e-2, 5e-2),
-        "sequence_windows": (1, 4, 8),
-    }
+    search = search_space(learning_rate=(5e-3, 1e-2, 2e-2, 5e-2), sequence_windows=(1, 4, 8))
 
     def preset(self, name: str, *, dataset: str, variant: str) -> HaduaConfig:
         """The preset with the modules of a variant.
@@ -50,9 +45,6 @@ class Hadua(NetworkMethod[HaduaConfig, SingleHeadOutputs]):
 
     def context(self, config: HaduaConfig) -> int:
         return config.sequence_windows
-
-    def build(self, config: HaduaConfig, problem: ProblemSpec, seeds: list[int]) -> HaduaNetwork:
-        return HaduaNetwork(config, problem, seeds)
 
     def trained(self, config: HaduaConfig, network: HaduaNetwork) -> list[dict]:
         """The extractors at their own rate; attention and, with ``train_head``, the head at the other."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ufama.core.random import CounterRNG, DropoutIds
+from ufama.methods.contract import Step
 from ufama.methods.parts.perceptron import Perceptron
 from ufama.seeds import derived_seed
 
@@ -68,6 +69,17 @@ def domain_loss(
     if target_weight is not None:
         of_target = of_target * target_weight
     return of_source.mean(-1) + of_target.mean(-1)
+
+
+def adversarial_loss(
+    step: Step, opponent: Perceptron, source: Tensor, target: Tensor, weight: float, *window_weights: Tensor
+) -> Tensor:
+    """`domain_loss` of what the discriminator says of (R, Ns, D) and (R, Nt, D): -> (R,).
+
+    The reversed gradient is times ``weight`` and `dann_schedule`.
+    """
+    strength = weight * dann_schedule(step.progress)
+    return domain_loss(*adversarial_logits(opponent, source, target, strength, step.noise), *window_weights)
 
 
 class MultilinearMap(nn.Module):

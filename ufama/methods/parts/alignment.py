@@ -33,17 +33,9 @@ def joint_mmd(
 ) -> Tensor:
     """The biased squared MMD of several layers' joint distribution (JAN, arXiv:1605.06636): -> (R,).
 
-    Its kernel is the product of the layers' kernels.
-
-    Parameters
-    ----------
-    source, target
-        one tensor for each layer, (R, Ns, D_l) and (R, Nt, D_l)
-    bandwidths
-        one for each layer: None for the mean of ``kernels`` Gaussians around the batch's mean squared distance, as in
-        `ufama.core.mmd.mmd_quadratic`; a number b for the one Gaussian exp(-d^2 / b)
-    kernels
-        number of Gaussians
+    Its kernel is the product of the layers' kernels. For each layer a source (R, Ns, D_l), a target (R, Nt, D_l) and a
+    bandwidth: None for the mean of ``kernels`` Gaussians around the batch's mean squared distance, as in
+    `ufama.core.mmd.mmd_quadratic`; a number b for the one Gaussian exp(-d^2 / b).
     """
     n, layer_kernels = source[0].shape[1], []
     for source_layer, target_layer, bandwidth in zip(source, target, bandwidths, strict=True):

@@ -21,6 +21,12 @@ def certainty(probabilities: Tensor) -> Tensor:
     return 1 - entropy(probabilities) / math.log(probabilities.shape[-1])
 
 
+def certain_classes(logits: Tensor) -> Tensor:
+    """Predicted probabilities, less the closer to the decision boundary, held constant: (..., C) -> (..., C)."""
+    probabilities = logits.detach().softmax(-1)
+    return probabilities * certainty(probabilities)[..., None]
+
+
 def certainty_weight(probabilities: Tensor) -> Tensor:
     """1 + exp(-entropy) of every window, divided by its mean over a run's windows: (R, N, C) -> (R, N).
 

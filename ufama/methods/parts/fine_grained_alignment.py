@@ -16,14 +16,8 @@ def weighted_class_mmd(
     weights of 1 it is `ufama.core.mmd.mmd_quadratic`. Windows of no weight in any class do not count in the kernels'
     bandwidth; a class without weight on either side costs 0.
 
-    Parameters
-    ----------
-    source, target
-        (P, Ns, D) and (P, Nt, D) of P pairs of domains
-    source_weight, target_weight
-        (P, C, Ns) and (P, C, Nt) of each window in each class, none negative
-    kernels
-        number of Gaussians
+    Of P pairs of domains source (P, Ns, D), target (P, Nt, D), and the weights of each window in each class, none
+    negative, (P, C, Ns) and (P, C, Nt).
     """
     squared_distance = squared_distances(torch.cat([source, target], dim=1))
     source_sum, target_sum = source_weight.sum(-1, keepdim=True), target_weight.sum(-1, keepdim=True)

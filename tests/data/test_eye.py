@@ -1,12 +1,10 @@
-"""Statistics of windows by hand and against a slow twin, events found in a gaze stream, and the released events."""
+"""Statistics of eye movement in windows, by hand and against a slow twin."""
 
 import numpy as np
 import pytest
-from scipy.io import savemat
 
-from ufama.data.layout import EVENT_FEATURES, SEED_IV_EYE_FEATURES, DataError
-from ufama.data.signals.eye import EyeEvents, EyeStreams, detect_events, eye_features
-from ufama.data.signals.eye_files import EYE_RAW_VARIABLES, EYE_RAW_WIDTHS, read_eye_raw, trial_statistics
+from ufama.data.layout import EVENT_FEATURES, SEED, SEED_IV, DataError, eye_columns
+from ufama.data.signals.eye import EyeEvents, EyeStreams, eye_features
 
 
 def events_of(fixations=(), saccades=(), blinks=()):
@@ -21,12 +19,12 @@ def events_of(fixations=(), saccades=(), blinks=()):
     )  # fmt: skip
 
 
-def streams_of(pupil, rate=30.0, gaze=None):
+def streams_of(pupil, rate=30.0):
     """Streams from a function of time that gives diameters X and Y."""
     seconds, function = pupil
     time = np.arange(round(seconds * rate)) / rate
     diameters = np.stack(np.broadcast_arrays(*function(time), time)[:2], axis=1).astype(float)
-    return EyeStreams(time=time, pupil=diameters, gaze=np.zeros((len(time), 2)) if gaze is None else gaze)
+    return EyeStreams(time=time, pupil=diameters, gaze=np.zeros((len(time), 2)))
 
 
 def random_events(rng, seconds):
@@ -42,7 +40,8 @@ def random_events(rng, seconds):
 
 
 def column(features, name):
-    return features.values[:, features.names.index(name)]
+    facts = {31: SEED_IV, 33: SEED}[features.shape[1]]
+    return features[:, eye_columns(facts).index(name)]
 
 
 STEADY = (11.0, lambda time: (50.0, 40.0))
@@ -55,7 +54,7 @@ HAND = events_of(
 
 def test_windows_hold_the_events_that_start_in_them():
     features = eye_features(streams_of(STEADY), HAND, seconds=11.0, dataset="seed")
-    assert features.values.shape == (2, 33)  # the last 3 seconds are no window
+    assert features.shape == (2, 33)  # the last 3 seconds are no window
     expected = {
         "fixation_duration_mean": (300, 300), "fixation_duration_sd": (100, 0), "dispersion_mean_x": (20, 20),
         "dispersion_sd_y": (2, 0), "saccade_duration_mean": (60, 30), "saccade_amplitude_sd": (2, 0),
@@ -74,15 +73,14 @@ def test_statistics_of_the_trial_repeat_in_every_window_and_see_the_rest_of_it()
         "saccade_latency_average": (650 + 4030) / 2,  # from 0.75 to 1.4 s and from 1.47 to 5.5 s
     }  # fmt: skip
     assert tuple(expected) == EVENT_FEATURES
-    np.testing.assert_allclose(features.values[:, -9:], np.tile(list(expected.values()), (2, 1)), rtol=1e-12)
+    np.testing.assert_allclose(features[:, -9:], np.tile(list(expected.values()), (2, 1)), rtol=1e-12)
 
 
-def test_the_order_is_the_documented_one():
+def test_seed_has_the_columns_of_seed_iv_and_the_blinks_before_the_last_nine():
     seed_iv = eye_features(streams_of(STEADY), HAND, seconds=11.0)
     seed = eye_features(streams_of(STEADY), HAND, seconds=11.0, dataset="seed")
-    assert seed_iv.names == SEED_IV_EYE_FEATURES
-    assert seed.names[22:24] == ("blink_duration_mean", "blink_duration_sd")
-    np.testing.assert_array_equal(np.delete(seed.values, [22, 23], axis=1), seed_iv.values)
+    np.testing.assert_array_equal(np.delete(seed, [22, 23], axis=1), seed_iv)
+    np.testing.assert_array_equal(seed[:, 22:24], [[150, 0]] * 2)
 
 
 def test_every_window_statistic_equals_a_slow_twin():
@@ -123,24 +121,22 @@ def test_pupil_entropy_of_a_wave_is_known_at_every_sampling_rate(rate):
         )  # at 59.94 Hz the stream is interpolated
 
 
-def test_a_window_without_events_takes_the_nearest_and_says_so():
+def test_a_window_without_events_takes_the_nearest():
     events = events_of(fixations=[(1, 100, 5, 5), (13, 300, 7, 7)], saccades=[(9, 40, 3)])
     features = eye_features(streams_of((16.0, lambda time: (50.0, 40.0))), events, seconds=16.0, dataset="seed")
     np.testing.assert_array_equal(column(features, "fixation_duration_mean"), [100, 100, 300, 300])
     np.testing.assert_array_equal(column(features, "saccade_amplitude_mean"), [3, 3, 3, 3])
     np.testing.assert_array_equal(column(features, "blink_duration_mean"), 0)
-    assert features.filled == {"pupil": 0, "fixation": 2, "saccade": 3, "blink": 4}
-    assert np.isfinite(features.values).all()
+    assert np.isfinite(features).all()
 
 
 @pytest.mark.parametrize("mark", [np.nan, 0.0])
-def test_lost_pupils_are_interpolated_and_windows_without_any_counted(mark):
+def test_lost_pupils_are_interpolated(mark):
     streams = streams_of((12.0, lambda time: (50 + time, 40.0)))
     streams.pupil[(streams.time >= 3.5) & (streams.time < 8.5)] = mark
     features = eye_features(streams, HAND, seconds=12.0)
     whole = eye_features(streams_of((12.0, lambda time: (50 + time, 40.0))), HAND, seconds=12.0)
-    assert features.filled["pupil"] == 1
-    np.testing.assert_allclose(features.values, whole.values, atol=1e-9)
+    np.testing.assert_allclose(features, whole, atol=1e-9)
 
 
 def test_smoothing_leaves_the_statistics_of_the_trial_alone():
@@ -148,134 +144,24 @@ def test_smoothing_leaves_the_statistics_of_the_trial_alone():
         assert values.shape == (2, 24)
         return values / 2
 
-    plain = eye_features(streams_of(STEADY), HAND, seconds=11.0, dataset="seed").values
-    smooth = eye_features(streams_of(STEADY), HAND, seconds=11.0, dataset="seed", smooth=halved).values
+    plain = eye_features(streams_of(STEADY), HAND, seconds=11.0, dataset="seed")
+    smooth = eye_features(streams_of(STEADY), HAND, seconds=11.0, dataset="seed", smooth=halved)
     np.testing.assert_array_equal(smooth[:, :24], plain[:, :24] / 2)
     np.testing.assert_array_equal(smooth[:, 24:], plain[:, 24:])
 
 
-def test_what_cannot_be_computed_is_one_clear_error():
-    streams = streams_of(STEADY)
-    with pytest.raises(DataError, match=r"windows of 1 s hold no frequency from 0\.2 to 0\.4 Hz"):
-        eye_features(streams, HAND, seconds=11.0, window_seconds=1.0)
-    with pytest.raises(DataError, match=r"lasts 3 s: expected at least one window of 4 s"):
-        eye_features(streams, HAND, seconds=3.0)
-    with pytest.raises(DataError, match=r"ends at 10\.97 s: expected 4 windows"):
-        eye_features(streams, HAND, seconds=16.0)
-    with pytest.raises(DataError, match="never seen"):
-        eye_features(streams_of((8.0, lambda time: (np.nan, np.nan))), HAND, seconds=8.0)
-    with pytest.raises(DataError, match=r"pupil has shape \(3, 1\)"):
-        EyeStreams(time=np.arange(3.0), pupil=np.ones((3, 1)), gaze=np.ones((3, 2)))
-    with pytest.raises(DataError, match="steady rate"):
-        EyeStreams(time=np.array([0.0, 1.0, 5.0]), pupil=np.ones((3, 2)), gaze=np.ones((3, 2)))
-    with pytest.raises(DataError, match="saccade_start goes back in time"):
-        events_of(saccades=[(2, 30, 3), (1, 30, 3)])
-
-
-# events from a gaze stream ---------------------------------------------------------------------------
-
-
-def test_known_fixations_saccades_and_blinks_are_found():
-    rate, degree = 100.0, 20.0
-    time = np.arange(400) / rate
-    gaze = np.full((400, 2), [100.0, 50.0])
-    gaze[100:104] = [[130, 65], [160, 80], [190, 95], [220, 110]]  # 5 steps of 30 and 15 px: to (250, 125)
-    gaze[104:] = [250, 125]
-    gaze[300:] = [250, 325]  # one step of 10 degrees
-    gaze += 0.3 * np.sin(np.outer(np.arange(400), [0.9, 1.1]))
-    pupil = np.full((400, 2), 60.0)
-    pupil[200:220] = np.nan  # a blink of 200 ms
-    pupil[340:] = 0  # tracking lost for good
-    events = detect_events(EyeStreams(time=time, pupil=pupil, gaze=gaze), pixels_per_degree=degree)
-    np.testing.assert_allclose(events.saccade_start, [0.99, 2.99], atol=1e-9)
-    np.testing.assert_allclose(events.saccade_duration, [50, 10], atol=1e-6)
-    np.testing.assert_allclose(events.saccade_amplitude, [np.hypot(150, 75) / degree, 10], atol=0.05)
-    np.testing.assert_allclose(events.blink_start, [2.0], atol=1e-9)
-    np.testing.assert_allclose(events.blink_duration, [200], atol=1e-6)
-    np.testing.assert_allclose(events.fixation_start, [0, 1.04, 2.2, 3.0], atol=1e-9)
-    np.testing.assert_allclose(events.fixation_duration, [990, 950, 790, 390], atol=1e-6)
-    assert (events.fixation_dispersion < 1).all()
-    np.testing.assert_allclose(events.saccade_latency, [1950], atol=1e-6)
-
-
-def test_the_threshold_and_the_shortest_fixation_decide():
-    gaze = np.outer(np.arange(100), [2.0, 0.0])  # 10 degrees per second at 20 px per degree
-    streams = EyeStreams(time=np.arange(100) / 100, pupil=np.ones((100, 2)), gaze=gaze)
-    assert len(detect_events(streams, pixels_per_degree=20).saccade_start) == 0
-    found = detect_events(streams, pixels_per_degree=20, velocity_threshold=9)
-    assert len(found.saccade_start) == 1 and len(found.fixation_start) == 0
-    assert len(detect_events(streams, pixels_per_degree=20, shortest_fixation=991).fixation_start) == 0
-
-
-# the released events ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def released(tmp_path):
-    """A made-up eye_raw_data of subject 2, session 1; trial 3 has no blink."""
-    rng = np.random.default_rng(5)
-    folder = tmp_path / "eye_raw_data"
-    folder.mkdir()
-    trials = {}
-    for kind, name in EYE_RAW_VARIABLES.items():
-        counts = [1 if kind == "event" else 0 if (kind, t) == ("blink", 3) else 5 + t for t in range(1, 25)]
-        trials[kind] = [rng.uniform(1, 500, (count, EYE_RAW_WIDTHS[kind])) for count in counts]
-        cell = np.empty((24, 1), object)
-        cell[:, 0] = trials[kind]
-        savemat(folder / f"2_20150915_{kind}.mat", {name: cell}, do_compression=True)
-    savemat(folder / "2_20150915_PD.mat", {"unknown": np.ones(3)})
-    return folder, trials
-
-
-@pytest.mark.parametrize("above", [False, True])
-def test_released_events_are_read_trial_by_trial(released, above):
-    folder, trials = released
-    read = read_eye_raw(folder.parent if above else folder, 2, 1)
-    assert len(read) == 24
-    for place, trial in enumerate(read):
-        for kind in EYE_RAW_VARIABLES:
-            np.testing.assert_array_equal(getattr(trial, kind).reshape(trials[kind][place].shape), trials[kind][place])
-
-
-def test_files_may_lie_in_the_sessions_folder_with_another_date(released):
-    folder, trials = released
-    (folder / "1").mkdir()
-    for path in folder.glob("*.mat"):
-        path.rename(folder / "1" / path.name.replace("20150915", "20150914"))
-    np.testing.assert_array_equal(read_eye_raw(folder, 2, 1)[23].saccade, trials["saccade"][23])
-
-
-def test_a_trial_s_statistics_from_the_released_events(released):
-    trial = read_eye_raw(released[0], 2, 1)[2]
-    statistics = trial_statistics(trial)
-    known = set(SEED_IV_EYE_FEATURES) | {"blink_duration_mean", "blink_duration_sd"}
-    assert known - set(statistics) == {name for name in SEED_IV_EYE_FEATURES if "_de_" in name}
-    assert statistics["saccade_amplitude_sd"] == pytest.approx(trial.saccade[:, 1].std())
-    assert statistics["dispersion_mean_y"] == pytest.approx(trial.pupil[:, 3].mean())
-    assert statistics["blink_duration_mean"] == 0
-    assert statistics["fixation_dispersion_max"] == trial.event[14]  # column 15
-    assert statistics["saccade_latency_average"] == trial.event[27]  # the last
-
-
-def test_damaged_and_missing_released_events_are_named(released):
-    folder, _ = released
-    with pytest.raises(DataError, match=r"holds no 3_20150919_event\.mat"):
-        read_eye_raw(folder, 3, 1)
-    with pytest.raises(DataError, match="SEED-IV has no session 4"):
-        read_eye_raw(folder, 2, 4)
-    blink = folder / "2_20150915_blink.mat"
-    content = blink.read_bytes()
-    blink.write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataError, match=r"2_20150915_blink\.mat"):
-        read_eye_raw(folder, 2, 1)
-    cell = np.empty((24, 1), object)
-    cell[:, 0] = [np.ones((4, 3)) for _ in range(24)]
-    savemat(blink, {"Eye_Blink": cell})
-    with pytest.raises(DataError, match=r"Eye_Blink, trial 1 has shape \(4, 3\)\. Expected 1 columns"):
-        read_eye_raw(folder, 2, 1)
-    savemat(blink, {"Eye_Blink": cell[:20]})
-    with pytest.raises(DataError, match="Eye_Blink has 20 trials"):
-        read_eye_raw(folder, 2, 1)
-    blink.unlink()
-    with pytest.raises(DataError, match="is missing"):
-        read_eye_raw(folder, 2, 1)
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: eye_features(streams_of(STEADY), HAND, seconds=11.0, window_seconds=1.0), r"no frequency from 0\.2"),
+        (lambda: eye_features(streams_of(STEADY), HAND, seconds=3.0), "lasts 3 s: expected at least one window of 4"),
+        (lambda: eye_features(streams_of(STEADY), HAND, seconds=16.0), r"ends at 10\.97 s: expected 4 windows"),
+        (lambda: eye_features(streams_of((8.0, lambda t: (np.nan, np.nan))), HAND, seconds=8.0), "never seen"),
+        (lambda: EyeStreams(time=np.arange(3.0), pupil=np.ones((3, 1)), gaze=np.ones((3, 2))), r"shape \(3, 1\)"),
+        (lambda: EyeStreams(time=np.array([0, 1, 5.0]), pupil=np.ones((3, 2)), gaze=np.ones((3, 2))), "steady rate"),
+        (lambda: events_of(saccades=[(2, 30, 3), (1, 30, 3)]), "saccade_start goes back in time"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused(call, message):
+    with pytest.raises(DataError, match=message):
+        call()

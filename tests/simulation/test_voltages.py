@@ -12,7 +12,6 @@ from ufama.data.releases.matlab import mat_variables
 from ufama.data.releases.recordings import MARKER
 from ufama.data.signals.eeg import trial_features
 from ufama.data.signals.eeg_settings import EegSettings
-from ufama.data.signals.eye_files import read_eye_raw
 from ufama.data.signals.smoothing import smoothed
 from ufama.simulation import gaze, head
 from ufama.simulation.raw_files import write_raw_simulated
@@ -289,13 +288,17 @@ def test_seed_iv_files_hold_what_was_drawn(seed_iv):
     found = {v.name: v for v in mat_variables(seed_iv / "eeg_raw_data" / "1" / "2_20150915.mat")}
     assert list(found) == [f"sim_eeg{trial}" for trial in range(1, 25)]
     np.testing.assert_array_equal(found["sim_eeg7"].array(), world.eeg(2, 1, 7, 8.0))
-    trial = read_eye_raw(seed_iv, 2, 1)[6]
+    released = {}
+    for kind in ("event", "fixation", "pupil", "saccade"):
+        (cell,) = mat_variables(seed_iv / "eye_raw_data" / f"2_20150915_{kind}.mat")
+        assert (cell.name, len(cell.cells())) == (f"Eye_{kind.title()}", 24)
+        released[kind] = cell.cells()[6].array()
     _, events = world.eye(2, 1, 7, 8.0)
-    np.testing.assert_array_equal(trial.fixation, events.fixation_duration)
-    np.testing.assert_array_equal(trial.saccade[:, 1], events.saccade_amplitude)
-    np.testing.assert_array_equal(trial.pupil[:, 2:], events.fixation_dispersion)
-    np.testing.assert_allclose(trial.event[24], events.saccade_amplitude.mean(), atol=0.05)  # column 25
-    np.testing.assert_allclose(trial.event[1], len(events.blink_start) / 8, atol=0.05)
+    np.testing.assert_array_equal(released["fixation"][:, 0], events.fixation_duration)
+    np.testing.assert_array_equal(released["saccade"][:, 1], events.saccade_amplitude)
+    np.testing.assert_array_equal(released["pupil"][:, 2:], events.fixation_dispersion)
+    np.testing.assert_allclose(released["event"][0, 24], events.saccade_amplitude.mean(), atol=0.05)  # column 25
+    np.testing.assert_allclose(released["event"][0, 1], len(events.blink_start) / 8, atol=0.05)
     eye = {v.name: v for v in mat_variables(seed_iv / "eye_feature_smooth" / "1" / "2_20150915.mat")}
     assert eye["eye_24"].shape == (31, 2)
 

@@ -309,12 +309,21 @@ def layout(dataset: str) -> Layout:
 
 def checked_subjects(facts: Layout, subjects: Sequence[int] | None) -> tuple[int, ...]:
     """The chosen subjects in ascending order, all of them for None. Raises DataError for one the set does not have."""
-    if subjects is None:
-        return facts.subjects
-    unknown = [subject for subject in subjects if subject not in facts.subjects]
-    if unknown or not subjects:
+    return _chosen(facts, "subject", subjects, facts.subjects)
+
+
+def checked_sessions(facts: Layout, sessions: Sequence[int] | None) -> tuple[int, ...]:
+    """The chosen sessions in ascending order, all of them for None. Raises DataError for one the set does not have."""
+    return _chosen(facts, "session", sessions, facts.sessions)
+
+
+def _chosen(facts: Layout, what: str, numbers: Sequence[int] | None, valid: tuple[int, ...]) -> tuple[int, ...]:
+    if numbers is None:
+        return valid
+    unknown = [number for number in numbers if number not in valid]
+    if unknown or not numbers:
         raise DataError(
-            f"{facts.title} has no subject {', '.join(map(str, unknown)) or '(none chosen)'}: choose from "
-            f"{', '.join(map(str, facts.subjects))}."
+            f"{facts.title} has no {what} {', '.join(map(str, unknown)) or '(none chosen)'}: choose from "
+            f"{', '.join(map(str, valid))}."
         )
-    return tuple(sorted(set(subjects)))
+    return tuple(sorted(set(numbers)))

@@ -1,6 +1,5 @@
 """Simulated recordings as files, in the exact layout of SEED and SEED-IV, written whole or not at all."""
 
-import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -12,7 +11,7 @@ import numpy as np
 from ufama.data.layout import SEED_TRAINING_TRIALS, DataError, Layout, checked_subjects, layout
 from ufama.data.releases.description import EEG_FOLDERS, ReleasedFolder
 from ufama.data.releases.recordings import Progress
-from ufama.data.signals.release_files import SEED_DE_FOLDER, SEED_MULTIMODAL, write_bands, write_mat
+from ufama.data.signals.release_files import SEED_DE_FOLDER, write_bands, write_labels, write_mat, write_seed_eye
 from ufama.simulation.atomic_folder import write_folder_atomically
 from ufama.simulation.feature_kinds import by_window_length, feature_kinds, power
 from ufama.simulation.features import (
@@ -65,7 +64,16 @@ def write_simulated(
 
     def fill(building: Path) -> dict[str, Any]:
         _write_files(World(dataset, settings), building, with_eye, with_eeg, extra, progress)
-        return _description(dataset, settings)
+        return {
+            "what": f"Simulated recordings in the layout of {facts.title}: nobody was recorded, all is drawn.",
+            "dataset": dataset,
+            "simulator_version": VERSION,
+            "settings": asdict(settings),
+            "bad_modality": [
+                {"subject": subject, "session": session, "modality": modality}
+                for (subject, session), modality in bad_modalities(dataset, settings).items()
+            ],
+        }
 
     return write_folder_atomically(folder, identity, fill)
 
@@ -106,38 +114,16 @@ def _write_files(
             progress(done, len(steps), f"writing simulated {world.facts.title}")
 
 
-def _description(dataset: str, settings: SimulatorSettings) -> dict[str, Any]:
-    return {
-        "what": f"Simulated recordings in the layout of {layout(dataset).title}: nobody was recorded, all is drawn.",
-        "dataset": dataset,
-        "simulator_version": VERSION,
-        "settings": asdict(settings),
-        "bad_modality": [
-            {"subject": subject, "session": session, "modality": modality}
-            for (subject, session), modality in bad_modalities(dataset, settings).items()
-        ],
-    }
-
-
 def _write_seed(world: World, root: Path, subject: int, session: int) -> None:
     _write_bands(root / SEED_DE_FOLDER / "eeg_used_4s", world.facts, subject, session, world.eeg(subject, session))
     split = world.facts.bounds(session)[SEED_TRAINING_TRIALS].start
     write_seed_eye(root, world.facts.stem(subject, session), world.eye(subject, session), split)
 
 
-def write_seed_eye(root: Path, stem: str, eye: np.ndarray, split: int) -> None:
-    """SEED's pickle of one subject-session's eye features (windows, 33); windows from ``split`` on are named test."""
-    path = root / SEED_MULTIMODAL / "04-Eye-tracking-feature" / "eye_tracking_feature" / stem
-    groups = {"train_data_eye": eye[:split], "test_data_eye": eye[split:]}
-    write_atomically(path, pickle.dumps(groups, protocol=4))
-
-
 def _write_bands(folder: Path, facts: Layout, subject: int, session: int, eeg: np.ndarray) -> None:
     """An archive of SEED's multimodal release, of windows as long as the layout's."""
-    labels = facts.table(session)["label"].astype(np.float64)
     split = facts.bounds(session)[SEED_TRAINING_TRIALS].start
-    groups = {"train": (eeg[:split], labels[:split]), "test": (eeg[split:], labels[split:])}
-    write_bands(folder / f"{facts.stem(subject, session)}.npz", groups)
+    write_bands(folder / f"{facts.stem(subject, session)}.npz", eeg, facts.table(session)["label"], split)
 
 
 def _write_eeg_folder(folder: ReleasedFolder, world: World, root: Path, subject: int, session: int) -> None:
@@ -155,9 +141,8 @@ def _write_eeg_folder(folder: ReleasedFolder, world: World, root: Path, subject:
         for name, values in kinds.items()
     }
     write_mat(path, variables, simulated=True)
-    label = path.with_name("label.mat")
-    if not label.is_file():
-        write_mat(label, {"label": np.array([facts.labels[session - 1]], np.float64) - 1}, simulated=True)
+    if not path.with_name("label.mat").is_file():
+        write_labels(path.parent, facts, session, simulated=True)
         note = f"Simulated: {folder.name} in the layout of SEED. Nobody was recorded.\n"
         write_atomically(path.with_name("readme.txt"), note)
 
@@ -165,13 +150,10 @@ def _write_eeg_folder(folder: ReleasedFolder, world: World, root: Path, subject:
 def _write_seed_iv(world: World, root: Path, subject: int, session: int) -> None:
     smooth, eye = world.eeg(subject, session), world.eye(subject, session)
     average = world.eeg_moving_average(subject, session, smooth)
+    kinds = {"de_movingAve": average, "de_LDS": smooth, "psd_movingAve": power(average), "psd_LDS": power(smooth)}
     eeg_variables, eye_variables = {}, {}
     for trial, rows in zip(world.facts.trials, world.facts.bounds(session), strict=True):
-        kinds = {"movingAve": average[rows].transpose(1, 0, 2), "LDS": smooth[rows].transpose(1, 0, 2)}
-        for kind, values in kinds.items():
-            eeg_variables[f"de_{kind}{trial}"] = values
-        for kind, values in kinds.items():
-            eeg_variables[f"psd_{kind}{trial}"] = power(values)
+        eeg_variables |= {f"{kind}{trial}": values[rows].transpose(1, 0, 2) for kind, values in kinds.items()}
         eye_variables[f"eye_{trial}"] = eye[rows].T
     for kind, variables in (("eeg_feature_smooth", eeg_variables), ("eye_feature_smooth", eye_variables)):
         path = root / kind / str(session) / f"{world.facts.stem(subject, session)}.mat"

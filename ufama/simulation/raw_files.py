@@ -13,17 +13,25 @@ from typing import Any
 
 import numpy as np
 
-from ufama.data.layout import SEED_TRAINING_TRIALS, checked_subjects, layout
+from ufama.data.layout import SEED_TRAINING_TRIALS, checked_sessions, checked_subjects, layout
 from ufama.data.releases.recordings import Progress
 from ufama.data.signals.eye import EyeEvents, EyeStreams, eye_features
-from ufama.data.signals.eye_files import EYE_RAW_VARIABLES, EYE_RAW_WIDTHS
-from ufama.data.signals.release_files import write_mat
+from ufama.data.signals.release_files import write_labels, write_mat, write_seed_eye
 from ufama.simulation.atomic_folder import write_folder_atomically
 from ufama.simulation.features import EEG_RESPONSE, REGIONS
-from ufama.simulation.files import write_seed_eye
 from ufama.simulation.gaze import PIXELS_PER_DEGREE
-from ufama.simulation.raw_windows import checked_length, checked_sessions, raw_fingerprint
+from ufama.simulation.raw_windows import checked_length, raw_fingerprint
 from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawSettings, RawWorld
+
+EYE_RAW_VARIABLES = {
+    "blink": ("Eye_Blink", 1),
+    "event": ("Eye_Event", 28),
+    "fixation": ("Eye_Fixation", 1),
+    "pupil": ("Eye_Pupil", 4),
+    "saccade": ("Eye_Saccade", 2),
+}
+"""``eye_raw_data``: ending of a file's name -> its one variable, a cell of 24 trials, and the columns of each. The
+copies' sixth kind, ``PD``, is not described anywhere."""
 
 
 def write_raw_simulated(
@@ -50,7 +58,7 @@ def write_raw_simulated(
         only the first so many of every clip, at least one window; None means whole clips
     """
     folder, facts = Path(folder), layout(dataset)
-    chosen, days = checked_subjects(facts, subjects), checked_sessions(dataset, sessions)
+    chosen, days = checked_subjects(facts, subjects), checked_sessions(facts, sessions)
     checked_length(seconds)
     identity = {"fingerprint": raw_fingerprint(dataset, settings, chosen, days, seconds=seconds)}
 
@@ -99,10 +107,9 @@ def _write_seed(world: RawWorld, root: Path, subject: int, session: int, seconds
     facts = world.facts
     folder = root / "SEED_EEG" / "Preprocessed_EEG"
     _write_eeg(world, folder / f"{facts.dated_stem(subject, session)}.mat", subject, session, seconds)
-    label = np.array([facts.labels[session - 1]], float) - 1  # -1 negative, 0 neutral, 1 positive
-    write_mat(folder / "label.mat", {"label": label}, simulated=True)
+    write_labels(folder, facts, session, simulated=True)
     trials = [
-        eye_features(streams, events, seconds=length, dataset="seed").values
+        eye_features(streams, events, seconds=length, dataset="seed")
         for length, streams, events in _eyes(world, subject, session, seconds)
     ]
     split = sum(map(len, trials[:SEED_TRAINING_TRIALS]))
@@ -116,12 +123,12 @@ def _write_seed_iv(world: RawWorld, root: Path, subject: int, session: int, seco
     features: dict[str, np.ndarray] = {}
     kinds: dict[str, list[np.ndarray]] = {kind: [] for kind in EYE_RAW_VARIABLES}
     for trial, (length, streams, events) in enumerate(_eyes(world, subject, session, seconds), start=1):
-        features[f"eye_{trial}"] = eye_features(streams, events, seconds=length).values.T
+        features[f"eye_{trial}"] = eye_features(streams, events, seconds=length).T
         for kind, values in _released_events(streams, events, length).items():
             kinds[kind].append(values)
     path = root / "eye_feature_smooth" / str(session) / f"{stem}.mat"
     write_mat(path, features, simulated=True)
-    for kind, name in EYE_RAW_VARIABLES.items():
+    for kind, (name, _) in EYE_RAW_VARIABLES.items():
         cell = np.empty((len(kinds[kind]), 1), object)
         cell[:, 0] = kinds[kind]
         path = root / "eye_raw_data" / f"{stem}_{kind}.mat"
@@ -151,7 +158,7 @@ def _released_events(streams: EyeStreams, events: EyeEvents, seconds: float) -> 
         "pupil": np.hstack([pupil, events.fixation_dispersion]),
         "saccade": np.stack([events.saccade_duration, events.saccade_amplitude], axis=1),
     }
-    return {kind: np.reshape(content, (-1, EYE_RAW_WIDTHS[kind])) for kind, content in values.items()}
+    return {kind: np.reshape(content, (-1, EYE_RAW_VARIABLES[kind][1])) for kind, content in values.items()}
 
 
 def _summary(values: np.ndarray, seconds: float = 0.0, *, count: bool = False) -> list[float]:

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from ufama.data.layout import WINDOW_SECONDS, DataError, checked_subjects, layout
+from ufama.data.layout import WINDOW_SECONDS, DataError, checked_sessions, checked_subjects, layout
 from ufama.data.releases.recordings import Progress, simulated_card
 from ufama.data.signals.eeg import trial_features
 from ufama.data.signals.eeg_settings import EegSettings
@@ -25,20 +25,6 @@ def raw_fingerprint(
     content = {"dataset": dataset, "raw settings": asdict(settings), "version": VERSION}
     content |= {"subjects": list(subjects), "sessions": list(sessions), **more}
     return digest_of(content, 32)
-
-
-def checked_sessions(dataset: str, sessions: Sequence[int] | None) -> tuple[int, ...]:
-    """The chosen sessions in ascending order, all for None. Raises DataError for one that the set does not have."""
-    existing = layout(dataset).sessions
-    if sessions is None:
-        return existing
-    unknown = [session for session in sessions if session not in existing]
-    if unknown or not sessions:
-        raise DataError(
-            f"{layout(dataset).title} has no session {', '.join(map(str, unknown)) or '(none chosen)'}: choose from "
-            f"{', '.join(map(str, existing))}."
-        )
-    return tuple(sorted(set(sessions)))
 
 
 def checked_length(seconds: float | None) -> None:
@@ -72,7 +58,7 @@ def raw_windows(
         for subjects, sessions or lengths that the set does not have
     """
     facts = layout(dataset)
-    chosen, days = checked_subjects(facts, subjects), checked_sessions(dataset, sessions)
+    chosen, days = checked_subjects(facts, subjects), checked_sessions(facts, sessions)
     checked_length(seconds)
     # the simulated signal is filtered already
     eeg = eeg or EegSettings(definition="log2_power", low=None, high=None)
@@ -86,7 +72,7 @@ def raw_windows(
             streams, events = world.eye(subject, session, trial, seconds)
             eyes = eye_features(
                 streams, events, seconds=length, dataset=dataset, smooth=lambda values: smoothed(values, eeg)
-            ).values
+            )
             with one_thread():
                 features = trial_features(world.eeg(subject, session, trial, seconds), RATE, eeg)
             count = len(features)

@@ -6,7 +6,6 @@ SEED: ``Preprocessed_EEG`` (.mat, 200 Hz) and ``SEED_RAW_EEG`` / ``01-EEG-raw`` 
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,13 +14,23 @@ from typing import Any
 
 import numpy as np
 
-from ufama.data.layout import CHANNELS, SEED_TRAINING_TRIALS, WINDOW_SECONDS, DataError, Layout, layout
+from ufama.data.layout import (
+    CHANNELS,
+    SEED_TRAINING_TRIALS,
+    WINDOW_SECONDS,
+    DataError,
+    Layout,
+    checked_sessions,
+    checked_subjects,
+    layout,
+)
 from ufama.data.releases.matlab import mat_variables
 from ufama.data.releases.recordings import MARKER, Progress
+from ufama.data.releases.search import SEARCH_DEPTH, Tree
 from ufama.data.signals.eeg import read_raw, session_features, trial_features
 from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.entropy import band_power
-from ufama.data.signals.release_files import SEED_DE_FOLDER, write_bands, write_mat
+from ufama.data.signals.release_files import SEED_DE_FOLDER, write_bands, write_labels, write_mat
 from ufama.data.signals.smoothing import smoothed
 from ufama.storage import write_atomically
 
@@ -38,7 +47,6 @@ PROVENANCE = "EEG_FEATURES.json"
 """Lies at the top of what `write_features` wrote: from which files, with which settings."""
 
 _FEATURE_FOLDERS = ("SEED_EEG", "SEED_Multimodal/Chinese/02-EEG-DE-feature", "eeg_feature_smooth")
-_SEARCH_DEPTH = 5
 _FILE_NAMES = {
     ".mat": r"(?P<subject>[1-9]\d?)_(?P<day>\d{8})\.mat",
     ".cnt": r"(?P<subject>[1-9]\d?)_(?P<day>[1-3])\.cnt",
@@ -85,14 +93,14 @@ def find_raw(
     """
     facts = layout(dataset).with_eeg_only_subjects()
     folder = _raw_folder(facts, Path(root))
-    wanted = _chosen("session", sessions, facts.sessions, facts)
+    wanted = checked_sessions(facts, sessions)
     files = _files(facts, folder)
     if not files:
         raise DataError(
             f"{folder} holds no recording: expected files such as {_expected(facts, folder, facts.subjects[0], 1)}. "
             "Unpack the release there."
         )
-    chosen = _chosen("subject", subjects, facts.subjects, facts) if subjects is not None else sorted(files)
+    chosen = checked_subjects(facts, subjects) if subjects is not None else sorted(files)
     simulated = _marker_above(folder) is not None
     return [
         RawRecording(
@@ -103,39 +111,22 @@ def find_raw(
     ]
 
 
-def _chosen(what: str, numbers: Sequence[int] | None, valid: tuple[int, ...], facts: Layout) -> list[int]:
-    unknown = [number for number in numbers or () if number not in valid]
-    if unknown or (numbers is not None and not numbers):
-        raise DataError(
-            f"{facts.title} has no {what} {', '.join(map(str, unknown)) or '(none chosen)'}: choose from "
-            f"{', '.join(map(str, valid))}."
-        )
-    return sorted(set(numbers or valid))
-
-
 def _raw_folder(facts: Layout, root: Path) -> Path:
     if not root.is_dir():
         raise DataError(f"{root} is not a folder: expected the unpacked release of {facts.title}. Check the path.")
     names = RAW_FOLDERS[facts.name]
     if root.name in names:
         return root
-    level = [root]
-    for _ in range(_SEARCH_DEPTH):
-        level = [
-            Path(entry.path)
-            for folder in level
-            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name)
-            if entry.is_dir() and not entry.name.startswith(".")
-        ]
-        for name in names:
-            matches = [folder for folder in level if folder.name == name]
-            if len(matches) > 1:
-                raise DataError(
-                    f"{root} holds {len(matches)} folders named {name}: expected one. Point to one of "
-                    f"{', '.join(map(str, matches))}."
-                )
-            if matches:
-                return matches[0]
+    tree = Tree.of(root)
+    for name in names:
+        matches = tree.find(name)
+        if len(matches) > 1:
+            raise DataError(
+                f"{root} holds {len(matches)} folders named {name}: expected one. Point to one of "
+                f"{', '.join(map(str, matches))}."
+            )
+        if matches:
+            return matches[0]
     raise DataError(
         f"{root} holds no folder of raw EEG: expected {facts.title}'s {' or '.join(names)} at or below it. Point to "
         "the release's top folder, unpacked."
@@ -182,7 +173,7 @@ def _file_of(facts: Layout, folder: Path, by_day: dict[str, Path], subject: int,
 
 def _marker_above(folder: Path) -> Path | None:
     """The marker of the simulated set that ``folder`` belongs to."""
-    above = [folder, *folder.parents][: _SEARCH_DEPTH + 1]
+    above = [folder, *folder.parents][: SEARCH_DEPTH + 1]
     return next((place / MARKER for place in above if (place / MARKER).is_file()), None)
 
 
@@ -330,23 +321,18 @@ def write_features(
 
 
 def _write_seed(recording: RawRecording, entropy: list, out: Path, settings: EegSettings) -> Iterator[Path]:
-    facts, length = recording.facts, f"{settings.window_seconds:g}s"
+    facts, length, simulated = recording.facts, f"{settings.window_seconds:g}s", recording.simulated
     extracted = out / "SEED_EEG" / f"ExtractedFeatures_{length}"
-    labels = np.array(facts.labels[recording.session - 1], np.float64)
-    yield write_mat(extracted / "label.mat", {"label": labels[None] - 1}, simulated=recording.simulated)
-    variables = _mat_features(entropy, settings)
-    yield write_mat(extracted / f"{facts.dated_stem(*recording.place)}.mat", variables, simulated=recording.simulated)
+    yield write_labels(extracted, facts, recording.session, simulated=simulated)
+    path = extracted / f"{facts.dated_stem(*recording.place)}.mat"
+    yield write_mat(path, _mat_features(entropy, settings), simulated=simulated)
     if recording.subject not in layout("seed").subjects:
         return
-    trials = {"train": slice(0, SEED_TRAINING_TRIALS), "test": slice(SEED_TRAINING_TRIALS, None)}
-    groups = {
-        name: (
-            np.concatenate([smoothed(trial, settings) for trial in entropy[some]]),
-            np.repeat(labels[some], [len(trial) for trial in entropy[some]]),
-        )
-        for name, some in trials.items()
-    }
-    yield write_bands(out / SEED_DE_FOLDER / f"eeg_used_{length}" / f"{facts.stem(*recording.place)}.npz", groups)
+    counts = [len(trial) for trial in entropy]
+    labels = np.repeat(facts.labels[recording.session - 1], counts)
+    values = np.concatenate([smoothed(trial, settings) for trial in entropy])
+    path = out / SEED_DE_FOLDER / f"eeg_used_{length}" / f"{facts.stem(*recording.place)}.npz"
+    yield write_bands(path, values, labels, sum(counts[:SEED_TRAINING_TRIALS]))
 
 
 def _write_seed_iv(recording: RawRecording, entropy: list, out: Path, settings: EegSettings) -> Iterator[Path]:

@@ -103,15 +103,6 @@ class EyeEvents:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class EyeFeatures:
-    """The statistics of one trial."""
-
-    values: np.ndarray  # (windows, 31 or 33), finite
-    names: tuple[str, ...]  # (31 or 33) what each column is
-    filled: dict[str, int]  # windows without an event of a kind, or a pupil, that took another's (see `eye_features`)
-
-
 def eye_features(
     streams: EyeStreams,
     events: EyeEvents,
@@ -120,18 +111,12 @@ def eye_features(
     dataset: str = "seed_iv",
     window_seconds: float = WINDOW_SECONDS,
     smooth: Smoother | None = None,
-) -> EyeFeatures:
-    """The statistics of one trial's windows, in the order of the named set: 31 for SEED-IV, 33 for SEED.
+) -> np.ndarray:
+    """(windows, 31 or 33) statistics of one trial of ``seconds``, finite, in the order of `eye_columns`.
 
     SEED's 33 are SEED-IV's with mean and SD of the blinks' duration before the last nine; the order of the released 33
-    is not published. An event belongs to the window it starts in; SDs are population SDs.
-
-    Parameters
-    ----------
-    seconds
-        of the trial
-    smooth
-        applied to the windowed columns, not to the nine of the whole trial
+    is not published. An event belongs to the window it starts in; SDs are population SDs. ``smooth`` is applied to the
+    windowed columns, not to the nine of the whole trial.
 
     Raises
     ------
@@ -145,28 +130,21 @@ def eye_features(
     the released EEG features, independent of the sampling rate. The Hann taper carries the mean diameter into the
     second band, as in the released files, whose exact definition is not public. Lost pupils are interpolated linearly
     within the trial, before any pupil statistic. A window without a fixation, saccade or blink takes the statistics of
-    that kind from the nearest window that has one, the earlier of two; a trial without any has zeros. ``filled`` counts
-    both.
+    that kind from the nearest window that has one, the earlier of two; a trial without any has zeros.
     """
     count = int(seconds / window_seconds + 1e-9)
     if count < 1:
         raise DataError(f"the trial lasts {seconds:g} s: expected at least one window of {window_seconds:g} s.")
+    table = _pupil(streams, count, window_seconds) | _events(events, count, window_seconds)
     names = eye_columns(layout(dataset))
-    table, filled = _pupil(streams, count, window_seconds)
-    event_table, event_filled = _events(events, count, window_seconds)
-    table |= event_table
     windowed = np.stack([table[name] for name in names if name not in EVENT_FEATURES], axis=1)
     if smooth is not None:
         windowed = smooth(windowed)
     whole = _whole_trial(events, seconds)
-    constant = np.tile([whole[name] for name in EVENT_FEATURES], (count, 1))
-    return EyeFeatures(values=np.hstack([windowed, constant]), names=names, filled=filled | event_filled)
+    return np.hstack([windowed, np.tile([whole[name] for name in EVENT_FEATURES], (count, 1))])
 
 
-# windows ---------------------------------------------------------------------------------------------
-
-
-def _pupil(streams: EyeStreams, count: int, window_seconds: float) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+def _pupil(streams: EyeStreams, count: int, window_seconds: float) -> dict[str, np.ndarray]:
     if streams.time[-1] + 1.5 / streams.rate < count * window_seconds:
         raise DataError(
             f"the pupil stream ends at {streams.time[-1]:.2f} s: expected {count} windows of {window_seconds:g} s. "
@@ -184,8 +162,7 @@ def _pupil(streams: EyeStreams, count: int, window_seconds: float) -> tuple[dict
         table[f"pupil_mean_{axis}"], table[f"pupil_sd_{axis}"] = values.mean(axis=1), values.std(axis=1)
         for band, entropy in _pupil_entropy(values, samples / window_seconds).items():
             table[f"pupil_de_{axis}_{band}"] = entropy
-    having = np.unique(np.floor(streams.time[seen] / window_seconds + 1e-9))
-    return table, {"pupil": count - int((having < count).sum())}
+    return table
 
 
 def _pupil_entropy(values: np.ndarray, rate: float) -> dict[str, np.ndarray]:
@@ -207,40 +184,34 @@ def _pupil_entropy(values: np.ndarray, rate: float) -> dict[str, np.ndarray]:
     return entropies
 
 
-_EVENT_STATISTICS = {
-    "fixation": {"dispersion_x": "dispersion_{}_x", "dispersion_y": "dispersion_{}_y",
-                 "duration": "fixation_duration_{}"},
-    "saccade": {"duration": "saccade_duration_{}", "amplitude": "saccade_amplitude_{}"},
-    "blink": {"duration": "blink_duration_{}"},
-}  # fmt: skip
-"""Kind of event -> its measures -> the features made of them, ``{}`` being mean or sd."""
-
-
-def _measures(events: EyeEvents, kind: str) -> dict[str, np.ndarray]:
-    if kind == "fixation":
-        across, down = events.fixation_dispersion.T
-        return {"dispersion_x": across, "dispersion_y": down, "duration": events.fixation_duration}
-    if kind == "saccade":
-        return {"duration": events.saccade_duration, "amplitude": events.saccade_amplitude}
-    return {"duration": events.blink_duration}
-
-
-def _events(events: EyeEvents, count: int, window_seconds: float) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    table, filled = {}, {}
-    for kind, features in _EVENT_STATISTICS.items():
+def _events(events: EyeEvents, count: int, window_seconds: float) -> dict[str, np.ndarray]:
+    measures = {
+        "fixation": {
+            "dispersion_{}_x": events.fixation_dispersion[:, 0],
+            "dispersion_{}_y": events.fixation_dispersion[:, 1],
+            "fixation_duration_{}": events.fixation_duration,
+        },
+        "saccade": {
+            "saccade_duration_{}": events.saccade_duration,
+            "saccade_amplitude_{}": events.saccade_amplitude,
+        },
+        "blink": {"blink_duration_{}": events.blink_duration},
+    }
+    table = {}
+    for kind, features in measures.items():
         place = np.floor(getattr(events, f"{kind}_start") / window_seconds + 1e-9).astype(int)
         inside = (place >= 0) & (place < count)
-        number = np.bincount(place[inside], minlength=count)
+        place = place[inside]
+        number = np.bincount(place, minlength=count)
         having = np.flatnonzero(number)
         nearest = having[np.abs(np.arange(count)[:, None] - having).argmin(axis=1)] if len(having) else None
-        filled[kind] = count - len(having)
-        for measure, feature in features.items():
-            values = _measures(events, kind)[measure][inside]
-            mean = np.bincount(place[inside], values, count) / np.maximum(number, 1)
-            spread = np.bincount(place[inside], (values - mean[place[inside]]) ** 2, count) / np.maximum(number, 1)
+        for feature, of_events in features.items():
+            values = of_events[inside]
+            mean = np.bincount(place, values, count) / np.maximum(number, 1)
+            spread = np.bincount(place, (values - mean[place]) ** 2, count) / np.maximum(number, 1)
             for statistic, column in (("mean", mean), ("sd", np.sqrt(spread))):
                 table[feature.format(statistic)] = np.zeros(count) if nearest is None else column[nearest]
-    return table, filled
+    return table
 
 
 def _whole_trial(events: EyeEvents, seconds: float) -> dict[str, float]:
@@ -262,65 +233,3 @@ def _whole_trial(events: EyeEvents, seconds: float) -> dict[str, float]:
         "saccade_amplitude_average": mean(events.saccade_amplitude),
         "saccade_latency_average": mean(events.saccade_latency),
     }
-
-
-# events from a gaze stream ---------------------------------------------------------------------------
-
-
-def detect_events(
-    streams: EyeStreams,
-    *,
-    pixels_per_degree: float,
-    velocity_threshold: float = 30.0,
-    shortest_fixation: float = 60.0,
-    blinks: tuple[float, float] = (50.0, 500.0),
-) -> EyeEvents:
-    """Fixations, saccades and blinks of a gaze stream by a velocity threshold (I-VT).
-
-    Steps faster than the threshold belong to saccades, the steps between them to fixations, steps into and out of a gap
-    to neither. A saccade lasts as many sampling steps as are fast, so its duration is exact to one step.
-
-    Parameters
-    ----------
-    velocity_threshold
-        degrees per second
-    shortest_fixation
-        ms; a shorter stretch of steady gaze is no event
-    blinks
-        ms; a gap of the pupil at least and at most this long is a blink, a longer one lost data
-
-    References
-    ----------
-    Salvucci & Goldberg, "Identifying fixations and saccades in eye-tracking protocols" (ETRA 2000,
-    doi:10.1145/355017.355028). The libraries for this (pymovements, REMoDNaV) bring many dependencies or expect
-    sampling rates above the 30 to 120 Hz of glasses.
-    """
-    rate, seen = streams.rate, ~streams.lost & np.isfinite(streams.gaze).all(axis=1)
-    steps = np.linalg.norm(np.diff(streams.gaze, axis=0), axis=1) * rate / pixels_per_degree
-    both_seen = seen[1:] & seen[:-1]
-    step_ms = 1000 / rate
-    fast = both_seen & (np.nan_to_num(steps) > velocity_threshold)
-    saccades = _runs(fast)
-    amplitude = np.linalg.norm(streams.gaze[saccades[:, 1]] - streams.gaze[saccades[:, 0]], axis=1) / pixels_per_degree
-    still = _runs(both_seen & ~fast)
-    still = still[(still[:, 1] - still[:, 0]) * step_ms >= shortest_fixation]
-    extents = [np.ptp(streams.gaze[first : last + 1], axis=0) for first, last in still]
-    gaps = _runs(streams.lost)
-    gap_ms = (gaps[:, 1] - gaps[:, 0]) * step_ms
-    gaps = gaps[(gap_ms >= blinks[0] - 1e-6) & (gap_ms <= blinks[1] + 1e-6)]
-    return EyeEvents(
-        fixation_start=streams.time[still[:, 0]],
-        fixation_duration=(still[:, 1] - still[:, 0]) * step_ms,
-        fixation_dispersion=np.reshape(extents, (-1, 2)),
-        saccade_start=streams.time[saccades[:, 0]],
-        saccade_duration=(saccades[:, 1] - saccades[:, 0]) * step_ms,
-        saccade_amplitude=amplitude,
-        blink_start=streams.time[gaps[:, 0]],
-        blink_duration=(gaps[:, 1] - gaps[:, 0]) * step_ms,
-    )
-
-
-def _runs(chosen: np.ndarray) -> np.ndarray:
-    """(runs, 2) first and one past the last position of each unbroken run of True."""
-    edges = np.diff(np.r_[False, chosen, False].astype(int))
-    return np.stack([np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)], axis=1)

@@ -4,7 +4,7 @@ Neither is about emotion and neither has eye tracking. They show that the whole 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,18 +86,24 @@ def eegmat(source: str | Path, *, balanced: bool = True) -> Windows:
     if recordings:
         listed = ", ".join(f"subject {person} recording {recording + 1}" for person, recording in recordings)
         notes.append(f"The ECG lead looks unplugged in {listed}; these are kept.")
-    keep = members["balanced"].astype(bool) if balanced else np.ones(len(unplugged), bool)
+    return _eegmat_windows(path, members, balanced, notes)
+
+
+def _eegmat_windows(path: Path, members: Mapping[str, np.ndarray], balanced: bool, notes: Sequence[str]) -> Windows:
+    """The windows of arrays named as in a feature file."""
+    chosen = members["balanced"].astype(bool) | (not balanced)
+    kept = {name: values[chosen] for name, values in members.items() if not name.endswith("_names")}
     return two_modality_windows(
         where=str(path),
-        modality_a=members["modality_a"][keep],
-        modality_b=members["modality_b"][keep],
+        modality_a=kept["modality_a"],
+        modality_b=kept["modality_b"],
         b_names=[str(name) for name in members["b_names"]],
-        label=members["label"][keep],
-        subject=members["subject"][keep],
-        session=np.ones(keep.sum(), np.int64),
-        trial=members["session_or_trial"][keep] + 1,
-        clip=members["session_or_trial"][keep] + 1,
-        window=members["window_start_s"][keep] / EEGMAT_SECONDS,
+        label=kept["label"],
+        subject=kept["subject"],
+        session=np.ones(chosen.sum(), np.int64),
+        trial=kept["session_or_trial"] + 1,
+        clip=kept["session_or_trial"] + 1,
+        window=kept["window_start_s"] / EEGMAT_SECONDS,
         notes=notes,
         **EEGMAT_FACTS,
     )
@@ -146,37 +152,28 @@ def eegmat_from_edf(folder: str | Path, *, balanced: bool = True) -> Windows:
         raise DataError(
             f"{folder} holds no SubjectNN_1.edf and SubjectNN_2.edf. Name the folder of EEGMAT's EDF files."
         )
-    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("eeg", "ecg", "subject", "trial", "window")}
+    rows: list[dict[str, np.ndarray]] = []
     notes = [*EEGMAT_NOTES, "Computed from the EDF recordings."]
     for subject in subjects:
         for recording in (1, 2):
             if (subject, recording) not in files:
                 raise DataError(f"{folder} has no Subject{subject:02d}_{recording}.edf beside the other recording.")
-        parts = {recording: _recording(files[subject, recording], notes) for recording in (1, 2)}
-        task = len(parts[2][0])
-        for recording, (eeg, ecg) in parts.items():
+        rest, task = (_recording(files[subject, recording], notes) for recording in (1, 2))
+        for label, (eeg, ecg) in enumerate((rest, task)):
             window = np.arange(len(eeg))
-            keep = window[-task:] if balanced and recording == 1 else window
-            columns["eeg"].append(eeg[keep])
-            columns["ecg"].append(ecg[keep])
-            columns["subject"].append(np.full(len(keep), subject))
-            columns["trial"].append(np.full(len(keep), recording))
-            columns["window"].append(keep)
-    joined = {name: np.concatenate(values) for name, values in columns.items()}
-    return two_modality_windows(
-        where=str(folder),
-        modality_a=joined["eeg"],
-        modality_b=joined["ecg"],
-        b_names=ECG_STATISTICS,
-        label=joined["trial"] - 1,
-        subject=joined["subject"],
-        session=np.ones(len(joined["eeg"]), np.int64),
-        trial=joined["trial"],
-        clip=joined["trial"],
-        window=joined["window"],
-        notes=notes,
-        **EEGMAT_FACTS,
-    )
+            rows.append(
+                {
+                    "modality_a": eeg,
+                    "modality_b": ecg,
+                    "label": np.full(len(eeg), label),
+                    "subject": np.full(len(eeg), subject),
+                    "session_or_trial": np.full(len(eeg), label),
+                    "window_start_s": window * EEGMAT_SECONDS,
+                    "balanced": window >= len(eeg) - len(task[0]),
+                }
+            )
+    members = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    return _eegmat_windows(folder, members | {"b_names": np.array(ECG_STATISTICS)}, balanced, notes)
 
 
 def cogwear(source: str | Path, *, sessions: tuple[str, ...] = COGWEAR_SESSIONS) -> Windows:

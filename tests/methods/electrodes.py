@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from tests.methods.steps import trainer
+from tests.methods.steps import first_batch, trainer
 
 NAMES = ("FP1", "FZ", "T7", "CZ", "T8", "PZ", "O2")
 
@@ -17,8 +17,7 @@ def named(windows):
 def check_earlier_windows_are_read(method, windows, **changes):
     """An input's first and last window both change its features; other inputs do not."""
     made = trainer(method, windows, **changes)
-    made.batches.draw_epoch(0)
-    source, _ = made.batches.step(0)
+    source, _ = first_batch(made)
     assert source.eeg.shape[2] == method.context(made.config) > 1
     with torch.no_grad():
         before = made.network(source.eeg, source.eye).fused

@@ -2,18 +2,13 @@
 
 import torch
 
-from ufama.core.layers import initialise
+from tests.methods.steps import initialised, normal
 from ufama.methods.acrnn import ChannelAttention, TimeAttention
 
 
-def made(module, seeds=(0, 1)):
-    initialise(module, list(seeds))
-    return module.double()
-
-
 def test_channel_attention_equals_a_loop():
-    attention = made(ChannelAttention(2, 5, 3))
-    x = torch.randn(2, 4, 3, 5, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    attention = initialised(ChannelAttention(2, 5, 3))
+    x = normal(2, 4, 3, 5, 2, seed=1)
     found = attention(x)
     for run in range(2):
         for n in range(4):
@@ -25,8 +20,8 @@ def test_channel_attention_equals_a_loop():
 
 
 def test_time_attention_is_a_weighted_mean_of_each_feature():
-    attention = made(TimeAttention(2, 4))
-    states = torch.randn(2, 3, 6, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    attention = initialised(TimeAttention(2, 4))
+    states = normal(2, 3, 6, 4, seed=2)
     found = attention(states)
     assert (found <= states.amax(2)).all()
     assert (found >= states.amin(2)).all()

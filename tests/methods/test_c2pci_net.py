@@ -2,14 +2,12 @@
 
 import torch
 
-from ufama.core.layers import initialise
+from tests.methods.steps import initialised
 from ufama.methods.c2pci_net import C2pciConfig, EmbeddingBlock
 
 
 def test_a_block_adds_the_eyes_to_every_cell_before_its_convolution():
-    block = EmbeddingBlock(2, C2pciConfig(width=4, maps=3))
-    initialise(block, [0, 1])
-    block.double()
+    block = initialised(EmbeddingBlock(2, C2pciConfig(width=4, maps=3)))
     draw = torch.Generator().manual_seed(1)
     maps = torch.randn(2, 5, 3, 9, 9, generator=draw, dtype=torch.float64)
     eye = torch.randn(2, 5, 4, generator=draw, dtype=torch.float64)

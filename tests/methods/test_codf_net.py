@@ -53,12 +53,6 @@ def test_the_sub_systems_read_eeg_eye_and_both(small):
     assert [np.array_equal(before[:, k], other_eeg[:, k]) for k in range(3)] == [False, True, False]
 
 
-def test_it_learns(small):
-    source, label, target, fold = fold_of(small)
-    found = METHOD.fit(CONFIG, FitData(small.card, source, label, target, 0))(target)
-    assert (found[:, 2].argmax(1) == small.label[fold.target]).mean() > 0.5
-
-
 def views():
     draw = np.random.default_rng(1)
     shared = draw.normal(size=(83, 2))
@@ -93,8 +87,3 @@ def test_shrinkage_keeps_a_view_wider_than_its_rows_from_agreeing_with_noise():
     x, y = draw.normal(size=(20, 40)), draw.normal(size=(20, 3))
     assert CoordinatedViews.of(x, y, components=3, shrinkage=0.0).correlation.min() == pytest.approx(1)
     assert CoordinatedViews.of(x, y, components=3, shrinkage=0.5).correlation.max() < 0.9
-
-
-def test_no_more_components_than_the_narrower_view_has():
-    x, y = views()
-    assert CoordinatedViews.of(x, y, components=50, shrinkage=0.1).x_components(x).shape == (83, 3)

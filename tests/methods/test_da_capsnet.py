@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from tests.methods.electrodes import named
-from tests.methods.steps import trainer
-from ufama.core.layers import initialise
+from tests.methods.steps import first_batch, initialised, normal, trainer
 from ufama.core.random import DropoutIds
 from ufama.methods.da_capsnet import METHOD, CapsuleConfig, PrimaryCapsules, lengths, margin_loss, route, squash
 
@@ -13,10 +12,8 @@ from ufama.methods.da_capsnet import METHOD, CapsuleConfig, PrimaryCapsules, len
 def test_primary_capsules_see_their_third_of_the_map():
     """A change in the map's middle third, away from its rim, reaches the capsules of that place only."""
     config = CapsuleConfig(windows=2, maps=3, capsules=2, primary_width=4)
-    primary = PrimaryCapsules(2, config, DropoutIds())
-    initialise(primary, [0, 1])
-    primary.double()
-    maps = torch.randn(2, 3, 2, 9, 9, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    primary = initialised(PrimaryCapsules(2, config, DropoutIds()))
+    maps = normal(2, 3, 2, 9, 9, seed=1)
     changed = maps.clone()
     changed[..., 4, 7] += 1  # row 1, column 2 of the 3 x 3 places
     before, after = primary(maps, None), primary(changed, None)
@@ -28,8 +25,7 @@ def test_primary_capsules_see_their_third_of_the_map():
 
 def test_a_band_moves_its_own_capsules_alone(small):
     made = trainer(METHOD, named(small))
-    made.batches.draw_epoch(0)
-    source, _ = made.batches.step(0)
+    source, _ = first_batch(made)
     other = source.eeg.clone()
     other[..., 1] += 1
     with torch.no_grad():
@@ -42,8 +38,7 @@ def test_a_band_moves_its_own_capsules_alone(small):
 
 def test_probabilities_are_lengths_in_proportion(small):
     made = trainer(METHOD, named(small))
-    made.batches.draw_epoch(0)
-    source, _ = made.batches.step(0)
+    source, _ = first_batch(made)
     with torch.no_grad():
         outputs = made.network(source.eeg, source.eye)
     found = METHOD.predict(outputs)
@@ -68,7 +63,7 @@ def test_squash_by_hand():
 
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_routing_equals_a_loop(rounds):
-    votes = torch.randn(2, 3, 5, 4, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    votes = normal(2, 3, 5, 4, 6, seed=1)
     found = route(votes, rounds)
     for run in range(2):
         for n in range(3):
@@ -80,13 +75,6 @@ def test_routing_equals_a_loop(rounds):
                     for k in range(4):
                         b[i, k] += votes[run, n, i, k] @ classes[k]
             assert torch.allclose(found[run, n], torch.stack(classes), rtol=1e-9, atol=1e-11)
-
-
-def test_agreeing_votes_win():
-    votes = 0.1 * torch.randn(1, 1, 9, 3, 4, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    votes[:, :, :, 1] += 1.0
-    assert lengths(route(votes)).argmax(-1).item() == 1
-    assert lengths(route(votes, 3))[0, 0, 1] > lengths(route(votes, 1))[0, 0, 1]
 
 
 def test_margins_by_hand():

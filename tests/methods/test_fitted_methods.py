@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from tests.methods.steps import unlabelled
 from ufama.config import ConfigError
 from ufama.methods import FitData, UnlabelledWindows, method
 from ufama.methods.bases.fitted import side_by_side, softmax_of_scores
@@ -57,19 +56,6 @@ def test_clip_order_by_hand(small):
     assert said("clip_order", small.card, source, label, target).argmax(1).tolist() == [2, 0, 0, 1, 1, 0]
 
 
-def test_clip_order_knows_every_window_of_people_who_saw_the_same_clips(small):
-    rows, others = small.subject == 1, small.subject != 1
-    source, target = unlabelled(small, others), unlabelled(small, rows)
-    found = said("clip_order", small.card, source, small.label[others], target)
-    assert np.array_equal(found.argmax(1), small.label[rows])
-
-
-@pytest.mark.parametrize("name", ["svm", "ridge"])
-def test_a_classifier_learns_what_is_separable(small, name):
-    (source, label), (target, truth) = separable(0), separable(1)
-    assert (said(name, small.card, source, label, target).argmax(1) == truth).mean() > 0.9
-
-
 def test_the_svms_classes_are_scikit_learns(small):
     from sklearn.svm import LinearSVC
 
@@ -113,10 +99,3 @@ def test_a_source_of_one_class_is_an_error(small, name):
 def test_large_scores_do_not_overflow():
     found = softmax_of_scores(np.array([[1e4, 0.0, -1e4]]), np.arange(3), 3)
     assert found.tolist() == [[1, 0, 0]]
-
-
-@pytest.mark.parametrize(("name", "field"), [("svm", "cost"), ("ridge", "penalty")])
-def test_strength_of_regularisation_matters(small, name, field):
-    (source, label), (target, _) = separable(0), separable(1)
-    weak, strong = (said(name, small.card, source, label, target, **{field: value}) for value in (1e-3, 1e3))
-    assert np.abs(weak - strong).max() > 0.01

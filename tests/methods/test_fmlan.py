@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.methods.steps import TRAINING, trainer
+from tests.methods.steps import TRAINING, first_batch, trainer
 from ufama.core import losses
 from ufama.methods.fmlan import METHOD
 from ufama.methods.parts.certainty import certain_classes
@@ -24,8 +24,7 @@ def test_eyes_are_read_only_when_asked_for(small):
 @pytest.mark.parametrize("one_recording_alone", [False, True])
 def test_terms_equal_a_loop_over_the_recordings_in_the_batch(small, one_recording_alone):
     made = trainer(METHOD, small, training=BIG, dropout=0.0)
-    made.batches.draw_epoch(0)
-    source, target = made.batches.step(0)
+    source, target = first_batch(made)
     if one_recording_alone:
         source = source._replace(domain=torch.ones_like(source.domain))
     with torch.no_grad():
@@ -53,16 +52,3 @@ def test_terms_equal_a_loop_over_the_recordings_in_the_batch(small, one_recordin
     on_source = symmetric_divergence(own, s.joint_logits[0]).mean()
     mutual = (sum(on_target) / len(on_target) + on_source) / 2
     assert terms.losses["mutual"].item() == pytest.approx(mutual.item())
-
-
-def test_a_recording_outside_the_batch_trains_no_sub_network_by_its_labels(small):
-    """Without alignment and mutual learning its sub-network gets no gradient."""
-    made = trainer(METHOD, small, alignment_weight=0.0, mutual_weight=0.0)
-    made.batches.draw_epoch(0)
-    source, target = made.batches.step(0)
-    source = source._replace(domain=torch.zeros_like(source.domain))
-    total = made.terms(source, target, torch.tensor(1.0, dtype=torch.float64)).total().sum()
-    (gradient,) = torch.autograd.grad(total, made.network.separate_head.weight)
-    gradient = gradient.unflatten(-1, (made.batches.source_domains, -1))
-    assert gradient[:, :, 0].abs().sum() > 0
-    assert gradient[:, :, 1:].abs().sum() == 0

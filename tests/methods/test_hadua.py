@@ -1,33 +1,22 @@
 """HADUA: its attention, what a step trains and reads, its variants, and what separates its presets."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import pytest
 import torch
 from torch.nn import functional
 
-from tests.methods.steps import (
-    gradients,
-    one_step,
-    trainer,
-)
-from ufama.config import ConfigError, scale
-from ufama.config import TrainingConfig as Training
-from ufama.core.layers import initialise
+from tests.methods.steps import first_batch, gradients, initialised, normal, one_step, trainer
 from ufama.core.losses import cross_entropy
 from ufama.core.mmd import mmd_quadratic
 from ufama.core.random import StackedDropout
-from ufama.data.folds import folds
-from ufama.methods import Step, method, split_windows
+from ufama.methods import Step, split_windows
 from ufama.methods.hadua.confidence import initial_statistics, weight_pseudo_labels
 from ufama.methods.hadua.config import PAPER, RELEASED, HaduaConfig
 from ufama.methods.hadua.method import METHOD
 from ufama.methods.hadua.network import WideningAttention, lag_code
 from ufama.methods.parts.conditional_mmd import conditional_mmd
 from ufama.methods.parts.outputs import SingleHeadOutputs
-from ufama.training.batches import context_rows
-from ufama.training.splits import make_split
-from ufama.training.trainer import Trainer
 
 SMALL = {"width": 8, "fusion_width": 16, "attention_head_width": 4, "head_hidden": 6, "sequence_windows": 3}
 SHARP = SMALL | {"conditional_schedule": "constant"}  # the conditional term counts from the first step
@@ -40,17 +29,11 @@ AS_RELEASED = SMALL | DIFFERENT
 
 
 def attention(runs=2, inputs=6, width=8, head_width=4, dropout=0.0):
-    made = WideningAttention(runs, inputs, width, head_width, StackedDropout(1, dropout))
-    initialise(made, list(range(runs)))
-    return made.double()
-
-
-def normal(*shape, seed=4):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return initialised(WideningAttention(runs, inputs, width, head_width, StackedDropout(1, dropout)), range(runs))
 
 
 def test_attention_is_torchs_scaled_dot_product_head_by_head():
-    made, query, context = attention(), normal(2, 5, 2, 6), normal(2, 5, 3, 6, seed=5)
+    made, query, context = attention(), normal(2, 5, 2, 6, seed=4), normal(2, 5, 3, 6, seed=5)
     attended, weights = made(query, context, None)
     for run in range(2):
         q, k, v = (
@@ -64,18 +47,11 @@ def test_attention_is_torchs_scaled_dot_product_head_by_head():
 
 
 def test_attention_to_a_single_window_is_a_linear_map_that_ignores_the_query():
-    made, context = attention(), normal(2, 5, 1, 6)
+    made, context = attention(), normal(2, 5, 1, 6, seed=4)
     for seed in (1, 2):
         attended, weights = made(normal(2, 5, 1, 6, seed=seed), context, None)
         assert (weights == 1).all()
         torch.testing.assert_close(attended, made.output(made.value(context)))
-    double = made(context, 2 * context, None)[0]
-    torch.testing.assert_close(double, 2 * made(context, context, None)[0])
-
-
-def test_over_a_sequence_it_is_not_linear():
-    made, context = attention(), normal(2, 5, 3, 6)
-    assert not torch.allclose(made(context, 2 * context, None)[0], 2 * made(context, context, None)[0], rtol=1e-3)
 
 
 def test_the_lag_code_of_the_present_is_zero_lag_and_all_lags_differ():
@@ -89,8 +65,7 @@ def test_the_lag_code_of_the_present_is_zero_lag_and_all_lags_differ():
 @pytest.mark.parametrize(("window_position", "differs"), [("lag", True), ("none", False)])
 def test_the_order_of_past_windows_matters_with_a_lag_code_only(small, window_position, differs):
     made = trainer(METHOD, small, **SMALL | {"window_position": window_position})
-    made.batches.draw_epoch(0)
-    source, _ = made.batches.step(0)
+    source, _ = first_batch(made)
     assert source.eeg.shape[:3] == (1, 16, 3)
     swapped = torch.tensor([1, 0, 2])
     ours = made.network(source.eeg, source.eye).logits
@@ -98,17 +73,9 @@ def test_the_order_of_past_windows_matters_with_a_lag_code_only(small, window_po
     assert torch.allclose(ours, theirs, rtol=1e-9) is not differs
 
 
-def test_a_sequence_is_the_window_and_those_before_it_in_its_trial(small):
-    rows = context_rows(small, METHOD.context(PAPER))
-    first = (small.window == 0).nonzero()[0]
-    assert (rows[first] == first[:, None]).all()
-    last = (small.window == 8).nonzero()[0]
-    assert (small.window[rows[last]] == range(1, 9)).all()
-
-
 def test_the_presents_query_sees_the_sequence_and_levels_stack(small):
     """By hand, from the layers: level two reads level one in `stacked`, the extractors' features in `parallel`."""
-    eeg, eye = normal(1, 4, 3, 7, 3), normal(1, 4, 3, 5, seed=9)
+    eeg, eye = normal(1, 4, 3, 7, 3, seed=4), normal(1, 4, 3, 5, seed=9)
     for hierarchy, features in (("stacked", 16), ("parallel", 8)):
         made = trainer(METHOD, small, **SMALL | {"hierarchy": hierarchy}).network
         parts = made.attention
@@ -139,18 +106,6 @@ def test_with_one_window_queries_and_keys_get_no_gradient_and_only_decay(small):
     for name in (name for name in found if name.startswith("attention.")):
         reached = found[name].abs().max().item() > 1e-14
         assert reached == (not name.endswith(("query.weight", "key.weight"))), name
-
-
-def test_running_statistics_belong_to_their_run(small):
-    seeds, fold_numbers = (3, 11), (0, 5)
-    stack = trainer(METHOD, small, seeds, fold_numbers, **SHARP)
-    stack.train_epoch(0)
-    for run in range(2):
-        single = trainer(METHOD, small, seeds[run : run + 1], fold_numbers[run : run + 1], **SHARP)
-        single.train_epoch(0)
-        for name, value in single.state.items():
-            torch.testing.assert_close(stack.state[name][run], value[0])
-    assert not torch.allclose(stack.state["mean"][0], stack.state["mean"][1], rtol=1e-6)
 
 
 def given_step(made, epoch=6.0):
@@ -255,69 +210,3 @@ def test_the_optimisers_groups_have_their_rates(small):
     heads = {id(parameter) for parameter in made.network.head.parameters()}
     assert heads <= {id(parameter) for parameter in rest["params"]}
     assert not heads & {id(parameter) for group in released for parameter in group["params"]}
-
-
-def test_sizes_are_the_released_codes_at_full_scale(small):
-    made = trainer(METHOD, small, sequence_windows=1, inter_modal="eeg_queries_eye").network
-    assert [linear.weight.shape[1:] for linear in made.eeg_extractor.linear] == [(21, 256), (256, 128), (128, 64)]
-    assert made.head.hidden.weight.shape[1:] == (384, 32)
-    assert made.attention.within_eeg.query.weight.shape[1:] == (64, 128)
-    assert 128 // PAPER.attention_head_width == 16
-    config, _ = scale("smoke").apply(PAPER, Training())
-    assert (config.width, config.fusion_width) == (8, 8)
-
-
-def test_presets_differ_where_the_chapters_ledger_says():
-    assert set(DIFFERENT) == {
-        "sequence_windows",
-        "window_position",
-        "hierarchy",
-        "inter_modal",
-        "train_head",
-        "learning_rate",
-        "conditional",
-        "conditional_normalisation",
-        "statistics",
-    }
-
-
-def test_errors_name_the_field():
-    with pytest.raises(ConfigError, match="fusion_width = 12 is no multiple of attention_head_width = 8"):
-        HaduaConfig(fusion_width=12)
-    with pytest.raises(ConfigError, match=r"hadua has no variant 'M6'; choose one of H1"):
-        METHOD.preset("paper", dataset="seed", variant="M6")
-    with pytest.raises(ConfigError, match="momentum = 2: expected a number from 0 to 1"):
-        replace(PAPER, momentum=2)
-    assert method("hadua") is METHOD
-
-
-def test_probabilities_are_the_heads_and_no_modality_has_its_own(small):
-    made = trainer(METHOD, small, **SMALL)
-    said = METHOD.predict(SingleHeadOutputs(normal(1, 4, 20), normal(1, 4, 3)))
-    assert said.shape == (1, 4, 3, 3)
-    assert said[:, :, :2].isnan().all()
-    torch.testing.assert_close(said[:, :, 2].sum(-1), torch.ones(1, 4, dtype=torch.float64))
-    assert METHOD.audit(made.config, said[0], torch.zeros(4)) == {}
-
-
-def test_adaptation_undoes_a_shift_that_the_network_alone_falls_for():
-    """Four made-up people, each with an offset that nothing scales away; labels of the target are read afterwards."""
-    from tests.builders import made_windows
-
-    windows = made_windows(sessions=1, trials=9, seed=1)
-    training = Training(batch_size=32, epochs=1, steps_per_epoch=2, criteria="none", scaling="none")
-    people = folds(windows, "cross_subject")
-    parts = [make_split(windows, fold, training, 0) for fold in people]
-    accuracy = {}
-    for variant in ("H1", "H5"):
-        config = METHOD.preset("paper", dataset="made", variant=variant).replace(**SMALL)
-        made = Trainer(METHOD, config, training, windows, parts, [0] * len(parts))
-        for epoch in range(50):
-            made.train_epoch(epoch)
-        said = made.evaluate([own.test for own in parts])
-        accuracy[variant] = sum(
-            (own.probabilities[:, -1].argmax(-1) == windows.label[fold.target]).mean()
-            for own, fold in zip(said, people, strict=True)
-        ) / len(people)
-    assert accuracy["H1"] < 0.9
-    assert accuracy["H5"] > 0.97

@@ -34,14 +34,6 @@ def test_the_weight_is_one_from_the_mean_upwards_and_gaussian_below():
     assert weight[0, 0].item() == pytest.approx(math.exp(-2.0))  # two
 
 
-def test_a_run_has_its_own_mean_and_sd():
-    confidence = torch.full((2, 1), 0.5, dtype=torch.float64)
-    weight = gaussian_weight(
-        confidence, torch.tensor([0.4, 0.9], dtype=torch.float64), torch.tensor([0.1, 0.4], dtype=torch.float64)
-    )
-    assert weight.flatten().tolist() == pytest.approx([1.0, math.exp(-0.5)])
-
-
 def test_without_spread_nothing_is_divided_by_zero():
     weight = gaussian_weight(torch.tensor([[0.7, 0.7]]), torch.tensor([0.7]), torch.tensor([0.0]))
     assert weight.tolist() == [[1.0, 1.0]]
@@ -70,15 +62,6 @@ def test_alignment_by_hand():
     raw = [0.6 * 0.65 / 0.8, 0.4 * 0.35 / 0.2]
     expected = [value / sum(raw) for value in raw]
     assert align(p, classes, torch.tensor(0.5))[0, 0].tolist() == pytest.approx(expected)
-
-
-def test_alignment_sums_to_one_takes_from_the_preferred_class_and_keeps_ties_within_a_class():
-    p, classes = probabilities(), torch.tensor([[0.7, 0.1, 0.1, 0.1]] * 2, dtype=torch.float64)
-    aligned = align(p, classes, torch.tensor(0.3))
-    torch.testing.assert_close(aligned.sum(-1), torch.ones(2, 7, dtype=torch.float64))
-    assert (aligned[..., 0] < p[..., 0]).all()
-    assert (aligned[..., 1:] > p[..., 1:]).all()
-    torch.testing.assert_close(aligned[..., 1] / aligned[..., 2], p[..., 1] / p[..., 2])
 
 
 def test_a_class_nobody_has_ever_had_stays_finite():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.methods.electrodes import check_earlier_windows_are_read, named
-from tests.methods.steps import trainer
+from tests.methods.steps import first_batch, trainer
 from ufama.config import ConfigError
 from ufama.methods import acrnn, c2pci_net, da_capsnet, lgdaan_nets, stcbi_nets
 
@@ -27,8 +27,7 @@ def test_tokens_that_are_no_electrodes_are_an_error(method, small):
 @each
 def test_only_c2pci_net_reads_the_eyes(method, small):
     made = trainer(method, named(small), **SMALL)
-    made.batches.draw_epoch(0)
-    source, _ = made.batches.step(0)
+    source, _ = first_batch(made)
     with torch.no_grad():
         one, other = (made.network(source.eeg, eye).fused for eye in (source.eye, source.eye + 1))
     assert torch.equal(one, other) != (method is c2pci_net.METHOD)

@@ -6,9 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tests.methods.steps import TRAINING, trainer
-from ufama.core.random import CounterRNG
-from ufama.methods import split_windows
+from tests.methods.steps import outputs_in_training, trainer
 from ufama.methods.mmda import METHOD, DirectionHead, centroid_distance, softmin_weights, updated_centroids
 from ufama.methods.parts.moments import moment_discrepancy
 
@@ -26,13 +24,7 @@ def test_two_steps_equal_a_loop_over_recordings(small):
         source, target = made.batches.step(number)
         if number:
             source = source._replace(domain=torch.where(source.domain == 0, 1, source.domain))
-        with torch.no_grad():
-            both = made.network(
-                torch.cat([source.eeg, target.eeg], 1),
-                torch.cat([source.eye, target.eye], 1),
-                CounterRNG(made.noise_seeds, made.steps_done),
-            )
-        s, t = split_windows(both, TRAINING.batch_size)
+        s, t = outputs_in_training(made, source, target)
         terms = made.step(source, target, torch.tensor(0.0, dtype=torch.float64))
         assert torch.allclose(s.fused.norm(dim=-1), torch.tensor(10.0).double())
 
@@ -80,21 +72,6 @@ def test_one_class_moves_and_one_without_windows_stays():
     features = torch.tensor([[[2.0, 0.0], [4.0, 6.0]]], dtype=torch.float64)
     found = updated_centroids(memory, features, torch.tensor([[[1, 1], [0, 0]]]), share=0.9)
     assert torch.allclose(found, torch.tensor([[[2.8, 2.8], [4.0, 0.0]]], dtype=torch.float64))
-
-
-def test_recordings_have_centroids_of_their_own():
-    draw = torch.Generator().manual_seed(1)
-    memory = torch.randn(2, 3, 2, 4, generator=draw, dtype=torch.float64)
-    features = torch.randn(2, 5, 4, generator=draw, dtype=torch.float64)
-    member = torch.randint(2, (2, 3, 2, 5), generator=draw)
-    found = updated_centroids(memory, features, member, share=0.7)
-    for run in range(2):
-        for recording in range(3):
-            for number in range(2):
-                own = features[run, member[run, recording, number].bool()]
-                old = memory[run, recording, number]
-                expected = 0.3 * old + 0.7 * own.mean(0) if len(own) else old
-                assert torch.allclose(found[run, recording, number], expected)
 
 
 def test_distance_counts_angles_and_one_for_a_class_not_seen():

@@ -30,14 +30,6 @@ def test_each_block_fits_the_residual_and_reads_the_other_modality(small):
     assert errors[0] > errors[1] > errors[2] > errors[3]
 
 
-def test_the_first_blocks_do_not_depend_on_those_above(small):
-    source, label, _, _ = fold_of(small)
-    (eeg, eye), wanted = flat(source), np.eye(3)[label]
-    short, long = (StackedSystems(eeg, eye, wanted, CONFIG.replace(blocks=blocks), seed=1) for blocks in (2, 4))
-    for one, other in zip(short._blocks, long._blocks, strict=False):
-        assert np.array_equal(one.weights, other.weights)
-
-
 def test_predictions_are_probabilities_of_the_fusion_branch_alone(small):
     source, label, target, fold = fold_of(small)
     predict = METHOD.fit(CONFIG, FitData(small.card, source, label, target, 0))

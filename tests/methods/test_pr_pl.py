@@ -4,9 +4,8 @@ import math
 
 import pytest
 import torch
-from torch.nn import functional
 
-from tests.methods.steps import trainer
+from tests.methods.steps import check_losses, first_batch, trainer
 from ufama.core.random import CounterRNG
 from ufama.methods.parts.pairwise import Thresholds, class_prototypes, source_pairs, target_pairs
 from ufama.methods.pr_pl import METHOD
@@ -16,8 +15,7 @@ QUIET = {"discriminator_dropout": 0.0, "feature_noise": 0.0}
 
 def test_terms_are_those_of_two_separate_passes(small):
     made = trainer(METHOD, small, **QUIET)
-    made.batches.draw_epoch(0)
-    source, target = made.batches.step(0)
+    source, target = first_batch(made)
     with torch.no_grad():
         s, t = made.network(source.eeg, source.eye).fused, made.network(target.eeg, target.eye).fused
         prototypes = class_prototypes(s, source.label, 3)
@@ -33,29 +31,9 @@ def test_terms_are_those_of_two_separate_passes(small):
         "domain": told_apart,
         "orthogonality": torch.linalg.norm(prototypes[0].T @ prototypes[0] - torch.eye(64)),
     }
-    assert list(terms.losses) == list(expected)
-    for name, value in expected.items():
-        assert terms.losses[name].item() == pytest.approx(value.item(), rel=1e-9), name
+    check_losses(terms, expected)
     assert [weight.item() for weight in terms.weights.values()] == pytest.approx([1, 2 * 0.25, 0.5, 0.01])
     assert torch.allclose(made.network.prototypes, prototypes)
-
-
-def test_features_are_trained_against_the_discriminator_more_and_more(small):
-    """Not at all in the first step; later against it by the ramp's share of what would help it."""
-    for epoch, strength in ((0.0, 0.0), (0.5, 2 / (1 + math.exp(-2.5)) - 1)):
-        gradients = {}
-        for weight in (0.0, 1.0):
-            made = trainer(METHOD, small, domain_weight=weight, **QUIET)
-            made.batches.draw_epoch(0)
-            source, target = made.batches.step(0)
-            total = made.terms(source, target, torch.tensor(epoch, dtype=torch.float64)).total().sum()
-            (gradients[weight],) = torch.autograd.grad(total, made.network.extractor.linear[0].weight)
-        fresh = trainer(METHOD, small, **QUIET).network
-        scores = [fresh.discriminator(fresh(x.eeg, x.eye).fused, None) for x in (source, target)]
-        helps = functional.softplus(scores[0]).mean() + functional.softplus(-scores[1]).mean()
-        (direct,) = torch.autograd.grad(helps, fresh.extractor.linear[0].weight)
-        assert direct.abs().max() > 0
-        assert torch.allclose(gradients[1.0] - gradients[0.0], -strength * direct, atol=1e-12)
 
 
 def test_clusters_are_named_by_the_source_s_majority(small):

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from tests.methods.electrodes import NAMES, named
-from tests.methods.steps import trainer
-from ufama.core.layers import initialise
+from tests.methods.steps import first_outputs, initialised, normal, trainer
 from ufama.core.random import DropoutIds
 from ufama.methods.parts.certainty import certainty
 from ufama.methods.stcbi_nets import METHOD, RegionInteraction, StcbiConfig, centre_distance, same_class_contrast
@@ -16,10 +15,8 @@ SMALL = {"hidden": 12, "width": 8}
 
 
 def test_a_region_s_electrodes_reach_its_own_token_and_the_others_by_attention():
-    interaction = RegionInteraction(1, NAMES, 3, StcbiConfig(**SMALL), DropoutIds())
-    initialise(interaction, [0])
-    interaction.double()
-    x = torch.randn(1, 2, 7, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    interaction = initialised(RegionInteraction(1, NAMES, 3, StcbiConfig(**SMALL), DropoutIds()), [0])
+    x = normal(1, 2, 7, 3, seed=1)
     changed = x.clone()
     changed[:, :, 2] += 1  # T7, the only electrode of the second region
     with torch.no_grad():
@@ -34,10 +31,7 @@ def test_a_region_s_electrodes_reach_its_own_token_and_the_others_by_attention()
 
 def test_terms_are_those_of_the_fused_features(small):
     made = trainer(METHOD, named(small), dropout=0.0, **SMALL)
-    made.batches.draw_epoch(0)
-    source, target = made.batches.step(0)
-    with torch.no_grad():
-        s, t = made.network(source.eeg, source.eye), made.network(target.eeg, target.eye)
+    source, target, s, t = first_outputs(made)
     terms = made.step(source, target, torch.tensor(1.0, dtype=torch.float64))
     soft = t.logits.softmax(-1)
     soft = soft * certainty(soft)[..., None]
@@ -50,7 +44,7 @@ def test_terms_are_those_of_the_fused_features(small):
 
 
 def test_contrast_equals_a_loop():
-    x = torch.randn(2, 8, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    x = normal(2, 8, 4, seed=1)
     label = torch.tensor([[0, 1, 0, 2, 1, 0, 3, 1], [2, 2, 1, 0, 3, 2, 2, 1]])
     found = same_class_contrast(x, label, 0.3)
     for run in range(2):

@@ -5,14 +5,14 @@ from dataclasses import fields
 import pytest
 import torch
 
-from ufama.config import PAPER, RELEASED, VARIANTS, ConfigError, TrainingConfig, UfamaConfig, preset, variant
+from tests.methods.steps import first_outputs, one_step
+from ufama.config import PAPER, VARIANTS, ConfigError, TrainingConfig, UfamaConfig, preset, variant
 from ufama.core import losses
 from ufama.core.mmd import mmd_quadratic
 from ufama.core.screening import screen
 from ufama.data.folds import folds, scaled
 from ufama.methods import Step, method, methods
 from ufama.methods.ufama import METHOD
-from ufama.training.batches import SourceBatch, TargetBatch
 from ufama.training.splits import make_split
 from ufama.training.trainer import Trainer
 
@@ -27,21 +27,8 @@ def trainer(windows, config, training=TRAINING, seeds=(0,), changes=SMALL):
     return Trainer(METHOD, config.replace(**changes), training, scaled(windows, training.scaling), parts, list(seeds))
 
 
-def one_step(made, epoch=20.0):
-    made.batches.draw_epoch(0)
-    before = {name: p.detach().clone() for name, p in made.network.named_parameters()}
-    terms = made.step(*made.batches.step(0), torch.tensor(epoch, dtype=torch.float64))
-    moved = {name for name, p in made.network.named_parameters() if not torch.equal(p, before[name])}
-    return terms, moved, set(before)
-
-
-def test_one_step_moves_every_parameter_in_preset_paper(small):
-    _, moved, everything = one_step(trainer(small, PAPER))
-    assert moved == everything
-
-
 def test_exactly_the_heads_stay_still_in_preset_released(small):
-    _, moved, everything = one_step(trainer(small, preset("released", dataset="seed_iv")))
+    _, moved, everything = one_step(trainer(small, preset("released", dataset="seed_iv")), 20.0)
     still = everything - moved
     assert still == {name for name in everything if name.split(".")[0] in ("eeg_head", "eye_head", "fusion_head")}
     assert still
@@ -49,7 +36,7 @@ def test_exactly_the_heads_stay_still_in_preset_released(small):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_each_variant_has_its_terms(small, name):
-    terms, moved, everything = one_step(trainer(small, variant(PAPER, name)))
+    terms, moved, everything = one_step(trainer(small, variant(PAPER, name)), 20.0)
     order = ["classification", "compactness", "mmd", "consistency", "distillation"]
     count = {"M1": 1, "M2": 2, "M3": 3, "M4": 4, "M5": 4, "M6": 5}[name]
     assert list(terms.losses) == list(terms.weights) == order[:count]
@@ -59,7 +46,7 @@ def test_each_variant_has_its_terms(small, name):
 
 def test_total_is_the_paper_s_weighted_sum(small):
     made = trainer(small, PAPER, changes=SMALL | SURE)
-    terms, _, _ = one_step(made)
+    terms, _, _ = one_step(made, 20.0)
     v, w = terms.losses, terms.weights
     by_hand = (
         v["classification"]
@@ -75,10 +62,7 @@ def test_total_is_the_paper_s_weighted_sum(small):
 def test_a_step_reads_labels_beside_the_source_and_screens_the_target(small):
     """Without dropout a step's terms are those of two separate passes over the batch's two halves."""
     made = trainer(small, PAPER.replace(head_dropout=0.0), changes=SMALL | SURE)
-    made.batches.draw_epoch(0)
-    source, target = made.batches.step(0)
-    with torch.no_grad():
-        s, t = made.network(source.eeg, source.eye), made.network(target.eeg, target.eye)
+    source, target, s, t = first_outputs(made)
     expected = losses.cross_entropy(s.fusion_logits, source.label).mean() / 2
     for logits in (s.eeg_logits, s.eye_logits):
         expected = expected + losses.cross_entropy(logits, source.label).mean() / 4
@@ -90,10 +74,8 @@ def test_a_step_reads_labels_beside_the_source_and_screens_the_target(small):
 
 def test_terms_are_the_branches_losses(small):
     made = trainer(small, PAPER.replace(screening_pool="batch"), changes=SMALL | SURE)
-    made.batches.draw_epoch(0)
-    source, target = made.batches.step(0)
+    source, target, s, t = first_outputs(made)
     with torch.no_grad():
-        s, t = made.network(source.eeg, source.eye), made.network(target.eeg, target.eye)
         draw = torch.Generator().manual_seed(8)
         t = t._replace(  # surer of itself than an untrained network, so that no group is empty
             **{
@@ -154,16 +136,12 @@ def test_fine_grained_terms_wait_for_their_stage(small):
 
 
 def test_a_closed_gate_stops_distillation_only(small):
-    terms, _, _ = one_step(trainer(small, PAPER, changes=SMALL | {"gate_confidence": 1.0, "fine_grained_from": 0}))
+    terms, _, _ = one_step(
+        trainer(small, PAPER, changes=SMALL | {"gate_confidence": 1.0, "fine_grained_from": 0}), 20.0
+    )
     assert terms.weights["distillation"].item() == 0
     assert terms.weights["consistency"].item() > 0
     assert terms.diagnostics["gate_open"].item() == 0
-
-
-def test_target_batches_carry_no_labels():
-    assert TargetBatch._fields == ("eeg", "eye", "row")
-    assert "label" in SourceBatch._fields
-    assert [name for name in Step._fields if "label" in name] == ["source_label"]
 
 
 def losses_over_steps(windows, config, steps=4):
@@ -221,28 +199,6 @@ def test_the_switches_that_need_their_own_setting(small):
     )
     assert losses_over_steps(small, PAPER.replace(distillation_minimum=1000)) != losses_over_steps(small, PAPER)
     assert losses_over_steps(small, PAPER.replace(attention_heads=4)) != losses_over_steps(small, PAPER)
-
-
-def test_presets_differ_where_the_ledger_says():
-    differing = {
-        field.name for field in fields(UfamaConfig) if getattr(PAPER, field.name) != getattr(RELEASED, field.name)
-    }
-    assert differing == {
-        "encoder_norm",
-        "encoder_dropout",
-        "attention_bias",
-        "fusion_norm",
-        "train_heads",
-        "compactness_input",
-        "compactness_similarity",
-        "mmd_estimator",
-        "mmd_distance_floor",
-        "screening_pool",
-        "gate_inclusive",
-        "distillation_minimum",
-        "fine_grained_from",
-    }
-    assert [preset("released", dataset=name).encoder_blocks for name in ("seed", "seed_iv")] == [1, 3]
 
 
 def test_methods_are_found_by_name():

@@ -6,21 +6,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ufama.core.layers import initialise
-from ufama.core.random import DropoutIds
+from tests.methods.steps import normal
 from ufama.methods.parts.adversarial import (
     MultilinearMap,
-    adversarial_logits,
     dann_schedule,
     discrepancy,
-    discriminator,
     domain_loss,
     gradient_reversal,
 )
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def test_the_ramp_starts_at_nothing_and_ends_at_almost_one():
@@ -55,26 +48,6 @@ def test_weights_count_windows():
     source, target = normal(1, 2), normal(1, 2, seed=1)
     weight = torch.tensor([[2.0, 0.0]], dtype=torch.float64)
     torch.testing.assert_close(domain_loss(source, target, weight, weight), domain_loss(source[:, :1], target[:, :1]))
-
-
-def test_opposed_scores_turn_the_features_gradient_and_not_the_discriminators():
-    opponent = discriminator(2, 5, 6, DropoutIds())
-    initialise(opponent, [3, 4])
-    opponent.double()
-    source, target = normal(2, 4, 5).requires_grad_(), normal(2, 3, 5, seed=1).requires_grad_()
-    domain_loss(
-        *adversarial_logits(opponent, source, target, torch.tensor(0.25, dtype=torch.float64), None)
-    ).sum().backward()
-    turned = [source.grad.clone(), target.grad.clone()]
-    own = [p.grad.clone() for p in opponent.parameters()]
-    source.grad = target.grad = None
-    opponent.zero_grad()
-    domain_loss(opponent(source, None)[..., 0], opponent(target, None)[..., 0]).sum().backward()
-    for found, plain in zip(turned, (source.grad, target.grad), strict=True):
-        assert plain.abs().max() > 0
-        torch.testing.assert_close(found, -0.25 * plain)
-    for found, parameter in zip(own, opponent.parameters(), strict=True):
-        torch.testing.assert_close(found, parameter.grad)
 
 
 def test_the_multilinear_map_equals_skadas():

@@ -35,11 +35,6 @@ def test_coral_by_hand():
     assert coral(source, 2 * source).item() == pytest.approx(36 / 16)
 
 
-def test_coral_sees_no_shift_of_the_mean(samples):
-    source = samples[0]
-    assert coral(source, source + 3).abs().max() < 1e-20
-
-
 def test_the_joint_mmd_equals_a_slow_twin(samples):
     """With scikit-learn's kernels, whose gamma is 1 / bandwidth."""
     *features, source_logits, target_logits = samples
@@ -84,9 +79,3 @@ def test_class_confusion_equals_skadas(samples, temperature):
     for run in range(2):
         theirs = mcc_loss(logits[run], T=temperature, eps=0.0)
         assert class_confusion(logits, temperature)[run].item() == pytest.approx(theirs.item(), rel=1e-12)
-
-
-def test_certain_and_balanced_predictions_are_not_confused_and_uniform_ones_most():
-    certain = 1e3 * torch.eye(3, dtype=torch.float64)[None]
-    assert class_confusion(certain, 1.0).item() == pytest.approx(0, abs=1e-12)
-    assert class_confusion(0 * certain, 1.0).item() == pytest.approx(2 / 3)

@@ -5,20 +5,15 @@ import pytest
 import torch
 from torch import nn
 
+from tests.methods.steps import normal
 from ufama.config import PAPER
-from ufama.core.layers import initialise
 from ufama.core.network import Network
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, split_windows
 from ufama.methods.bases.plain import PlainConfig, PlainNetwork, SingleHeadNetwork
-from ufama.methods.parts.batch_norm import StackedBatchNorm
 from ufama.methods.parts.perceptron import Perceptron
 from ufama.seeds import derived_seed
 from ufama.training.batches import context_rows
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def noise(seeds, step=0):
@@ -52,7 +47,7 @@ def test_a_perceptron_equals_the_librarys_layers(slope, norm, last):
         nn.init.normal_(parameter)
     x = normal(2, 6, 5)
     references = [library_layers(made, run, slope) for run in range(2)]
-    for given in (noise([1, 2]), None):  # training, then evaluation with the statistics that training left
+    for given in (noise([1, 2]), noise([1, 2]), None):  # training, then evaluation with the statistics that it left
         said = made(x, given)
         for run, reference in enumerate(references):
             reference.train(given is not None)
@@ -66,18 +61,6 @@ def test_a_bare_last_layer_has_neither_activation_nor_dropout():
     x = normal(1, 50, 3)
     assert torch.equal(made(x, noise([1])), made(x, None))
     assert made(x, None).min() < 0
-
-
-def test_running_statistics_equal_the_librarys_over_steps():
-    ours = StackedBatchNorm(2, 3).double()
-    theirs = [nn.BatchNorm1d(3, dtype=torch.float64) for _ in range(2)]
-    for step in range(4):
-        x = 2 + 3 * normal(2, 5, 3, seed=step)
-        said = ours(x, noise([0, 1], step))
-        for run in range(2):
-            torch.testing.assert_close(said[run], theirs[run](x[run]))
-            torch.testing.assert_close(ours.running_mean[run], theirs[run].running_mean)
-            torch.testing.assert_close(ours.running_variance[run], theirs[run].running_var)
 
 
 def test_uniform_draws_fill_their_interval_and_follow_seed_layer_and_step():
@@ -133,16 +116,6 @@ def test_a_modalitys_embedding_does_not_feel_the_other(small):
         one, changed = network(eeg, eye), network(eeg, other)
         assert torch.equal(one.eeg_embedding, changed.eeg_embedding)
         assert not torch.equal(one.eye_embedding, changed.eye_embedding)
-
-
-def test_initial_values_of_a_perceptron_depend_on_the_runs_seed_alone():
-    def made(seeds):
-        network = Perceptron(len(seeds), (3, 4, 2), DropoutIds(), norm=True)
-        initialise(network, seeds)
-        return list(network.parameters())
-
-    for beside, alone in zip(made([7, 5]), made([5]), strict=True):
-        assert torch.equal(beside[1], alone[0])
 
 
 def test_contexts_end_with_the_window_and_never_leave_its_trial(small):

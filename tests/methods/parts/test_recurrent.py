@@ -3,18 +3,13 @@
 import torch
 from torch.nn import functional
 
-from ufama.core.layers import initialise
+from tests.methods.steps import initialised, normal
 from ufama.methods.parts.recurrent import MapLstm, StackedLstm
 
 
-def made(module, seeds=(0, 1)):
-    initialise(module, list(seeds))
-    return module.double()
-
-
 def test_lstm_is_torch_s_run_by_run():
-    memory = made(StackedLstm(2, 3, 5))
-    x = torch.randn(2, 4, 6, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    memory = initialised(StackedLstm(2, 3, 5))
+    x = normal(2, 4, 6, 3, seed=1)
     found = memory(x)
     for run in range(2):
         reference = torch.nn.LSTM(3, 5, batch_first=True).double()
@@ -27,8 +22,8 @@ def test_lstm_is_torch_s_run_by_run():
 
 
 def test_map_memory_equals_a_loop_of_convolutions():
-    memory = made(MapLstm(2, 3, 4))
-    maps = torch.randn(2, 5, 3, 3, 9, 9, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    memory = initialised(MapLstm(2, 3, 4))
+    maps = normal(2, 5, 3, 3, 9, 9, seed=2)
     found = memory(maps)
     for run in range(2):
         weight = memory.gates.weight[run].T.reshape(16, 7, 3, 3)

@@ -2,7 +2,7 @@
 
 import torch
 
-from ufama.core.layers import initialise
+from tests.methods.steps import initialised, normal
 from ufama.methods.parts.source_recordings import BranchLinear, branch_of_recording, mean_per_recording, membership
 
 DOMAIN = torch.tensor([[0, 2, 2, 0, 2], [3, 3, 3, 1, 0]])
@@ -25,10 +25,8 @@ def test_a_window_s_branch_of_recording_is_its_recording_s():
 
 
 def test_branches_are_linear_layers_of_their_own():
-    layer = BranchLinear(2, 3, 4, 5)
-    initialise(layer, [0, 1])
-    layer.double()
-    x = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    layer = initialised(BranchLinear(2, 3, 4, 5))
+    x = normal(2, 6, 4, seed=1)
     shared = layer(x)
     own = layer(torch.stack([x, 2 * x, -x], dim=1))
     for run in range(2):

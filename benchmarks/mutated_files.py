@@ -1,4 +1,4 @@
-"""Read files that were damaged in every way we could think of, and count what comes of it.
+"""Read files that were damaged in every kind of way, and count what comes of it.
 
     python benchmarks/mutated_files.py --count 500 --format all --seed 0
 
@@ -33,10 +33,10 @@ def main() -> int:
         parser.error(f"format {unknown[0]!r} is not known: choose all or one of {', '.join(mutations.FORMATS)}")
     failed = []
     with tempfile.TemporaryDirectory() as folder:
-        roots = mutations.load_scaled(Path(folder))
+        mutations.write_healthy(Path(folder))
         for name in names:
             start = time.perf_counter()
-            counts, failures = mutations.outcomes(name, roots[name], chosen.count, chosen.seed)
+            counts, failures = mutations.outcomes(name, Path(folder), chosen.count, chosen.seed)
             print(
                 f"{name:22} {chosen.count} mutations: {counts['clear error']} clear errors, {counts['read']} read "
                 f"correctly, {counts['failure']} failures ({time.perf_counter() - start:.0f} s)",

@@ -95,7 +95,7 @@ def test_cells_are_followed_only_so_far(tmp_path):
 @pytest.mark.parametrize("number", range(60))
 def test_no_hostile_pickle_does_anything(number, tmp_path):
     trace = tmp_path / "executed"
-    content = mutations.hostile_pickles(trace, np.random.default_rng(number))
+    content = mutations.hostile_pickle(b"", np.random.default_rng(number), trace)
     tracemalloc.start()
     try:
         value = unpickled(content, tmp_path / "file", "the file")["train_data_eye"]

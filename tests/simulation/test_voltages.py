@@ -251,7 +251,7 @@ def test_unknown_people_sessions_and_trials_are_refused():
     world = RawWorld("seed")
     with pytest.raises(DataError, match="SEED has no subject 6"):
         world.eeg(6, 1, 1)
-    with pytest.raises(DataError, match="SEED has no session 4: choose from 1 to 3"):
+    with pytest.raises(DataError, match="SEED has no session 4: choose from 1, 2, 3"):
         world.eye(1, 4, 1)
     with pytest.raises(DataError, match="SEED has no trial 16"):
         world.eeg(1, 1, 16)

@@ -1,7 +1,6 @@
 """A folder of simulated recordings that appears whole or not at all, also when several processes write it at once."""
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ufama.data.layout import DataError
+from ufama.data.releases.contents import sha256
 from ufama.data.releases.recordings import MARKER
 
 
@@ -49,7 +49,7 @@ def write_folder_atomically(folder: Path, identity: dict[str, Any], fill: Callab
 
 def _file_digests(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
 
 
 def _holds(folder: Path, identity: dict[str, Any]) -> bool:

@@ -115,10 +115,10 @@ SETTINGS = SimulatorSettings(
 )
 """Calibrated once, with a plain SVM, against published accuracies on the real sets (`ufama.studies.baseline`)."""
 
-_BAD_RESPONSE, _BAD_NOISE = 0.2, 1.5  # factors on emotion and trial noise in a bad modality
+BAD_RESPONSE, BAD_NOISE = 0.2, 1.5  # factors on emotion and trial noise in a bad modality
 _DRIFT_WINDOWS = 8.0  # width of the smoothing over time, in windows: the memory of the released LDS features
 _SCALP_LENGTH = 0.4  # of the smooth random patterns, in head radii
-_BAND_CORRELATION = 0.5
+_BAND_CORRELATION = 0.5  # of the random patterns (assumption)
 _STEP = 2.0**-10  # values are rounded to steps that float32 holds exactly, alike on every machine
 
 REGIONS = {
@@ -196,16 +196,22 @@ _EYE_FEATURES = {
 }
 
 
-def _scalp_kernel() -> np.ndarray:
-    """(62, 62) similarity of electrodes, exp(-distance^2 / 2 length^2)."""
-    distances = np.linalg.norm(ELECTRODE_POSITIONS[:, None] - ELECTRODE_POSITIONS[None], axis=-1)
-    return np.exp(-0.5 * (distances / _SCALP_LENGTH) ** 2)
+def similarity(points: np.ndarray, reach: float) -> np.ndarray:
+    """(n, n) similarity of places, exp(-distance^2 / 2 reach^2)."""
+    distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    return np.exp(-0.5 * (distances / reach) ** 2)
+
+
+def pattern_roots(points: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """(62, 62) and (5, 5) matrices that turn independent draws (62, 5) into smooth, correlated ones of SD 1."""
+    bands = np.full((len(BANDS), len(BANDS)), _BAND_CORRELATION) + (1 - _BAND_CORRELATION) * np.eye(len(BANDS))
+    return np.linalg.cholesky(similarity(points, reach) + 1e-6 * np.eye(len(points))), np.linalg.cholesky(bands)
 
 
 def _scalp_pattern(parts: dict[tuple[str, str], float]) -> np.ndarray:
     """(62, 5) pattern that reaches the given height in each named region and band and fades smoothly around it."""
     pattern = np.zeros((len(CHANNELS), len(BANDS)))
-    kernel = _scalp_kernel()
+    kernel = similarity(ELECTRODE_POSITIONS, _SCALP_LENGTH)
     for (region, band), height in parts.items():
         bump = kernel[:, [CHANNELS.index(channel) for channel in REGIONS[region]]].sum(axis=1)
         pattern[:, BANDS.index(band)] += height * bump / bump.max()
@@ -226,8 +232,7 @@ class _Space:
 
 
 def _eeg_space(facts: Layout) -> _Space:
-    scalp = np.linalg.cholesky(_scalp_kernel() + 1e-6 * np.eye(len(CHANNELS)))
-    bands = np.linalg.cholesky(np.full((5, 5), _BAND_CORRELATION) + (1 - _BAND_CORRELATION) * np.eye(5))
+    scalp, bands = pattern_roots(ELECTRODE_POSITIONS, _SCALP_LENGTH)
     patterns = np.stack([_scalp_pattern(EEG_RESPONSE[name]) for name in facts.class_names])
     return _Space(patterns.reshape(len(patterns), -1), np.kron(scalp, bands).T)
 
@@ -249,12 +254,16 @@ def _smooth(count: int) -> np.ndarray:
 
 def bad_modalities(dataset: str, settings: SimulatorSettings = SETTINGS) -> dict[tuple[int, int], str]:
     """Which modality ("eeg" or "eye") is bad in which (subject, session); absent where both are good."""
-    facts = layout(dataset)
-    pairs = [(subject, session) for subject in facts.subjects for session in facts.sessions]
     stream = named_stream([settings.seed], dataset, "bad modality")
-    chosen = stream.permutation(len(pairs))[: round(settings.bad_modality_share * len(pairs))]
+    return drawn_bad_modalities(stream, layout(dataset), settings.bad_modality_share)
+
+
+def drawn_bad_modalities(stream: np.random.Generator, facts: Layout, share: float) -> dict[tuple[int, int], str]:
+    """A bad modality for a ``share`` of all (subject, session)."""
+    pairs = [(subject, session) for subject in facts.subjects for session in facts.sessions]
+    chosen = stream.permutation(len(pairs))[: round(share * len(pairs))]
     which = stream.integers(0, 2, len(pairs))
-    return {pairs[index]: ("eeg", "eye")[which[index]] for index in sorted(chosen)}
+    return {pairs[place]: ("eeg", "eye")[which[place]] for place in sorted(chosen)}
 
 
 class World:
@@ -284,12 +293,12 @@ class World:
         levels = (
             settings.person_shift * person
             + settings.session_shift * day
-            + (_BAD_RESPONSE if bad else 1.0)
+            + (BAD_RESPONSE if bad else 1.0)
             * settings.emotion
             * felt
             @ (space.patterns + settings.individual * deviation)
             + settings.clip * np.stack(clips)
-            + (_BAD_NOISE if bad else 1.0) * settings.trial_noise * noise
+            + (BAD_NOISE if bad else 1.0) * settings.trial_noise * noise
         )
         white = space.draw(self.stream(modality, "drift", subject, session), sum(facts.window_counts[session - 1]))
         drift = np.concatenate([_smooth(rows.stop - rows.start) @ white[rows] for rows in facts.bounds(session)])

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from ufama.data.layout import BAND_EDGES, BANDS, CHANNELS
-from ufama.simulation.features import REGIONS
+from ufama.simulation.features import REGIONS, pattern_roots, similarity
 
 RATE = 200
 """Samples per second of the released, preprocessed recordings."""
@@ -19,7 +19,6 @@ RATE = 200
 HEAD_RADIUS = 0.09  # m
 _SOURCE_DEPTH = 0.80  # of the head's radius: 18 mm below the scalp, about where the cortex's upper layers lie
 _SOURCE_REACH = 0.4  # of the smooth random patterns over sources, in head radii (assumption)
-_BAND_CORRELATION = 0.5  # of the random patterns between bands (assumption)
 
 # CB1 and CB2 are in no montage of MNE: halfway between PO9 / PO10 and I1 / I2, below and beside O1 / O2.
 _CEREBELLAR = {"CB1": ("PO9", "I1"), "CB2": ("PO10", "I2")}
@@ -87,22 +86,14 @@ def leadfield(degrees: np.ndarray) -> np.ndarray:
     return _leadfield(tuple(np.round(degrees, 3).tolist())) / scale
 
 
-def _similarity(directions: np.ndarray, reach: float) -> np.ndarray:
-    distances = np.linalg.norm(directions[:, None] - directions[None], axis=-1)
-    return np.exp(-0.5 * (distances / reach) ** 2)
-
-
 @lru_cache(maxsize=1)
-def pattern_roots() -> tuple[np.ndarray, np.ndarray]:
-    """(62, 62) and (5, 5) matrices that turn independent draws (62, 5) into smooth, correlated ones of SD 1."""
-    sources = np.linalg.cholesky(_similarity(electrode_directions(), _SOURCE_REACH) + 1e-6 * np.eye(len(CHANNELS)))
-    bands = np.full((len(BANDS), len(BANDS)), _BAND_CORRELATION) + (1 - _BAND_CORRELATION) * np.eye(len(BANDS))
-    return sources, np.linalg.cholesky(bands)
+def _pattern_roots() -> tuple[np.ndarray, np.ndarray]:
+    return pattern_roots(electrode_directions(), _SOURCE_REACH)
 
 
 def smooth_pattern(stream: np.random.Generator) -> np.ndarray:
     """(62 sources, 5 bands) random pattern of SD 1, alike for neighbours."""
-    sources, bands = pattern_roots()
+    sources, bands = _pattern_roots()
     return sources @ stream.standard_normal((len(CHANNELS), len(BANDS))) @ bands.T
 
 
@@ -143,4 +134,4 @@ def blink_map() -> np.ndarray:
 def muscle_maps() -> np.ndarray:
     """(62, 6) what each of six muscles gives at each electrode, 1 above the muscle."""
     directions = electrode_directions()
-    return _similarity(directions, _MUSCLE_REACH)[:, [CHANNELS.index(site) for site in _MUSCLE_SITES]]
+    return similarity(directions, _MUSCLE_REACH)[:, [CHANNELS.index(site) for site in _MUSCLE_SITES]]

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from ufama.data.layout import WINDOW_SECONDS, DataError, checked_sessions, checked_subjects, layout
+from ufama.data.layout import WINDOW_SECONDS, DataError, Layout, checked_sessions, checked_subjects, layout
 from ufama.data.releases.recordings import Progress, simulated_card
 from ufama.data.signals.eeg import trial_features
 from ufama.data.signals.eeg_settings import EegSettings
@@ -31,6 +31,13 @@ def checked_length(seconds: float | None) -> None:
     """Raise DataError where the first ``seconds`` of a clip are shorter than a window."""
     if seconds is not None and seconds < WINDOW_SECONDS:
         raise DataError(f"seconds = {seconds:g} holds no window: expected at least {WINDOW_SECONDS:g}.")
+
+
+def trial_columns(facts: Layout, subject: int, session: int, trial: int, count: int) -> dict[str, np.ndarray]:
+    """label, trial, clip, window, subject and session of a trial's first ``count`` windows, (count,) each."""
+    rows = facts.bounds(session)[trial - 1]
+    columns = {name: values[rows][:count] for name, values in facts.table(session).items()}
+    return columns | {"subject": np.full(count, subject), "session": np.full(count, session)}
 
 
 def raw_windows(
@@ -66,8 +73,7 @@ def raw_windows(
     rows = []
     pairs = [(subject, session) for subject in chosen for session in days]
     for done, (subject, session) in enumerate(pairs, start=1):
-        table = facts.table(session)
-        for trial, bounds in zip(facts.trials, facts.bounds(session), strict=True):
+        for trial in facts.trials:
             length = world.seconds(session, trial, seconds)
             streams, events = world.eye(subject, session, trial, seconds)
             eyes = eye_features(
@@ -75,10 +81,8 @@ def raw_windows(
             )
             with one_thread():
                 features = trial_features(world.eeg(subject, session, trial, seconds), RATE, eeg)
-            count = len(features)
             rows.append(
-                {name: values[bounds][:count] for name, values in table.items()}
-                | {"subject": np.full(count, subject), "session": np.full(count, session)}
+                trial_columns(facts, subject, session, trial, len(features))
                 | {"eeg": features.astype(np.float32), "eye": eyes.astype(np.float32)}
             )
         if progress:

@@ -22,11 +22,22 @@ from typing import Annotated, Any
 import numpy as np
 
 from ufama.config import Share, ValidatedConfig
-from ufama.data.layout import CHANNELS, WINDOW_SECONDS, DataError, checked_subjects, layout
+from ufama.data.layout import CHANNELS, WINDOW_SECONDS, DataError, checked_sessions, checked_subjects, layout
 from ufama.data.signals.eye import EyeEvents, EyeStreams
 from ufama.seeds import named_stream
 from ufama.simulation import gaze, head
-from ufama.simulation.features import EEG_RESPONSE, EYE_FACTORS, EYE_RESPONSE, Seed, Strength, one_thread, rounded
+from ufama.simulation.features import (
+    BAD_NOISE,
+    BAD_RESPONSE,
+    EEG_RESPONSE,
+    EYE_FACTORS,
+    EYE_RESPONSE,
+    Seed,
+    Strength,
+    drawn_bad_modalities,
+    one_thread,
+    rounded,
+)
 from ufama.simulation.head import RATE
 
 VERSION = 1
@@ -105,7 +116,7 @@ _BLINK_UV, _BLINK_STRETCH = 120.0, 1.5  # the lid's potential outlasts the lost 
 _MUSCLE_UV, _MUSCLE_FROM, _MUSCLE_BURSTS = 1.5, 20.0, 0.7  # RMS, Hz (Goncharova et al. 2003), SD of log
 _LOWEST = {"seed": 0.3, "seed_iv": 1.0}  # Hz; the released signals are 0-75 and 1-75 Hz
 _HIGHEST = 75.0
-_BAD_RESPONSE, _BAD_NOISE, _BAD_MUSCLE = 0.2, 1.5, 3.0
+_BAD_MUSCLE = 3.0
 _DRIFT_SECONDS = 90.0  # period of the slow change, SD 0.4 of its log
 
 
@@ -116,23 +127,17 @@ class RawWorld:
         self.facts, self.settings = layout(dataset), settings
         self._patterns = [head.region_pattern(EEG_RESPONSE[name]) for name in self.facts.class_names]
         self._eye_patterns = np.array([EYE_RESPONSE[name] for name in self.facts.class_names])
-        self._bad = self._draw_bad()
+        share = settings.bad_modality_share
+        self._bad = drawn_bad_modalities(self._stream("bad modality"), self.facts, share)
 
     def _stream(self, *name) -> np.random.Generator:
         return named_stream([self.settings.seed], "raw", self.facts.name, *name)
 
-    def _draw_bad(self) -> dict[tuple[int, int], str]:
-        pairs = [(subject, session) for subject in self.facts.subjects for session in self.facts.sessions]
-        stream = self._stream("bad modality")
-        order, which = stream.permutation(len(pairs)), stream.integers(0, 2, len(pairs))
-        chosen = order[: round(self.settings.bad_modality_share * len(pairs))]
-        return {pairs[place]: ("eeg", "eye")[which[place]] for place in sorted(chosen)}
-
     def _checked(self, subject: int, session: int, trial: int) -> None:
         checked_subjects(self.facts, [subject])
-        for what, value, valid in (("session", session, self.facts.sessions), ("trial", trial, self.facts.trials)):
-            if value not in valid:
-                raise DataError(f"{self.facts.title} has no {what} {value}: choose from {valid[0]} to {valid[-1]}.")
+        checked_sessions(self.facts, [session])
+        if trial not in self.facts.trials:
+            raise DataError(f"{self.facts.title} has no trial {trial}: choose from 1 to {self.facts.trials[-1]}.")
 
     def seconds(self, session: int, trial: int, at_most: float | None = None) -> float:
         """How long a trial lasts; where the clip's length is not published, the seconds of its windows."""
@@ -213,9 +218,9 @@ class RawWorld:
         noise = np.stack([pattern("trial", subject, session, trial) for trial in facts.trials])
         return (
             at_rest
-            + (_BAD_RESPONSE if bad else 1.0) * settings.eeg_emotion * emotion
+            + (BAD_RESPONSE if bad else 1.0) * settings.eeg_emotion * emotion
             + settings.clip * _CLIP_PART * clips
-            + (_BAD_NOISE if bad else 1.0) * settings.trial_noise * noise
+            + (BAD_NOISE if bad else 1.0) * settings.trial_noise * noise
         )
 
     def eeg(self, subject: int, session: int, trial: int, seconds: float | None = None) -> np.ndarray:
@@ -314,9 +319,9 @@ class RawWorld:
         return (
             settings.person_shift * person
             + settings.session_shift * _SESSION_PART * day
-            + (_BAD_RESPONSE if bad else 1.0) * settings.eye_emotion * self.felt(subject, session) @ response
+            + (BAD_RESPONSE if bad else 1.0) * settings.eye_emotion * self.felt(subject, session) @ response
             + settings.clip * _CLIP_PART * np.stack(clips)
-            + (_BAD_NOISE if bad else 1.0) * settings.trial_noise * noise
+            + (BAD_NOISE if bad else 1.0) * settings.trial_noise * noise
         )
 
     def _clip(self, session: int, trial: int) -> gaze.Clip:

@@ -43,16 +43,11 @@ def svm_predictions(
     common = None if scaling == "source_zscore" else _rescaled(windows, scaling)
     for fold in folds(windows, protocol):
         ready = scaled(windows, scaling, fold) if common is None else common
+        label = windows.label[fold.source]
         for modality in modalities:
-            features = ready.features(modality)
-            label = windows.label[fold.source]
-            yield (
-                fold,
-                modality,
-                fit_and_predict(
-                    features[fold.source], label, features[fold.target], classes, class_weight=class_weight
-                ),
-            )
+            values = ready.features(modality)
+            source, target = values[fold.source], values[fold.target]
+            yield fold, modality, fit_and_predict(source, label, target, classes, class_weight=class_weight)
 
 
 def _rescaled(windows: Windows, scaling: str) -> Windows:

@@ -17,7 +17,7 @@ from ufama.data.signals.smoothing import smoothed
 from ufama.data.windows import Windows
 from ufama.simulation.features import one_thread
 from ufama.simulation.head import RATE
-from ufama.simulation.raw_windows import raw_fingerprint
+from ufama.simulation.raw_windows import raw_fingerprint, trial_columns
 from ufama.simulation.voltages import RAW_SETTINGS, RawWorld
 from ufama.studies.baseline import fold_scores
 
@@ -63,26 +63,20 @@ def unsmoothed_windows(dataset: str, subjects: Sequence[int], seconds: float) ->
     Without eye movement: ``eye`` has no columns.
     """
     world, session = RawWorld(dataset), 1
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in DEFINITIONS}
-    places = []
+    rows = []
     for subject in subjects:
         for trial in world.facts.trials:
             voltage = world.eeg(subject, session, trial, seconds)
             with one_thread():
                 entropy = {name: trial_features(voltage, RATE, settings) for name, settings in DEFINITIONS.items()}
-            for name, values in entropy.items():
-                rows[name].append(values.astype(np.float32))
             count = len(next(iter(entropy.values())))
-            label, clip = world.facts.labels[session - 1][trial - 1], world.facts.clip(session, trial)
-            places.append(np.array([[label, subject, session, trial, clip]] * count))
-            places[-1] = np.column_stack([places[-1], np.arange(count)])
-    names = ("label", "subject", "session", "trial", "clip", "window")
-    columns = dict(zip(names, np.concatenate(places).T, strict=True))
+            rows.append(trial_columns(world.facts, subject, session, trial, count) | entropy)
+    columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+    entropies = {name: columns.pop(name).astype(np.float32) for name in DEFINITIONS}
+    note = f"The first {seconds:g} s of every clip; no eye movement."
     windows = {}
-    for name, values in rows.items():
+    for name, eeg in entropies.items():
         fingerprint = raw_fingerprint(dataset, RAW_SETTINGS, subjects, (session,), seconds=seconds, choice=name)
-        eeg = np.concatenate(values)
-        note = f"The first {seconds:g} s of every clip; no eye movement."
         card = replace(simulated_card(world.facts, fingerprint), eye_features=(), notes=(note,))
         windows[name] = Windows(eeg=eeg, eye=np.empty((len(eeg), 0), np.float32), card=card, **columns)
     return windows

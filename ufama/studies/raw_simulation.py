@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 
 from ufama.data.layout import DataError
-from ufama.data.releases.recordings import Progress
 from ufama.data.windows import Windows
 from ufama.methods.svm import fit_and_predict
 from ufama.simulation.raw_windows import raw_windows
-from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawSettings, RawWorld
+from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawWorld
 from ufama.storage import project_root, write_atomically
 from ufama.studies.baseline import fold_scores, svm_anchors
 
@@ -43,8 +42,8 @@ CHANGES: tuple[tuple[str, dict[str, float]], ...] = (
 )
 """Which parameter of the settings is changed, one at a time, and to what."""
 
-BAD_SHARE = 0.5
-"""The share whose bad subject-sessions are looked at in every row."""
+BAD_WORLD = RawWorld("seed", RAW_SETTINGS.replace(bad_modality_share=0.5))
+"""Its bad subject-sessions are looked at in every row."""
 
 SECONDS = 16.0
 """Of every clip, in both stored tables."""
@@ -88,23 +87,20 @@ def clip_recognition(windows: Windows, modality: str) -> float:
 
 
 def parameter_effects(
-    dataset: str = "seed",
-    settings: RawSettings = RAW_SETTINGS,
+    subjects: Sequence[int] = EFFECT_SUBJECTS,
+    sessions: Sequence[int] = EFFECT_SESSIONS,
     *,
-    subjects: Sequence[int] | None = None,
-    sessions: Sequence[int] = (1, 2),
     seconds: float = SECONDS,
     changes: Sequence[tuple[str, dict]] = CHANGES,
-    progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """One row per change of a parameter, one column per quantity that some parameter should move.
+    """One row per change of a parameter of SEED's simulator, one column per quantity that some parameter should move.
 
     Parameters
     ----------
     seconds
         of every clip, from its start
     changes
-        name and changed settings of each row; the first row is ``settings`` themselves
+        name and changed settings of each row
 
     Returns
     -------
@@ -117,33 +113,34 @@ def parameter_effects(
         are; the same ones in every row); clip_eeg and clip_eye (`clip_recognition`); folds, how many
     """
     rows = []
-    bad = RawWorld(dataset, settings.replace(bad_modality_share=BAD_SHARE))
-    for done, (parameter, changed) in enumerate(changes, start=1):
-        windows = raw_windows(
-            dataset, settings.replace(**changed), subjects=subjects, sessions=sessions, seconds=seconds
+    for parameter, changed in changes:
+        settings = RAW_SETTINGS.replace(**changed)
+        windows = raw_windows("seed", settings, subjects=subjects, sessions=sessions, seconds=seconds)
+        plain, across = (
+            fold_scores(windows, protocol, "source_zscore", ["eeg"]).accuracy.mean()
+            for protocol in ("cross_subject", "cross_session")
         )
-        plain = fold_scores(windows, "cross_subject", "source_zscore", ["eeg"]).accuracy.mean()
-        normalised = dict(
-            list(fold_scores(windows, "cross_subject", "subject_session_zscore", ["eeg", "eye"]).groupby("modality"))
+        scores = fold_scores(windows, "cross_subject", "subject_session_zscore", ["eeg", "eye"])
+        normalised = scores.groupby("modality").accuracy.mean()
+        is_bad = [
+            BAD_WORLD.bad_modality(*place) == modality
+            for *place, modality in zip(scores.subject, scores.session, scores.modality, strict=True)
+        ]
+        where_bad = scores[is_bad].groupby("modality").accuracy.mean()
+        rows.append(
+            {
+                "parameter": parameter,
+                "value": next(iter(changed.values()), np.nan),
+                "eeg_plain": plain,
+                "eeg_normalised": normalised["eeg"],
+                "gap": normalised["eeg"] - plain,
+                "eye_normalised": normalised["eye"],
+                "eeg_cross_session": across,
+                **{f"{modality}_where_bad": where_bad.get(modality, np.nan) for modality in ("eeg", "eye")},
+                **{f"clip_{modality}": clip_recognition(windows, modality) for modality in ("eeg", "eye")},
+                "folds": len(scores) // 2,
+            }
         )
-        row = {
-            "parameter": parameter,
-            "value": next(iter(changed.values()), np.nan),
-            "eeg_plain": plain,
-            "eeg_normalised": normalised["eeg"].accuracy.mean(),
-            "gap": normalised["eeg"].accuracy.mean() - plain,
-            "eye_normalised": normalised["eye"].accuracy.mean(),
-            "eeg_cross_session": fold_scores(windows, "cross_session", "source_zscore", ["eeg"]).accuracy.mean(),
-        }
-        for modality, scores in normalised.items():
-            is_bad = [
-                bad.bad_modality(*place) == modality for place in zip(scores.subject, scores.session, strict=True)
-            ]
-            row[f"{modality}_where_bad"] = scores.accuracy[is_bad].mean()
-        row |= {f"clip_{modality}": clip_recognition(windows, modality) for modality in ("eeg", "eye")}
-        rows.append(row | {"folds": len(normalised["eeg"])})
-        if progress:
-            progress(done, len(changes), f"changing {parameter}")
     return pd.DataFrame(rows)
 
 
@@ -183,31 +180,20 @@ def _provenance(**details) -> dict:
     }
 
 
-def measure_anchors(dataset: str) -> pd.DataFrame:
-    """`svm_anchors` of one simulated raw set, at the size of the stored calibration."""
-    return svm_anchors(raw_windows(dataset, subjects=ANCHOR_SUBJECTS[dataset], seconds=SECONDS), stride=1)
-
-
-def store_anchors(measured: Sequence[pd.DataFrame]) -> Path:
-    """Store the calibration of both sets."""
+if __name__ == "__main__":
+    anchors = [
+        svm_anchors(raw_windows(dataset, subjects=subjects, seconds=SECONDS), stride=1)
+        for dataset, subjects in ANCHOR_SUBJECTS.items()
+    ]
     people = {dataset: len(subjects) for dataset, subjects in ANCHOR_SUBJECTS.items()}
-    return store("calibration", pd.concat(measured), _provenance(seconds=SECONDS, people=people, sessions=[1, 2, 3]))
-
-
-def store_effects(measured: pd.DataFrame) -> Path:
-    """Store `parameter_effects`, and how many subject-sessions each modality is bad in."""
-    world = RawWorld("seed", RAW_SETTINGS.replace(bad_modality_share=BAD_SHARE))
-    bad = [world.bad_modality(subject, session) for subject in EFFECT_SUBJECTS for session in EFFECT_SESSIONS]
-    provenance = _provenance(
+    store("calibration", pd.concat(anchors), _provenance(seconds=SECONDS, people=people, sessions=[1, 2, 3]))
+    effects = parameter_effects()
+    bad = [BAD_WORLD.bad_modality(subject, session) for subject in EFFECT_SUBJECTS for session in EFFECT_SESSIONS]
+    details = _provenance(
         seconds=SECONDS,
         people=len(EFFECT_SUBJECTS),
         sessions=list(EFFECT_SESSIONS),
-        folds=int(measured.folds.iloc[0]),
+        folds=int(effects.folds.iloc[0]),
         bad={modality: bad.count(modality) for modality in ("eeg", "eye")},
     )
-    return store("parameters", measured, provenance)
-
-
-if __name__ == "__main__":
-    store_anchors([measure_anchors(dataset) for dataset in ANCHOR_SUBJECTS])
-    store_effects(parameter_effects(subjects=EFFECT_SUBJECTS, sessions=EFFECT_SESSIONS))
+    store("parameters", effects, details)

@@ -24,6 +24,7 @@ from ufama.data.layout import (
     checked_subjects,
     layout,
 )
+from ufama.data.releases.contents import sha256
 from ufama.data.releases.matlab import mat_variables
 from ufama.data.releases.recordings import MARKER, Progress
 from ufama.data.releases.search import SEARCH_DEPTH, Tree
@@ -308,12 +309,15 @@ def write_features(
         )
     recordings = find_raw(dataset, raw_root, subjects=subjects, sessions=sessions)
     marker = _marker_above(recordings[0].path.parent)
-    record = _Provenance.of(dataset, out_root, settings, marker, recordings[0].path.parent)
+    descriptions = _descriptions(dataset, out_root, settings, marker, recordings[0].path.parent)
     write = {"seed": _write_seed, "seed_iv": _write_seed_iv}[dataset]
     written: list[Path] = []
     for done, recording in enumerate(recordings, start=1):
         paths = list(write(recording, recording_entropy(recording, settings), out_root, settings))
-        record.add(paths)
+        if marker:
+            descriptions[MARKER]["files"] |= {path.relative_to(out_root).as_posix(): sha256(path) for path in paths}
+        for name, content in descriptions.items():
+            write_atomically(out_root / name, json.dumps(content, indent=1) + "\n")
         written += paths
         if progress:
             progress(done, len(recordings), f"features of {recording.facts.title}")
@@ -353,65 +357,47 @@ def _mat_features(entropy: list[np.ndarray], settings: EegSettings) -> dict[str,
     }
 
 
-@dataclass
-class _Provenance:
-    """The record of the features in a folder, and the marker of a simulated set."""
-
-    out: Path
-    content: dict
-    marker: dict | None
-
-    @classmethod
-    def of(cls, dataset: str, out: Path, settings: EegSettings, marker: Path | None, source: Path) -> "_Provenance":
-        if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
+def _descriptions(
+    dataset: str, out: Path, settings: EegSettings, marker: Path | None, source: Path
+) -> dict[str, dict[str, Any]]:
+    """File -> content: the record of the features in ``out``, and the marker of a simulated set."""
+    if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
+        raise DataError(
+            f"{out} holds the recordings themselves: expected another folder, so that features made here are never "
+            "taken for the release's. Choose an empty one."
+        )
+    content = {
+        "what": "EEG features made by ufama from raw recordings",
+        "dataset": dataset,
+        "source": source.name,
+        "simulated": marker is not None,
+        "settings": asdict(settings),
+    }
+    path = out / PROVENANCE
+    if path.is_file():
+        earlier = _read_json(path)
+        if any(earlier.get(name) != value for name, value in content.items()):
             raise DataError(
-                f"{out} holds the recordings themselves: expected another folder, so that features made here are never "
-                "taken for the release's. Choose an empty one."
+                f"{out} holds features made from another source or with other settings (see {path}). Expected an "
+                "empty folder or features made likewise; choose another folder."
             )
-        content = {
-            "what": "EEG features made by ufama from raw recordings",
-            "dataset": dataset,
-            "source": source.name,
-            "simulated": marker is not None,
-            "settings": asdict(settings),
-        }
-        path = out / PROVENANCE
-        if path.is_file():
-            earlier = _read_json(path)
-            if any(earlier.get(name) != value for name, value in content.items()):
-                raise DataError(
-                    f"{out} holds features made from another source or with other settings (see {path}). Expected an "
-                    "empty folder or features made likewise; choose another folder."
-                )
-        elif present := [name for name in _FEATURE_FOLDERS if (out / name).exists()]:
-            raise DataError(
-                f"{out} holds {', '.join(present)}, but no {PROVENANCE}: expected a folder without features that were "
-                "made elsewhere. Nothing was written; choose another folder."
-            )
-        if marker is None:
-            return cls(out, content, None)
-        simulated = _read_json(marker)
-        identity = json.dumps([simulated.get("fingerprint"), content["settings"]])
-        description: dict[str, Any] = {
-            "what": f"Features of simulated recordings in the layout of {layout(dataset).title}: nobody was recorded.",
-            "dataset": dataset,
-            "made_from": simulated.get("fingerprint"),
-            "fingerprint": hashlib.sha256(identity.encode()).hexdigest()[:32],
-            "files": {},
-        }
-        if (out / MARKER).is_file():
-            description["files"] = _read_json(out / MARKER).get("files", {})
-        return cls(out, content, description)
-
-    def add(self, paths: Sequence[Path]) -> None:
-        texts = {PROVENANCE: self.content}
-        if self.marker is not None:
-            self.marker["files"] |= {
-                path.relative_to(self.out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
-            }
-            texts[MARKER] = self.marker
-        for name, content in texts.items():
-            write_atomically(self.out / name, json.dumps(content, indent=1) + "\n")
+    elif present := [name for name in _FEATURE_FOLDERS if (out / name).exists()]:
+        raise DataError(
+            f"{out} holds {', '.join(present)}, but no {PROVENANCE}: expected a folder without features that were "
+            "made elsewhere. Nothing was written; choose another folder."
+        )
+    if marker is None:
+        return {PROVENANCE: content}
+    fingerprint = _read_json(marker).get("fingerprint")
+    identity = json.dumps([fingerprint, content["settings"]])
+    description = {
+        "what": f"Features of simulated recordings in the layout of {layout(dataset).title}: nobody was recorded.",
+        "dataset": dataset,
+        "made_from": fingerprint,
+        "fingerprint": hashlib.sha256(identity.encode()).hexdigest()[:32],
+        "files": _read_json(out / MARKER).get("files", {}) if (out / MARKER).is_file() else {},
+    }
+    return {PROVENANCE: content, MARKER: description}
 
 
 def _read_json(path: Path) -> dict:

@@ -8,6 +8,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from tests.methods.steps import normal
 from ufama.core.random import CounterRNG
 from ufama.methods import ProblemSpec, Step, method, split_windows
+from ufama.methods.bases.plain import PlainNetwork, SingleHeadNetwork
 from ufama.methods.parts.adversarial import domain_loss
 from ufama.methods.parts.alignment import class_confusion, coral, joint_mmd
 from ufama.methods.parts.certainty import certainty_weight
@@ -174,6 +175,11 @@ def test_mcd_says_the_mean_of_its_heads_which_start_apart(small):
     said = [head(step.target.fused, None).softmax(-1) for head in (heads.first, heads.second)]
     torch.testing.assert_close(step.target.logits.softmax(-1), sum(said) / 2)
     assert (said[0] - said[1]).abs().max() > 1e-3
+
+
+def test_the_backbone_is_the_one_that_is_named(small):
+    for name, kind in (("perceptron", PlainNetwork), ("ufama", SingleHeadNetwork)):
+        assert isinstance(step_of("dann", small.card, backbone=name)[2].network, kind)
 
 
 @pytest.mark.parametrize(("name", "switch"), SWITCHES)

@@ -20,7 +20,6 @@ from torch.nn import functional
 from ufama.config import Penalty
 from ufama.core import losses
 from ufama.core.layers import initialise
-from ufama.core.losses import masked_mean
 from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
@@ -94,7 +93,7 @@ def branch_mean_distance(source: Tensor, domain: Tensor, target: Tensor) -> Tens
     windows, target_total = target.shape[1], target.sum(1)
     within_target = (target_total.square().sum(-1) - target.square().sum((1, 3))) / (windows * (windows - 1))
     across = (total * target_total).sum(-1) / (count.clamp(min=1) * windows)
-    return masked_mean(within_source + within_target - 2 * across, count > 1)
+    return losses.masked_mean(within_source + within_target - 2 * across, count > 1)
 
 
 def branch_discrepancy(shares: Tensor) -> Tensor:

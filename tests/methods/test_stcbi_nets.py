@@ -41,6 +41,7 @@ def test_terms_are_those_of_the_fused_features(small):
     }
     for name, value in expected.items():
         assert terms.losses[name].item() == pytest.approx(value.item())
+    assert terms.weights["centres"].item() == pytest.approx(math.tanh(2.5))
 
 
 def test_contrast_equals_a_loop():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from ufama.data.layout import BANDS, CHANNELS, SEED, SEED_IV, DataError
+from ufama.data.layout import BANDS, CHANNELS, SEED, DataError
 from ufama.data.releases.recordings import MARKER
 from ufama.data.signals import eeg_files
 from ufama.data.signals.eeg import trial_features
@@ -199,12 +199,6 @@ def test_an_error_in_a_trial_names_file_and_trial(tmp_path):
 # continuous recordings -------------------------------------------------------------------------------
 
 
-def test_the_clips_in_a_continuous_recording_do_not_overlap():
-    ends = np.add(SEED_CLIP_STARTS, SEED.clip_seconds[0])
-    assert (ends[:-1] < SEED_CLIP_STARTS[1:]).all()
-    assert ends[-1] == 3805
-
-
 def test_a_cnt_is_cut_at_the_documented_times_and_its_channels_picked(tmp_path, monkeypatch):
     import mne
 
@@ -311,11 +305,6 @@ def test_features_made_otherwise_are_not_mixed(seed, seed_iv, tmp_path):
     write_features("seed", seed, out, SETTINGS, subjects=[6], sessions=[1])
     with pytest.raises(DataError, match="with other settings"):
         write_features("seed", seed, out, SETTINGS.replace(window_seconds=1.0), subjects=[6], sessions=[1])
-
-
-def test_every_trial_of_seed_iv_session_one_has_its_windows():
-    for seconds, count in zip(SEED_IV.clip_seconds[0], SEED_IV.window_counts[0], strict=True):
-        assert trial_features(np.resize(BASE[:1], (1, 200 * seconds + 1)), 200, SETTINGS).shape == (count, 1, 5)
 
 
 def test_the_command_writes_features_and_says_what_it_cannot_use(seed, tmp_path):

@@ -6,7 +6,6 @@ import pytest
 
 from ufama.analysis.evaluation import accuracy
 from ufama.report import measured
-from ufama.simulation.features import SETTINGS
 from ufama.studies.baseline import SEED_ANCHORS
 
 
@@ -71,9 +70,3 @@ def test_anchors_stand_beside_the_eeg_of_seed_across_subjects_only():
     assert set(anchored["data"] + anchored["protocol"] + anchored["features"]) == {"simulated SEEDcross-subjectEEG"}
     assert frame["accuracy_percent"].unique().tolist() == [50]
     assert "every 16th window" in measured.anchors([table]).caption
-
-
-def test_settings_name_every_parameter():
-    frame = measured.settings(SETTINGS).frame.set_index("parameter")
-    assert frame.loc["emotion"].tolist() == [str(SETTINGS.eeg.emotion), str(SETTINGS.eye.emotion)]
-    assert list(frame.index[-3:]) == ["mixed_feeling", "bad_modality_share", "seed"]

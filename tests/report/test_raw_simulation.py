@@ -42,18 +42,6 @@ def test_stored_changes_are_those_that_are_measured(effects):
     assert set(raw_simulation.EXPECTED) == set(changes) - {(DEFAULT, -1.0)}
 
 
-def test_the_parameters_of_subjects_sessions_modalities_and_clips_moved_what_they_should(effects):
-    default = effects.loc[(DEFAULT, -1.0)]
-    assert effects.loc[("person_shift", 0.0)].gap < default.gap < effects.loc[("person_shift", 2.0)].gap
-    across = [effects.loc[("session_shift", value)].eeg_cross_session for value in (0.0, 3.0)]
-    assert across[0] > default.eeg_cross_session > across[1]
-    none, half = effects.loc[("bad_modality_share", 0.0)], effects.loc[("bad_modality_share", 0.5)]
-    for modality in ("eeg", "eye"):
-        assert half[f"{modality}_where_bad"] < none[f"{modality}_where_bad"]
-        clips = [effects.loc[("clip", value)][f"clip_{modality}"] for value in (0.0, 2.0)]
-        assert clips[0] < 0.3 < clips[1]  # chance 0.2
-
-
 def test_what_did_not_move_as_expected_is_named():
     measured, _ = stored("parameters")
     failed = [

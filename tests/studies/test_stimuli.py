@@ -1,7 +1,5 @@
 """What position and clip give away: by hand on small sets, and on simulated ones whose truth is known."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -34,35 +32,22 @@ def small(labels=LABELS, people=(1, 2, 3), new_clips=True):
     )  # fmt: skip
 
 
-def test_position_alone_gives_the_label_within_a_session():
-    found = stimuli.order_only(small(), "cross_subject")
-    assert len(found) == 6
-    assert (found[["accuracy_windows", "accuracy_trials"]] == 1).all(axis=None)
-
-
-def test_position_across_sessions_by_hand():
-    found = stimuli.order_only(small(), "cross_session").set_index("fold")
-    # of six trials, only the second has the same label in both sessions; it has 4 of 3 + 4 + ... + 8 = 33 windows
-    assert found["accuracy_trials"].tolist() == pytest.approx([1 / 6, 1 / 6])
-    assert found["accuracy_windows"].tolist() == pytest.approx([4 / 33, 4 / 33])
-
-
-def test_equally_frequent_labels_are_guessed_equally_often():
-    labels = {1: (0, 0), 2: (1, 0), 3: (1, 2)}
-    found = stimuli.order_only(small(labels), "cross_session").set_index("fold")
-    # session 3 from 1 and 2: its first trial is 0 or 1 with equal chance, its second is 0 there and 2 here
-    assert found.loc["session3", "accuracy_trials"] == pytest.approx((0.5 + 0) / 2)
-
-
-def test_positions_that_the_source_lacks_are_guessed_among_all_classes():
-    found = stimuli.order_only(small({1: (0,), 2: (0, 1, 1)}), "cross_session").set_index("fold")
-    assert found.loc["session2", "accuracy_trials"] == pytest.approx((1 + 1 / 3 + 1 / 3) / 3)
-
-
-def test_the_signals_are_not_read():
-    windows = small()
-    noise = replace(windows, eeg=windows.eeg[::-1].copy(), eye=windows.eye * 0)
-    assert stimuli.order_only(windows, "cross_session").equals(stimuli.order_only(noise, "cross_session"))
+@pytest.mark.parametrize(
+    ("labels", "session", "expected"),
+    [
+        # of six trials, only the second has the same label in both sessions
+        (LABELS, 2, 1 / 6),
+        # its first trial is 0 or 1 with equal chance, its second is 0 or 0 there and 2 here
+        ({1: (0, 0), 2: (1, 0), 3: (1, 2)}, 3, (1 / 2 + 0) / 2),
+        # positions that the source lacks are guessed among all classes
+        ({1: (0,), 2: (0, 1, 1)}, 2, (1 + 1 / 3 + 1 / 3) / 3),
+    ],
+)
+def test_position_across_sessions_by_hand(labels, session, expected):
+    guessed = stimuli.order_only(small(labels), "cross_session").set_index("fold").loc[f"session{session}"]
+    assert guessed["accuracy_trials"] == pytest.approx(expected)
+    if labels is LABELS:  # the second trial has 4 of 3 + 4 + ... + 8 = 33 windows
+        assert guessed["accuracy_windows"] == pytest.approx(4 / 33)
 
 
 @pytest.mark.parametrize(("new_clips", "seen"), [(True, [1, 0, 0]), (False, [1, 1, 1])])
@@ -72,6 +57,7 @@ def test_protocol_facts(new_clips, seen):
     assert facts["clips_seen"].tolist() == seen
     assert facts["people_seen"].tolist() == [0, 1, 0]
     assert facts["folds"].tolist() == [6, 2, 6]
+    assert facts["order_only"].tolist()[0] == 1  # the others have the same order in the session
     assert facts["chance"].tolist() == pytest.approx([1 / 3] * 3)
 
 
@@ -90,13 +76,7 @@ def test_clips_are_recognised_where_they_leave_a_trace_and_not_where_they_do_not
     # 675 trials by chance: a fifth, give or take four standard errors; trials of one clip are not alike
     assert none["accuracy_trials"].mean() == pytest.approx(0.2, abs=0.065)
     assert strong.groupby("modality")["accuracy_trials"].mean().min() > 0.6
-
-
-def test_table_of_recognised_clips_says_what_it_is():
-    windows = with_clips(1)
-    table = clip_decoding_table(stimuli.clip_decoding(windows, modalities=("eye",), stride=24), windows, stride=24)
-    for words in ("simulated SEED", "every 24th window", "No selection rule", "over 5 subjects"):
-        assert words in table.caption
+    table = clip_decoding_table(none, with_clips(0), stride=24)
     assert table.frame.loc[0, ["people", "trials", "chance_percent"]].tolist() == [5, 225, pytest.approx(20)]
 
 

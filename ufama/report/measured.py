@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import fields
 
-import numpy as np
 import pandas as pd
 
 from ufama.analysis.evaluation import accuracy, select
@@ -130,18 +129,13 @@ def screening(counted: pd.DataFrame, runs: pd.DataFrame) -> Table:
     """
     share = counted.groupby("digest").group.value_counts(normalize=True).unstack(fill_value=0)
     right = counted[counted.trusted].groupby(["digest", "group"]).right.mean().unstack()
+    right = right.reindex(columns=["consistent", "partly_low"]).reindex(columns=list(GROUP_MEANINGS))
     frame = pd.DataFrame(
         {
             "group": list(GROUP_MEANINGS.values()),
             "share_percent": [100 * share.get(name, pd.Series(0.0)).mean() for name in GROUP_MEANINGS],
-            "right_percent": [
-                100 * right[name].mean() if name in right and name not in ("unused", "conflicting") else np.nan
-                for name in GROUP_MEANINGS
-            ],
-            "right_sd_percent": [
-                100 * right[name].std(ddof=0) if name in right and name not in ("unused", "conflicting") else np.nan
-                for name in GROUP_MEANINGS
-            ],
+            "right_percent": 100 * right.mean().to_numpy(),
+            "right_sd_percent": 100 * right.std(ddof=0).to_numpy(),
         }
     )
     columns = (

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +12,13 @@ from typing import Any
 from ufama.data.layout import DataError
 from ufama.data.releases.contents import sha256
 from ufama.data.releases.recordings import MARKER
+from ufama.storage import temporary_beside
 
 
 def write_folder_atomically(folder: Path, identity: dict[str, Any], fill: Callable[[Path], dict[str, Any]]) -> Path:
     """Write ``folder`` as a hidden folder beside it, which is renamed when whole; return it.
+
+    So it is never half a set, also when several processes write at once.
 
     Parameters
     ----------
@@ -34,16 +36,12 @@ def write_folder_atomically(folder: Path, identity: dict[str, Any], fill: Callab
     if _holds(folder, identity):
         return folder
     _refuse_to_overwrite(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.building-", dir=folder.parent))
-    try:
+    with temporary_beside(folder) as building:
+        building.mkdir()
         description = fill(building) | identity | {"files": _file_digests(building)}
         (building / MARKER).write_text(json.dumps(description, indent=1) + "\n")
-        building.chmod(0o755)
         _move_into_place(building, folder, identity)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return folder
 
 
@@ -72,7 +70,7 @@ def _refuse_to_overwrite(folder: Path) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove what a killed writer left beside ``folder`` more than an hour ago."""
-    for left in folder.parent.glob(f".{folder.name}.*-*"):
+    for left in folder.parent.glob(f".*-{folder.name}"):
         if left.is_dir() and time.time() - left.stat().st_mtime > 3600:
             shutil.rmtree(left, ignore_errors=True)
 
@@ -87,10 +85,6 @@ def _move_into_place(building: Path, folder: Path, identity: dict[str, Any]) -> 
             if _holds(folder, identity):
                 return
             _refuse_to_overwrite(folder)
-        outdated = Path(tempfile.mkdtemp(prefix=f".{folder.name}.outdated-", dir=folder.parent))
-        try:
-            with contextlib.suppress(FileNotFoundError):  # another process moved it out
-                os.rename(folder, outdated / "set")
-        finally:
-            shutil.rmtree(outdated, ignore_errors=True)
+        with temporary_beside(folder) as outdated, contextlib.suppress(FileNotFoundError):
+            os.rename(folder, outdated)  # unless another process moved it out
     raise DataError(f"{folder} could not be replaced: another process keeps writing there. Stop it and try again.")

@@ -37,20 +37,9 @@ def write_simulated(
 ) -> Path:
     """Write a simulated set, whole or of some ``subjects``, into ``folder`` in the layout of the release; return it.
 
-    The set is built in a hidden folder beside it and renamed when whole, so ``folder`` is never half a set, also when
-    several processes write at once. A simulated set that is there already is kept if it is this one, else replaced.
-
-    Parameters
-    ----------
-    also
-        further folders of EEG features, by their names in the release
-        (`ufama.data.releases.description.EEG_FOLDERS`). Some of them hold subjects without eye movement, too, who can
-        then be among the ``subjects``
-
-    Raises
-    ------
-    DataError
-        when anything but a simulated set is in the way
+    ``also`` names further folders of EEG features, see `ufama.data.releases.description.EEG_FOLDERS`. Some of them hold
+    subjects without eye movement, too, who can then be among the ``subjects``. See `write_folder_atomically` for what
+    becomes of an earlier set.
     """
     folder = Path(folder)
     extra = _extra_folders(dataset, also)

@@ -47,8 +47,7 @@ def write_raw_simulated(
     """Write simulated raw recordings into ``folder`` in the layout of the release; return it.
 
     SIMULATED.json at the root, outside the folders of recordings, holds the ground truth (`RawWorld.truth`, the regions
-    of each emotion) and the sha256 of each file. The folder is written as a whole or not at all; a simulated set that
-    is there is kept if it is this one, else replaced; anything else in the way raises DataError.
+    of each emotion) and the sha256 of each file. See `write_folder_atomically` for what becomes of an earlier set.
 
     Parameters
     ----------

@@ -52,17 +52,9 @@ def raw_windows(
 ) -> Windows:
     """The windows of simulated raw recordings, extracted in memory.
 
-    Parameters
-    ----------
-    seconds
-        only the first so many of every clip; None means whole clips
-    eeg
-        how the EEG's features are computed; by default log2 power, as the released files hold, LDS-smoothed
-
-    Raises
-    ------
-    DataError
-        for subjects, sessions or lengths that the set does not have
+    ``seconds`` keeps only the first so many of every clip. ``eeg`` is how the EEG's features are computed; by default
+    log2 power, as the released files hold, LDS-smoothed. Raises DataError for subjects, sessions or lengths that the
+    set does not have.
     """
     facts = layout(dataset)
     chosen, days = checked_subjects(facts, subjects), checked_sessions(facts, sessions)

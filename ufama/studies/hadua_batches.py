@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.jobs import resolve
+from ufama.campaigns.experiments import DataRequest, Experiment, resolve
 from ufama.methods import method
 from ufama.methods.hadua.confidence import align, alignment_strength
-from ufama.training.splits import scaled_windows
+from ufama.training.batches import scaled_windows
 from ufama.training.trainer import Trainer
 
 

@@ -95,12 +95,7 @@ def parameter_effects(
 ) -> pd.DataFrame:
     """One row per change of a parameter of SEED's simulator, one column per quantity that some parameter should move.
 
-    Parameters
-    ----------
-    seconds
-        of every clip, from its start
-    changes
-        name and changed settings of each row
+    Of the first ``seconds`` of every clip.
 
     Returns
     -------
@@ -142,9 +137,6 @@ def parameter_effects(
             }
         )
     return pd.DataFrame(rows)
-
-
-# stored numbers --------------------------------------------------------------------------------------
 
 
 def _folder() -> Path:

@@ -70,27 +70,13 @@ class RawRecording:
         return self.subject, self.session
 
 
-# finding ---------------------------------------------------------------------------------------------
-
-
 def find_raw(
     dataset: str, root: str | Path, *, subjects: Sequence[int] | None = None, sessions: Sequence[int] | None = None
 ) -> list[RawRecording]:
     """The recordings at or below ``root``, by subject and session.
 
-    Parameters
-    ----------
-    root
-        the release's top folder, or the folder of raw EEG itself
-    subjects
-        None: all who have a file there
-    sessions
-        None: all of the layout
-
-    Raises
-    ------
-    DataError
-        where there is none, one is missing, or a subject or session does not exist
+    ``root`` is the release's top folder, or the folder of raw EEG itself; without ``subjects`` all who have a file
+    there. Raises DataError where there is none, one is missing, or a subject or session does not exist.
     """
     facts = layout(dataset).with_eeg_only_subjects()
     folder = _raw_folder(facts, Path(root))
@@ -178,9 +164,6 @@ def _marker_above(folder: Path) -> Path | None:
     return next((place / MARKER for place in above if (place / MARKER).is_file()), None)
 
 
-# reading ---------------------------------------------------------------------------------------------
-
-
 def raw_trials(recording: RawRecording) -> Iterator[tuple[int, np.ndarray]]:
     """Trial number and signal, (62, samples) float64 microvolts at 200 Hz, of a .mat recording, by number.
 
@@ -213,11 +196,10 @@ def raw_trials(recording: RawRecording) -> Iterator[tuple[int, np.ndarray]]:
 def _signal(recording: RawRecording, trial: int, name: str, values: np.ndarray) -> np.ndarray:
     facts = recording.facts
     if values.ndim != 2 or values.shape[0] != len(CHANNELS):
-        swapped = values.ndim == 2 and values.shape[1] == len(CHANNELS)
+        swapped = ", its axes look swapped" if values.shape[1:] == (len(CHANNELS),) else ""
         raise DataError(
-            f"{recording.path}: {name} has shape {values.shape}{', its axes look swapped' if swapped else ''}. "
-            f"Expected ({len(CHANNELS)}, samples). "
-            + ("Put the axes in this order." if swapped else "Copy the file again from the release.")
+            f"{recording.path}: {name} has shape {values.shape}{swapped}. Expected ({len(CHANNELS)}, samples). Put the "
+            "axes in this order, or copy the file again from the release."
         )
     bad = values.size - int(np.isfinite(values).sum())
     if bad:
@@ -265,9 +247,6 @@ def _times_checked(recording: RawRecording) -> None:
             f"{path} does not name {', '.join(missing)}: expected the starts of the {len(SEED_CLIP_STARTS)} clips in "
             "milliseconds as documented. These recordings may be cut otherwise; copy the file again from the release."
         )
-
-
-# writing ---------------------------------------------------------------------------------------------
 
 
 def write_features(

@@ -231,11 +231,10 @@ def test_the_labels_beside_the_mat_files_are_checked_and_their_absence_is_noted(
     [
         ({"eeg": "ExtractedFeatures_2s"}, r"not a folder of SEED: choose one of eeg_used_4s, "),
         ({"eye": "blinks"}, r"eye = 'blinks' is not known: choose one of 'paired', 'repeated', 'none'"),
-        ({"eeg": "eeg_used_1s"}, r'windows of 1 s, but .* 4 s only. Choose eye="repeated"'),
-        ({"eeg": "eeg_used_4s", "eye": "repeated"}, r'eye="repeated" is for EEG in windows of 1 s'),
+        ({"eeg": "eeg_used_1s"}, r'windows of 1 s, .* 4 s only, so eye="paired" does not fit .*eeg= one of eeg_used_4s'),
+        ({"eeg": "eeg_used_4s", "eye": "repeated"}, r'eye="repeated" does not fit .*eeg= one of eeg_used_1s'),
         ({"feature": "de_LDS"}, r"'de_LDS' is not in eeg_used_4s, which holds de. Read it with eeg= one of Extracted"),
         ({"eeg": "ExtractedFeatures_4s", "feature": "alpha"}, r"'alpha' is not in ExtractedFeatures_4s.*Choose one"),
-        ({"eeg": "ExtractedFeatures_1s"}, r"windows of 1 s, but"),
         ({"eeg": "ExtractedFeatures_1s", "eye": "none"}, r"no folder named ExtractedFeatures_1s; there is eeg_used_4s"),
     ],
 )

@@ -25,9 +25,9 @@ class Cache:
     @classmethod
     def of(cls, folder: str | Path, plan: ReadPlan, simulated: str | None, nan: str) -> "Cache":
         """The place for what a plan reads; ``simulated`` is the fingerprint of a simulated set."""
-        recordings = [(recording.subject, recording.session) for recording in plan.recordings]
+        recordings = [(eeg.subject, eeg.session) for eeg, *_ in plan.recordings]
         source = [plan.layout.name, nan, *plan.choice, recordings]
-        place = digest_of([*source, str(plan.recordings[0].eeg.parent)], 16)
+        place = digest_of([*source, str(plan.recordings[0][0].path.parent)], 16)
         state = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in plan.files]
         key = [*source, simulated, plan.notes, state, READER_VERSION]
         return cls(Path(folder) / f"{plan.layout.name}-{place}.npz", digest_of(key, 64))

@@ -36,9 +36,9 @@ def controlled(windows: Windows, control: str) -> Windows:
     if control == "eye_constant_rows_removed":
         changed = _without_constant_rows(windows)
     elif what == "noise":
-        changed = _with_modality(windows, modality, _noise(getattr(windows, modality), control))
+        changed = replace(windows, **{modality: _noise(getattr(windows, modality), control)})
     elif what == "dropped":
-        changed = _with_modality(windows, modality, np.zeros_like(getattr(windows, modality)))
+        changed = replace(windows, **{modality: np.zeros_like(getattr(windows, modality))})
     else:
         changed = replace(
             windows, label={"labels_shuffled": _shuffled, "clips_relabelled": _relabelled}[control](windows)
@@ -51,19 +51,9 @@ def controlled(windows: Windows, control: str) -> Windows:
     return replace(changed, card=card)
 
 
-def _with_modality(windows: Windows, modality: str, values: np.ndarray) -> Windows:
-    return replace(windows, eeg=values) if modality == "eeg" else replace(windows, eye=values)
-
-
 def _noise(values: np.ndarray, control: str) -> np.ndarray:
     white = named_stream((), control).standard_normal(values.shape)
     return (values.mean(axis=0) + values.std(axis=0) * white).astype(values.dtype)
-
-
-def _trials(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
-    """The first window of each trial of each subject, and each window's place among these trials."""
-    trial = windows.trial_ids()
-    return np.unique(trial, return_index=True)[1], trial
 
 
 def _without_constant_rows(windows: Windows) -> Windows:
@@ -80,7 +70,8 @@ def _without_constant_rows(windows: Windows) -> Windows:
 
 
 def _shuffled(windows: Windows) -> np.ndarray:
-    first, trial = _trials(windows)
+    trial = windows.trial_ids()
+    first = np.unique(trial, return_index=True)[1]
     label = windows.label[first].copy()
     for subject, session in np.unique(np.stack([windows.subject, windows.session], axis=1), axis=0).tolist():
         trials = np.flatnonzero((windows.subject[first] == subject) & (windows.session[first] == session))

@@ -1,6 +1,7 @@
 """Protocols: who is source, who is target; and the scaling of their features."""
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -45,7 +46,8 @@ def folds(windows: Windows, protocol: str) -> list[Fold]:
     if protocol not in PROTOCOLS:
         raise DataError(f"protocol {protocol!r} is not known: choose one of {', '.join(PROTOCOLS)}.")
     subjects, sessions = np.unique(windows.subject).tolist(), np.unique(windows.session).tolist()
-    if len(subjects) < 2 and protocol != "cross_session":
+    by_subject, by_session = protocol != "cross_session", protocol != "cross_subject_pooled"
+    if len(subjects) < 2 and by_subject:
         raise DataError(
             f"protocol {protocol} needs at least 2 subjects, but there are {len(subjects)}: choose cross_session."
         )
@@ -54,13 +56,8 @@ def folds(windows: Windows, protocol: str) -> list[Fold]:
             f"protocol {protocol} needs at least 2 sessions, but there are {len(sessions)}: choose cross_subject or "
             "cross_subject_pooled."
         )
-    held_out = {
-        "cross_subject": [(subject, session) for session in sessions for subject in subjects],
-        "cross_subject_pooled": [(subject, None) for subject in subjects],
-        "cross_session": [(None, session) for session in sessions],
-        "cross_subject_session": [(subject, session) for session in sessions for subject in subjects],
-    }[protocol]
-    splits = [_fold(windows, protocol, subject, session) for subject, session in held_out]
+    held_out = product(sessions if by_session else [None], subjects if by_subject else [None])
+    splits = [_fold(windows, protocol, subject, session) for session, subject in held_out]
     splits = [fold for fold in splits if len(fold.target)]  # a subject may lack a session
     for fold in splits:
         if not len(fold.source):

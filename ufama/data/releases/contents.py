@@ -83,6 +83,14 @@ class RecordedFile:
             return {name: sum(self.counts[trials]) for name, trials in trial_groups(self.facts).values()}
         return {f"trial {trial}": count for trial, count in zip(self.facts.trials, self.counts, strict=True)}
 
+    def by_trial(self, segment: Segment) -> dict[str, np.ndarray]:
+        """The windows of each trial; those of a group stay together where they are not as many as expected."""
+        numbers, counts = self.facts.trials[segment.trials], self.counts[segment.trials]
+        if len(segment.values) != sum(counts):
+            return {segment.name: segment.values}
+        parts = np.split(segment.values, np.cumsum(counts)[:-1])
+        return {f"trial {number}": part for number, part in zip(numbers, parts, strict=True)}
+
 
 def read_file(file: RecordedFile, readers: Mapping[str, Callable[[Any], None]] | None = None) -> None:
     """Read a file of a release; every problem becomes a finding of its report.
@@ -332,20 +340,13 @@ def shaped(file: RecordedFile, what: str, values, axes: Mapping[str, int | None]
 
 def report_not_finite(file: RecordedFile) -> None:
     """Report values that are NaN or infinite, by trial where the windows of a segment are as many as expected."""
-    where = {}
+    where = dict(file.not_finite)
     for segment in file.segments:
-        bad = ~np.isfinite(segment.values)
-        if not bad.any():
-            continue
-        file.not_finite[segment.name] = int(bad.sum())
-        counts = file.counts[segment.trials]
-        if len(bad) != sum(counts):
-            where[segment.name] = int(bad.sum())
-            continue
-        parts = np.split(bad, np.cumsum(counts)[:-1])
-        numbers = file.facts.trials[segment.trials]
-        where |= {f"trial {number}": int(part.sum()) for number, part in zip(numbers, parts, strict=True) if part.any()}
-    if where := where or file.not_finite:
+        counts = {name: int((~np.isfinite(values)).sum()) for name, values in file.by_trial(segment).items()}
+        if total := sum(counts.values()):
+            file.not_finite[segment.name] = total
+            where |= {name: count for name, count in counts.items() if count}
+    if where:
         places = listed([f"{part}: {count}" for part, count in where.items()])
         file.add("not-finite", f"{sum(where.values())} values are NaN or infinite ({places})", "finite numbers")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ufama.data.layout import Layout
+from ufama.data.releases.contents import RecordedFile
 from ufama.data.releases.findings import Report
 
 MARKER = "SIMULATED.json"
@@ -24,6 +25,10 @@ class Marker:
     fingerprint: str
     files: dict[str, str] | None
     subjects: tuple[int, ...]
+
+    def check_file(self, file: RecordedFile) -> None:
+        """Report a recording that is not the one that was simulated."""
+        self.check(file.path, file.sha256, file.report, subject=file.subject, session=file.session)
 
     def check(self, path: Path, sha256: str, report: Report, **recording: int) -> None:
         """Report a file that is not the one that was simulated."""

@@ -152,8 +152,17 @@ def _element(content: memoryview, place: int, order: ByteOrder) -> tuple[int, me
     return kind, content[place + 8 : place + 8 + length], place + 8 + length + padding
 
 
-def _array_header(content: memoryview, order: ByteOrder) -> tuple[str, int, tuple[int, ...], int, bool]:
-    """Name, class, shape, where the values begin, and whether they are complex."""
+def _variable(path: Path, content: memoryview, order: ByteOrder, *, depth: int = 0) -> Variable:
+    if not len(content):  # an empty cell
+        nothing = memoryview(struct.pack(f"{order}II", 9, 0))
+        return Variable("", "numbers", (0, 0), path, "f8", order, lambda: nothing, depth)
+    return _described(path, content, order, lambda place: content[place:], depth)
+
+
+def _described(
+    path: Path, content: memoryview, order: ByteOrder, values: Callable[[int], memoryview], depth: int = 0
+) -> Variable:
+    """The variable with the array header at the beginning of ``content``; ``values`` are asked for by their place."""
     _, flags, place = _element(content, 0, order)
     if len(flags) != 8:
         raise _BrokenError("array flags")
@@ -165,31 +174,11 @@ def _array_header(content: memoryview, order: ByteOrder) -> tuple[str, int, tupl
     if min(shape) < 0 or math.prod(shape) > LARGEST_VARIABLE:
         raise _BrokenError(f"a size of {shape}")
     _, name, place = _element(content, place, order)
-    return bytes(name).decode("ascii", "replace"), word & 0xFF, shape, place, bool(word & 0x800)
-
-
-def _variable(path: Path, content: memoryview, order: ByteOrder, *, depth: int = 0) -> Variable:
-    if not len(content):  # an empty cell
-        return Variable(
-            "", "numbers", (0, 0), path, "f8", order, lambda: memoryview(struct.pack(f"{order}II", 9, 0)), depth
-        )
-    name, number, shape, place, complex_values = _array_header(content, order)
-    return Variable(
-        name,
-        _kind(number, complex_values),
-        shape,
-        path,
-        _NUMBERS.get(number, ""),
-        order,
-        lambda: content[place:],
-        depth,
-    )
-
-
-def _kind(number: int, complex_values: bool) -> str:
-    if number in _NUMBERS:
-        return "complex numbers" if complex_values else "numbers"
-    return _OTHER_KINDS.get(number, f"something of class {number}")
+    number, complex_values = word & 0xFF, word & 0x800
+    numbers = "complex numbers" if complex_values else "numbers"
+    kind = numbers if number in _NUMBERS else _OTHER_KINDS.get(number, f"something of class {number}")
+    text = bytes(name).decode("ascii", "replace")
+    return Variable(text, kind, shape, path, _NUMBERS.get(number, ""), order, lambda: values(place), depth)
 
 
 def _compressed(path: Path, start: int, length: int, order: ByteOrder) -> Variable:
@@ -206,12 +195,11 @@ def _compressed(path: Path, start: int, length: int, order: ByteOrder) -> Variab
     kind, size = struct.unpack_from(f"{order}II", beginning)
     if kind != _MATRIX or size > LARGEST_VARIABLE:
         raise _BrokenError(f"a compressed element of type {kind} and {size} bytes")
-    name, number, shape, place, complex_values = _array_header(beginning[8:], order)
 
-    def values() -> memoryview:
+    def values(place: int) -> memoryview:
         content = expanded(8 + size)
         if len(content) < 8 + size:
             raise _BrokenError("it ends early")
         return content[8 + place :]
 
-    return Variable(name, _kind(number, complex_values), shape, path, _NUMBERS.get(number, ""), order, values)
+    return _described(path, beginning[8:], order, values)

@@ -5,6 +5,7 @@ A licence holder's copy and a simulated set take the same path: find the files (
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,9 @@ from ufama.data.releases.contents import (
     read_file,
     sha256,
 )
-from ufama.data.releases.description import EYE_FOLDERS
 from ufama.data.releases.findings import Report
 from ufama.data.releases.marker import MARKER, Marker, find_marker
-from ufama.data.releases.search import ReadPlan, Recording, plan_reading
+from ufama.data.releases.search import ReadPlan, plan_reading
 from ufama.data.windows import DataCard, Windows, constants_marked, content_fingerprint
 from ufama.storage import digest_of
 
@@ -88,17 +88,26 @@ def read_recordings(
     plan, report = plan_reading(
         layout(dataset), Path(root), subjects=subjects, eeg=eeg, feature=feature, eye=eye, tolerated=tolerated
     )
-    marker = find_marker(plan.layout, plan.folders.values(), report)
+    marker = find_marker(plan.layout, [file.path.parent for file in plan.recordings[0]], report)
     stored = Cache.of(cache, plan, marker.fingerprint if marker else None, nan) if cache is not None else None
     if stored and (windows := stored.load()):
         return windows
     columns, notes = _read_columns(plan, marker, report, progress)
+    card = simulated_card(plan.layout, "")
     if marker:
-        chosen = sorted({recording.subject for recording in plan.recordings})
-        content = subset_fingerprint(marker.fingerprint, layout(dataset), chosen, *plan.choice)
-        card = _card(plan, True, content, SIMULATED_LICENCE, notes)
+        chosen = sorted({eeg.subject for eeg, *_ in plan.recordings})
+        fingerprint = subset_fingerprint(marker.fingerprint, layout(dataset), chosen, *plan.choice)
     else:
-        card = _card(plan, False, content_fingerprint(columns), plan.layout.licence, notes)
+        fingerprint = content_fingerprint(columns)
+        card = replace(card, simulated=False, licence=plan.layout.licence)
+    card = replace(
+        card,
+        fingerprint=fingerprint,
+        window_seconds=plan.eeg.window_seconds,
+        eeg_tokens=feature_tokens(plan.feature),
+        eye_features=() if plan.eye == "none" else plan.layout.eye_features,
+        notes=notes,
+    )
     windows = constants_marked(Windows(**columns, card=card))
     if stored:
         stored.save(windows)
@@ -115,8 +124,8 @@ def _read_columns(
             marker.check(plan.labels, sha256(plan.labels), report)
     rows, notes = [], list(plan.notes)
     earlier: dict[tuple[str, str], Path] = {}
-    for done, recording in enumerate(plan.recordings, start=1):
-        columns, remarks = _read_recording(plan, recording, marker, earlier, report)
+    for done, files in enumerate(plan.recordings, start=1):
+        columns, remarks = _read_recording(plan, files, marker, earlier)
         rows.append(columns)
         notes += remarks
         if progress:
@@ -125,36 +134,28 @@ def _read_columns(
 
 
 def _read_recording(
-    plan: ReadPlan,
-    recording: Recording,
-    marker: Marker | None,
-    earlier: dict[tuple[str, str], Path],
-    report: Report,
+    plan: ReadPlan, files: Sequence[RecordedFile], marker: Marker | None, earlier: dict[tuple[str, str], Path]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """The arrays of one subject-session, and what its card is to say of them."""
-    place = (recording.subject, recording.session)
-    eeg = RecordedFile(recording.eeg, plan.eeg, *place, report, plan.feature)
-    eye = recording.eye and RecordedFile(recording.eye, EYE_FOLDERS[plan.layout.name], *place, report, "")
-    files = [eeg, eye] if eye else [eeg]
     for file in files:
         read_file(file)
         if marker:
-            marker.check(file.path, file.sha256, report, subject=file.subject, session=file.session)
+            marker.check_file(file)
         check_identical(file, earlier)
     paired = plan.eye == "paired"
-    check_windows(eeg, eye if paired and eye else None)
-    values, notes = interpolate_gaps(eeg)
-    if eye:
-        check_windows(eye, eeg if paired else None)
-        eye_values, filled = interpolate_gaps(eye)
+    eeg, features, notes = files[0], {}, list(files[0].notes)
+    for file, partner in zip(files, reversed(files), strict=True):
+        check_windows(file, partner if paired else None)
+        values, filled = interpolate_gaps(file)
+        features[file.folder.modality] = values.astype(np.float32)
         notes += filled
-        if plan.eye == "repeated":
-            eye_values = eye_values[repeated_rows(plan.layout, plan.eeg.window_seconds, recording.session)]
-    else:
-        eye_values = np.empty((len(values), 0))
-    numbers = {"subject": np.full(len(values), recording.subject), "session": np.full(len(values), recording.session)}
-    features = {"eeg": values.astype(np.float32), "eye": eye_values.astype(np.float32)}
-    return eeg.facts.table(recording.session) | numbers | features, [*eeg.notes, *notes]
+        file.segments = []
+    if plan.eye == "repeated":
+        features["eye"] = features["eye"][repeated_rows(plan.layout, plan.eeg.window_seconds, eeg.session)]
+    count = len(features["eeg"])
+    features.setdefault("eye", np.empty((count, 0), np.float32))
+    numbers = {"subject": np.full(count, eeg.subject), "session": np.full(count, eeg.session)}
+    return eeg.facts.table(eeg.session) | numbers | features, notes
 
 
 def interpolate_gaps(file: RecordedFile) -> tuple[np.ndarray, list[str]]:
@@ -199,22 +200,6 @@ def repeated_rows(facts: Layout, window_seconds: float, session: int) -> np.ndar
 
 
 SIMULATED_LICENCE = "Simulated by ufama: free to use; nobody was recorded."
-
-
-def _card(plan: ReadPlan, simulated: bool, fingerprint: str, licence: str, notes: tuple[str, ...]) -> DataCard:
-    eye_features = () if plan.eye == "none" else plan.layout.eye_features
-    return DataCard(
-        name=plan.layout.name,
-        simulated=simulated,
-        fingerprint=fingerprint,
-        window_seconds=plan.eeg.window_seconds,
-        eeg_tokens=feature_tokens(plan.feature),
-        eeg_features=BANDS,
-        eye_features=eye_features,
-        class_names=plan.layout.class_names,
-        licence=licence,
-        notes=notes,
-    )
 
 
 def simulated_card(facts: Layout, fingerprint: str) -> DataCard:

@@ -9,9 +9,11 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 
 from ufama.data.layout import LAYOUTS, DataError, Layout, checked_subjects
+from ufama.data.releases.contents import RecordedFile
 from ufama.data.releases.description import (
     ARCHIVE,
     BESIDE,
@@ -31,20 +33,6 @@ SEARCH_DEPTH = 6
 _MOST_FOLDERS = 20_000
 
 
-@dataclass(frozen=True)
-class Recording:
-    """The files of one subject-session."""
-
-    subject: int
-    session: int
-    eeg: Path
-    eye: Path | None
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        return (self.eeg,) if self.eye is None else (self.eeg, self.eye)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ReadPlan:
     """What is read of a release, and from which files.
@@ -53,8 +41,8 @@ class ReadPlan:
     ----------
     layout
         of the release, with the subjects who can be read this way
-    folders
-        the folder of each modality that is read, "eeg" and perhaps "eye"
+    recordings
+        the files of each subject-session: EEG, and eye features if they are read
     labels
         the label.mat beside the EEG features, if there is one
     notes
@@ -65,8 +53,7 @@ class ReadPlan:
     eeg: ReleasedFolder
     feature: str
     eye: str
-    folders: dict[str, Path]
-    recordings: tuple[Recording, ...]
+    recordings: tuple[tuple[RecordedFile, ...], ...]
     labels: Path | None
     notes: tuple[str, ...] = ()
 
@@ -80,7 +67,8 @@ class ReadPlan:
     @property
     def files(self) -> list[Path]:
         """Every file that is read."""
-        return [path for recording in self.recordings for path in (*recording.files, *filter(None, (self.labels,)))]
+        labels = [self.labels] if self.labels else []
+        return [path for recording in self.recordings for path in (*(file.path for file in recording), *labels)]
 
 
 def plan_reading(
@@ -121,10 +109,12 @@ def plan_reading(
         eeg=folder,
         feature=feature,
         eye=eye,
-        folders={modality: path for modality, (_, path) in chosen.items()},
         recordings=tuple(
-            Recording(*pair, files["eeg"][pair], files["eye"][pair] if "eye" in files else None)
-            for pair in ((subject, session) for subject in report.subjects for session in facts.sessions)
+            tuple(
+                RecordedFile(files[modality][pair], released, *pair, report, feature if modality == "eeg" else "")
+                for modality, (released, _) in chosen.items()
+            )
+            for pair in product(report.subjects, facts.sessions)
         ),
         labels=labels if folder.labelled and labels.is_file() else None,
     )
@@ -163,30 +153,22 @@ def eeg_candidates(facts: Layout, eeg: str | None, eye: str) -> list[ReleasedFol
         raise DataError(f"eeg = {eeg!r} is not a folder of {facts.title}: choose one of {', '.join(folders)}.")
     if eye not in EYE_CHOICES:
         raise DataError(f"eye = {eye!r} is not known: choose one of {', '.join(map(repr, EYE_CHOICES))}.")
-    if eeg is not None:
-        _check_lengths(facts, folders[eeg], eye)
-        return [folders[eeg]]
-    if eye == "none":
-        return list(folders.values())
-    same_length = eye == "paired"
-    fitting = [folder for folder in folders.values() if (folder.window_seconds == facts.window_seconds) == same_length]
+    fitting = {
+        name: folder
+        for name, folder in folders.items()
+        if eye == "none" or (folder.window_seconds == facts.window_seconds) == (eye == "paired")
+    }
     if not fitting:
         raise DataError(f'eye="repeated" has no meaning for {facts.title}: its release has no EEG in windows of 1 s.')
-    return fitting
-
-
-def _check_lengths(facts: Layout, folder: ReleasedFolder, eye: str) -> None:
-    if eye == "paired" and folder.window_seconds != facts.window_seconds:
+    if eeg is None:
+        return list(fitting.values())
+    if eeg not in fitting:
         raise DataError(
-            f"{folder.name} has windows of {folder.window_seconds:g} s, but {facts.title}'s eye features exist for "
-            f'windows of {facts.window_seconds:g} s only. Choose eye="repeated", where {EYE_CHOICES["repeated"]}, or '
-            'eye="none".'
+            f"{eeg} has windows of {folders[eeg].window_seconds:g} s, and {facts.title}'s eye features exist for "
+            f'windows of {facts.window_seconds:g} s only, so eye="{eye}" does not fit ({EYE_CHOICES[eye]}). Choose '
+            f"another eye=, or eeg= one of {', '.join(fitting)}."
         )
-    if eye == "repeated" and folder.window_seconds == facts.window_seconds:
-        raise DataError(
-            f'eye="repeated" is for EEG in windows of 1 s: {folder.name} has windows of {folder.window_seconds:g} s, '
-            'as the eye features. Choose eye="paired" or another folder.'
-        )
+    return [folders[eeg]]
 
 
 def _checked_feature(facts: Layout, folder: ReleasedFolder, feature: str | None) -> str:

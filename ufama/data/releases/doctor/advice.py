@@ -91,13 +91,15 @@ def _report_dead_channels(file: ExaminedFile, constant: np.ndarray, digests: lis
 
 
 def _look_at_eyes(file: ExaminedFile) -> None:
-    trials = _by_trial(file)
+    named = {name: values for segment in file.segments for name, values in file.by_trial(segment).items()}
+    trials = {name: values for name, values in named.items() if name.startswith("trial ") and len(values) > 1}
     if not trials:
         return
     still = np.array([(values == values[:1]).all(axis=0) for values in trials.values()])
+    together = np.concatenate(list(trials.values()))
     names = np.array(file.facts.eye_features)
     in_iv = np.isin(names, EVENT_FEATURES)  # SEED's order is not published
-    fingerprints = in_iv if in_iv.any() else still.all(axis=0) & ~_one_value(trials)
+    fingerprints = in_iv if in_iv.any() else still.all(axis=0) & ~(together == together[:1]).all(axis=0)
     file.constant_rows = set(names[fingerprints & still.any(axis=0)].tolist())
     changing = np.flatnonzero(~fingerprints)
     for row in changing[still[:, changing].mean(axis=0) >= CONSTANT_SHARE]:
@@ -107,26 +109,6 @@ def _look_at_eyes(file: ExaminedFile) -> None:
     if lost:
         found = f"{LOST_SHARE:.0%} or more of the changing features are constant in {listed(lost)}"
         file.add("constant-eye-row", found, "values that change from window to window")
-
-
-def _by_trial(file: ExaminedFile) -> dict[str, np.ndarray]:
-    """The trials of several windows; a group of trials is cut at the layout's counts, and left out where they do not
-    fit."""
-    trials = {}
-    for segment in file.segments:
-        numbers, counts = file.facts.trials[segment.trials], file.counts[segment.trials]
-        if len(numbers) == 1:
-            trials[segment.name] = segment.values
-        elif len(segment.values) == sum(counts):
-            parts = np.split(segment.values, np.cumsum(counts)[:-1])
-            trials |= {f"trial {number}": part for number, part in zip(numbers, parts, strict=True)}
-    return {name: values for name, values in trials.items() if len(values) > 1}
-
-
-def _one_value(trials: dict[str, np.ndarray]) -> np.ndarray:
-    """Columns with the same value in all windows of all trials."""
-    together = np.concatenate(list(trials.values()))
-    return (together == together[:1]).all(axis=0)
 
 
 # signals and events ----------------------------------------------------------------------------------

@@ -153,7 +153,7 @@ class _DatasetSearch:
         for file in self.files:
             examine_file(file)
             if self.marker and file.sha256 and self._is_of_the_simulated_set(file):
-                self.marker.check(file.path, file.sha256, self.report, subject=file.subject, session=file.session)
+                self.marker.check_file(file)
             check_identical(file, earlier)
             yield
         pairs = {
@@ -202,18 +202,11 @@ class _DatasetSearch:
         subjects = self.subjects()
         errors = [finding for finding in self.report.findings if finding.severity == "error"]
         places = tuple(f"{self.report.where(self.folders[folder])}/" for folder in self.chosen.values())
-        in_use = [finding for finding in errors if finding.where.startswith(places)]
+        in_use = [finding for finding in errors if f"{finding.where}/".startswith(places)]
         blocking = ("missing-folder", "several-folders", "damaged-marker")
         blocked = [finding.found for finding in errors if finding.code in blocking]
         blocked += [finding.found for finding in in_use if finding.subject is None]
         unusable = {finding.subject for finding in in_use}
-        unusable |= {
-            subject
-            for folder in self.chosen.values()
-            for subject in subjects
-            for session in folder.facts.sessions
-            if (subject, session) not in self.recorded(folder)
-        }
         ready = () if blocked else tuple(subject for subject in subjects if subject not in unusable)
         if not ready and not blocked:
             blocked = ["no subject's windows are whole"]

@@ -55,13 +55,6 @@ def test_a_source_is_strongest_at_its_electrode_until_the_cap_turns():
     assert CHANNELS[turned[:, CHANNELS.index("FPZ")].argmax()] == "FP2"  # the cap's FP2 came to the middle
 
 
-def test_a_rotation_keeps_lengths_and_angles():
-    points = head.electrode_directions()[:5]
-    turned = head.rotated(points, np.array([0.0, 0.0, 90.0]))
-    np.testing.assert_allclose(turned, np.c_[-points[:, 1], points[:, 0], points[:, 2]], atol=1e-12)
-    np.testing.assert_array_equal(head.rotated(points, np.zeros(3)), points)
-
-
 def test_variance_is_the_integral_of_the_spectrum():
     frequencies = np.arange(1, 75, 0.01)
     power = head.spectrum(frequencies, 10.0)
@@ -240,9 +233,6 @@ def test_windows_say_what_they_are():
     windows = raw_windows("seed_iv", subjects=[2], sessions=[3], seconds=9.0)
     assert windows.eeg.shape == (48, 62, 5) and windows.eye.shape == (48, 31)
     assert windows.card.title == "simulated SEED-IV"
-    assert windows.card.notes == (
-        "Features of simulated raw recordings: voltages and gaze of the first 9 s of every clip.",
-    )
     assert windows.card.constant_eye_features == windows.card.eye_features[-9:]
     np.testing.assert_array_equal(windows.window, np.tile([0, 1], 24))
     np.testing.assert_array_equal(windows.clip, np.repeat(np.arange(49, 73), 2))

@@ -217,7 +217,6 @@ DAMAGES = {
     "EEG file missing": gone("seed", NPZ, os.unlink, "subject 1, session 1"),
     "eye file missing": gone("seed", PICKLE, os.unlink, "subject 1, session 1"),
     "session missing": gone("seed_iv", "eye_feature_smooth/3", shutil.rmtree, "session 3"),
-    "dated file missing": gone("seed_mat", MAT_EEG, os.unlink, "subject 10, session 1"),
     "files named by surname": Damage(
         "seed_mat", named_by_surname, {"missing-file"}, MAT_EEG, r"anybody_20131130.mat is .*rename anybody_\* to 10_"
     ),
@@ -263,8 +262,6 @@ DAMAGES = {
     ),
     # opening
     "cut .mat": spoilt("seed_iv", IV_EEG, r"damaged or cut short .* of 24 trials"),
-    "cut eye .mat": spoilt("seed_iv", IV_EYE, "damaged or cut short"),
-    "cut .mat of SEED": spoilt("seed_mat", MAT_EEG, "damaged or cut short"),
     "cut .npz": spoilt("seed", NPZ, "damaged, cut short or holds Python objects"),
     "cut pickle": spoilt("seed", PICKLE, "damaged or cut short"),
     "web page": spoilt("seed_iv", IV_EYE, "a web page", b"<html>404</html>"),
@@ -276,7 +273,6 @@ DAMAGES = {
     "object in an archive": npz(on("test_label", lambda _: None), "damaged-file", "holds Python objects"),
     # parts
     "trial missing": iv_eye(without("eye_7"), "missing-trial", "no trial 7"),
-    "trial of SEED missing": mat(without("de_LDS7"), "missing-trial", "no trial 7"),
     "band missing": npz(without_gamma, "missing-part", "train_data has no gamma"),
     "eye group missing": eyes(without("test_data_eye"), "missing-part", "no test_data_eye"),
     "labels missing": npz(without("test_label"), "missing-part", "no test_label"),
@@ -288,11 +284,8 @@ DAMAGES = {
         "swapped-axes",
         r"3 has shape \(49, 62, 5\), its axes",
     ),
-    "EEG axes of the archive swapped": npz(in_bands(np.transpose), "swapped-axes", r"delta has shape \(62, 499\)"),
     "eye axes swapped": eyes(on("train_data_eye", np.transpose), "swapped-axes", r"shape \(33, 499\), its axes"),
     "an electrode too few": iv_eeg(on("de_LDS3", all_but_first), "wrong-shape", r"de_LDS3 has shape \(61, 49, 5\)"),
-    "an electrode of SEED too few": mat(on("de_LDS3", all_but_first), "wrong-shape", r"shape \(61, 51, 5\)"),
-    "one axis too few": mat(on("de_LDS3", lambda values: values[..., 0]), "wrong-shape", r"shape \(62, 51\)"),
     "bands of unequal length": npz(
         in_bands(all_but_first, bands="beta"), "wrong-shape", "windows: delta 499, theta 499, alpha 499, beta 498"
     ),
@@ -330,19 +323,15 @@ DAMAGES = {
         NPZ,
         "trials 1 to 9 has 441, not 499",
     ),
-    "a window of SEED too few": mat(first_window_left_out("de_LDS3"), "window-count", "trial 3 has 50, not 51"),
     # values
     "NaN in the eye movement": iv_eye(
         on("eye_5", put((0, slice(1, 3)), np.nan)), "not-finite", r"2 values are NaN or infinite \(trial 5: 2\)"
     ),
     "infinite EEG": npz(in_bands(put((60, 5), np.inf)), "not-finite", r"\(trial 2: 5\)"),
-    "infinite eye value": eyes(on("test_data_eye", put((342, 4), np.inf)), "not-finite", r"\(trial 15: 1\)"),
     "wrong labels": npz(on("train_label", lambda labels: labels - 1), "wrong-labels", "499 labels of train_label"),
     "a wrong label": npz(on("train_label", put(60, 2)), "wrong-labels", "1 labels .* in trial 2, the first is 2"),
-    "a label too few": npz(on("train_label", all_but_first), "wrong-labels", r"train_label has shape \(498,\)"),
     "other labels of trials": mat(on("label", lambda labels: 0 - labels), "wrong-labels", "label: -1, 0, 1", LABELS),
     "no labels of trials": mat(renamed_label, "missing-part", "no variable label", LABELS),
-    "labels of trials cut short": spoilt("seed_mat", LABELS, "damaged or cut short"),
 }
 """What nobody can read windows from."""
 

@@ -12,7 +12,6 @@ from tests.data.damages import (
     IV_EYE,
     NPZ,
     PICKLE,
-    SEED_EEG,
     SEED_EYE,
     change_mat,
     change_npz,
@@ -23,7 +22,7 @@ from tests.data.damages import (
     put,
     replace_file,
 )
-from ufama.data.layout import SEED, DataError
+from ufama.data.layout import DataError
 from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.data.two_modality import read_two_modality
 from ufama.datasets import open_dataset
@@ -195,15 +194,6 @@ def test_an_unknown_dataset_is_answered_with_the_known_ones(dataset, tmp_path):
         open_dataset(dataset, workspace=tmp_path)
 
 
-def test_a_two_modality_table_is_read_as_it_is(small, small_table):
-    read = open_dataset(str(small_table))
-    for name in ("eeg", "eye", "label", "subject", "session", "trial", "clip", "window"):
-        np.testing.assert_array_equal(getattr(read, name), getattr(small, name), err_msg=name)
-    assert read.card.title == "small.npz"
-    assert not read.card.simulated
-    assert read.card.class_names == ("class 0", "class 1", "class 2")
-
-
 def test_the_optional_members_of_a_two_modality_table_are_used(tmp_path):
     columns = {"label": [0, 1, 1, 0], "subject": [1, 1, 2, 2], "session": [1] * 4, "trial": [1, 2, 1, 2]}
     path = tmp_path / "flat.npz"
@@ -225,36 +215,8 @@ def test_the_optional_members_of_a_two_modality_table_are_used(tmp_path):
         open_dataset(path, require_real=True)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda table: table.pop("trial"), "has no trial"),
-        (lambda table: table.update(label=table["label"][:-1]), "label has shape"),
-        (lambda table: table.update(label=table["label"] - 1), "label runs from -1"),
-        (lambda table: table.update(label=table["label"] + 0.5), "whole numbers"),
-        (lambda table: table.update(class_names=["only one"]), "Expected 0 to 0, the places in class_names"),
-        (lambda table: table.update(modality_b=table["modality_a"]), "Expected .n, tokens, features."),
-        (lambda table: table.update(modality_b=np.full(table["modality_b"].shape, np.nan)), "modality_b holds"),
-        (lambda table: table.update(subject=np.array([None] * len(table["label"]))), "Python objects"),
-    ],
-)
-def test_a_malformed_two_modality_table_is_one_clear_error(change, message, small_table):
-    with np.load(small_table) as archive:
-        table = dict(archive)
-    change(table)
-    np.savez(small_table, **table)
-    with pytest.raises(DataError, match=message):
-        read_two_modality(small_table)
-
-
 def test_reading_loads_neither_torch_nor_mne():
     import subprocess
 
     script = "import sys, ufama.data; print(sorted({'torch', 'mne', 'scipy', 'sklearn', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "[]"
-
-
-def test_labels_of_the_file_and_of_the_layout_are_the_same(seed_folder):
-    with np.load(seed_folder / SEED_EEG / "10_2.npz") as archive:
-        written = np.concatenate([archive["train_label"], archive["test_label"]])
-    assert np.array_equal(written, SEED.table(2)["label"])

@@ -5,6 +5,7 @@ Every control is a Windows like any other, with its own fingerprint, and its car
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -35,10 +36,10 @@ def controlled(windows: Windows, control: str) -> Windows:
     modality, _, what = control.partition("_")
     if control == "eye_constant_rows_removed":
         changed = _without_constant_rows(windows)
-    elif what == "noise":
-        changed = replace(windows, **{modality: _noise(getattr(windows, modality), control)})
-    elif what == "dropped":
-        changed = replace(windows, **{modality: np.zeros_like(getattr(windows, modality))})
+    elif what in ("noise", "dropped"):
+        values = getattr(windows, modality)
+        new: dict[str, Any] = {modality: _noise(values, control) if what == "noise" else np.zeros_like(values)}
+        changed = replace(windows, **new)
     else:
         changed = replace(
             windows, label={"labels_shuffled": _shuffled, "clips_relabelled": _relabelled}[control](windows)

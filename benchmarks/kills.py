@@ -27,9 +27,8 @@ from machine import hardware, software
 
 from ufama import config
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.results import TABLES
+from ufama.campaigns.results import TABLES, RunStore
 from ufama.campaigns.run import results
-from ufama.campaigns.store import RunStore
 from ufama.config import TrainingConfig
 
 EPOCHS = 30

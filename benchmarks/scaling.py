@@ -17,7 +17,7 @@ from training import UFAMA, spread, timed
 
 from ufama.config import PRESETS, TrainingConfig
 from ufama.data.folds import folds
-from ufama.training.splits import make_split
+from ufama.training.batches import make_split
 from ufama.training.trainer import Trainer
 
 SIZES = {

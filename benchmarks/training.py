@@ -29,7 +29,7 @@ from ufama.core import reference as definition
 from ufama.data.folds import folds
 from ufama.data.windows import Windows
 from ufama.methods import method
-from ufama.training.splits import make_split
+from ufama.training.batches import make_split
 from ufama.training.trainer import Trainer
 
 UFAMA = method("ufama")

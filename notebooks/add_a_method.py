@@ -106,7 +106,7 @@ from ufama.config import TrainingConfig
 from ufama.data.folds import folds
 from ufama.campaigns.run import results
 from ufama.campaigns.experiments import Experiment
-from ufama.campaigns.store import RunStore
+from ufama.campaigns.results import RunStore
 from ufama.analysis.evaluation import accuracy
 
 names = [fold.name for fold in folds(page.windows, "cross_subject")]

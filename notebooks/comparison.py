@@ -28,7 +28,7 @@ page = open_page("comparison", globals())
 
 # %%
 from ufama.campaigns.grids import comparison_grid
-from ufama.campaigns.jobs import parameter_count
+from ufama.campaigns.experiments import parameter_count
 from ufama.campaigns.tuning import Candidate, stored_search, stored_tuning
 from ufama.report import comparison, measured
 from ufama.report.methods import tuning_table

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from ufama.audit.report import audit_table
     from ufama.campaigns.experiments import DataRequest, Experiment
     from ufama.campaigns.results import Results
-    from ufama.campaigns.run import results
-    from ufama.campaigns.single import train
+    from ufama.campaigns.run import results, train
     from ufama.config import TrainingConfig, UfamaConfig
     from ufama.data.folds import folds
     from ufama.data.windows import Windows
@@ -51,7 +50,7 @@ _ROOMS = {
     "method": "ufama.methods",
     "open_dataset": "ufama.datasets",
     "results": "ufama.campaigns.run",
-    "train": "ufama.campaigns.single",
+    "train": "ufama.campaigns.run",
 }
 
 

@@ -217,7 +217,7 @@ class TrainingConfig(ValidatedConfig):
     window_stride: Annotated[int, Range(1, 1 << 20)] = 1  # 24: keep every k-th window of a trial
     precision: Literal["float32", "float64", "tf32", "bf16"] = "float32"
     target_access: Literal["whole", "none", "share20", "share50", "first3", "others"] = "whole"
-    """Which of the target's trials, without labels, adaptation and scaling may see: see `ufama.training.splits`."""
+    """Which of the target's trials, without labels, adaptation and scaling may see: see `ufama.training.batches`."""
     criteria: Literal["all", "none"] = "all"
     """Whether the label-free criteria (`ufama.training.criteria`) are logged at every evaluation."""
 

@@ -9,9 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ufama.campaigns.adaptation import adaptation, publish_adaptation
-from ufama.campaigns.results import read_published
+from ufama.campaigns.results import RunStore, read_published
 from ufama.campaigns.run import results
-from ufama.campaigns.store import RunStore
 from ufama.cli.main import app
 from ufama.config import ConfigError
 from ufama.data.two_modality import write_two_modality

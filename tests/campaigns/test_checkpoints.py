@@ -11,11 +11,9 @@ import torch
 from ufama import config
 from ufama.campaigns import checkpoints
 from ufama.campaigns.checkpoints import BusyError, StackCheckpoint, StoppedError, unfinished_stacks
-from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.jobs import resolve, stacks
-from ufama.campaigns.results import TABLES
+from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
+from ufama.campaigns.results import TABLES, RunStore, StoreError
 from ufama.campaigns.run import results
-from ufama.campaigns.store import RunStore, StoreError
 from ufama.campaigns.worker import train_stack
 from ufama.config import TrainingConfig
 

@@ -14,9 +14,8 @@ from ufama.campaigns import executors, run
 from ufama.campaigns.checkpoints import StoppedError
 from ufama.campaigns.executors import CampaignError, StackResult, in_this_process
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.results import TABLES
+from ufama.campaigns.results import TABLES, RunStore
 from ufama.campaigns.run import results
-from ufama.campaigns.store import RunStore
 from ufama.campaigns.worker import BUSY, Worker
 from ufama.config import TrainingConfig
 

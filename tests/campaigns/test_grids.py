@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import made_windows
 from ufama.campaigns import experiments, grids
-from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.experiments import DataRequest, Experiment, parameter_count
 from ufama.campaigns.grids import (
     COMPARED_WITH,
     GRIDS,
@@ -20,7 +20,6 @@ from ufama.campaigns.grids import (
     ledger_grid,
     stability_grid,
 )
-from ufama.campaigns.jobs import parameter_count
 from ufama.campaigns.tuning import BestSettings, Candidate
 from ufama.config import PAPER, RELEASED, TARGET_ACCESS, ConfigError, TrainingConfig, scale
 from ufama.data.controls import CONTROLS

@@ -4,8 +4,7 @@ import pytest
 
 from ufama import config
 from ufama.campaigns import plans
-from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.jobs import resolve, stacks
+from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
 from ufama.campaigns.plans import ExecutionPlan, PlanCache, cpu_plan
 from ufama.config import TrainingConfig
 

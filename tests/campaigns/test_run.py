@@ -14,11 +14,9 @@ import pytest
 
 from ufama import config
 from ufama.campaigns import worker
-from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.jobs import resolve, stacks
-from ufama.campaigns.results import TABLES, publish, read_published
+from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
+from ufama.campaigns.results import TABLES, RunStore, publish, read_published
 from ufama.campaigns.run import results
-from ufama.campaigns.store import RunStore
 from ufama.config import ConfigError, TrainingConfig
 from ufama.data.folds import folds
 

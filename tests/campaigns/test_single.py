@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ufama import DataRequest, Experiment, UfamaConfig, evaluate, folds, open_dataset, results, train
-from ufama.campaigns.store import RunStore
+from ufama.campaigns.results import RunStore
 from ufama.config import ConfigError
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ufama.campaigns.results import TABLES, Results, RunRecord, publish, read_published
-from ufama.campaigns.store import RunStore, StoreError
+from ufama.campaigns.results import TABLES, Results, RunRecord, RunStore, StoreError, publish, read_published
 
 ORDER = sorted(TABLES)
 

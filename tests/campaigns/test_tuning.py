@@ -7,11 +7,9 @@ import pandas as pd
 import pytest
 
 from ufama.campaigns import tuning
-from ufama.campaigns.experiments import DataRequest
-from ufama.campaigns.jobs import resolve
-from ufama.campaigns.results import Results
+from ufama.campaigns.experiments import DataRequest, resolve
+from ufama.campaigns.results import Results, RunStore
 from ufama.campaigns.run import results
-from ufama.campaigns.store import RunStore
 from ufama.campaigns.tuning import (
     SETTINGS_TRIED,
     Candidate,

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.grids import paper_grid
+from ufama.campaigns.results import RunStore
 from ufama.campaigns.run import results
-from ufama.campaigns.store import RunStore
 from ufama.cli.campaigns import overview, status
 
 

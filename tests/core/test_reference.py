@@ -14,7 +14,7 @@ from ufama.core import fast, reference
 from ufama.core.random import CounterRNG
 from ufama.data.folds import folds, scaled
 from ufama.methods.ufama import METHOD
-from ufama.training.splits import make_split
+from ufama.training.batches import make_split
 from ufama.training.trainer import Trainer
 
 SMALL = {"width": 8, "ffn_width": 12, "fusion_width": 16, "modality_head_width": 6, "fusion_head_width": 10}

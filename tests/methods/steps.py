@@ -8,7 +8,7 @@ from ufama.core.layers import initialise
 from ufama.core.random import CounterRNG
 from ufama.data.folds import folds, scaled
 from ufama.methods import UnlabelledWindows, split_windows
-from ufama.training.splits import make_split
+from ufama.training.batches import make_split
 from ufama.training.trainer import Trainer
 
 TRAINING = TrainingConfig(batch_size=16, epochs=2, steps_per_epoch=3, precision="float64", criteria="none")

@@ -10,15 +10,15 @@ import torch
 
 from tests.methods.steps import gradients
 from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.results import RunStore
 from ufama.campaigns.run import results
-from ufama.campaigns.store import RunStore
 from ufama.config import TrainingConfig, scale
 from ufama.data import two_modality_windows
 from ufama.data.folds import folds, scaled
 from ufama.methods import is_fitted, method, methods
+from ufama.training.batches import make_split
 from ufama.training.loop import train, train_fitted
 from ufama.training.scores import accuracy
-from ufama.training.splits import make_split
 from ufama.training.trainer import Trainer
 
 TRAINED = sorted(name for name, chosen in methods().items() if not is_fitted(chosen))

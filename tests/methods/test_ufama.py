@@ -13,7 +13,7 @@ from ufama.core.screening import screen
 from ufama.data.folds import folds, scaled
 from ufama.methods import Step, method, methods
 from ufama.methods.ufama import METHOD
-from ufama.training.splits import make_split
+from ufama.training.batches import make_split
 from ufama.training.trainer import Trainer
 
 SMALL = {"width": 8, "ffn_width": 12, "fusion_width": 16, "modality_head_width": 6, "fusion_head_width": 10}

@@ -10,11 +10,10 @@ import torch
 from ufama.config import PAPER, ConfigError, TrainingConfig, preset
 from ufama.data.folds import folds, scaled
 from ufama.methods.ufama import METHOD
-from ufama.training.batches import epoch_order
+from ufama.training.batches import epoch_order, make_split
 from ufama.training.criteria import CRITERIA
 from ufama.training.loop import CRITERIA_EPOCHS, criteria_epochs, train
 from ufama.training.selection import chosen_epochs
-from ufama.training.splits import make_split
 from ufama.training.trainer import Trainer
 
 SMALL = {"width": 8, "ffn_width": 12, "fusion_width": 16, "gate_confidence": 0.5, "fine_grained_from": 1}

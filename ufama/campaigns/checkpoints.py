@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock, Timeout
 
 import ufama
-from ufama.campaigns.store import store_error
+from ufama.campaigns.results import store_error
 from ufama.storage import write_atomically
 from ufama.training.loop import TrainingState
 from ufama.training.trainer import Trainer

@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from ufama.campaigns.checkpoints import StoppedError
-from ufama.campaigns.jobs import Stack
+from ufama.campaigns.experiments import Stack
 from ufama.campaigns.worker import BUSY, Worker
 
 ATTEMPTS = 3

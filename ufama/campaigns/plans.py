@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ufama.campaigns.jobs import Job, Stack
+from ufama.campaigns.experiments import Job, Stack
 from ufama.methods import is_fitted, method
 from ufama.storage import write_atomically
-from ufama.training.splits import scaled_windows
+from ufama.training.batches import scaled_windows
 from ufama.training.trainer import Trainer
 
 LONG_SECONDS = 20 * 60.0
@@ -30,7 +30,9 @@ class ExecutionPlan(NamedTuple):
 
     workers: int  # processes
     threads: int  # of each process, on a CPU
-    stack_size: int | Callable[[Job], int]  # runs that advance in one step; as `ufama.campaigns.jobs.stacks` takes it
+    stack_size: (
+        int | Callable[[Job], int]
+    )  # runs that advance in one step; as `ufama.campaigns.experiments.stacks` takes it
 
 
 class PlanCache:

@@ -1,9 +1,10 @@
-"""A campaign: what is stored is answered, what is missing is trained and stored."""
+"""A campaign: what is stored is answered, what is missing is trained and stored. And one training in one call."""
 
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +13,16 @@ import torch
 
 from ufama.campaigns.checkpoints import stack_name, unfinished_stacks
 from ufama.campaigns.executors import StackResult, in_processes, in_this_process, on_dask
-from ufama.campaigns.experiments import Experiment
-from ufama.campaigns.jobs import Job, Stack, distinct, resolve, stacks
+from ufama.campaigns.experiments import DataRequest, Experiment, Job, Stack, distinct, resolve, stacks
 from ufama.campaigns.plans import ExecutionPlan, PlanCache, cpu_plan, gpu_stack_size
-from ufama.campaigns.results import Results, published_digests, read_published
-from ufama.campaigns.store import RunStore
-from ufama.campaigns.worker import Worker
+from ufama.campaigns.results import Results, RunStore, published_digests, read_published
+from ufama.campaigns.worker import Worker, train_stack
+from ufama.config import RunConfig, TrainingConfig, ValidatedConfig
+from ufama.config import scale as named_scale
+from ufama.data.folds import Fold, folds
+from ufama.data.windows import Windows
+from ufama.methods import method as named_method
+from ufama.training.batches import make_split
 
 CPU_STACK = 4
 """Runs of a stack on a CPU where none is asked for: it gains little from more."""
@@ -187,3 +192,82 @@ def _gathered(digests: list[str], published: dict[Path, frozenset[str]], store: 
 
 
 _read_published = lru_cache(maxsize=8)(read_published)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedData(DataRequest):
+    """Recordings that are in memory, thinned out as the training wants them."""
+
+    windows: Windows
+
+    def open(self, stride: int = 1) -> Windows:
+        return self.windows
+
+    def folds(self, protocol: str, stride: int = 1) -> dict[str, Fold]:
+        return {fold.name: fold for fold in folds(self.windows, protocol)}
+
+
+def train(
+    windows: Windows,
+    fold: Fold,
+    config: ValidatedConfig | None = None,
+    *,
+    method: str = "ufama",
+    training: TrainingConfig | None = None,
+    scale: str | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Results:
+    """Train one run, and store nothing.
+
+    Parameters
+    ----------
+    windows
+        not scaled; the training scales them
+    fold
+        one of ``ufama.folds(windows, ...)``
+    config
+        the method's switches; None: its preset `paper`
+    method
+        one of `ufama.methods.methods`
+    training
+        how long, on which windows; None: as in the paper, 400 epochs
+    scale
+        `smoke`, `quick` or `paper`: puts a size of `ufama.config.SCALES` on ``config`` and ``training``; None: they
+        are taken as they are
+    seed, device
+        of the run
+
+    Returns
+    -------
+    Results
+        tables of one run, as those of many: `ufama.evaluate` reads them
+
+    Raises
+    ------
+    ConfigError
+        for a method or a scale that does not exist
+    """
+    chosen = named_method(method)
+    variant, dataset = chosen.variants[-1], windows.card.name
+    config = config or chosen.preset("paper", dataset=dataset, variant=variant)
+    training = training or TrainingConfig()
+    if scale is not None:
+        config, training = named_scale(scale).apply(config, training)
+    data = OpenedData(dataset=dataset, windows=windows.subsample(training.window_stride))
+    run = RunConfig(
+        dataset=dataset,
+        protocol=fold.protocol,  # type: ignore[arg-type]  # RunConfig checks it
+        fold=fold.name,
+        seed=seed,
+        scale=scale or "paper",
+        method=method,
+        preset="paper",
+        variant=variant,
+        method_config=config,
+        training=training,
+    )
+    split = make_split(data.windows, data.folds(fold.protocol)[fold.name], training, seed)
+    digest = run.digest(data.windows.card.fingerprint, chosen.version)
+    job = Job(0, data, run, digest, split.steps(training), split.source_domains)
+    return Results.of(train_stack(Stack((job,)), device))

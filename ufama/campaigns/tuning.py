@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.jobs import resolve
+from ufama.campaigns.experiments import DataRequest, Experiment, resolve
 from ufama.campaigns.results import Results, published_folder
 from ufama.config import ConfigError, TrainingConfig, ValidatedConfig, scale
 from ufama.methods import method, methods

@@ -1,20 +1,28 @@
-"""What is done with one stack, in whatever process: train it from its checkpoint and store its records."""
+"""What is done with one stack, in whatever process: train it from its checkpoint, and store a record of each run."""
 
+import os
+import platform
+import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
+import ufama
 from ufama.campaigns.checkpoints import BusyError, StackCheckpoint
-from ufama.campaigns.jobs import Stack
-from ufama.campaigns.records import record_of
-from ufama.campaigns.results import RunRecord
-from ufama.campaigns.store import RunStore
-from ufama.data.windows import Windows
+from ufama.campaigns.experiments import Job, Stack
+from ufama.campaigns.results import RunRecord, RunStore
+from ufama.config import RunConfig, TrainingConfig, scale
+from ufama.data.windows import DataCard, Windows
 from ufama.methods import is_fitted, method
+from ufama.storage import project_root
+from ufama.training.batches import RunSplit, scaled_windows
 from ufama.training.loop import TrainingResult, TrainingState, train, train_fitted
-from ufama.training.splits import RunSplit, scaled_windows
 from ufama.training.trainer import Trainer
 
 BUSY = "busy"
@@ -116,3 +124,146 @@ def _training_results(
             checkpoint.after_epoch(trainer, state, stopping())
 
     return train(trainer, windows.label, oracle_label=windows.label, state=state, after_epoch=after_epoch)
+
+
+COORDINATES = ("subject", "session", "trial", "window", "label")
+BRANCHES = ("eeg", "eye", "fusion")
+
+
+def record_of(
+    job: Job,
+    split: RunSplit,
+    result: TrainingResult,
+    windows: Windows,
+    *,
+    stack: tuple[str, ...],
+    device: str,
+    threads: int,
+) -> RunRecord:
+    """The record of one run, whose rows of the unscaled windows ``split`` holds.
+
+    The labels of its target are joined to the predictions here. ``stack`` are the digests of the runs that trained
+    together, its own among them.
+    """
+    history = pd.DataFrame({"epoch": np.arange(job.config.training.epochs)} | result.history)
+    return RunRecord(
+        metadata=_metadata(job, split, windows.card)
+        | {
+            "wall_seconds": result.wall_seconds,
+            "device": device_name(device),
+            "threads": threads,
+            "torch": torch.__version__,
+            "commit": commit(),
+            "versions": {"ufama": ufama.__version__, "python": platform.python_version(), "numpy": np.__version__},
+            "config": asdict(job.config.method_config),
+            "training": asdict(job.config.training),
+            "data_card": asdict(windows.card),
+            "stack": list(stack),
+        },
+        history=history.astype({column: np.float32 for column in result.history}),
+        predictions=_predictions(result, windows, split.test),
+        embeddings=_embeddings(result, windows),
+    )
+
+
+def _metadata(job: Job, split: RunSplit, card: DataCard) -> dict[str, Any]:
+    """Facts of the run that are known before it is trained."""
+    config = job.config
+    return {
+        "digest": job.digest,
+        "method": config.method,
+        "method_version": method(config.method).version,
+        "preset": config.preset,
+        "variant": config.variant,
+        "changes": changes(config),
+        "control": job.data.control,
+        "dataset": config.dataset,
+        "protocol": config.protocol,
+        "fold": config.fold,
+        "subject": split.fold.subject,
+        "session": split.fold.session,
+        "seed": config.seed,
+        "scale": config.scale,
+        "simulated": card.simulated,
+        "data_title": card.title,
+        "class_names": list(card.class_names),
+        "source_windows": len(split.source),
+        "target_windows": len(split.test),
+        "target_access": config.training.target_access,
+        "held_out_trials": list(split.held_out_trials),
+        "validation_windows": len(split.validation),
+        "epochs": config.training.epochs,
+        "steps": job.steps,
+    }
+
+
+def _predictions(result: TrainingResult, windows: Windows, rows: np.ndarray) -> pd.DataFrame:
+    coordinates = {column: getattr(windows, column)[rows].astype(np.int32) for column in COORDINATES}
+    tables = []
+    for rule, selected in result.selected.items():
+        assert selected.probabilities is not None  # every rule takes the first epoch that is evaluated
+        probabilities = {
+            f"{branch}_{number}": selected.probabilities[:, index, number].astype(np.float32)
+            for index, branch in enumerate(BRANCHES)
+            for number in range(len(windows.card.class_names))
+        }
+        tables.append(pd.DataFrame({"rule": rule, "epoch": selected.epoch} | coordinates | probabilities))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _embeddings(result: TrainingResult, windows: Windows) -> pd.DataFrame:
+    """Features to half precision, kept as float32."""
+    tables = []
+    for domain, features in result.fused.items():
+        names = [f"z{number}" for number in range(features.shape[1])]
+        table = pd.DataFrame(features.astype(np.float16), columns=names)
+        table.insert(0, "domain", domain)
+        for column in COORDINATES:
+            table[column] = getattr(windows, column)[result.fused_rows[domain]].astype(np.int32)
+        tables.append(table)
+    together = pd.concat(tables, ignore_index=True)
+    return together.astype({column: np.float32 for column in together if column.startswith("z")})
+
+
+def changes(config: RunConfig) -> str:
+    """The switches of method and training that differ from the preset at this scale, such as "mmd_kernels=1"."""
+    preset = method(config.method).preset(config.preset, dataset=config.dataset, variant=config.variant)
+    usual = scale(config.scale).apply(preset, TrainingConfig())
+    return ", ".join(
+        f"{name}={value!r}"
+        for actual, default in zip((config.method_config, config.training), usual, strict=True)
+        for name, value in asdict(actual).items()
+        if value != getattr(default, name)
+    )
+
+
+def device_name(device: str) -> str:
+    """The hardware's own name of a torch device."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return _processor()
+
+
+@lru_cache(maxsize=1)
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return f"{line.split(':', 1)[1].strip()}, {os.cpu_count()} cores"
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+@lru_cache(maxsize=1)
+def commit() -> str | None:
+    """The checkout's commit, with a + when files differ from it; None outside a checkout."""
+    root = project_root()
+    if root is None or not (root / ".git").exists():
+        return None
+
+    def git(*arguments: str) -> str | None:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    head = git("rev-parse", "--short=12", "HEAD")
+    return head and head + ("+" if git("status", "--porcelain", "ufama") else "")

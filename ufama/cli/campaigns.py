@@ -14,11 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ufama.campaigns.checkpoints import unfinished_stacks
-from ufama.campaigns.experiments import Experiment
-from ufama.campaigns.jobs import distinct, resolve
-from ufama.campaigns.results import Results
+from ufama.campaigns.experiments import Experiment, distinct, resolve
+from ufama.campaigns.results import Results, RunStore
 from ufama.campaigns.run import CampaignProgress, results
-from ufama.campaigns.store import RunStore
 
 
 def trained(experiments: list[Experiment], console: Console, **machine) -> Results:

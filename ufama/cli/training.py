@@ -105,14 +105,14 @@ def paper(
 @app.command()
 def status() -> None:
     """What is stored, what is in training, and what was left in the middle."""
-    from ufama.campaigns.store import RunStore
+    from ufama.campaigns.results import RunStore
     from ufama.cli.campaigns import status as under_way
 
     console.print(under_way(RunStore()))
 
 
 def _train(grid, datasets: tuple[str, ...], *, dry_run: bool, publish: Path | None, whole: bool, **machine) -> None:
-    from ufama.campaigns.store import RunStore
+    from ufama.campaigns.results import RunStore
     from ufama.cli.campaigns import overview, trained
     from ufama.pages.reproduction import publish_campaign
 

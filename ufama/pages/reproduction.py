@@ -12,8 +12,7 @@ import pandas as pd
 
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.grids import GRIDS, grid_of, tsne_grid
-from ufama.campaigns.results import Results, publish, run_provenance
-from ufama.campaigns.store import RunStore
+from ufama.campaigns.results import Results, RunStore, publish, run_provenance
 from ufama.config import SCALES, ConfigError
 from ufama.pages.notebooks import execute_notebooks, project_folder
 

@@ -10,7 +10,7 @@ from ufama.config import TrainingConfig
 from ufama.data.folds import folds, scaled
 from ufama.data.windows import Windows
 from ufama.methods import Method
-from ufama.training.splits import RunSplit, make_split
+from ufama.training.batches import RunSplit, make_split
 from ufama.training.trainer import Trainer
 
 STEPS = 4

@@ -13,10 +13,10 @@ from ufama.config import TrainingConfig, ValidatedConfig
 from ufama.data.windows import Windows
 from ufama.methods import FitData, Fitted, UnlabelledWindows
 from ufama.seeds import stream
+from ufama.training.batches import RunSplit
 from ufama.training.criteria import CRITERIA, criteria
 from ufama.training.scores import accuracy, trial_accuracy
 from ufama.training.selection import Selector, selectors
-from ufama.training.splits import RunSplit
 from ufama.training.trainer import Predictions, Trainer
 
 EMBEDDED = 200  # windows of either domain whose fused features a trained run keeps

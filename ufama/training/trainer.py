@@ -14,10 +14,9 @@ from ufama.core.random import CounterRNG
 from ufama.data.windows import Windows
 from ufama.methods import Method, ProblemSpec, Step, split_windows
 from ufama.seeds import derived_seed
-from ufama.training.batches import SourceBatch, StackBatches, TargetBatch
+from ufama.training.batches import RunSplit, SourceBatch, StackBatches, TargetBatch
 from ufama.training.memory import keep_freed_memory, map_large_blocks, without_collection
 from ufama.training.optimiser import FlatAdam
-from ufama.training.splits import RunSplit
 
 WARM_UP = 3  # steps before a capture: the allocator and the libraries settle in them
 

@@ -35,15 +35,13 @@ page.show(measured.provenance(results))
 # re-run here. A cross-subject value is the mean over leave-one-subject-out within each session.
 
 # %%
-methods_table = {"seed": tables.table3, "seed_iv": tables.table6}[page.data.dataset]
-page.show(methods_table(results))
+page.show(tables.methods_table(results, page.data.dataset))
 
 # %% [markdown]
 # ## Person by person
 
 # %%
-subjects_table = {"seed": tables.table4, "seed_iv": tables.table5}[page.data.dataset]
-page.show(subjects_table(results))
+page.show(tables.subjects_table(results, page.data.dataset))
 
 # %% mystnb={"figure": {"name": "fig-$dataset-subjects", "caption": "Cross-subject accuracy of each person and session, rule `last`: published and measured."}}
 from ufama.analysis.evaluation import accuracy_per_recording, confusion, select

@@ -76,14 +76,6 @@ def test_several_rules_accept_what_any_of_them_prints():
     assert len(set.union(*by_rule)) > len(by_rule[0] | by_rule[1]) > len(by_rule[0])
 
 
-def test_the_rules_that_print_a_value_are_named():
-    found = granularity([12.5, 0.12, 0.13, 66.66, 66.67], [800, 800, 800, 3, 3], roundings=ROUNDINGS).values
-    assert list(found["roundings"]) == [
-        "half_up, half_even, truncation", "half_even, truncation", "half_up", "truncation", "half_up, half_even",
-    ]  # fmt: skip
-    assert list(found["correct"]) == [100, 1, 1, 2, 2]
-
-
 def test_the_papers_values_by_hand():
     table = granularity([93.11, "88.24", 71.61, 100, 0], [842, 842, 822, 842, 842]).values
     assert list(table["fits"]) == [True, True, False, True, True]

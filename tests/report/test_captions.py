@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ufama.analysis.evaluation import accuracy, select
-from ufama.report.accuracy_table import Comparison, Key, accuracy_table
+from ufama.report.accuracy_table import Comparison, accuracy_table
 from ufama.report.captions import caption, counted, interval_meaning, measured_table, rule_meanings, spreads
 from ufama.report.table import Column
 
@@ -80,15 +80,16 @@ def test_spreads_are_numpys(seed):
 
 
 def test_an_accuracy_table_orders_names_compares_and_counts(seed):
-    protocols = Key(heading="protocol", titles={"cross_session": "sessions", "cross_subject": "subjects"})
-    rules = Key(heading="rule", titles={"oracle": "best", "last": "last", "source_validation": "validated"})
+    names = {"cross_session": "sessions", "cross_subject": "subjects"}
+    protocols = Column("protocol", "protocol", "key", titles=names)
+    rules = Column("rule", "rule", "key", titles={"oracle": "best", "source_validation": "validated"})
     fact = Column("chance", "chance", "measured")
     table = accuracy_table(
         "name",
         "Title",
         seed.runs,
         accuracy(seed),
-        {"protocol": protocols, "rule": rules},
+        [protocols, rules],
         facts={fact: {"cross_subject": 1.0, "cross_session": 2.0}},
         compare_with=Comparison(
             column="rule", value="oracle", headings=("a", "b"), pair=("digest",), baseline_first=True

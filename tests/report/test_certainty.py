@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ufama.analysis.comparisons import paired_test
+from ufama.analysis.comparisons import differences_test, paired_differences
 from ufama.analysis.evaluation import accuracy_per_recording, select
 from ufama.analysis.statistics import hierarchical_bootstrap, naive_interval, outcome_table
 from ufama.report import certainty
@@ -45,9 +45,8 @@ def test_intervals_are_those_of_the_outcomes(make):
 def test_tests_are_paired_over_subjects_in_the_models_order(ablation):
     table = certainty.paired_tests_table(ablation, rule="last", unit="windows")
     scores = accuracy_per_recording(ablation).query("rule == 'last'")
-    expected = paired_test(
-        scores[scores["variant"] == "M1"], scores[scores["variant"] == "M4"], value="accuracy_windows"
-    )
+    models = (scores[scores["variant"] == name] for name in ("M1", "M4"))
+    expected = differences_test(paired_differences(*models, value="accuracy_windows"))
     row = table.frame.iloc[2]
     assert row["model"].startswith("M4")
     assert row["mean_difference"] == pytest.approx(100 * expected.mean_difference)

@@ -1,3 +1,4 @@
+import itertools
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,7 +11,7 @@ from ufama.analysis.evaluation import accuracy, select
 from ufama.config import PAPER, TrainingConfig
 from ufama.data.windows import DataCard, Windows
 from ufama.report.table import Column, to_csv
-from ufama.report.tables import sessions, table1, table2, table3, table4, table5, table6, table7
+from ufama.report.tables import methods_table, sessions, subjects_table, table1, table2, table7
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +33,9 @@ def windows():
 @pytest.fixture(scope="module")
 def measured_tables(results, ablation):
     return [
-        table3(results), table6(results), table4(results), table5(results), sessions(results, "seed"),
-        sessions(results, "seed_iv"), table7(ablation, "seed"),
-    ]  # fmt: skip
+        *(make(results, name) for make in (methods_table, subjects_table, sessions) for name in ("seed", "seed_iv")),
+        table7(ablation, "seed"),
+    ]
 
 
 def shuffled(results):
@@ -44,8 +45,8 @@ def shuffled(results):
 
 
 def test_published_and_measured_values_never_share_a_column(results, ablation):
-    for make in (table3, table4, table6, table5, lambda r: sessions(r, "seed"), lambda r: sessions(r, "seed_iv")):
-        before, after = make(results), make(shuffled(results))
+    for make, dataset in itertools.product((methods_table, subjects_table, sessions), ("seed", "seed_iv")):
+        before, after = make(results, dataset), make(shuffled(results), dataset)
         for column in before.columns:
             same = before.frame[column.name].equals(after.frame[column.name])
             assert same or column.origin == "measured", column.name
@@ -57,8 +58,8 @@ def test_published_and_measured_values_never_share_a_column(results, ablation):
 
 
 def test_simulated_subjects_are_not_passed_off_as_the_papers(results, make):
-    assert "a simulated one is nobody of the paper" in table4(results).caption
-    real = table4(make(datasets=("seed",), seeds=(0,), simulated=False))
+    assert "a simulated one is nobody of the paper" in subjects_table(results, "seed").caption
+    real = subjects_table(make(datasets=("seed",), seeds=(0,), simulated=False), "seed")
     assert "assumption" in real.caption and "simulated" not in str(real)
 
 
@@ -81,15 +82,15 @@ def test_one_run_shows_an_en_dash_for_its_sample_deviation(ablation):
 
 
 def test_ablation_models_do_not_leak_into_the_tables_of_the_whole_method(ablation):
-    with_all, with_m6 = table4(ablation), table4(select(ablation, variant="M6"))
+    with_all, with_m6 = subjects_table(ablation, "seed"), subjects_table(select(ablation, variant="M6"), "seed")
     pd.testing.assert_frame_equal(with_all.frame, with_m6.frame)
     with pytest.raises(ValueError, match="only ablation models M2 are here: this table needs M6"):
-        table4(select(ablation, variant="M2"))
+        subjects_table(select(ablation, variant="M2"), "seed")
 
 
 def test_a_measured_method_that_the_paper_does_not_list_gets_its_own_row(results):
     other = replace(results, runs=results.runs.assign(method="hadua"))
-    frame = table3(other).frame
+    frame = methods_table(other, "seed").frame
     rows = frame[frame["method"] == "HADUA"]
     assert rows["rule"].tolist() == ["oracle", "last epoch", "source validation"]
     assert rows["published_cross_subject_mean_percent"].isna().all()
@@ -101,15 +102,17 @@ def test_a_measured_method_that_the_paper_does_not_list_gets_its_own_row(results
 
 def test_columns_whose_rows_all_agree_are_left_to_the_caption_and_the_csv(results, make, tmp_path):
     one_seed = make(datasets=("seed",), seeds=(0,))
-    hidden = {c.name for c in table4(one_seed).columns} - {c.name for c in table4(one_seed).shown}
+    hidden = {c.name for c in subjects_table(one_seed, "seed").columns} - {
+        c.name for c in subjects_table(one_seed, "seed").shown
+    }
     rules = ("oracle", "last", "source_validation")
     assert hidden == {f"measured_{rule}_{what}" for rule in rules for what in ("sd_over_seeds_percent", "n")}
-    assert "measured_last_sd_over_seeds_percent" in {c.name for c in table4(results).shown}
-    assert "measured_last_n" in to_csv(table4(one_seed), tmp_path / "table4.csv").read_text()
+    assert "measured_last_sd_over_seeds_percent" in {c.name for c in subjects_table(results, "seed").shown}
+    assert "measured_last_n" in to_csv(subjects_table(one_seed, "seed"), tmp_path / "table4.csv").read_text()
 
 
 def test_people_meet_their_recording_by_the_assumed_number(results):
-    frame = table4(results, rules=["last"]).frame
+    frame = subjects_table(results, "seed", rules=["last"]).frame
     row = frame.query("session == 2 and subject == 6").iloc[0]
     assert row["recording_id"] == 8
     mine = accuracy(select(results, dataset="seed", protocol="cross_subject", fold="session2-subject08"))
@@ -129,7 +132,7 @@ def test_session_rows_are_recomputed_from_the_published_people(results):
 
 def test_a_rule_that_is_not_stored_is_an_error(results):
     with pytest.raises(ValueError, match="no predictions under rule 'entropy'; the results hold oracle, last"):
-        table3(results, rules=["entropy"])
+        methods_table(results, "seed", rules=["entropy"])
 
 
 def test_facts_of_the_data_stand_beside_the_published_ones(windows):
@@ -179,7 +182,7 @@ def test_html_is_whole_scrolls_and_is_the_same_each_time(measured_tables, result
         assert '<div class="table-scroll" style="overflow-x:auto;max-width:100%" tabindex="0" role="region"' in (
             table._repr_html_()
         )
-    assert table3(results)._repr_mimebundle_() == measured_tables[0]._repr_mimebundle_()
+    assert methods_table(results, "seed")._repr_mimebundle_() == measured_tables[0]._repr_mimebundle_()
 
 
 def test_text_in_html_is_escaped(measured_tables):

@@ -40,15 +40,11 @@ def confidences(results: Results, *, rule: str, branches: Sequence[str] = BRANCH
     return pd.concat(parts, ignore_index=True)
 
 
-def reliability_bins(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> pd.DataFrame:
+def binned(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> dict[str, np.ndarray]:
     """Windows sorted by confidence and cut into ``bins`` groups of equal size, or as equal as can be.
 
-    One row per group: confidence (mean), accuracy (share right), n. Fewer windows than ``bins`` give one group each.
+    Of each group: confidence (mean), accuracy (share right), n. Fewer windows than ``bins`` give one group each.
     """
-    return pd.DataFrame(_binned(confidence, right, bins))
-
-
-def _binned(confidence: np.ndarray, right: np.ndarray, bins: int) -> dict[str, np.ndarray]:
     order = np.argsort(confidence, kind="stable")
     ends = np.linspace(0, len(order), min(bins, len(order)) + 1).astype(int)
     n = np.diff(ends)
@@ -57,17 +53,13 @@ def _binned(confidence: np.ndarray, right: np.ndarray, bins: int) -> dict[str, n
     return means | {"n": n}
 
 
-def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> float:
-    """Expected calibration error: the mean over equal-mass bins of |mean confidence - share right|, weighted by size.
+def calibration_error(groups: dict[str, np.ndarray]) -> float:
+    """Expected calibration error of `binned` windows: the mean of |mean confidence - share right|, weighted by size.
 
     Source: Guo et al. 2017 (arXiv 1706.04599), there with bins of equal width. Chance deviations of a bin count as
     error, so the value is too large for few windows, never too small on average.
     """
-    return _gap(_binned(confidence, right, bins))
-
-
-def _gap(binned: dict[str, np.ndarray]) -> float:
-    return float(np.average(np.abs(binned["confidence"] - binned["accuracy"]), weights=binned["n"]))
+    return float(np.average(np.abs(groups["confidence"] - groups["accuracy"]), weights=groups["n"]))
 
 
 def branch_scores(
@@ -91,16 +83,16 @@ def branch_scores(
         drawn_scores, drawn_curves = [], []
         for _ in range(resamples):
             rows = np.concatenate([rows_of[index] for index in draw.integers(0, len(rows_of), len(rows_of))])
-            binned = _binned(values[rows, 0], values[rows, 1], bins)
-            drawn_scores.append(_scores_of(values[rows], binned))
-            drawn_curves.append(binned["accuracy"])
+            groups = binned(values[rows, 0], values[rows, 1], bins)
+            drawn_scores.append(_scores_of(values[rows], groups))
+            drawn_curves.append(groups["accuracy"])
         low, high = np.quantile(drawn_scores, [0.025, 0.975], axis=0)
         row = {"branch": branch}
-        binned = _binned(values[:, 0], values[:, 1], bins)
-        for name, value, bottom, top in zip(_SCORES, _scores_of(values, binned), low, high, strict=True):
+        groups = binned(values[:, 0], values[:, 1], bins)
+        for name, value, bottom, top in zip(_SCORES, _scores_of(values, groups), low, high, strict=True):
             row |= {name: value, f"{name}_low": bottom, f"{name}_high": top}
         scores.append(row | {"windows": len(own), "recordings": len(rows_of)})
-        curve = pd.DataFrame(binned)
+        curve = pd.DataFrame(groups)
         curve["accuracy_low"], curve["accuracy_high"] = np.quantile(drawn_curves, [0.025, 0.975], axis=0)
         curves.append(curve.rename_axis("bin").reset_index().assign(branch=branch))
     return pd.DataFrame(scores), pd.concat(curves, ignore_index=True)
@@ -109,6 +101,6 @@ def branch_scores(
 _SCORES = ("accuracy", "confidence", "calibration_error", "brier")
 
 
-def _scores_of(values: np.ndarray, binned: dict[str, np.ndarray]) -> tuple[float, float, float, float]:
+def _scores_of(values: np.ndarray, groups: dict[str, np.ndarray]) -> tuple[float, float, float, float]:
     confidence, right, brier = values.mean(axis=0)
-    return right, confidence, _gap(binned), brier
+    return right, confidence, calibration_error(groups), brier

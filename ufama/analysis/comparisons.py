@@ -36,37 +36,23 @@ class PairedTest:
     p_wilcoxon: float
 
 
-def paired_differences(
-    scores_a: pd.DataFrame, scores_b: pd.DataFrame, *, unit: str = "subject", value: str = "accuracy_trials"
-) -> pd.Series:
-    """b - a for every ``unit``, sessions and seeds averaged first.
+def paired_differences(scores_a: pd.DataFrame, scores_b: pd.DataFrame, *, value: str = "accuracy_trials") -> pd.Series:
+    """b - a for every subject, sessions and seeds averaged first.
 
     Raises ValueError when both do not hold the same subjects, sessions and seeds once each: the difference would then
     be of other things than a and b.
     """
-    cell = [name for name in dict.fromkeys([unit, *RECORDING, "seed"]) if name in scores_a and name in scores_b]
+    cell = [name for name in dict.fromkeys([*RECORDING, "seed"]) if name in scores_a and name in scores_b]
     for scores in (scores_a, scores_b):
-        if unit not in scores or value not in scores:
-            raise ValueError(f"the scores need the columns {unit} and {value}; they have {', '.join(scores.columns)}.")
+        if "subject" not in scores or value not in scores:
+            raise ValueError(f"the scores need the columns subject and {value}; they have {', '.join(scores.columns)}.")
         if scores.duplicated(cell).any():
             raise ValueError(f"one {', '.join(cell)} occurs twice: select one rule, branch and variant on each side.")
     a, b = (scores.set_index(cell)[value].sort_index() for scores in (scores_a, scores_b))
     if not a.index.equals(b.index):
         alone = a.index.symmetric_difference(b.index)
         raise ValueError(f"{len(alone)} of {', '.join(cell)} are on one side only, the first {alone[0]}: pair them.")
-    return (b - a).groupby(level=unit).mean()
-
-
-def paired_test(
-    scores_a: pd.DataFrame,
-    scores_b: pd.DataFrame,
-    *,
-    unit: str = "subject",
-    value: str = "accuracy_trials",
-    level: float = 0.95,
-) -> PairedTest:
-    """Is b better or worse than a? Paired over subjects: their sessions and seeds are averaged first."""
-    return differences_test(paired_differences(scores_a, scores_b, unit=unit, value=value), level=level)
+    return (b - a).groupby(level="subject").mean()
 
 
 def differences_test(differences: Sequence[float], *, level: float = 0.95, seed: int = 0) -> PairedTest:
@@ -142,9 +128,8 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 def compare(
-    scores: pd.DataFrame, *, by: str = "variant", against: str = "M1", unit: str = "subject",
-    value: str = "accuracy_trials", level: float = 0.95,
-) -> pd.DataFrame:  # fmt: skip
+    scores: pd.DataFrame, *, by: str = "variant", against: str = "M1", value: str = "accuracy_trials"
+) -> pd.DataFrame:
     """Every other value of ``by`` against one: the fields of `PairedTest` as columns, and each p Holm-adjusted.
 
     ``scores`` has one row per value of ``by``, subject, session and seed, as `evaluation.accuracy_per_recording` gives
@@ -156,7 +141,7 @@ def compare(
     if len(groups) < 2:
         raise ValueError(f"{against!r} is the only {by} here: there is nothing to compare it with.")
     rows = [
-        {by: name, "against": against} | vars(paired_test(groups[against], group, unit=unit, value=value, level=level))
+        {by: name, "against": against} | vars(differences_test(paired_differences(groups[against], group, value=value)))
         for name, group in groups.items()
         if name != against
     ]
@@ -190,10 +175,6 @@ class Detectable:
     dz: float
     trials_per_fold: float
     trials_of_all: float
-    sd_sample: float
-    n: int
-    power: float
-    significance_level: float
 
 
 def detectable_difference(
@@ -218,7 +199,8 @@ def detectable_difference(
     dz = float(TTestPower().solve_power(nobs=design.n_subjects, alpha=significance_level, power=power))
     difference = dz * sd_sample
     return Detectable(
-        difference=difference, dz=dz, trials_per_fold=difference * design.n_trials,
+        difference=difference,
+        dz=dz,
+        trials_per_fold=difference * design.n_trials,
         trials_of_all=difference * design.n_subjects * design.n_sessions * design.n_trials,
-        sd_sample=sd_sample, n=design.n_subjects, power=power, significance_level=significance_level,
-    )  # fmt: skip
+    )

@@ -241,27 +241,10 @@ def confusion(results: Results, *, rule: str, branch: str = "fusion", unit: str 
         counts = np.zeros((len(names), len(names)), dtype=np.int64)
         np.add.at(counts, (of_group["label"].to_numpy(), of_group["predicted"].to_numpy()), 1)
         totals = counts.sum(axis=1, keepdims=True)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "dataset": dataset,
-                    "data_title": title,
-                    "simulated": simulated,
-                    "protocol": protocol,
-                    "rule": rule,
-                    "label": np.repeat(names, len(names)),
-                    "predicted": names * len(names),
-                    "count": counts.ravel(),
-                    "share": np.divide(
-                        counts,
-                        totals,
-                        out=np.full(counts.shape, np.nan),
-                        where=np.broadcast_to(totals > 0, counts.shape),
-                    ).ravel(),
-                    "n_runs": len(group),
-                }
-            )
-        )
+        about = {"dataset": dataset, "data_title": title, "simulated": simulated, "protocol": protocol, "rule": rule}
+        cells = {"label": np.repeat(names, len(names)), "predicted": names * len(names), "count": counts.ravel()}
+        share = (counts / np.where(totals > 0, totals, np.nan)).ravel()
+        parts.append(pd.DataFrame({**about, **cells, "share": share, "n_runs": len(group)}))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -1,4 +1,4 @@
-"""The uncertainty of a measured accuracy: its interval, and both kinds of spread.
+"""The uncertainty of a measured accuracy.
 
 Accuracies are shares from 0 to 1. An outcome table has one row per trial (and seed): subject, session, trial, right
 (0 or 1, or the share of the trial's windows that are right) and, if trials do not all count alike, weight (windows).
@@ -7,7 +7,6 @@ An accuracy is the mean over subjects of the mean over their sessions of the wei
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -87,32 +86,34 @@ class Interval:
     draws: int = 0
 
 
-def hierarchical_bootstrap(
-    outcomes: pd.DataFrame,
-    *,
-    levels: Sequence[str] = ("subject", "session"),
-    studentised: bool = True,
-    draws: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Interval:
-    """Bootstrap interval of the mean accuracy for new subjects, on other days, who watch these same clips.
+def _interval(estimate, ends: Sequence[float], level: float, trials: pd.DataFrame, draws: int = 0) -> Interval:
+    """The interval of ``trials``, as `_one_per_trial` gives them."""
+    return Interval(
+        estimate=float(estimate),
+        ci_low=float(ends[0]),
+        ci_high=float(ends[1]),
+        level=level,
+        n_subjects=trials["subject"].nunique(),
+        n_sessions=len(trials[RECORDING].drop_duplicates()),
+        n_trials=len(trials),
+        draws=draws,
+    )
 
-    Seeds are averaged first. Ends are kept within 0 and 1; they are NaN where all subjects are equally good, because
-    their spread is then unknown. Folds share most of their training subjects, which no interval over test subjects
-    sees.
+
+def hierarchical_bootstrap(
+    outcomes: pd.DataFrame, *, draws: int = 2000, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """Bootstrap-t interval of the mean accuracy for new subjects, on other days, who watch these same clips.
+
+    Seeds are averaged first; subjects and their sessions are redrawn, trials stay: all subjects see the same clips, so
+    none has a sample of their own. Ends are kept within 0 and 1; they are NaN where all subjects are equally good,
+    because their spread is then unknown. Its 95 % cover the true value in 93-97 % of simulated experiments
+    (`ufama.studies.coverage`). Folds share most of their training subjects, which no interval over test subjects sees.
 
     Parameters
     ----------
     outcomes
         as `outcome_table` gives, of one rule
-    levels
-        what is redrawn: "subject", and perhaps "session" (within a subject) and "trial" (within a session); the rest
-        stays whole. By default the trials stay: all subjects see the same clips, so none has a sample of their own
-    studentised
-        True: the bootstrap-t over subjects, whose 95 % cover the true value in 93-97 % of simulated experiments
-        (`ufama.studies.coverage`). False: the plain percentile interval, too narrow where few subjects alone are drawn
-        and too wide where every level is
     draws, seed
         of the bootstrap
     level
@@ -121,14 +122,12 @@ def hierarchical_bootstrap(
     Raises
     ------
     ValueError
-        for a single subject, an unknown level, and a trial that occurs twice
+        for a single subject and a trial that occurs twice
 
     References
     ----------
     Davison and Hinkley (1997), sections 3.8 and 5.2.
     """
-    if "subject" not in levels or set(levels) - set(TRIAL):
-        raise ValueError(f"levels {tuple(levels)}: expected subject, and perhaps session and trial.")
     if not 0 < level < 1 or draws < 1:
         raise ValueError(f"level {level}, draws {draws}: expected a level between 0 and 1, and at least one draw.")
     trials = _one_per_trial(outcomes)
@@ -136,13 +135,8 @@ def hierarchical_bootstrap(
     if len(right) < 2:
         raise ValueError("one subject alone has no spread over subjects: give outcomes of at least two.")
     people = person_means(right, weight)
-    drawn = resampled_means(right, weight, levels, draws, np.random.default_rng(seed))
-    low, high = studentised_ends(people, drawn, level) if studentised else percentile_ends(drawn, level)
-    recordings = len(trials[RECORDING].drop_duplicates())
-    return Interval(
-        estimate=float(people.mean()), ci_low=low, ci_high=high, level=level,
-        n_subjects=len(right), n_sessions=recordings, n_trials=len(trials), draws=draws,
-    )  # fmt: skip
+    drawn = resampled_means(right, weight, RECORDING, draws, np.random.default_rng(seed))
+    return _interval(people.mean(), studentised_ends(people, drawn, level), level, trials, draws)
 
 
 def percentile_ends(drawn: np.ndarray, level: float = 0.95) -> tuple[float, float]:
@@ -218,11 +212,7 @@ def crossed_interval(outcomes: pd.DataFrame, *, clip: Sequence[str] = ("trial",)
             f"{n_people} subjects and {n_clips} clips (columns {', '.join(clip)}): every subject has to have seen "
             "every clip equally often, and there must be two or more of both."
         )
-    low, high = crossed_ends(table, level)
-    return Interval(
-        estimate=float(table.mean()), ci_low=low, ci_high=high,
-        level=level, n_subjects=n_people, n_sessions=len(trials[RECORDING].drop_duplicates()), n_trials=len(trials),
-    )  # fmt: skip
+    return _interval(table.mean(), crossed_ends(table, level), level, trials)
 
 
 def crossed_ends(table: np.ndarray, level: float = 0.95) -> tuple[float, float]:
@@ -253,28 +243,4 @@ def naive_interval(outcomes: pd.DataFrame, *, level: float = 0.95) -> Interval:
     trials = _one_per_trial(outcomes)
     total = trials["weight"].sum()
     count = (trials["right"] * trials["weight"]).sum()
-    low, high = proportion_confint(count, total, alpha=1 - level, method="wilson")
-    return Interval(
-        estimate=float(count / total), ci_low=float(low), ci_high=float(high), level=level,
-        n_subjects=trials["subject"].nunique(), n_sessions=len(trials[RECORDING].drop_duplicates()),
-        n_trials=len(trials),
-    )  # fmt: skip
-
-
-# --- spread ----------------------------------------------------------------------------------------------------------
-
-
-class Spread(NamedTuple):
-    """Both standard deviations of n values: divided by n, and by n - 1 (NaN for a single value)."""
-
-    sd_population: float
-    sd_sample: float
-    n: int
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Both standard deviations. Raises ValueError when there are no values or some are not numbers."""
-    values = np.asarray(values, float).ravel()
-    if not len(values) or not np.isfinite(values).all():
-        raise ValueError(f"{len(values)} values, all of which must be numbers: at least one is needed.")
-    return Spread(float(values.std()), float(values.std(ddof=1)) if len(values) > 1 else np.nan, len(values))
+    return _interval(count / total, proportion_confint(count, total, alpha=1 - level, method="wilson"), level, trials)

@@ -7,39 +7,25 @@ import pandas as pd
 
 from ufama.analysis.evaluation import RECORDING
 
-VARIANCE_METHODS = ("moments", "reml")
-
 
 def variance_components(
-    scores: pd.DataFrame,
-    *,
-    value: str = "accuracy_trials",
-    factors: Sequence[str] = ("subject", "session", "seed"),
-    sessions: str = "within",
-    method: str = "moments",
+    scores: pd.DataFrame, *, value: str = "accuracy_trials", factors: Sequence[str] = ("subject", "session", "seed")
 ) -> pd.DataFrame:
     """How much of the variance of ``value`` goes with each factor: component, levels, variance, sd, share.
 
-    Random effects: subject; session within subject (``sessions="within"``), or session for all and subject x session
-    ("crossed"); seed, the shift that a seed gives all folds alike; residual, the rest: with seeds among the factors,
-    what another seed changes in one fold alone. "moments" is Henderson's first method (in a balanced table: analysis of
-    variance), "reml" statsmodels' mixed model. A negative moment estimate stays in ``variance`` and counts as 0 in sd
-    and share. Raises ValueError for a factor with one level, a row that occurs twice, and a session effect that nothing
-    tells apart from the residual. Source: Searle, Casella and McCulloch (1992), chapter 5.
+    Random effects: subject; session within subject; seed, the shift that a seed gives all folds alike; residual, the
+    rest: with seeds among the factors, what another seed changes in one fold alone. Henderson's first method (in a
+    balanced table: analysis of variance). A negative estimate stays in ``variance`` and counts as 0 in sd and share.
+    Raises ValueError for a factor with one level, a row that occurs twice, and a session effect that nothing tells
+    apart from the residual. Source: Searle, Casella and McCulloch (1992), chapter 5.
     """
-    groups = _effects(scores, value, factors, sessions)
+    groups = _effects(scores, value, factors)
     numbers = scores[value].to_numpy(float)
-    if method == "moments":
-        variances = _moment_variances(numbers, groups)
-    elif method == "reml":
-        variances = _reml_variances(numbers, groups)
-    else:
-        raise ValueError(f"method {method!r} is not known; choose one of {', '.join(VARIANCE_METHODS)}.")
     table = pd.DataFrame(
         {
             "component": [*groups, "residual"],
             "levels": [*(codes.max() + 1 for codes in groups.values()), len(numbers)],
-            "variance": variances,
+            "variance": _moment_variances(numbers, groups),
         }
     )
     kept = table["variance"].clip(lower=0)
@@ -48,10 +34,10 @@ def variance_components(
     return table
 
 
-def _effects(scores: pd.DataFrame, value: str, factors: Sequence[str], sessions: str) -> dict[str, np.ndarray]:
+def _effects(scores: pd.DataFrame, value: str, factors: Sequence[str]) -> dict[str, np.ndarray]:
     """Each random effect's name and the level of every row, numbered from 0."""
-    if sessions not in ("within", "crossed") or not factors or set(factors) - {*RECORDING, "seed"}:
-        raise ValueError(f"factors {tuple(factors)} are among subject, session, seed; sessions is within or crossed.")
+    if not factors or set(factors) - {*RECORDING, "seed"}:
+        raise ValueError(f"factors {tuple(factors)}: expected some of subject, session, seed.")
     missing = [name for name in (value, *factors) if name not in scores]
     if missing:
         raise ValueError(f"the scores have no column {', '.join(missing)}; they have {', '.join(scores.columns)}.")
@@ -64,17 +50,13 @@ def _effects(scores: pd.DataFrame, value: str, factors: Sequence[str], sessions:
                 f"{name} has one level here ({scores[name].iloc[0]}): its share of the variance is unknown."
             )
     groups = {name: [name] for name in factors if name != "session"}
-    if "session" in factors and sessions == "crossed":
-        groups["session"] = ["session"]
     if "subject" in factors and "session" in factors:
-        several = scores.groupby(RECORDING).size().max() > 1
-        if sessions == "within" and not several:
+        if scores.groupby(RECORDING).size().max() < 2:
             raise ValueError(
                 "each subject's session has one value, so session cannot be told from the residual: leave session out "
-                'of factors (the residual is then of sessions), or give several seeds, or choose sessions="crossed".'
+                "of factors (the residual is then of sessions), or give several seeds."
             )
-        if several:
-            groups["session within subject" if sessions == "within" else "subject x session"] = RECORDING
+        groups["session within subject"] = RECORDING
     return {name: scores.groupby(columns).ngroup().to_numpy() for name, columns in groups.items()}
 
 
@@ -94,19 +76,3 @@ def _shared(own: np.ndarray, other: np.ndarray) -> float:
     levels = other.max() + 1
     both, rows = np.unique(own * levels + other, return_counts=True)
     return float((rows**2 / np.bincount(own)[both // levels]).sum())
-
-
-def _reml_variances(numbers: np.ndarray, groups: dict[str, np.ndarray]) -> np.ndarray:
-    from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
-
-    n = len(numbers)
-    scale = numbers.std()  # the optimiser stops by absolute tolerances
-    if scale < 1e-12:
-        return np.zeros(len(groups) + 1)
-    members = [[np.equal.outer(codes, np.arange(codes.max() + 1)).astype(float)] for codes in groups.values()]
-    columns = [[[f"{name}[{level}]" for level in range(codes.max() + 1)]] for name, codes in groups.items()]
-    model = MixedLM(
-        numbers / scale, np.ones((n, 1)), groups=np.zeros(n), exog_vc=VCSpec(list(groups), columns, members)
-    )
-    fitted = model.fit(reml=True)
-    return np.array([*fitted.vcomp, fitted.scale]) * scale**2

@@ -83,8 +83,8 @@ def at_least(count: int, shares: Sequence[float]) -> float:
 class Granularity(NamedTuple):
     """How well printed accuracies fit k / n.
 
-    ``values`` has one row per printed value: value, windows (n), correct (k; missing where none fits), fits,
-    roundings (every rule that prints k / n so), perfect (0 or 100 %: k / n for every n, so not tested), chance.
+    ``values`` has one row per printed value: value, windows (n), correct (k; missing where none fits), fits, perfect
+    (0 or 100 %: k / n for every n, so not tested), chance.
 
     ``chance`` is the share of the BLOCK printable values around a value (with two decimals: those of the same whole
     percent, below 100) that are k / n. ``expected`` is its sum over the tested values; ``p_value`` the probability of
@@ -115,10 +115,8 @@ def granularity(values: Sequence, windows, *, decimals: int = 2, roundings: Sequ
     if not np.issubdtype(counts.dtype, np.integer) or (counts < 1).any():
         raise TableError(f"window counts must be whole numbers from 1; given was {windows!r}.")
     correct = _correct(units, counts, roundings, full)
-    by_rule = {rule: _correct(units, counts, (rule,), full) >= 0 for rule in ROUNDINGS}
     table = pd.DataFrame({
         "value": units / 10**decimals, "windows": counts, "correct": pd.array(correct, "Int64"), "fits": correct >= 0,
-        "roundings": [", ".join(rule for rule in ROUNDINGS if by_rule[rule][place]) for place in range(len(units))],
         "perfect": (units == 0) | (units == full),
         "chance": _attainable_shares(units, counts, roundings, full),
     })  # fmt: skip
@@ -142,22 +140,20 @@ def _attainable_shares(units, windows, roundings: Sequence[str], full: int) -> n
 
 
 @lru_cache(maxsize=512)
-def _shares_over(start: int, counts: Sequence[int], roundings: tuple[str, ...], full: int) -> np.ndarray:
-    return _attainable_shares(start, np.array(counts), roundings, full)
+def _shares_over(start: int, counts: Sequence[int], full: int) -> np.ndarray:
+    return _attainable_shares(start, np.array(counts), NEAREST, full)
 
 
-def matches_over(
-    values: Sequence, counts: Sequence[int] = SEARCHED, *, decimals: int = 2, roundings: Sequence[str] = NEAREST
-) -> pd.DataFrame:
+def matches_over(values: Sequence, counts: Sequence[int] = SEARCHED, *, decimals: int = 2) -> pd.DataFrame:
     """For every candidate n: windows, matches among the tested values, expected by chance, all_fit (whether every
     tested value fits) and all_chance (the probability of that by chance, equal values counted once)."""
     units, full = printed_units(values, decimals), 100 * 10**decimals
     counts = counts if isinstance(counts, range) else tuple(int(n) for n in counts)
     distinct, times = np.unique(units[(units > 0) & (units < full)], return_counts=True)
-    fits = _correct(distinct, np.array(counts)[:, None], roundings, full) >= 0
+    fits = _correct(distinct, np.array(counts)[:, None], NEAREST, full) >= 0
     chance = np.ones((len(counts), len(distinct)))
     for place, unit in enumerate(distinct):
-        chance[:, place] = _shares_over(int(unit) // BLOCK * BLOCK, counts, tuple(roundings), full)
+        chance[:, place] = _shares_over(int(unit) // BLOCK * BLOCK, counts, full)
     return pd.DataFrame({
         "windows": counts, "matches": fits @ times, "expected": chance @ times, "all_fit": fits.all(axis=1),
         "all_chance": chance.prod(axis=1),
@@ -180,12 +176,12 @@ class SmallestFit(NamedTuple):
     expected: float
 
 
-def smallest_fit(values: Sequence, counts: Sequence[int] = SEARCHED, **choices) -> SmallestFit:
-    """Search a range of n for those that fit every value; ``choices`` as in `granularity`.
+def smallest_fit(values: Sequence, counts: Sequence[int] = SEARCHED, *, decimals: int = 2) -> SmallestFit:
+    """Search a range of n for those that fit every value.
 
     Small n that are far from any plausible design fit values such as 50.00 too; choose the range with the design.
     """
-    found = matches_over(values, counts, **choices).sort_values("windows")
+    found = matches_over(values, counts, decimals=decimals).sort_values("windows")
     fitting = [int(n) for n in found.loc[found["all_fit"], "windows"]]
     if not fitting or (found["all_chance"] == 1).all():
         return SmallestFit(None, (), (), float(found["all_chance"].sum()))
@@ -239,9 +235,7 @@ def fewest_trials(trial_windows: Sequence[int]) -> np.ndarray:
     return np.where(reached.any(axis=0), reached.argmax(axis=0), -1)
 
 
-def whole_trials(
-    value, trial_windows: Sequence[int], *, decimals: int = 2, roundings: Sequence[str] = NEAREST
-) -> WholeTrials:
+def whole_trials(value, trial_windows: Sequence[int], *, decimals: int = 2) -> WholeTrials:
     """The wrong windows of one accuracy as a sum of whole trials, with as few trials as possible.
 
     trial_windows   windows of each trial; their sum is n. Trials of equal length are different trials.
@@ -250,7 +244,7 @@ def whole_trials(
     """
     trials = _checked_trials(trial_windows)
     n, (unit,) = sum(trials), printed_units([value], decimals)
-    correct = int(_correct(unit, n, roundings, 100 * 10**decimals))
+    correct = int(_correct(unit, n, NEAREST, 100 * 10**decimals))
     printed = float(unit) / 10**decimals
     if correct < 0:
         return WholeTrials(printed, None, None, 0, (), math.nan)
@@ -292,17 +286,13 @@ def _checked_trials(trial_windows: Sequence[int]) -> tuple[int, ...]:
     return trials
 
 
-def trial_errors(
-    values: Sequence, trial_windows: Sequence[int], *, decimals: int = 2, roundings: Sequence[str] = NEAREST
-) -> pd.DataFrame:
+def trial_errors(values: Sequence, trial_windows: Sequence[int], *, decimals: int = 2) -> pd.DataFrame:
     """`whole_trials` of every distinct value, largest first, with the column ``times``: how often it is printed."""
     units, times = np.unique(printed_units(values, decimals), return_counts=True)
     rows = []
     for unit, n in zip(units[::-1], times[::-1], strict=True):
-        errors = whole_trials(unit / 10**decimals, trial_windows, decimals=decimals, roundings=roundings)
-        rows.append({**errors._asdict(), "times": n})
-    table = pd.DataFrame(rows)
-    return table.astype({"wrong": "Int64", "fewest": "Int64"})
+        rows.append({**whole_trials(unit / 10**decimals, trial_windows, decimals=decimals)._asdict(), "times": n})
+    return pd.DataFrame(rows).astype({"wrong": "Int64", "fewest": "Int64"})
 
 
 class TrialTest(NamedTuple):

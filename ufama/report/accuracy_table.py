@@ -12,15 +12,6 @@ from ufama.report.table import Column, Table
 
 
 @dataclass(frozen=True, kw_only=True)
-class Key:
-    """A column of the scores whose values name the rows: its heading, and what each value is called, in their order."""
-
-    heading: str
-    titles: Mapping[str, str]
-    if_varied: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """The group that every other is compared with.
 
@@ -40,7 +31,7 @@ def accuracy_table(
     title: str,
     runs: pd.DataFrame,
     scores: pd.DataFrame,
-    keys: Mapping[str, Key],
+    keys: Sequence[Column],
     *,
     facts: Mapping[Column, Mapping[str, float]] | None = None,
     compare_with: Comparison | None = None,
@@ -55,7 +46,7 @@ def accuracy_table(
     scores
         of the shown rules, as `evaluation.accuracy` gives it
     keys
-        by column of ``scores`` or ``runs``; rows stand in the order of the first key's titles
+        columns of ``scores`` or ``runs``; rows stand in the order of the first one's titles
     facts
         further columns that need no training, as values by the first key's values
     compare_with
@@ -66,10 +57,10 @@ def accuracy_table(
     Table
         the keys, the facts, the columns of `spreads`, the differences, n
     """
-    names = list(keys)
+    names = [key.name for key in keys]
     from_runs = [column for column in names if column not in scores]
     scores = scores.merge(runs[["digest", *from_runs]], on="digest", validate="many_to_one") if from_runs else scores
-    scores = in_order(scores, names[0], keys[names[0]].titles)
+    scores = in_order(scores, names[0], keys[0].titles)
     frame = spreads(scores, names)
     differences = []
     if compare_with:
@@ -78,9 +69,8 @@ def accuracy_table(
             differences += interval_columns(unit, "points", heading)
     facts = facts or {}
     values = {column.name: frame[names[0]].map(values) for column, values in facts.items()}
-    titles = {column: frame[column].map(key.titles) for column, key in keys.items()}
     columns = [
-        *(Column(column, key.heading, "key", if_varied=key.if_varied) for column, key in keys.items()),
+        *keys,
         *facts,
         *(column for unit in UNITS for column in spread_columns(unit)),
         *differences,
@@ -88,7 +78,7 @@ def accuracy_table(
     ]
     return measured_table(
         name,
-        frame.assign(**values, **titles),
+        frame.assign(**values),
         columns,
         runs,
         title,

@@ -69,7 +69,7 @@ def _keys(*names: str) -> list[Column]:
 
 def _published(titles: Mapping[str, str], group: str = "", decimals: int = 0) -> list[Column]:
     """Columns of published numbers, or of what follows from them, by name."""
-    return column_group(group, decimals, titles, "published")
+    return column_group(titles, group, decimals, "published")
 
 
 def _table(name: str, frame: pd.DataFrame, columns: list[Column], caption: str) -> Table:

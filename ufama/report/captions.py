@@ -7,7 +7,14 @@ import pandas as pd
 from ufama.analysis import paper
 from ufama.analysis.differences import FEWEST, count_subjects
 from ufama.analysis.evaluation import UNITS, summary
-from ufama.analysis.titles import CRITERION_MEANING, CRITERION_TITLES, RULE_MEANINGS, SPREAD_MEANING
+from ufama.analysis.titles import (
+    CRITERION_MEANING,
+    CRITERION_TITLES,
+    PROTOCOL_TITLES,
+    RULE_MEANINGS,
+    RULE_TITLES,
+    SPREAD_MEANING,
+)
 from ufama.report.table import Column, Origin, Table
 
 LABEL_FREE_RULES = ("last", "source_validation")
@@ -201,28 +208,44 @@ def _plural(count: int, word: str) -> str:
 # --- columns ---------------------------------------------------------------------------------------------------------
 
 
-def column_group(group: str, decimals: int, titles: Mapping[str, str], origin: Origin = "measured") -> list[Column]:
-    """Columns below one heading with equal decimals: ``titles`` by column name."""
+def column_group(
+    titles: Mapping[str, str], group: str = "", decimals: int = 0, origin: Origin = "measured"
+) -> list[Column]:
+    """Columns below one heading, or none, with equal decimals: ``titles`` by column name."""
     return [Column(name, title, origin, group, decimals) for name, title in titles.items()]
+
+
+def keys(**titles: str) -> list[Column]:
+    """Columns that name the rows: their headings by column name."""
+    return [Column(name, title, "key") for name, title in titles.items()]
+
+
+PROTOCOL = Column("protocol", "protocol", "key", titles=PROTOCOL_TITLES)
+RULE = Column("rule", "selection rule", "key", titles=RULE_TITLES)
+
+
+def printed_columns(prefix: str, group: str) -> list[Column]:
+    """A published mean and SD below one heading: the columns {prefix}_mean_percent, {prefix}_sd_percent."""
+    return column_group({f"{prefix}_mean_percent": "mean", f"{prefix}_sd_percent": "SD"}, group, 2, "published")
 
 
 def spread_columns(unit: str) -> list[Column]:
     """The columns of `spreads` for windows or trials."""
     return column_group(
-        f"accuracy over {unit} (%)",
-        2,
         {
             f"{unit}_mean_percent": "mean",
             f"{unit}_sd_population_percent": "SD (n)",
             f"{unit}_sd_sample_percent": "SD (n−1)",
         },
+        f"accuracy over {unit} (%)",
+        2,
     )
 
 
 def interval_columns(prefix: str, kind: str, title: str, decimals: int = 2) -> list[Column]:
     """A mean and its 95 % interval below ``title``: the columns {prefix}_{kind}, {prefix}_low_{kind}, .._high_.."""
     names = {f"{prefix}_{kind}": "mean", f"{prefix}_low_{kind}": "95 % from", f"{prefix}_high_{kind}": "to"}
-    return column_group(title, decimals, names)
+    return column_group(names, title, decimals)
 
 
 def effect_columns(unit: str, title: str) -> list[Column]:

@@ -19,13 +19,12 @@ from ufama.analysis.statistics import (
     hierarchical_bootstrap,
     naive_interval,
     outcome_table,
-    spread,
 )
 from ufama.analysis.titles import DATASET_TITLES, RULE_TITLES, VARIANT_TITLES
 from ufama.campaigns.results import Results
 from ufama.data.layout import LAYOUTS
 from ufama.report import style
-from ufama.report.captions import column_group, measured_table, rule_meanings, unique_value
+from ufama.report.captions import RULE, column_group, keys, measured_table, rule_meanings, unique_value
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 from ufama.studies.coverage import DEFAULT, INTERVALS, NAIVE
@@ -66,8 +65,8 @@ def intervals_table(results: Results) -> Table:
         for unit in UNITS:
             outcomes = outcome_table(results, rule=rule, unit=unit)
             naive, people = naive_interval(outcomes), hierarchical_bootstrap(outcomes)
-            sd = spread(of_rule[f"accuracy_{unit}"])
-            shares = {"accuracy": people.estimate, "sd_population": sd.sd_population, "sd_sample": sd.sd_sample}
+            values = of_rule[f"accuracy_{unit}"].to_numpy()
+            shares = {"accuracy": people.estimate, "sd_population": values.std(), "sd_sample": values.std(ddof=1)}
             shares |= {"naive_low": naive.ci_low, "naive_high": naive.ci_high}
             shares |= {"people_low": people.ci_low, "people_high": people.ci_high}
             shares |= {"new_low": np.nan, "new_high": np.nan}
@@ -75,11 +74,11 @@ def intervals_table(results: Results) -> Table:
                 clips = crossed_interval(outcomes, clip=_clip_columns(dataset))
                 shares |= {"new_low": clips.ci_low, "new_high": clips.ci_high}
             percent = {name: 100 * value for name, value in shares.items()}
-            rows.append({"rule": RULE_TITLES[rule], "unit": COUNTED[unit]} | percent)
+            rows.append({"rule": rule, "unit": COUNTED[unit]} | percent)
     columns = [
-        Column("rule", "selection rule", "key"),
+        RULE,
         Column("unit", "what is counted", "key"),
-        *column_group("accuracy (%)", 2, {"accuracy": "mean", "sd_population": "SD (n)", "sd_sample": "SD (n−1)"}),
+        *column_group({"accuracy": "mean", "sd_population": "SD (n)", "sd_sample": "SD (n−1)"}, "accuracy (%)", 2),
         *_ends("naive", "naive 95 %"),
         *_ends("people", "95 %, new subjects"),
         *_ends("new", "95 %, new subjects and clips"),
@@ -102,7 +101,7 @@ def intervals_table(results: Results) -> Table:
 
 
 def _ends(prefix: str, group: str) -> list[Column]:
-    return column_group(group, 2, {f"{prefix}_low": "from", f"{prefix}_high": "to"})
+    return column_group({f"{prefix}_low": "from", f"{prefix}_high": "to"}, group, 2)
 
 
 @figure
@@ -142,9 +141,8 @@ def coverage_table(study: pd.DataFrame, dataset: str) -> Table:
     frame["speaks_of"] = pd.Series(INTERVALS)
     frame["width"] = 100 * study[study["truth"] == truths[0]].set_index("interval")["width"]
     columns = [
-        Column("interval", "95 % interval", "key"),
-        Column("speaks_of", "new subjects and", "key"),
-        *column_group("simulated: covers the true value (%)", 1, {name: truth for truth, name in names.items()}),
+        *keys(interval="95 % interval", speaks_of="new subjects and"),
+        *column_group({name: truth for truth, name in names.items()}, "simulated: covers the true value (%)", 1),
         Column("width", "mean width, first column", "measured", "points", 1),
     ]
     first = study.iloc[0]
@@ -244,8 +242,8 @@ def paired_tests_table(results: Results, *, rule: str, unit: str = "trials", aga
         Column("mean_difference", "mean", "measured", "difference (points)", 2),
         *_ends("ci", "95 %, t"),
         Column("sd_sample", "SD (n−1)", "measured", "difference (points)", 2),
-        *column_group("p", 3, tests),
-        *column_group("p, Holm", 3, {f"{name}_holm": title for name, title in tests.items()}),
+        *column_group(tests, "p", 3),
+        *column_group({f"{name}_holm": title for name, title in tests.items()}, "p, Holm", 3),
     ]
     n = int(table["n"].iloc[0])
     note = (
@@ -306,7 +304,7 @@ def detectable_table(measured: dict[str, Results], *, rule: str, power: float = 
             ("each trial errs for itself, at the published rates", chance_sd(dataset)),
             (
                 f"M6 − M1 in these runs: {len(differences)} subjects, {recordings} sessions in all",
-                spread(differences).sd_sample,
+                differences.to_numpy().std(ddof=1),
             ),
             ("the largest with which the published gain is found", needed),
         ):
@@ -324,13 +322,11 @@ def detectable_table(measured: dict[str, Results], *, rule: str, power: float = 
                 }
             )
     columns = (
-        Column("data", "data", "key"),
-        Column("people", "subjects", "key"),
+        *keys(data="data", people="subjects"),
         Column("gain", "M6 − M1 (points)", "published", "published", 2),
         Column("source", "SD over subjects of the paired differences", "key"),
         Column("sd", "SD (n−1, points)", "measured", "measured or assumed", 2),
-        Column("difference", "points", "measured", "smallest difference found", 2),
-        Column("per_fold", "trials per fold", "measured", "smallest difference found", 2),
+        *column_group({"difference": "points", "per_fold": "trials per fold"}, "smallest difference found", 2),
         Column("of_all", "trials of all", "measured", "smallest difference found", 1),
     )
     runs = pd.concat([results.runs for results in measured.values()])

@@ -20,7 +20,7 @@ from ufama.campaigns.tuning import BestSettings, Candidate
 from ufama.methods import is_fitted, method, methods
 from ufama.methods._not_built import NOT_BUILT
 from ufama.report import style
-from ufama.report.captions import column_group, measured_table, unique_value
+from ufama.report.captions import column_group, measured_table, printed_columns, unique_value
 from ufama.report.methods import entry_title, is_control, setting_text
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
@@ -86,8 +86,8 @@ def comparison_table(
     ]
     frame, columns = _beside_published(measured, dataset, protocol)
     columns += [
-        *column_group("measured: accuracy (%)", 2, {rule: RULE_TITLES[rule] for rule in SHOWN_RULES}),
-        *column_group("95 %, source validation", 2, {"ci_low": "from", "ci_high": "to"}),
+        *column_group({rule: RULE_TITLES[rule] for rule in SHOWN_RULES}, "measured: accuracy (%)", 2),
+        *column_group({"ci_low": "from", "ci_high": "to"}, "95 %, source validation", 2),
         Column("mean_rank", "mean rank", "measured", "over subjects", 2),
         Column("difference", "points", "measured", "minus source only", 2),
         Column("p_holm", "p (Holm)", "measured", "minus source only", 3),
@@ -187,11 +187,7 @@ def _beside_published(measured: pd.DataFrame, dataset: str, protocol: str) -> tu
     frame = pd.concat([measured.set_index(plain.to_numpy()), absent])
     frame["published_mean_percent"] = facts["mean_percent"].reindex(frame.index)
     frame["published_sd_percent"] = facts["sd_percent"].reindex(frame.index)
-    return frame, [
-        *columns,
-        Column("published_mean_percent", "mean", "published", "published (%)", 2),
-        Column("published_sd_percent", "SD", "published", "published (%)", 2),
-    ]
+    return frame, [*columns, *printed_columns("published", "published (%)")]
 
 
 # --- figure ----------------------------------------------------------------------------------------------------------
@@ -288,8 +284,7 @@ def cost_table(results: Results, parameters: Mapping[Candidate, int | None]) -> 
     columns = (
         Column("entry", "method", "key"),
         Column("parameters", "parameters", "measured"),
-        Column("step_milliseconds", "ms per step and run", "measured", "time", 2),
-        Column("fit_seconds", "s per fit", "measured", "time", 2),
+        *column_group({"step_milliseconds": "ms per step and run", "fit_seconds": "s per fit"}, "time", 2),
         Column("runs", "runs", "measured", if_varied=True),
         Column("minutes", "min for the table", "measured", "time", 2),
     )

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from ufama.analysis.titles import DATASET_TITLES
 from ufama.report import style
-from ufama.report.captions import column_group
+from ufama.report.captions import column_group, keys
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 from ufama.storage import project_root
@@ -72,7 +72,7 @@ def _median(name: str, measured: dict) -> dict[str, float]:
 
 
 def _median_columns(name: str, title: str, decimals: int) -> list[Column]:
-    return column_group(title, decimals, {name: "median", f"{name}_min": "min", f"{name}_max": "max"})
+    return column_group({name: "median", f"{name}_min": "min", f"{name}_max": "max"}, title, decimals)
 
 
 def training_table(measured: Sequence[dict]) -> Table:
@@ -98,22 +98,19 @@ def training_table(measured: Sequence[dict]) -> Table:
         for row in measurement["stack"]
     ]
     columns = (
-        Column("shape", "shape of", "key"),
-        Column("preset", "preset", "key"),
-        Column("how", "stack", "key"),
+        *keys(shape="shape of", preset="preset", how="stack"),
         Column("device", "device", "key", if_varied=True),
         Column("runs", "runs in the stack", "measured"),
         Column("reference_ms", "reference, ms per step", "measured", "", 1),
         *_median_columns("stack_ms", "stack, ms per step and run", 1),
         *_median_columns("ratio", "times the reference's speed", 2),
         *column_group(
-            "",
-            1,
             {
                 "peak_percent": "of the peak, %",
                 "first_seconds": "first epoch, s",
                 "table_hours": "whole table, h (estimated)",
             },
+            decimals=1,
         ),
     )
     repeats = sorted({measurement["repeats"] for measurement in measured})
@@ -150,12 +147,9 @@ def memory_table(measured: Sequence[dict]) -> Table:
         if not (measurement["device"] == "cpu" and measurement["compiled"])
     ]
     columns = (
-        Column("shape", "shape of", "key"),
-        Column("preset", "preset", "key"),
-        Column("precision", "precision", "key"),
+        *keys(shape="shape of", preset="preset", precision="precision"),
         Column("runs", "runs in the stack", "measured"),
-        Column("process_gigabytes", "process, GB", "measured", "", 2),
-        Column("gpu_gigabytes", "GPU, GB", "measured", "", 2),
+        *column_group({"process_gigabytes": "process, GB", "gpu_gigabytes": "GPU, GB"}, decimals=2),
     )
     caption = (
         "Peak memory of a process that trains a stack and evaluates it on its whole targets, everything included "
@@ -180,8 +174,7 @@ def scaling_table(measurement: dict) -> Table:
     ]
     columns = (
         Column("dimension", "changed", "key"),
-        Column("size", "to", "measured"),
-        Column("steps", "steps of an epoch", "measured"),
+        *column_group({"size": "to", "steps": "steps of an epoch"}),
         Column("ms", "ms per step", "measured", "", 1),
         *_median_columns("seconds", "s per epoch and run", 2),
         Column("table_seconds", "s per epoch, all folds", "measured", "", 1),
@@ -216,14 +209,10 @@ def precision_table(rows: Sequence[dict]) -> Table:
     )
     group = "difference to float32, points"
     columns = (
-        Column("dataset", "simulated", "key"),
-        Column("preset", "preset", "key"),
-        Column("precision", "precision", "key"),
-        Column("folds", "folds", "measured"),
-        Column("seeds", "seeds", "measured"),
+        *keys(dataset="simulated", preset="preset", precision="precision"),
+        *column_group({"folds": "folds", "seeds": "seeds"}),
         Column("accuracy_percent", "accuracy, %", "measured", "", 2),
-        Column("difference", "mean", "measured", group, 2),
-        Column("difference_sd", "SD (n−1)", "measured", group, 2),
+        *column_group({"difference": "mean", "difference_sd": "SD (n−1)"}, group, 2),
         Column("n", "n", "measured", group),
     )
     caption = (

@@ -13,6 +13,7 @@ from ufama.data.folds import Fold, folds, scaled
 from ufama.data.layout import LAYOUTS
 from ufama.data.releases.description import EEG_FOLDERS, EYE_FOLDERS
 from ufama.data.windows import Windows
+from ufama.report.captions import column_group, keys
 from ufama.report.table import Column, Table
 
 
@@ -31,11 +32,8 @@ def sessions_table(*datasets: Windows) -> Table:
         for rows in [windows.session == session]
     )
     columns = (
-        Column("data", "data", "key"),
-        Column("session", "session", "key"),
-        Column("subjects", "subjects", "measured"),
-        Column("trials", "trials of each", "measured"),
-        Column("windows", "windows of each", "measured"),
+        *keys(data="data", session="session"),
+        *column_group({"subjects": "subjects", "trials": "trials of each", "windows": "windows of each"}),
     )
     seconds = " or ".join(dict.fromkeys(f"{windows.card.window_seconds:g}" for windows in datasets))
     return Table("sessions", frame, columns, f"Sessions, in windows of {seconds} s.", _origin(datasets))
@@ -59,11 +57,10 @@ def folds_table(*datasets: Windows) -> Table:
                 }
             )
     columns = (
-        Column("data", "data", "key"),
-        Column("protocol", "protocol", "key"),
-        Column("folds", "folds", "measured"),
-        Column("target_windows", "target windows", "measured"),
-        Column("shared_clips", "target clips also in the source", "measured"),
+        *keys(data="data", protocol="protocol"),
+        *column_group(
+            {"folds": "folds", "target_windows": "target windows", "shared_clips": "target clips also in the source"}
+        ),
     )
     return Table("folds", pd.DataFrame(rows), columns, "Protocols and their folds.", _origin(datasets))
 
@@ -99,11 +96,8 @@ def folders_table() -> Table:
             }
         )
     columns = (
-        Column("data", "data", "key"),
-        Column("folder", "folder", "key"),
-        Column("content", "content", "published"),
-        Column("seconds", "window (s)", "published"),
-        Column("subjects", "subjects", "published"),
+        *keys(data="data", folder="folder"),
+        *column_group({"content": "content", "seconds": "window (s)", "subjects": "subjects"}, origin="published"),
         Column("default", "read by default", "key"),
     )
     caption = "Folders of features in the releases of SEED and SEED-IV, and what is read from each."
@@ -124,10 +118,9 @@ def readings_table(readings: Mapping[str, Windows]) -> Table:
     )
     columns = (
         Column("choice", "arguments", "key"),
-        Column("windows", "windows", "measured"),
-        Column("seconds", "window (s)", "measured"),
-        Column("eeg", "EEG tokens × features", "measured"),
-        Column("eye", "eye features", "measured"),
+        *column_group(
+            {"windows": "windows", "seconds": "window (s)", "eeg": "EEG tokens × features", "eye": "eye features"}
+        ),
     )
     titles = ", ".join(dict.fromkeys(windows.card.title for windows in readings.values()))
     return Table("readings", frame, columns, f"One release read in several ways: {titles}.", _origin(readings.values()))
@@ -162,9 +155,7 @@ def discrepancy_table(windows: Windows, *, subjects: int, stride: int) -> Table:
         frame.append({"scaling": title, "mean": np.mean(values), "smallest": min(values), "largest": max(values)})
     columns = (
         Column("scaling", "scaling of the EEG features", "key"),
-        Column("mean", "mean MMD²", "measured", decimals=2),
-        Column("smallest", "smallest", "measured", decimals=2),
-        Column("largest", "largest", "measured", decimals=2),
+        *column_group({"mean": "mean MMD²", "smallest": "smallest", "largest": "largest"}, decimals=2),
     )
     caption = (
         "Discrepancy between the windows of two subjects, Eq. 10, before any training. Measured on "

@@ -1,6 +1,5 @@
 """HADUA's chapter: the ledger of its divergences, the ablation, what single switches change, one training inside."""
 
-from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -19,8 +18,10 @@ from ufama.methods.hadua.config import PAPER, RELEASED
 from ufama.report import style
 from ufama.report.captions import (
     LABEL_FREE_RULES,
+    RULE,
     column_group,
     effect_columns,
+    keys,
     measured_table,
     n_runs,
     spreads,
@@ -129,10 +130,7 @@ def ledger() -> Table:
         preset_released=[values(RELEASED, row) for row in LEDGER],
     )
     columns = [
-        Column("part", "part", "key"),
-        Column("abstract", "abstract", "key"),
-        Column("released", "released code", "key"),
-        Column("switch", "switch", "key"),
+        *keys(part="part", abstract="abstract", released="released code", switch="switch"),
         Column("preset_paper", "paper", "key", "preset"),
         Column("preset_released", "released", "key", "preset"),
     ]
@@ -148,13 +146,13 @@ def ablation(results: Results, dataset: str) -> Table:
     """Accuracy of every variant of both presets under each rule, beside the number a public summary states, and the
     weight that the conditional term had on average."""
     means = spreads(accuracy(results), ["preset", "variant", "rule"])
-    keys = ["preset", "variant"]
-    frame = means[keys].drop_duplicates().sort_values(keys)
-    frame["model"] = frame["variant"].map(VARIANT_TITLES)
+    names = ["preset", "variant"]
+    frame = means[names].drop_duplicates().sort_values(names)
+    frame["model"] = frame["variant"]
     frame["stated_percent"] = frame["variant"].map({"H5": STATED_PERCENT.get(dataset)}).astype(float)
     columns = [
         Column("preset", "preset", "key"),
-        Column("model", "model", "key"),
+        Column("model", "model", "key", titles=VARIANT_TITLES),
         Column("stated_percent", "not verified", "published", "stated (%)", 2),
     ]
     shown = {
@@ -164,12 +162,12 @@ def ablation(results: Results, dataset: str) -> Table:
     }
     rules = [rule for rule in RULES if (means["rule"] == rule).any()]
     for rule in rules:
-        names = {name: f"{rule}_{short}_percent" for name, (short, _) in shown.items()}
-        of_rule = means.loc[means["rule"] == rule, [*keys, *names]].rename(columns=names)
-        frame = frame.merge(of_rule, on=keys, how="left")
-        titles = {names[name]: title for name, (_, title) in shown.items()}
-        columns += column_group(f"{RULE_TITLES[rule]} (%)", 2, titles)
-    frame["conditional_weight"] = [_conditional_weight(results, *row) for row in frame[keys].itertuples(index=False)]
+        of_rule = {name: f"{rule}_{short}_percent" for name, (short, _) in shown.items()}
+        values = means.loc[means["rule"] == rule, [*names, *of_rule]].rename(columns=of_rule)
+        frame = frame.merge(values, on=names, how="left")
+        titles = {of_rule[name]: title for name, (_, title) in shown.items()}
+        columns += column_group(titles, f"{RULE_TITLES[rule]} (%)", 2)
+    frame["conditional_weight"] = [_conditional_weight(results, *row) for row in frame[names].itertuples(index=False)]
     columns.append(Column("conditional_weight", "mean weight", "measured", "conditional term", 3))
     return measured_table(
         f"hadua_ablation_{dataset}",
@@ -180,7 +178,7 @@ def ablation(results: Results, dataset: str) -> Table:
         detail=", cross-subject",
         preset=False,
         rules=rules,
-        by=keys,
+        by=names,
         each="row",
         spread=True,
         note=(
@@ -211,28 +209,17 @@ def switches_table(results: Results) -> Table:
     return _effects_table("hadua_switches", title, effects, results, FLIP_TITLES)
 
 
-def _effects_table(
-    name: str,
-    title: str,
-    effects: pd.DataFrame,
-    results: Results,
-    titles: Mapping[str, str],
-    rules: Sequence[str] = LABEL_FREE_RULES,
-) -> Table:
-    effects = effects[effects["rule"].isin(rules)]
+def _effects_table(name: str, title: str, effects: pd.DataFrame, results: Results, titles: dict) -> Table:
+    change = Column("model", "change", "key", titles=titles)
     return measured_table(
         name,
-        effects.assign(model=effects["model"].map(titles), rule=effects["rule"].map(RULE_TITLES)),
-        [
-            Column("model", "change", "key"),
-            Column("rule", "selection rule", "key"),
-            *(column for unit in UNITS for column in effect_columns(unit, f"{unit} (points)")),
-        ],
+        effects[effects["rule"].isin(LABEL_FREE_RULES)],
+        [change, RULE, *(column for unit in UNITS for column in effect_columns(unit, f"{unit} (points)"))],
         results.runs,
         title,
         detail=", cross-subject",
         preset=False,
-        rules=rules,
+        rules=LABEL_FREE_RULES,
         by=["preset", "variant", "changes"],
         each="row, paired",
         interval=results.runs,

@@ -10,7 +10,7 @@ from ufama.analysis.evaluation import UNITS, accuracy
 from ufama.analysis.titles import RULE_TITLES
 from ufama.campaigns.results import Results
 from ufama.report import style
-from ufama.report.captions import LABEL_FREE_RULES, effect_columns, measured_table, n_runs
+from ufama.report.captions import LABEL_FREE_RULES, RULE, effect_columns, keys, measured_table, n_runs
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 
@@ -23,10 +23,9 @@ def ledger_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -
     effects = ledger_effects(results)
     effects = effects[effects["rule"].isin(rules)]
     columns = [
-        Column("kind", "direction", "key"),
-        Column("row", "ledger row", "key"),
-        Column("changes", "what differs from preset paper", "key"),
-        Column("rule", "selection rule", "key"),
+        Column("kind", "direction", "key", titles=KIND_TITLES),
+        *keys(row="ledger row", changes="what differs from preset paper"),
+        RULE,
         *(column for unit in UNITS for column in effect_columns(unit, f"change, {unit} (points)")),
         Column("n", "runs", "measured", if_varied=True),
     ]
@@ -39,7 +38,7 @@ def ledger_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -
     )
     return measured_table(
         "ledger_effects",
-        effects.assign(kind=effects["kind"].map(KIND_TITLES), rule=effects["rule"].map(RULE_TITLES)),
+        effects,
         columns,
         runs,
         "What each decision of the ledger changes",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ufama.methods import method, methods
 from ufama.methods._not_built import NOT_BUILT
-from ufama.report.captions import column_group
+from ufama.report.captions import column_group, keys
 from ufama.report.table import Column, Table
 
 if TYPE_CHECKING:
@@ -32,12 +32,14 @@ def methods_table() -> Table:
         for name, chosen in sorted(methods().items())
     ]
     columns = (
-        Column("name", "name", "key"),
-        Column("title", "title", "key"),
-        Column("source", "source", "key"),
-        Column("inputs", "inputs", "key"),
-        Column("presets", "presets", "key"),
-        Column("checked_against", "checked against", "key"),
+        *keys(
+            name="name",
+            title="title",
+            source="source",
+            inputs="inputs",
+            presets="presets",
+            checked_against="checked against",
+        ),
     )
     caption = (
         f"The {len(rows)} methods. A title that ends in -like follows a description, because no official code exists."
@@ -48,11 +50,13 @@ def methods_table() -> Table:
 def not_built_table() -> Table:
     """The methods of the paper's Tables 3 and 6 that are not among `methods_table`: why, and what it would take."""
     columns = (
-        Column("name", "not built", "key"),
-        Column("published_in", "published in", "key"),
-        Column("source", "source", "key"),
-        Column("why", "why", "key"),
-        Column("what_it_would_take", "what it would take", "key"),
+        *keys(
+            name="not built",
+            published_in="published in",
+            source="source",
+            why="why",
+            what_it_would_take="what it would take",
+        ),
     )
     caption = f"Of the methods in the paper's Tables 3 and 6, {len(NOT_BUILT)} are not built."
     return Table("methods_not_built", pd.DataFrame(NOT_BUILT), columns, caption)
@@ -81,9 +85,9 @@ def tuning_table(draws: pd.DataFrame, title: str, scale: str) -> Table:
         Column("entry", "method", "key"),
         Column("draws", "settings tried", "measured"),
         *column_group(
+            {"default_percent": "default", "lowest_percent": "worst", "chosen_percent": "chosen"},
             "held-out source subjects (%)",
             2,
-            {"default_percent": "default", "lowest_percent": "worst", "chosen_percent": "chosen"},
         ),
         Column("settings", "chosen settings", "key"),
     )

@@ -11,9 +11,11 @@ from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
 from ufama.campaigns.results import Results
 from ufama.data.windows import Windows
 from ufama.report import style
-from ufama.report.accuracy_table import Comparison, Key, accuracy_table
+from ufama.report.accuracy_table import Comparison, accuracy_table
 from ufama.report.captions import (
     LABEL_FREE_RULES,
+    PROTOCOL,
+    RULE,
     column_group,
     in_order,
     interval_columns,
@@ -42,9 +44,7 @@ ACCESS_TITLES = {
     "others": "all but the test trials",
     "whole": "all, test trials included",
 }
-PROTOCOL = Key(heading="protocol", titles=PROTOCOL_TITLES)
-MODEL = Key(heading="model", titles=VARIANT_TITLES)
-RULE = Key(heading="selection rule", titles=RULE_TITLES)
+MODEL = Column("variant", "model", "key", titles=VARIANT_TITLES)
 
 
 def protocols_table(
@@ -59,14 +59,13 @@ def protocols_table(
     facts = protocol_facts(windows, list(scores["protocol"].unique())).set_index("protocol") * 100
     columns = [
         *column_group(
-            "test trials whose ... the source knows (%)",
-            0,
             {"people_seen_percent": "subject", "clips_seen_percent": "clip"},
+            "test trials whose ... the source knows (%)",
         ),
         *column_group(
+            {"order_only_percent": "position in the session", "chance_percent": "most frequent label"},
             "no signal, trial-level accuracy (%)",
             1,
-            {"order_only_percent": "position in the session", "chance_percent": "most frequent label"},
         ),
     ]
     return accuracy_table(
@@ -74,7 +73,7 @@ def protocols_table(
         "The protocols side by side",
         results.runs,
         scores,
-        {"protocol": PROTOCOL, "variant": MODEL, "rule": RULE},
+        [PROTOCOL, MODEL, RULE],
         facts={column: facts[column.name.removesuffix("_percent")] for column in columns},
         rules=rules,
         note="Columns without signal count all folds.",
@@ -89,7 +88,7 @@ def controls_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES)
         "Controls, cross-subject",
         results.runs,
         scores[scores["rule"].isin(rules)],
-        {"control": Key(heading="control", titles=CONTROL_TITLES), "rule": RULE},
+        [Column("control", "control", "key", titles=CONTROL_TITLES), RULE],
         compare_with=Comparison(
             column="control", value="", headings=("change, windows (points)", "change, trials (points)")
         ),
@@ -107,15 +106,15 @@ def relabelled_table(results: Results, windows: Windows, *, rules: Sequence[str]
     frame = accuracy_intervals(scores, ["protocol", "rule"]).rename(columns={"n": "recordings"})
     frame["clips_seen_percent"] = frame["protocol"].map(facts["clips_seen"] * 100)
     columns = [
-        Column("protocol", "protocol", "key"),
-        Column("rule", "selection rule", "key"),
+        PROTOCOL,
+        RULE,
         Column("clips_seen_percent", "test clips in the source (%)", "measured"),
         *(column for unit in UNITS for column in interval_columns(unit, "percent", f"accuracy over {unit} (%)")),
         Column("recordings", "recordings", "measured"),
     ]
     return measured_table(
         "relabelled",
-        frame.assign(protocol=frame["protocol"].map(PROTOCOL_TITLES), rule=frame["rule"].map(RULE_TITLES)),
+        frame,
         columns,
         results.runs,
         "Clips with random labels, the same for all subjects",
@@ -133,13 +132,13 @@ def ladder_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -
     """Accuracy on the held-out trials by amount of the target seen and model, and the difference to "others"."""
     scores = held_out_accuracy(results)
     steps = " or ".join(map(str, sorted(results.runs["steps"].unique().tolist())))
-    access = Key(heading="seen of the target, without labels", titles=ACCESS_TITLES)
+    access = Column("target_access", "seen of the target, without labels", "key", titles=ACCESS_TITLES)
     return accuracy_table(
         "ladder",
         "How much of the target is seen",
         results.runs,
         scores[scores["rule"].isin(rules)],
-        {"target_access": access, "variant": MODEL, "rule": RULE},
+        [access, MODEL, RULE],
         compare_with=Comparison(
             column="target_access",
             value="others",

@@ -14,7 +14,7 @@ from ufama.campaigns.adaptation import ADAPTED, SOURCE_ONLY
 from ufama.campaigns.results import Results
 from ufama.config import RULES
 from ufama.data.windows import DataCard, Windows
-from ufama.report.captions import column_group
+from ufama.report.captions import column_group, keys
 from ufama.report.style import BLUE, GREY, ORANGE, WIDTH, figure, headline
 from ufama.report.table import Column, Table
 from ufama.studies.baseline import balanced_accuracy
@@ -27,17 +27,17 @@ SVM_SCALING_TITLES = {
     "subject_zscore": "each subject, sessions together",
 }
 BALANCED_COLUMNS = column_group(
-    "balanced accuracy",
-    1,
     {
         "balanced_mean_percent": "mean",
         "balanced_sd_population_percent": "SD (n)",
         "balanced_sd_sample_percent": "SD (n−1)",
     },
+    "balanced accuracy",
+    1,
 )
 LEVEL_COLUMNS = [
     *column_group(
-        "", 1, {"accuracy_mean_percent": "window-level accuracy", "trials_mean_percent": "trial-level accuracy"}
+        {"accuracy_mean_percent": "window-level accuracy", "trials_mean_percent": "trial-level accuracy"}, decimals=1
     ),
     Column("folds", "n (folds)", "measured"),
 ]
@@ -132,9 +132,9 @@ def adapted(results: Results) -> Table:
     """Source-only and UF-AMA under every stored rule: over folds, of the mean over seeds; and how much seeds differ."""
     scores = run_scores(results)
     folds = _per_fold(scores)
-    keys = ["data_title", "protocol", "variant", "rule"]
-    groups = folds.groupby(keys, sort=False)
-    seed_means = scores.groupby([*keys, "seed"], sort=False).balanced.mean().groupby(keys, sort=False)
+    names = ["data_title", "protocol", "variant", "rule"]
+    groups = folds.groupby(names, sort=False)
+    seed_means = scores.groupby([*names, "seed"], sort=False).balanced.mean().groupby(names, sort=False)
     frame = pd.DataFrame(
         {
             "balanced_mean_percent": 100 * groups.balanced.mean(),
@@ -158,8 +158,7 @@ def adapted(results: Results) -> Table:
     columns = (
         Column("data", "data", "key", if_varied=True),
         Column("protocol", "protocol", "key", if_varied=True),
-        Column("rule", "rule", "key"),
-        Column("model", "model", "key"),
+        *keys(rule="rule", model="model"),
         *BALANCED_COLUMNS,
         Column("balanced_sd_seeds_percent", "SD over seeds", "measured", "balanced accuracy", 1, if_varied=True),
         *LEVEL_COLUMNS,
@@ -200,12 +199,8 @@ def gain(results: Results) -> Table:
         Column("data_title", "data", "key", if_varied=True),
         Column("protocol", "protocol", "key", if_varied=True),
         Column("rule", "rule", "key"),
-        Column("mean_points", "mean", "measured", "change", 1),
-        Column("sd_points", "SD (n−1)", "measured", "change", 1),
-        Column("up", "up", "measured", "folds"),
-        Column("same", "same", "measured", "folds"),
-        Column("down", "down", "measured", "folds"),
-        Column("folds", "n", "measured", "folds"),
+        *column_group({"mean_points": "mean", "sd_points": "SD (n−1)"}, "change", 1),
+        *column_group({"up": "up", "same": "same", "down": "down", "folds": "n"}, "folds"),
     )
     caption = (
         f"UF-AMA minus source only, percentage points of balanced accuracy over windows. {_measured_on(results)} "

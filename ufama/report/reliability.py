@@ -37,7 +37,7 @@ def reliability_table(scores: pd.DataFrame, runs: pd.DataFrame, *, rule: str) ->
     for name, (title, factor, decimals) in titles.items():
         parts = {name: "value", f"{name}_low": "95 % from", f"{name}_high": "to"}
         frame = frame.join(scores[list(parts)] * factor)
-        columns += column_group(title, decimals, parts)
+        columns += column_group(parts, title, decimals)
     return measured_table(
         "reliability",
         frame,
@@ -107,7 +107,7 @@ def pseudo_labels(history: pd.DataFrame, runs: pd.DataFrame) -> Table:
         frame[f"{name}_sd_percent"] = right.std(ddof=1) * 100
         frame[f"{name}_runs"] = right.notna().sum()
         title = f"epoch {epoch + 1}"
-        columns += column_group(title, 1, {f"{name}_right_percent": "right (%)", f"{name}_sd_percent": "SD (n−1)"})
+        columns += column_group({f"{name}_right_percent": "right (%)", f"{name}_sd_percent": "SD (n−1)"}, title, 1)
         columns.append(Column(f"{name}_runs", "runs", "measured", title))
     return measured_table(
         "pseudo_labels",

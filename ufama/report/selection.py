@@ -1,5 +1,7 @@
 """What a reported accuracy owes to the choice of the epoch: every rule on the same trainings, and the oracle's gap."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -13,15 +15,16 @@ from ufama.analysis.selection_rules import criterion_correlations, oracle_gaps, 
 from ufama.analysis.titles import ALL_RULE_TITLES, METHOD_TITLES, PROTOCOL_TITLES, VARIANT_TITLES
 from ufama.campaigns.results import Results
 from ufama.config import VARIANTS
-from ufama.report import style
-from ufama.report.accuracy_table import Comparison, Key, accuracy_table
-from ufama.report.captions import column_group, measured_table, n_runs
+from ufama.report import captions, style
+from ufama.report.accuracy_table import Comparison, accuracy_table
+from ufama.report.captions import PROTOCOL, column_group, measured_table, n_runs
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 from ufama.training.selection import WATCHED, chosen_epochs
 
 _COLOURS = {"oracle": style.VERMILION, "last": style.BLUE, "source_validation": style.GREEN}
 _LABEL_FREE = style.PURPLE
+RULE = replace(captions.RULE, titles=ALL_RULE_TITLES)
 CRITERION_NAMES = ALL_RULE_TITLES | {"last": "the epoch's number"}
 
 
@@ -56,11 +59,11 @@ def rules_table(results: Results) -> Table:
         "Accuracy under every selection rule",
         runs,
         scores,
-        {
-            "model": Key(heading="model", titles={name: name for name in runs["model"]}, if_varied=True),
-            "protocol": Key(heading="protocol", titles=PROTOCOL_TITLES, if_varied=True),
-            "rule": Key(heading="selection rule", titles=ALL_RULE_TITLES),
-        },
+        [
+            Column("model", "model", "key", if_varied=True, titles={name: name for name in runs["model"]}),
+            replace(PROTOCOL, if_varied=True),
+            RULE,
+        ],
         compare_with=Comparison(
             column="rule",
             value="oracle",
@@ -77,13 +80,12 @@ def gaps_by_model(results: Results) -> Table:
     scores = rule_accuracies(results)
     gaps = oracle_gaps(scores).set_index("rule")
     rules = [rule for rule in _rules_of(scores) if rule != "oracle"]
-    frame = pd.DataFrame({"rule": [ALL_RULE_TITLES[rule] for rule in rules]})
-    columns = [Column("rule", "selection rule", "key")]
+    frame, columns = pd.DataFrame({"rule": rules}), [RULE]
     for name in [name for name in VARIANTS if (gaps["variant"] == name).any()]:
         of_model = gaps[gaps["variant"] == name].reindex(rules)
         parts = {"": "mean", "_low": "95 % from", "_high": "to"}
         columns += column_group(
-            VARIANT_TITLES[name], 1, {f"{name}{part}_points": title for part, title in parts.items()}
+            {f"{name}{part}_points": title for part, title in parts.items()}, VARIANT_TITLES[name], 1
         )
         frame = frame.assign(**{f"{name}{part}_points": of_model[f"windows{part}_points"].to_numpy() for part in parts})
     return measured_table(
@@ -125,8 +127,8 @@ def correlations_table(results: Results) -> Table:
     }
     columns = [
         Column("rule", "criterion", "key"),
-        *column_group("over runs", 2, shown),
-        *column_group("over runs", 0, {"negative_percent": "runs below 0 (%)", "n": "runs"}),
+        *column_group(shown, "over runs", 2),
+        *column_group({"negative_percent": "runs below 0 (%)", "n": "runs"}, "over runs"),
     ]
     epochs = " or ".join(map(str, sorted(correlations["epochs"].unique().tolist())))
     return measured_table(
@@ -149,26 +151,25 @@ def oracle_parts_table(results: Results) -> Table:
         parts = oracle_parts(results.history[results.history["digest"].isin(runs["digest"])])
         counts = {name: parts.pop(name) for name in ("epochs", "runs")}
         percent = {f"{name}_percent": value * 100 for name, value in parts.items()}
-        titles = {"variant": VARIANT_TITLES.get(variant, variant), "protocol": PROTOCOL_TITLES[protocol]}
-        rows.append(titles | percent | counts)
+        rows.append({"variant": variant, "protocol": protocol} | percent | counts)
     frame = pd.DataFrame(rows)
     columns = [
-        Column("variant", "model", "key"),
-        Column("protocol", "protocol", "key", if_varied=True),
+        Column("variant", "model", "key", titles=VARIANT_TITLES),
+        replace(PROTOCOL, if_varied=True),
         *column_group(
+            {"last_percent": "last epoch", "best_common_percent": "best common epoch", "oracle_percent": "oracle"},
             "accuracy over windows (%)",
             2,
-            {"last_percent": "last epoch", "best_common_percent": "best common epoch", "oracle_percent": "oracle"},
         ),
         *column_group(
+            {"stopping_percent": "stopping earlier", "choosing_percent": "+ choosing per run"},
             "oracle − last = (points)",
             2,
-            {"stopping_percent": "stopping earlier", "choosing_percent": "+ choosing per run"},
         ),
         *column_group(
+            {"by_chance_percent": "choosing, independent noise", "fluctuation_percent": "SD of that noise"},
             "for comparison (points)",
             2,
-            {"by_chance_percent": "choosing, independent noise", "fluctuation_percent": "SD of that noise"},
         ),
         Column("epochs", "epochs looked at", "measured", if_varied=True),
         Column("runs", "runs", "measured", if_varied=True),

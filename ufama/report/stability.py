@@ -13,7 +13,7 @@ from ufama.analysis.evaluation import UNITS
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
 from ufama.analysis.variance import variance_components
 from ufama.report import style
-from ufama.report.captions import column_group, measured_table, n_runs, unique_value
+from ufama.report.captions import column_group, keys, measured_table, n_runs, unique_value
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 
@@ -38,19 +38,18 @@ def best_seed_table(scores: pd.DataFrame, runs: pd.DataFrame, *, rules: Iterable
             rows.append(row | {f"{name}_points": value * 100 for name, value in gains.items()})
     gain = "best − mean (points)"
     columns = [
-        Column("protocol", "protocol", "key"),
-        Column("rule", "selection rule", "key"),
+        *keys(protocol="protocol", rule="selection rule"),
         Column("folds", "folds", "measured"),
-        *column_group("seeds (%)", 2, {"mean_percent": "mean", "best_percent": "best"}),
+        *column_group({"mean_percent": "mean", "best_percent": "best"}, "seeds (%)", 2),
         *column_group(
-            gain,
-            2,
             {
                 "gain_points": "measured",
                 "noise_gain_points": "null hypothesis",
                 "noise_gain_low_points": "95 % from",
                 "noise_gain_high_points": "to",
             },
+            gain,
+            2,
         ),
         Column("p", "p", "measured", gain, 3),
         Column("best_per_fold_gain_points", "another seed per fold", "measured", gain, 2),

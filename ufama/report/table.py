@@ -3,7 +3,7 @@
 import html
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,7 @@ class Column:
     """How a column of a table is shown: below which group heading, with how many decimals, and whose value it is.
 
     A column with ``if_varied`` is shown only where its rows differ; the caption names a value that they all share.
+    ``titles`` say what values are called, in their order; others are shown as they are.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Column:
     group: str = ""
     decimals: int = 0
     if_varied: bool = False
+    titles: Mapping | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,12 @@ class Table:
         missing = [name for name in names if name not in self.frame]
         if missing and len(self.frame):
             raise ValueError(f"{self.name}: no column {', '.join(missing)}; the frame has {list(self.frame.columns)}.")
+        frame = self.frame.reindex(columns=names).reset_index(drop=True)
+        for column in self.columns:
+            if column.titles is not None:
+                frame[column.name] = [column.titles.get(value, value) for value in frame[column.name]]
         object.__setattr__(self, "columns", tuple(self.columns))
-        object.__setattr__(self, "frame", self.frame.reindex(columns=names).reset_index(drop=True))
+        object.__setattr__(self, "frame", frame)
 
     @property
     def shown(self) -> tuple[Column, ...]:

@@ -17,7 +17,7 @@ from ufama.analysis.titles import (
 from ufama.campaigns.results import Results
 from ufama.config import RULES, TrainingConfig, UfamaConfig
 from ufama.data.windows import Windows
-from ufama.report.captions import measured_table, unique_value
+from ufama.report.captions import RULE, column_group, keys, measured_table, printed_columns, unique_value
 from ufama.report.table import Column, Origin, Table
 
 # --- what every measured table says about itself ---------------------------------------------------------------------
@@ -56,10 +56,9 @@ def _measured(
 
 
 def _spread_columns(prefix: str, group: str, origin: Origin) -> list[Column]:
+    titles = {"mean": "mean", "sd_population": "SD (n)", "sd_sample": "SD (n−1)"}
     return [
-        Column(f"{prefix}_mean_percent", "mean", origin, group, 2),
-        Column(f"{prefix}_sd_population_percent", "SD (n)", origin, group, 2),
-        Column(f"{prefix}_sd_sample_percent", "SD (n−1)", origin, group, 2),
+        *column_group({f"{prefix}_{name}_percent": title for name, title in titles.items()}, group, 2, origin),
         Column(f"{prefix}_n", "n", origin, group, if_varied=True),
     ]
 
@@ -208,31 +207,32 @@ def table2(windows: Windows, method: UfamaConfig, training: TrainingConfig, *, s
 # --- Tables 3 and 6: methods -----------------------------------------------------------------------------------------
 
 
-def _methods_table(results: Results, dataset: str, number: int, rules: Sequence[str] | None, unit: str) -> Table:
+def methods_table(
+    results: Results, dataset: str, *, rules: Sequence[str] | None = None, unit: str = "windows"
+) -> Table:
+    """Table 3 (SEED) or 6 (SEED-IV): methods as published; below them, what was measured, one row per selection rule.
+
+    ``rules`` None means all stored ones.
+    """
     results = _complete(select(results, dataset=dataset))
-    rules = _rules(results, rules)
+    rules, number = _rules(results, rules), 3 if dataset == "seed" else 6
     facts = paper.published(paper.METHODS_TABLE[dataset])
     wide = facts.pivot(index="method", columns="protocol", values=["mean_percent", "sd_percent"])
     published = facts[["year", "method", "modalities"]].drop_duplicates().set_index("method")
     published["year"] = published["year"].astype("Int64")
     columns = [
-        Column("method", "method", "key"),
-        Column("rule", "selection rule", "key"),
-        Column("year", "year", "key"),
-        Column("modalities", "modalities", "key"),
+        Column("method", "method", "key", titles=METHOD_TITLES),
+        RULE,
+        *keys(year="year", modalities="modalities"),
     ]
     for protocol in ("cross_subject", "cross_session"):
-        group = f"published, {PROTOCOL_TITLES[protocol]}"
-        for statistic, title in (("mean", "mean"), ("sd", "SD")):
-            name = f"published_{protocol}_{statistic}_percent"
-            published[name] = wide[f"{statistic}_percent"][protocol]
-            columns.append(Column(name, title, "published", group, 2))
+        for statistic in ("mean", "sd"):
+            published[f"published_{protocol}_{statistic}_percent"] = wide[f"{statistic}_percent"][protocol]
+        columns += printed_columns(f"published_{protocol}", f"published, {PROTOCOL_TITLES[protocol]}")
     table = summary(accuracy(results), ["method", "protocol", "rule"], unit=unit)
-    table["method"] = table["method"].map(lambda name: METHOD_TITLES.get(name, name))
-    keys = pd.MultiIndex.from_product([table["method"].unique(), rules], names=["method", "rule"])
+    rows = pd.MultiIndex.from_product([table["method"].unique(), rules], names=["method", "rule"])
     protocols = {name: title for name, title in PROTOCOL_TITLES.items() if (table["protocol"] == name).any()}
-    measured = _beside(pd.DataFrame(index=keys), columns, table, "protocol", protocols).reset_index()
-    measured["rule"] = measured["rule"].map(RULE_TITLES)
+    measured = _beside(pd.DataFrame(index=rows), columns, table, "protocol", protocols).reset_index()
     return _measured(
         f"table{number}",
         pd.concat([published.reset_index(), measured]),
@@ -243,19 +243,6 @@ def _methods_table(results: Results, dataset: str, number: int, rules: Sequence[
         published=[paper.METHODS_TABLE[dataset]],
         rules=rules,
     )
-
-
-def table3(results: Results, *, rules: Sequence[str] | None = None, unit: str = "windows") -> Table:
-    """Table 3: methods on SEED as published; below them, what was measured, one row per selection rule.
-
-    ``rules`` None means all stored ones.
-    """
-    return _methods_table(results, "seed", 3, rules, unit)
-
-
-def table6(results: Results, *, rules: Sequence[str] | None = None, unit: str = "windows") -> Table:
-    """Table 6: methods on SEED-IV, as ``table3``."""
-    return _methods_table(results, "seed_iv", 6, rules, unit)
 
 
 # --- Tables 4 and 5: subjects and sessions ---------------------------------------------------------------------------
@@ -277,9 +264,10 @@ def _how_subjects_are_paired(runs: pd.DataFrame) -> str:
     )
 
 
-def _subjects_table(results: Results, dataset: str, number: int, rules: Sequence[str] | None) -> Table:
+def subjects_table(results: Results, dataset: str, *, rules: Sequence[str] | None = None) -> Table:
+    """Table 4 (SEED) or 5 (SEED-IV): every subject and session, cross-subject, over windows and over trials."""
     results = _full_method(results, dataset)
-    rules = _rules(results, rules)
+    rules, number = _rules(results, rules), 4 if dataset == "seed" else 5
     facts = paper.published(paper.SUBJECTS_TABLE[dataset])
     names = {
         method: f"published_{method.lower().replace('-', '_')}_percent"
@@ -324,16 +312,6 @@ def _subjects_table(results: Results, dataset: str, number: int, rules: Sequence
     )
 
 
-def table4(results: Results, *, rules: Sequence[str] | None = None) -> Table:
-    """Table 4: every subject and session of SEED, cross-subject, over windows and over trials."""
-    return _subjects_table(results, "seed", 4, rules)
-
-
-def table5(results: Results, *, rules: Sequence[str] | None = None) -> Table:
-    """Table 5: every subject and session of SEED-IV, as ``table4``."""
-    return _subjects_table(results, "seed_iv", 5, rules)
-
-
 def sessions(results: Results, dataset: str, *, rules: Sequence[str] | None = None, unit: str = "windows") -> Table:
     """The last rows of Tables 4 and 5: each session's mean and spread as printed, recomputed, and measured."""
     results = _full_method(results, dataset)
@@ -355,8 +333,7 @@ def sessions(results: Results, dataset: str, *, rules: Sequence[str] | None = No
     ).join(printed[["mean_percent", "sd_percent"]].add_prefix("published_printed_"))
     columns = [
         Column("session", "session", "key"),
-        Column("published_printed_mean_percent", "mean", "published", "published, as printed", 2),
-        Column("published_printed_sd_percent", "SD", "published", "published, as printed", 2),
+        *printed_columns("published_printed", "published, as printed"),
         *_spread_columns("published_recomputed", "published, recomputed from its subjects", "published"),
     ]
     scores = accuracy(results)
@@ -392,10 +369,7 @@ def table7(results: Results, dataset: str, *, rules: Sequence[str] | None = None
     columns = [Column("model", "model", "key")]
     if len(facts):
         frame = frame.join(facts[["mean_percent", "sd_percent"]].add_prefix("published_"))
-        columns += [
-            Column("published_mean_percent", "mean", "published", "published", 2),
-            Column("published_sd_percent", "SD", "published", "published", 2),
-        ]
+        columns += printed_columns("published", "published")
     table = summary(accuracy(results), ["variant", "rule"], unit=unit)
     title = DATASET_TITLES.get(dataset, unique_value(results.runs, "data_title"))
     return _measured(

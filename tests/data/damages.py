@@ -216,6 +216,13 @@ DAMAGES = {
     # files
     "EEG file missing": gone("seed", NPZ, os.unlink, "subject 1, session 1"),
     "eye file missing": gone("seed", PICKLE, os.unlink, "subject 1, session 1"),
+    "session of SEED missing": Damage(
+        "seed",
+        lambda root: [(root / SEED_EEG / f"{subject}_2.npz").unlink() for subject in SUBJECTS["seed"]],
+        {"missing-file"},
+        SEED_EEG,
+        "session 2, of no subject",
+    ),
     "session missing": gone("seed_iv", "eye_feature_smooth/3", shutil.rmtree, "session 3"),
     "files named by surname": Damage(
         "seed_mat", named_by_surname, {"missing-file"}, MAT_EEG, r"anybody_20131130.mat is .*rename anybody_\* to 10_"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ufama.analysis.titles import DATASET_TITLES
@@ -263,13 +264,9 @@ def ratios(measured: Sequence[dict], shape: str) -> Figure:
     markers, colours = {"paper": "o", "released": "s"}, {}
     for measurement in shown:
         colour = colours.setdefault(how(measurement), (*style.CLASS_COLOURS, style.SKY, style.VERMILION)[len(colours)])
-        spread = [row["ratio_to_reference"] for row in measurement["stack"]]
-        medians = [row["median"] for row in spread]
-        below = [row["median"] - row["min"] for row in spread]
-        above = [row["max"] - row["median"] for row in spread]
         look = {"marker": markers[measurement["preset"]], "linestyle": "-" if measurement["preset"] == "paper" else ":"}
-        sizes, label = [row["runs"] for row in measurement["stack"]], f"{measurement['preset']}: {how(measurement)}"
-        axes.errorbar(sizes, medians, yerr=(below, above), color=colour, capsize=3, label=label, **look)
+        label = f"{measurement['preset']}: {how(measurement)}"
+        _medians(axes, measurement["stack"], "runs", "ratio_to_reference", color=colour, label=label, **look)
     sizes = sorted({row["runs"] for measurement in shown for row in measurement["stack"]})
     axes.set(xscale="log", xlabel="runs in the stack", ylabel="times the reference's speed", ylim=(0, None))
     axes.set_xticks(sizes, [str(size) for size in sizes])
@@ -289,11 +286,8 @@ def scaling(measurement: dict) -> Figure:
     drawing, panels = plt.subplots(1, len(DIMENSIONS), figsize=(style.WIDTH, 3.2), sharey=True)
     for axes, (dimension, title) in zip(panels, DIMENSIONS.items(), strict=True):
         rows = [row for row in measurement["rows"] if row["dimension"] == dimension]
-        spread = [row["seconds_per_epoch_and_run"] for row in rows]
-        medians = [value["median"] for value in spread]
-        bars = ([v["median"] - v["min"] for v in spread], [v["max"] - v["median"] for v in spread])
         sizes = [row["size"] for row in rows]
-        axes.errorbar(sizes, medians, yerr=bars, color=style.BLUE, marker="o", capsize=3)
+        _medians(axes, rows, "size", "seconds_per_epoch_and_run", color=style.BLUE, marker="o")
         axes.set(xscale="log", yscale="log", xlabel=title)
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.minorticks_off()
@@ -303,6 +297,13 @@ def scaling(measurement: dict) -> Figure:
     panels[0].set_ylabel("s per epoch and run")
     headline(drawing, f"One run, preset {measurement['preset']}, {how(measurement)}, one thread")
     return drawing
+
+
+def _medians(axes: Axes, rows: Sequence[dict], over: str, what: str, **look) -> None:
+    """The medians of one measurement over sizes, with bars from the smallest to the largest value."""
+    values = [row[what] for row in rows]
+    bars = ([value["median"] - value["min"] for value in values], [value["max"] - value["median"] for value in values])
+    axes.errorbar([row[over] for row in rows], [value["median"] for value in values], yerr=bars, capsize=3, **look)
 
 
 def _some(measured: Sequence[dict], benchmark: str, shape: str | None = None) -> None:

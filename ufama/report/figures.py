@@ -10,7 +10,6 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import MaxNLocator
 
 from ufama.analysis.evaluation import square
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
@@ -41,18 +40,6 @@ def _of_runs(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return history[history["digest"].isin(runs["digest"])]
 
 
-def _band(
-    axes: Axes, table: pd.DataFrame, column: str, colour: str, label: str | None = None, over: str = "epoch"
-) -> None:
-    """The mean over runs, and the range that holds the middle 80 % of them."""
-    values = table.dropna(subset=column).groupby(over)[column]
-    low, high = values.quantile(0.1), values.quantile(0.9)
-    axes.fill_between(low.index, low, high, color=colour, alpha=0.25, linewidth=0)
-    axes.plot(values.mean(), color=colour, label=label)
-    if over == "epoch":
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
 # --- classes ---------------------------------------------------------------------------------------------------------
 
 
@@ -67,11 +54,8 @@ def confusion_matrices(confusions: pd.DataFrame, published: pd.DataFrame | None 
     shares from 0 to 1; a separate column at the right of each panel holds the recall that the paper prints.
     """
     panels = list(confusions.groupby(["data_title", "protocol"], sort=False))
-    rows = -(-len(panels) // 2)
-    drawing, grid = plt.subplots(rows, min(2, len(panels)), figsize=(style.WIDTH, 3.3 * rows + 0.5), squeeze=False)
-    for axes in grid.flat[len(panels) :]:
-        axes.set_visible(False)
-    for axes, letter, ((title, protocol), panel) in zip(grid.flat, "abcdefgh", panels, strict=False):
+    drawing, grid = style.panels(len(panels), 3.3, 0.5)
+    for axes, letter, ((title, protocol), panel) in zip(grid, "abcdefgh", panels, strict=False):
         _confusion_panel(axes, panel, published)
         n = panel["n_runs"].iloc[0]
         axes.set_title(f"({letter}) {title},\n{PROTOCOL_TITLES[protocol]}, n = {n}", fontsize=11)
@@ -118,16 +102,13 @@ def tsne_panels(points: pd.DataFrame, *, title: str) -> Figure:
     class, plus signs are source windows and circles target windows.
     """
     panels = list(points.groupby("panel", sort=False))
-    rows = -(-len(panels) // 2)
-    drawing, grid = plt.subplots(rows, min(2, len(panels)), figsize=(style.WIDTH, 3 * rows + 1.1), squeeze=False)
-    for axes in grid.flat[len(panels) :]:
-        axes.set_visible(False)
+    drawing, grid = style.panels(len(panels), 3, 1.1)
     names = list(dict.fromkeys(points["label"]))
     colours = sns.color_palette("colorblind", len(names)) if len(names) > 4 else style.CLASS_COLOURS
-    for axes, (name, panel) in zip(grid.flat, panels, strict=False):
+    for axes, (name, panel) in zip(grid, panels, strict=True):
         for label, colour in zip(names, colours, strict=False):
-            source = panel[(panel["label"] == label) & (panel["domain"] == "source")]
-            target = panel[(panel["label"] == label) & (panel["domain"] == "target")]
+            of_label = panel[panel["label"] == label]
+            source, target = (of_label[of_label["domain"] == domain] for domain in ("source", "target"))
             axes.scatter(source["x"], source["y"], marker="+", s=22, linewidth=0.9, color=colour, alpha=0.7)
             axes.scatter(target["x"], target["y"], marker="o", s=18, facecolor="none", edgecolor=colour, linewidth=1.1)
         axes.set_title(textwrap.fill(str(name), 28), fontsize=11)
@@ -152,7 +133,7 @@ def loss_curves(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     history = _of_runs(history, runs)
     drawing, grid = plt.subplots(3, 2, figsize=(style.WIDTH, 7.2), sharex=True)
     for axes, (term, title) in zip(grid.flat, TERM_TITLES.items(), strict=False):
-        _band(axes, history, term, style.BLUE)
+        style.band(axes, history, term, style.BLUE)
         axes.set_title(title)
         if axes.dataLim.ymin >= 0:  # the neighbours estimator of MMD may be negative
             axes.set_ylim(bottom=0)
@@ -181,11 +162,11 @@ def weights_and_gate(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     """
     history = _of_runs(history, runs)
     drawing, (top, middle, bottom) = plt.subplots(3, 1, figsize=(style.WIDTH, 6.4), sharex=True)
-    _band(top, history, "mmd_weight", style.PURPLE)
+    style.band(top, history, "mmd_weight", style.PURPLE)
     top.set(ylabel="delta\n(MMD weight)", ylim=(0, None))
-    _band(middle, history, "consistency_weight", style.BLUE)
+    style.band(middle, history, "consistency_weight", style.BLUE)
     middle.set(ylabel="theta (consist-\nency weight)", ylim=(0, 0.55), yticks=[0, 0.1, 0.2, 0.5])
-    _band(bottom, history.assign(gate_percent=history["gate_open"] * 100), "gate_percent", style.GREEN)
+    style.band(bottom, history.assign(gate_percent=history["gate_open"] * 100), "gate_percent", style.GREEN)
     bottom.set(ylabel="gate open\n(% of steps)", ylim=(-3, 103), xlabel="epoch")
     drawing.align_ylabels()
     headline(drawing, _title(runs, "weights and gate; mean and middle 80 %"))
@@ -223,7 +204,9 @@ def screening_groups(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         below = grid[1, 0]
         for name in judged:
             label, colour = titles[name]
-            _band(below, history.assign(percent=history[name] * 100), "percent", colour, f"{label}: mean, middle 80 %")
+            style.band(
+                below, history.assign(percent=history[name] * 100), "percent", colour, f"{label}: mean, middle 80 %"
+            )
         below.set(ylabel="pseudo-labels right (%)", ylim=(0, 103))
         below.legend(loc="lower right")
     grid[-1, 0].set_xlabel("epoch")
@@ -249,7 +232,7 @@ def accuracy_over_epochs(history: pd.DataFrame, runs: pd.DataFrame, predictions:
     }
     for name, (label, colour) in lines.items():
         if name in history and history[name].notna().any():
-            _band(top, history.assign(percent=history[name] * 100), "percent", colour, label)
+            style.band(top, history.assign(percent=history[name] * 100), "percent", colour, label)
     top.set(ylabel="accuracy (%)", ylim=(None, 101))
     top.legend(loc="lower right")
     chosen = predictions[predictions["digest"].isin(runs["digest"])].drop_duplicates(["digest", "rule"])
@@ -433,7 +416,7 @@ def mmd_over_shift(values: pd.DataFrame) -> Figure:
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 4))
     colours = (style.BLUE, style.ORANGE, style.GREEN)
     for (name, group), colour in zip(values.groupby("estimator", sort=False), colours, strict=False):
-        _band(axes, group, "mmd", colour, str(name), over="shift")
+        style.band(axes, group, "mmd", colour, str(name), over="shift")
     axes.axhline(0, color=style.GREY, linewidth=0.8)
     axes.set(xlabel="shift between the samples (standard deviations)", ylabel="squared MMD (no unit)")
     axes.legend()

@@ -68,9 +68,7 @@ def ledger_forest(results: Results, *, rule: str) -> Figure:
         row.changes if row.kind == "preset" else f"{row.row}  {_short(row.changes)}" for row in effects.itertuples()
     ]
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.7 + 0.36 * len(effects)))
-    for unit, (colour, marker, shift) in style.UNIT_MARKS.items():
-        ends = (effects[f"{unit}{part}_points"] for part in ("", "_low", "_high"))
-        style.intervals(axes, effects.index + shift, *ends, colour, marker=marker, size=4.5, width=1.6)
+    style.unit_intervals(axes, effects, "points", size=4.5, width=1.6)
     for place in effects.index[1:]:
         if effects["kind"][place] != effects["kind"][place - 1]:
             axes.axhline(place - 0.5, color=style.GREY, linewidth=0.8)

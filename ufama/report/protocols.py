@@ -168,9 +168,7 @@ def controls_figure(results: Results, *, rule: str) -> Figure:
     scores = in_order(scores[scores["rule"] == rule], "control", CONTROL_TITLES)
     table = accuracy_intervals(scores, ["control"])
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.5 + 0.45 * len(table)))
-    for unit, (colour, marker, shift) in style.UNIT_MARKS.items():
-        ends = (table[f"{unit}{part}_percent"] for part in ("", "_low", "_high"))
-        style.intervals(axes, table.index + shift, *ends, colour, marker=marker)
+    style.unit_intervals(axes, table, "percent")
     axes.axvline(chance_percent(results), color=style.INK, linestyle="--", linewidth=1.2)
     style.name_rows(axes, [CONTROL_TITLES[name] for name in table["control"]])
     axes.set(xlim=(None, 101), xlabel="accuracy (%), mean and 95 % interval")

@@ -138,11 +138,14 @@ def pseudo_labels_over_epochs(history: pd.DataFrame, runs: pd.DataFrame) -> Figu
     )
     evaluated = evaluated.assign(epoch=evaluated["epoch"] + 1)
     for name in groups:
-        colour, by_epoch = _PSEUDO_COLOURS[name], evaluated.groupby("epoch")[name]
-        low, high = by_epoch.quantile(0.1) * 100, by_epoch.quantile(0.9) * 100
-        top.fill_between(low.index, low, high, color=colour, alpha=0.2, linewidth=0)
-        top.plot(by_epoch.mean() * 100, "o-", color=colour, ms=4)
-        below.plot(by_epoch.apply(lambda values: values.notna().mean()) * 100, "o-", color=colour, ms=4)
+        colour, percent = _PSEUDO_COLOURS[name], evaluated.assign(percent=evaluated[name] * 100)
+        style.band(top, percent, "percent", colour, opacity=0.2, marker="o", ms=4)
+        below.plot(
+            percent.groupby("epoch")["percent"].apply(lambda right: right.notna().mean()) * 100,
+            "o-",
+            color=colour,
+            ms=4,
+        )
     top.set(ylabel="pseudo-labels right (%)", ylim=(0, 103))
     below.set(ylabel="runs with\nsuch windows (%)", ylim=(-4, 104), xlabel="epoch")
     drawing.align_ylabels()

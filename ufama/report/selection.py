@@ -207,11 +207,8 @@ def what_rules_see(history: pd.DataFrame, run: pd.Series) -> Figure:
     chosen = chosen_epochs(evaluated).set_index("rule")["epoch"]
     rules = [rule for rule in chosen.index if rule != "last"]
     titles = ALL_RULE_TITLES | {"oracle": "target accuracy (%)", "source_validation": "validation accuracy (%)"}
-    rows = -(-len(rules) // 2)
-    drawing, grid = plt.subplots(rows, 2, figsize=(style.WIDTH, 1.75 * rows + 0.6), sharex=True, squeeze=False)
-    for axes in grid.flat[len(rules) :]:
-        axes.set_visible(False)
-    for axes, rule in zip(grid.flat, rules, strict=False):
+    drawing, grid = style.panels(len(rules), 1.75, 0.6, sharex=True)
+    for axes, rule in zip(grid, rules, strict=True):
         values = evaluated[WATCHED[rule]] * (100 if rule in ("oracle", "source_validation") else 1)
         colour = _COLOURS.get(rule, _LABEL_FREE)
         axes.plot(evaluated["epoch"] + 1, values, color=colour, linewidth=1.6)
@@ -221,7 +218,7 @@ def what_rules_see(history: pd.DataFrame, run: pd.Series) -> Figure:
         axes.set_title(titles[rule], fontsize=11)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.tick_params(labelsize=9)
-    for axes in grid[-1]:
+    for axes in grid[-2:]:
         axes.set_xlabel("epoch")
     entries = [
         style.mark("chosen by this curve's rule", style.INK),
@@ -270,16 +267,8 @@ def correlations(results: Results) -> Figure:
     rules = _rules_of(table)
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.2 + 0.5 * len(rules)))
     groups = [table.loc[table["rule"] == rule, "correlation"].to_numpy() for rule in rules]
-    boxes = axes.boxplot(
-        groups,
-        positions=range(len(rules)),
-        orientation="horizontal",
-        widths=0.6,
-        showfliers=False,
-        patch_artist=True,
-        medianprops={"color": style.INK, "linewidth": 2},
-    )
-    for place, (rule, box, values) in enumerate(zip(rules, boxes["boxes"], groups, strict=True)):
+    boxes = style.boxes(axes, groups, orientation="horizontal", widths=0.6)
+    for place, (rule, box, values) in enumerate(zip(rules, boxes, groups, strict=True)):
         box.set(facecolor=_COLOURS.get(rule, _LABEL_FREE), alpha=0.35)
         rows = place + style.spread_out(len(values), 0.22)
         axes.plot(values, rows, "o", color=style.INK, ms=2.2, alpha=0.45)

@@ -151,16 +151,8 @@ def seed_boxes(scores: pd.DataFrame, *, by: str, rule: str) -> Figure:
     colours = dict(zip(seeds, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(seeds))), strict=True))
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
     names, groups = zip(*((str(int(value)), group) for value, group in scores.groupby(by)), strict=True)
-    axes.boxplot(
-        [group["accuracy_windows"].to_numpy() * 100 for group in groups],
-        positions=range(len(names)),
-        tick_labels=names,
-        widths=0.7,
-        showfliers=False,
-        patch_artist=True,
-        boxprops={"facecolor": style.PALE},
-        medianprops={"color": style.INK, "linewidth": 2},
-    )
+    values = [group["accuracy_windows"].to_numpy() * 100 for group in groups]
+    style.boxes(axes, values, names, widths=0.7, boxprops={"facecolor": style.PALE})
     axes.set(xlabel=by, ylabel="accuracy over windows (%)")
     for place, group in enumerate(groups):
         for shift, seed in zip(np.linspace(-0.24, 0.24, len(seeds)), seeds, strict=True):

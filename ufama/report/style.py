@@ -7,10 +7,12 @@ from functools import wraps
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 WIDTH = 6.4
 """Inches. At 358 px of a phone's column, 12-point letters of a figure this wide are 9 px high."""
@@ -106,6 +108,29 @@ def name_rows(axes: Axes, names: Sequence[str], **look) -> None:
     axes.set_ylim(len(names) - 0.5, -0.5)
 
 
+def panels(count: int, height: float, more: float, **choices) -> tuple[Figure, list[Axes]]:
+    """A figure with ``count`` panels, two side by side, each row ``height`` inches high, and ``more`` for the rest."""
+    rows = -(-count // 2)
+    size = (WIDTH, height * rows + more)
+    drawing, grid = plt.subplots(rows, min(2, count), figsize=size, squeeze=False, **choices)
+    for axes in grid.flat[count:]:
+        axes.set_visible(False)
+    return drawing, list(grid.flat[:count])
+
+
+def band(
+    axes: Axes, table: pd.DataFrame, column: str, colour: str, label: str | None = None, *,
+    over: str = "epoch", opacity: float = 0.25, **look,
+) -> None:  # fmt: skip
+    """The mean over the rows of one value of ``over``, and the range that holds the middle 80 % of them."""
+    values = table.dropna(subset=column).groupby(over)[column]
+    low, high = values.quantile(0.1), values.quantile(0.9)
+    axes.fill_between(low.index, low, high, color=colour, alpha=opacity, linewidth=0)
+    axes.plot(values.mean(), color=colour, label=label, **look)
+    if over == "epoch":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
 def intervals(axes: Axes, rows, mean, low, high, colour, *, marker: str = "o", size: float = 6, width: float = 1.8):
     """Means as markers with horizontal bars for their intervals; returns the markers' line."""
     axes.hlines(rows, low, high, color=colour, linewidth=width)
@@ -119,6 +144,27 @@ def spread_out(count: int, reach: float) -> np.ndarray:
 
 UNIT_MARKS = {"windows": (BLUE, "o", -0.13), "trials": (ORANGE, "s", 0.13)}
 """Colour, marker and offset within a row of what is counted over windows and over trials."""
+
+
+def unit_intervals(axes: Axes, table: pd.DataFrame, kind: str, **look) -> None:
+    """A row for each of the table's: means over windows and over trials with their intervals, in percent or points."""
+    for unit, (colour, marker, shift) in UNIT_MARKS.items():
+        ends = (table[f"{unit}{part}_{kind}"] for part in ("", "_low", "_high"))
+        intervals(axes, table.index + shift, *ends, colour, marker=marker, **look)
+
+
+def boxes(axes: Axes, groups: Sequence[np.ndarray], names: Sequence[str] | None = None, **choices) -> list:
+    """Boxes of quartiles with their medians, without outliers; returns the boxes."""
+    drawn = axes.boxplot(
+        groups,
+        positions=range(len(groups)),
+        tick_labels=names,
+        showfliers=False,
+        patch_artist=True,
+        medianprops={"color": INK, "linewidth": 2},
+        **choices,
+    )
+    return drawn["boxes"]
 
 
 def unit_legend(drawing: Figure, *more: Artist) -> None:

@@ -87,25 +87,11 @@ def test_p_is_uniform_when_nothing_differs():
         assert (found <= 0.05).mean() < 0.09, name
 
 
-def test_p_is_small_when_something_does():
-    made = differences_test(0.05 + 0.02 * np.random.default_rng(2).normal(size=12))
-    assert max(made.p_t, made.p_sign_flip, made.p_wilcoxon) < 0.01
-
-
 def test_above_fifteen_pairs_signs_are_drawn_and_agree():
     d = np.random.default_rng(4).normal(0.4, 1, size=18)
     made = differences_test(d)
     assert made.p_wilcoxon == pytest.approx(stats.wilcoxon(d, method="exact").pvalue, abs=0.01)
     assert differences_test(d) == made
-
-
-def test_exchange_turns_signs_and_keeps_p():
-    one, other = differences_test(IRREGULAR), differences_test(-IRREGULAR)
-    for name in ("p_t", "p_sign_flip", "p_wilcoxon"):
-        assert getattr(one, name) == pytest.approx(getattr(other, name))
-    assert one.dz_low == pytest.approx(-other.dz_high)
-    assert one.rank_biserial_low == pytest.approx(-other.rank_biserial_high)
-    assert one.ci_low == pytest.approx(-other.ci_high)
 
 
 def test_scale_and_order_change_no_p_and_no_effect_size():

@@ -49,13 +49,6 @@ def test_correlations_by_hand():
     assert ("run0", "oracle") not in found.index
 
 
-def test_correlations_do_not_see_the_criterions_scale():
-    history = history_of([[0.1, 0.5, 0.3]], snd=[[1.0, 2.0, 3.0]])
-    stretched = history.assign(snd=np.exp(history["snd"]) * 1000)
-    left, right = (selection_rules.criterion_correlations(table) for table in (history, stretched))
-    pd.testing.assert_frame_equal(left, right)
-
-
 def test_no_rule_beats_the_oracle_over_windows(results):
     scores = selection_rules.rule_accuracies(select(results, dataset="seed", protocol="cross_subject"))
     assert scores["rule"].nunique() == 9

@@ -159,12 +159,6 @@ def test_right_and_wrong_turned_round_mirror_every_interval():
         assert ends(other) == pytest.approx((1 - one.estimate, 1 - one.ci_high, 1 - one.ci_low), abs=5e-3)
 
 
-def test_a_higher_level_holds_a_lower_one():
-    table = outcomes()
-    inner, outer = hierarchical_bootstrap(table, level=0.8), hierarchical_bootstrap(table, level=0.95)
-    assert outer.ci_low < inner.ci_low < inner.estimate < inner.ci_high < outer.ci_high
-
-
 def test_seeds_are_averaged_not_counted():
     table = outcomes()
     seeds = pd.concat([table.assign(seed=0), table.assign(seed=1)])

@@ -321,13 +321,6 @@ def test_a_row_of_which_half_are_shares_is_found_with_its_count():
     assert 18 <= best["matches"] <= 23
 
 
-def test_shares_of_3394_are_not_taken_for_shares_of_842():
-    draw = np.random.default_rng(15)
-    report = audit_table(table_of({"A": window_row(draw, 3394, 50, 900, 36)}), windows=(842, 3394))
-    assert kinds(report) == ["granularity", "search"]
-    assert all("n = 3394" in found.text for found in report.findings)
-
-
 def test_values_that_were_cut_off_are_found_as_such():
     draw = np.random.default_rng(16)
     values = [printed(int(k), 842, "truncation") for k in draw.integers(600, 842, 36)]

@@ -179,15 +179,6 @@ def test_figures_are_drawn(draw, tmp_path):
     assert len(made.alt_text) > 100
 
 
-def test_the_notebook_names_the_numbers_that_are_computed_here():
-    for said in ("all 36 UF-AMA values of Table 4 are $k/842$", "15 of 15 are $k/851$", "15 of 15 $k/832$ (session 2)",
-                 "14 of 15 $k/822$ (session 3)", "no $n$ below 2466 fits all 13", "30 of the 540 trials are wrong",
-                 "94.53 ± 7.11 in Table 3 and 92.73 ± 7.27 in Table 6", "26 of 33 would be by chance",
-                 "2.68 points on SEED in Table 7: between 14 and 15 trials of 540",
-                 "between 15 and 16 of 1080"):  # fmt: skip
-        assert said in PROSE
-
-
 # --- the command -----------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,6 @@ from ufama.report.comparison import (
     comparison_table,
     cost_table,
     entry_scores,
-    p_text,
     plain_name,
     rank_lines,
     reading,
@@ -230,10 +229,3 @@ def test_the_diagram_of_ranks_names_every_method_and_its_difference(both):
     assert [label.get_text() for label in axes.get_yticklabels()] == list(ranked.mean_rank.index)
     assert f"{ranked.difference:.2f}" in axes.texts[0].get_text()
     assert len(joined.collections) == len(ranked.groups())
-
-
-@pytest.mark.parametrize(
-    ("p", "text"), [(0.0004, "p < 0.001"), (0.0123, "p = 0.012"), (0.5, "p = 0.5"), (np.nan, "p is not defined")]
-)
-def test_p_values_are_short(p, text):
-    assert p_text(p) == text

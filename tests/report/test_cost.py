@@ -101,12 +101,6 @@ def test_a_gpu_has_its_name_and_its_own_memory():
     assert memory.gpu_gigabytes.isna()[0] and memory.process_gigabytes.isna()[1]
 
 
-def test_where_no_gpu_was_measured_the_page_says_so_and_how_to():
-    note = cost.gpu_note([training()])
-    assert note.startswith("No GPU has been measured.")
-    assert cost.GPU_COMMAND in note
-
-
 def test_a_compiled_stack_claims_no_memory_because_the_process_measured_does_not_compile():
     assert cost.memory_table([training(), training(compiled=True)]).frame.shape[0] == 1
 
@@ -128,13 +122,6 @@ def test_precision_is_compared_with_float32_run_by_run():
     assert frame.accuracy_percent.tolist() == [75.0, 74.5]
     assert frame.difference.isna().tolist() == [True, False]
     assert frame.iloc[1][["difference", "difference_sd", "n"]].tolist() == [-0.5, 1.25, 18]
-
-
-def test_kills_are_told_with_their_counts():
-    note = cost.kills_note([KILLS])
-    for said in ("50 kills (seed 0)", "7 campaigns of 8 runs", "2 workers", "31 of them", "lost: 0.", "campaign's: 0."):
-        assert said in note
-    assert "no stored result" in cost.kills_note([])
 
 
 def test_figures_show_what_is_measured():

@@ -102,12 +102,6 @@ def test_figures_of_simulated_data_say_so(name, gallery):
     assert "simulated" in words(gallery[name])
 
 
-def test_figures_of_real_data_do_not_say_simulated(make):
-    real = make(datasets=("seed",), seeds=(0,), simulated=False)
-    cross = select(real, protocol="cross_subject")
-    assert "simulated" not in words(figures.loss_curves(real.history, cross.runs))
-
-
 def test_a_line_is_the_mean_over_the_given_runs_only(results):
     runs = select(results, dataset="seed_iv", protocol="cross_session").runs
     made = figures.loss_curves(results.history, runs)

@@ -3,7 +3,6 @@
 import json
 
 import pandas as pd
-import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -13,12 +12,9 @@ from ufama.methods import methods
 from ufama.methods._not_built import NOT_BUILT
 from ufama.report.comparison import plain_name
 from ufama.report.methods import (
-    entry_title,
-    is_control,
     methods_table,
     not_built_table,
     on_terminal,
-    setting_text,
     tuning_table,
 )
 
@@ -58,27 +54,6 @@ def test_the_terminals_table_holds_every_cell_at_any_width():
     letters = "".join(shown.export_text().split())
     for row in NOT_BUILT:
         assert row.name.split("-")[0] in letters
-
-
-def test_titles_name_the_preset_only_where_it_is_not_the_first():
-    assert entry_title("ufama", "paper") == "UF-AMA"
-    assert entry_title("ufama", "released") == "UF-AMA, released"
-
-
-def test_controls_are_the_two_that_know_no_features():
-    assert {name for name in methods() if is_control(name)} == {"majority", "clip_order"}
-
-
-@pytest.mark.parametrize(
-    ("setting", "text"),
-    [
-        ({"learning_rate": 0.0005, "hidden": 64}, "learning_rate 0.0005, hidden 64"),
-        ({"distillation_weight": 1e-05}, "distillation_weight 1e-05"),
-        ({}, ""),
-    ],
-)
-def test_settings_are_written_short(setting, text):
-    assert setting_text(setting) == text
 
 
 def test_the_tuning_table_has_the_default_beside_the_choice():

@@ -42,12 +42,6 @@ def test_change_is_the_difference_to_the_unchanged_data(under_control):
     assert "chance is 33.3 %" in table.caption
 
 
-def test_controls_without_the_unchanged_data_are_refused(under_control):
-    alone = select(under_control, control="eye_noise")
-    with pytest.raises(ValueError, match="no partner with control ''"):
-        protocols.controls_table(alone)
-
-
 def test_controls_figure_has_one_row_per_control(under_control):
     made = protocols.controls_figure(under_control, rule="last")
     assert made.axes[0].get_yticklabels()[0].get_text() == "nothing changed"

@@ -60,11 +60,6 @@ def test_adapted_averages_seeds_before_folds():
     assert "simulated" not in table.caption
 
 
-def test_one_seed_has_no_spread_over_seeds():
-    table = real_recordings.adapted(made(seeds=(0,)))
-    assert "balanced_sd_seeds_percent" not in [column.name for column in table.shown]
-
-
 def test_gain_is_paired_by_fold():
     frame = real_recordings.gain(made()).frame.set_index("rule")
     changes = 100 * np.array([(1 + 3 / 4) / 2 - 3 / 4, (1 / 4 + 1 / 2) / 2 - 1 / 2])

@@ -212,16 +212,3 @@ def test_csv_has_two_decimals_and_its_provenance_beside_it(ablation, tmp_path):
     assert beside["simulated"] is True
     assert len(beside["runs"]) == 180
     assert sorted(p.name for p in path.parent.iterdir()) == ["table7.csv", "table7.json"]
-
-
-def test_a_failed_write_leaves_the_old_csv_whole(ablation, tmp_path, monkeypatch):
-    path = tmp_path / "table7.csv"
-    path.write_text("old")
-
-    def full(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("ufama.storage.os.replace", full)
-    with pytest.raises(OSError, match="disk full"):
-        to_csv(table7(ablation, "seed"), path)
-    assert path.read_text() == "old"

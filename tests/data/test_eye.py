@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
-from ufama.data.layout import EVENT_FEATURES, SEED, SEED_IV, DataError, eye_columns
-from ufama.data.signals.eye import EyeEvents, EyeStreams, eye_features
+from ufama.data.layout import EVENT_FEATURES, SEED, SEED_IV, SEED_IV_EYE_FEATURES, DataError, eye_columns
+from ufama.data.signals.eye import EyeEvents, EyeStreams, detect_events, eye_features
+from ufama.data.signals.eye_files import EYE_RAW_VARIABLES, EYE_RAW_WIDTHS, read_eye_raw, trial_statistics
 
 
 def events_of(fixations=(), saccades=(), blinks=()):
@@ -165,3 +167,109 @@ def test_smoothing_leaves_the_statistics_of_the_trial_alone():
 def test_what_cannot_be_computed_is_refused(call, message):
     with pytest.raises(DataError, match=message):
         call()
+
+
+def test_known_fixations_saccades_and_blinks_are_found():
+    rate, degree = 100.0, 20.0
+    time = np.arange(400) / rate
+    gaze = np.full((400, 2), [100.0, 50.0])
+    gaze[100:104] = [[130, 65], [160, 80], [190, 95], [220, 110]]  # 5 steps of 30 and 15 px: to (250, 125)
+    gaze[104:] = [250, 125]
+    gaze[300:] = [250, 325]  # one step of 10 degrees
+    gaze += 0.3 * np.sin(np.outer(np.arange(400), [0.9, 1.1]))
+    pupil = np.full((400, 2), 60.0)
+    pupil[200:220] = np.nan  # a blink of 200 ms
+    pupil[340:] = 0  # tracking lost for good
+    events = detect_events(EyeStreams(time=time, pupil=pupil, gaze=gaze), pixels_per_degree=degree)
+    np.testing.assert_allclose(events.saccade_start, [0.99, 2.99], atol=1e-9)
+    np.testing.assert_allclose(events.saccade_duration, [50, 10], atol=1e-6)
+    np.testing.assert_allclose(events.saccade_amplitude, [np.hypot(150, 75) / degree, 10], atol=0.05)
+    np.testing.assert_allclose(events.blink_start, [2.0], atol=1e-9)
+    np.testing.assert_allclose(events.blink_duration, [200], atol=1e-6)
+    np.testing.assert_allclose(events.fixation_start, [0, 1.04, 2.2, 3.0], atol=1e-9)
+    np.testing.assert_allclose(events.fixation_duration, [990, 950, 790, 390], atol=1e-6)
+    assert (events.fixation_dispersion < 1).all()
+    np.testing.assert_allclose(events.saccade_latency, [1950], atol=1e-6)
+
+
+def test_the_threshold_and_the_shortest_fixation_decide():
+    gaze = np.outer(np.arange(100), [2.0, 0.0])  # 10 degrees per second at 20 px per degree
+    streams = EyeStreams(time=np.arange(100) / 100, pupil=np.ones((100, 2)), gaze=gaze)
+    assert len(detect_events(streams, pixels_per_degree=20).saccade_start) == 0
+    found = detect_events(streams, pixels_per_degree=20, velocity_threshold=9)
+    assert len(found.saccade_start) == 1 and len(found.fixation_start) == 0
+    assert len(detect_events(streams, pixels_per_degree=20, shortest_fixation=991).fixation_start) == 0
+
+
+# the released events ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def released(tmp_path):
+    """A made-up eye_raw_data of subject 2, session 1; trial 3 has no blink."""
+    rng = np.random.default_rng(5)
+    folder = tmp_path / "eye_raw_data"
+    folder.mkdir()
+    trials = {}
+    for kind, name in EYE_RAW_VARIABLES.items():
+        counts = [1 if kind == "event" else 0 if (kind, t) == ("blink", 3) else 5 + t for t in range(1, 25)]
+        trials[kind] = [rng.uniform(1, 500, (count, EYE_RAW_WIDTHS[kind])) for count in counts]
+        cell = np.empty((24, 1), object)
+        cell[:, 0] = trials[kind]
+        savemat(folder / f"2_20150915_{kind}.mat", {name: cell}, do_compression=True)
+    savemat(folder / "2_20150915_PD.mat", {"unknown": np.ones(3)})
+    return folder, trials
+
+
+@pytest.mark.parametrize("above", [False, True])
+def test_released_events_are_read_trial_by_trial(released, above):
+    folder, trials = released
+    read = read_eye_raw(folder.parent if above else folder, 2, 1)
+    assert len(read) == 24
+    for place, trial in enumerate(read):
+        for kind in EYE_RAW_VARIABLES:
+            np.testing.assert_array_equal(getattr(trial, kind).reshape(trials[kind][place].shape), trials[kind][place])
+
+
+def test_files_may_lie_in_the_sessions_folder_with_another_date(released):
+    folder, trials = released
+    (folder / "1").mkdir()
+    for path in folder.glob("*.mat"):
+        path.rename(folder / "1" / path.name.replace("20150915", "20150914"))
+    np.testing.assert_array_equal(read_eye_raw(folder, 2, 1)[23].saccade, trials["saccade"][23])
+
+
+def test_a_trial_s_statistics_from_the_released_events(released):
+    trial = read_eye_raw(released[0], 2, 1)[2]
+    statistics = trial_statistics(trial)
+    known = set(SEED_IV_EYE_FEATURES) | {"blink_duration_mean", "blink_duration_sd"}
+    assert known - set(statistics) == {name for name in SEED_IV_EYE_FEATURES if "_de_" in name}
+    assert statistics["saccade_amplitude_sd"] == pytest.approx(trial.saccade[:, 1].std())
+    assert statistics["dispersion_mean_y"] == pytest.approx(trial.pupil[:, 3].mean())
+    assert statistics["blink_duration_mean"] == 0
+    assert statistics["fixation_dispersion_max"] == trial.event[14]  # column 15
+    assert statistics["saccade_latency_average"] == trial.event[27]  # the last
+
+
+def test_damaged_and_missing_released_events_are_named(released):
+    folder, _ = released
+    with pytest.raises(DataError, match=r"holds no 3_20150919_event\.mat"):
+        read_eye_raw(folder, 3, 1)
+    with pytest.raises(DataError, match="SEED-IV has no session 4"):
+        read_eye_raw(folder, 2, 4)
+    blink = folder / "2_20150915_blink.mat"
+    content = blink.read_bytes()
+    blink.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"2_20150915_blink\.mat"):
+        read_eye_raw(folder, 2, 1)
+    cell = np.empty((24, 1), object)
+    cell[:, 0] = [np.ones((4, 3)) for _ in range(24)]
+    savemat(blink, {"Eye_Blink": cell})
+    with pytest.raises(DataError, match=r"Eye_Blink, trial 1 has shape \(4, 3\)\. Expected 1 columns"):
+        read_eye_raw(folder, 2, 1)
+    savemat(blink, {"Eye_Blink": cell[:20]})
+    with pytest.raises(DataError, match="Eye_Blink has 20 trials"):
+        read_eye_raw(folder, 2, 1)
+    blink.unlink()
+    with pytest.raises(DataError, match="is missing"):
+        read_eye_raw(folder, 2, 1)

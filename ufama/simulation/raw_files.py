@@ -16,22 +16,13 @@ import numpy as np
 from ufama.data.layout import SEED_TRAINING_TRIALS, checked_sessions, checked_subjects, layout
 from ufama.data.releases.recordings import Progress
 from ufama.data.signals.eye import EyeEvents, EyeStreams, eye_features
+from ufama.data.signals.eye_files import EYE_RAW_VARIABLES, EYE_RAW_WIDTHS
 from ufama.data.signals.release_files import write_labels, write_mat, write_seed_eye
 from ufama.simulation.atomic_folder import write_folder_atomically
 from ufama.simulation.features import EEG_RESPONSE, REGIONS
 from ufama.simulation.gaze import PIXELS_PER_DEGREE
 from ufama.simulation.raw_windows import checked_length, raw_fingerprint
 from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawSettings, RawWorld
-
-EYE_RAW_VARIABLES = {
-    "blink": ("Eye_Blink", 1),
-    "event": ("Eye_Event", 28),
-    "fixation": ("Eye_Fixation", 1),
-    "pupil": ("Eye_Pupil", 4),
-    "saccade": ("Eye_Saccade", 2),
-}
-"""``eye_raw_data``: ending of a file's name -> its one variable, a cell of 24 trials, and the columns of each. The
-copies' sixth kind, ``PD``, is not described anywhere."""
 
 
 def write_raw_simulated(
@@ -127,7 +118,7 @@ def _write_seed_iv(world: RawWorld, root: Path, subject: int, session: int, seco
             kinds[kind].append(values)
     path = root / "eye_feature_smooth" / str(session) / f"{stem}.mat"
     write_mat(path, features, simulated=True)
-    for kind, (name, _) in EYE_RAW_VARIABLES.items():
+    for kind, name in EYE_RAW_VARIABLES.items():
         cell = np.empty((len(kinds[kind]), 1), object)
         cell[:, 0] = kinds[kind]
         path = root / "eye_raw_data" / f"{stem}_{kind}.mat"
@@ -157,7 +148,7 @@ def _released_events(streams: EyeStreams, events: EyeEvents, seconds: float) -> 
         "pupil": np.hstack([pupil, events.fixation_dispersion]),
         "saccade": np.stack([events.saccade_duration, events.saccade_amplitude], axis=1),
     }
-    return {kind: np.reshape(content, (-1, EYE_RAW_VARIABLES[kind][1])) for kind, content in values.items()}
+    return {kind: np.reshape(content, (-1, EYE_RAW_WIDTHS[kind])) for kind, content in values.items()}
 
 
 def _summary(values: np.ndarray, seconds: float = 0.0, *, count: bool = False) -> list[float]:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, NamedTuple
@@ -63,9 +63,17 @@ def in_processes(
     queue, deaths = list(stacks), 0
     while queue:
         with _pool(processes, worker.device) as (pool, stopping):
-            futures = {pool.submit(_in_worker, worker, stack): stack for stack in queue}
+
+            def ask_to_stop(futures: dict) -> None:
+                stopping.set()
+                for future in [future for future in futures if future.cancel()]:
+                    del futures[future]
+
+            def submit(stack: Stack) -> Future:
+                return pool.submit(_in_worker, worker, stack)
+
             try:
-                for done in _as_they_finish(futures, pool, worker, stop, stopping, tick):
+                for done in _as_they_finish(queue, submit, stop, ask_to_stop, tick):
                     queue.remove(done.stack)
                     deaths = 0
                     yield done
@@ -76,6 +84,53 @@ def in_processes(
                         f"worker processes ended {ATTEMPTS} times before they finished anything, as they do when "
                         "memory runs out. Lower --workers or --stack-size and start the same command again."
                     ) from None
+
+
+def _as_they_finish(
+    stacks: list[Stack],
+    submit: Callable[[Stack], Any],
+    stop: threading.Event,
+    ask_to_stop: Callable[[dict], None],
+    tick: Callable[[], None],
+    lost_by: type[Exception] | tuple = (),
+) -> Iterator[StackResult]:
+    """The stacks as other processes finish them.
+
+    ``submit`` gives the future of a stack; once ``stop`` is set, ``ask_to_stop`` is given the stacks under way by their
+    futures and removes those that have not begun. A stack is begun again when another campaign is training it, and
+    when its worker was lost, which a future says by raising ``lost_by``.
+    """
+    futures = {submit(stack): stack for stack in stacks}
+    lost: Counter[Stack] = Counter()
+    stopped: list[str] = []
+    asked = False
+    while futures:
+        tick()
+        if stop.is_set() and not asked:
+            asked = True
+            ask_to_stop(futures)
+        for future in [future for future in futures if future.done()]:
+            stack = futures.pop(future)
+            try:
+                accuracy = future.result()
+            except StoppedError as error:
+                stopped.append(str(error))
+                continue
+            except lost_by:
+                lost[stack] += 1
+                if lost[stack] == ATTEMPTS:
+                    raise CampaignError(
+                        f"a stack lost its worker {ATTEMPTS} times, as happens when memory runs out. Give workers "
+                        "more, or lower --stack-size, and start the same command again."
+                    ) from None
+                accuracy = BUSY
+            if accuracy != BUSY:
+                yield StackResult(stack, accuracy)
+            elif not stop.is_set():
+                futures[submit(stack)] = stack
+        time.sleep(POLL_SECONDS)
+    if stop.is_set():
+        raise StoppedError("; ".join(stopped) or "nothing was in training")
 
 
 class _pool:  # noqa: N801 - used as a context, as contextlib's are
@@ -96,35 +151,6 @@ class _pool:  # noqa: N801 - used as a context, as contextlib's are
 
     def __exit__(self, kind, *_):
         self.pool.shutdown(wait=kind is None or kind is StoppedError, cancel_futures=True)
-
-
-def _as_they_finish(
-    futures: dict[Future, Stack], pool: ProcessPoolExecutor, worker: Worker, stop: threading.Event, stopping, tick
-) -> Iterator[StackResult]:
-    stopped: list[StoppedError] = []
-    while futures:
-        ready, _ = wait(futures, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-        tick()
-        if stop.is_set() and not stopping.is_set():
-            stopping.set()
-            for future in [f for f in futures if f.cancel()]:
-                del futures[future]
-        for future in ready:
-            if (stack := futures.pop(future, None)) is None:
-                continue
-            try:
-                accuracy = future.result()
-            except StoppedError as error:
-                stopped.append(error)
-                continue
-            if isinstance(accuracy, str):  # BUSY
-                if not stop.is_set():
-                    time.sleep(POLL_SECONDS)
-                    futures[pool.submit(_in_worker, worker, stack)] = stack
-            else:
-                yield StackResult(stack, accuracy)
-    if stop.is_set():
-        raise StoppedError("; ".join(str(error) for error in stopped) or "nothing was in training")
 
 
 def on_dask(
@@ -157,37 +183,18 @@ def on_dask(
         raise CampaignError(
             f"no Dask scheduler answers at {address}: {error}. Start one, or check --scheduler."
         ) from None
-    lost: Counter[Stack] = Counter()
     try:
         has_gpus = any("GPU" in some.get("resources", {}) for some in client.scheduler_info()["workers"].values())
         resources = {"GPU": 1} if has_gpus else None
 
-        def submit(stack: Stack):
+        def submit(stack: Stack) -> Any:
             return client.submit(_on_dask_worker, worker, stack, pure=False, resources=resources, retries=0)
 
-        futures = {submit(stack): stack for stack in stacks}
-        while futures:
-            tick()
-            if stop.is_set():
-                client.cancel(list(futures))
-                raise StoppedError("what the cluster's workers had begun goes on from its checkpoint")
-            for future in [some for some in futures if some.done()]:
-                stack = futures.pop(future)
-                try:
-                    accuracy = future.result()
-                except KilledWorker:
-                    lost[stack] += 1
-                    if lost[stack] == ATTEMPTS:
-                        raise CampaignError(
-                            f"a stack lost its worker {ATTEMPTS} times, as happens when memory runs out. Give workers "
-                            "more, or lower --stack-size, and start the same command again."
-                        ) from None
-                    accuracy = BUSY
-                if accuracy == BUSY:
-                    futures[submit(stack)] = stack
-                else:
-                    yield StackResult(stack, accuracy)
-            time.sleep(POLL_SECONDS)
+        def cancel(futures: dict) -> None:
+            client.cancel(list(futures))
+            raise StoppedError("what the cluster's workers had begun goes on from its checkpoint")
+
+        yield from _as_they_finish(stacks, submit, stop, cancel, tick, KilledWorker)
     finally:
         client.close()
         if cluster is not None:

@@ -1,7 +1,7 @@
 """What is asked for, the runs that it consists of, and the stacks that they train in."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -62,7 +62,7 @@ class Experiment:
 
     data: DataRequest
     protocol: str = "cross_subject"
-    scale: str = "quick"
+    scale: str | None = "quick"  # None: configuration and training are taken as they are
     seeds: tuple[int, ...] = (0,)
     method: str = "ufama"
     preset: str = "paper"
@@ -76,7 +76,7 @@ class Experiment:
 
     def configs(self) -> list[RunConfig]:
         """The runs of the block, in a fixed order. Raises ConfigError for a name that does not exist."""
-        size, chosen = scale(self.scale), method(self.method)
+        chosen = method(self.method)
         available = self.data.folds(self.protocol)
         names = tuple(available) if self.fold_names is None else self.fold_names
         for name in names:
@@ -85,7 +85,9 @@ class Experiment:
         configs = []
         for variant in self.variants or chosen.variants[-1:]:
             preset = chosen.preset(self.preset, dataset=self.data.name, variant=variant).replace(**self.changes)
-            method_config, training = size.apply(preset, self.training)
+            method_config, training = preset, self.training
+            if self.scale is not None:
+                method_config, training = scale(self.scale).apply(preset, training)
             if self.learning_rate is not None:
                 training = training.replace(learning_rate=self.learning_rate)
             if self.precision is not None:
@@ -98,7 +100,7 @@ class Experiment:
                     protocol=self.protocol,  # type: ignore[arg-type]  # RunConfig checks it
                     fold=name,
                     seed=seed,
-                    scale=self.scale,
+                    scale=self.scale or "paper",
                     method=self.method,
                     preset=self.preset,
                     variant=variant,
@@ -179,9 +181,9 @@ class Stack(NamedTuple):
 def stacks(jobs: Iterable[Job], stack_size: int | Callable[[Job], int]) -> list[Stack]:
     """The jobs in stacks of at most ``stack_size``; a run asked for twice is in one stack.
 
-    ``stack_size`` may be a function that is given the first job of each block. The partition depends on what is asked
-    for alone, never on what is already stored: a campaign that was killed trains a half-stored stack again as it was,
-    so its records come out the same.
+    ``stack_size`` may be a function that is given the first job of each block. Jobs of one kind are in as few stacks as
+    it allows, as equal as possible. The partition depends on what is asked for alone, never on what is already stored:
+    a campaign that was killed trains a half-stored stack again as it was, so its records come out the same.
     """
     jobs = list(jobs)
     sizes: dict[int, int] = {}
@@ -195,13 +197,11 @@ def stacks(jobs: Iterable[Job], stack_size: int | Callable[[Job], int]) -> list[
         alike = (config.protocol, config.method, config.method_config, config.training, config.preset, config.variant)
         key = (job.data, *alike, config.scale, job.steps, job.source_domains, alone, sizes[job.block])
         groups[key].append(job)
-    return [Stack(tuple(part)) for key, members in groups.items() for part in _equal_parts(members, key[-1])]
-
-
-def _equal_parts(jobs: list[Job], size: int) -> Iterator[list[Job]]:
-    """``jobs`` in order, in as few parts as fit ``size``, as equal as possible."""
-    for indices in np.array_split(np.arange(len(jobs)), -(-len(jobs) // size)):
-        yield [jobs[index] for index in indices]
+    return [
+        Stack(tuple(members[place] for place in places))
+        for (*_, size), members in groups.items()
+        for places in np.array_split(np.arange(len(members)), -(-len(members) // size))
+    ]
 
 
 def parameter_count(experiment: Experiment) -> int | None:

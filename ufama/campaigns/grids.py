@@ -56,6 +56,9 @@ COMPARED_WITH = "source_only"
 COMPARED_PROTOCOLS = ("cross_subject", "cross_session")
 """Those of the paper's Tables 3 and 6."""
 
+CONTRASTED = ("cross_subject", "cross_session", "cross_subject_session")
+"""The protocols whose results are set side by side: with the same people, the same sessions, and neither held out."""
+
 SHOWN_VARIANTS = ("M1", "M3", "M5", "M6")
 """The four models of Fig. 7. The paper does not name them: these are one per stage of alignment, our choice."""
 
@@ -68,7 +71,7 @@ SHOWN_FOLDS: dict[str, dict[str, str]] = {
 
 def results_grid(data: DataRequest, **choices) -> list[Experiment]:
     """UF-AMA on every fold, cross-subject and cross-session: Tables 3-6 and Fig. 6."""
-    return [Experiment(data=data, protocol=protocol, **choices) for protocol in ("cross_subject", "cross_session")]
+    return [Experiment(data=data, protocol=protocol, **choices) for protocol in COMPARED_PROTOCOLS]
 
 
 def compared_folds(data: DataRequest, scale: str) -> tuple[str, ...]:
@@ -89,18 +92,28 @@ def compared_folds(data: DataRequest, scale: str) -> tuple[str, ...]:
     return tuple(name for name, place in places.items() if place % stride == residue)
 
 
-def ablation_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
-    """Models 1-6, cross-subject: Table 7."""
-    names = compared_folds(data, scale)
+def _on_compared_folds(data: DataRequest, blocks: Iterable[dict[str, Any]], **choices) -> list[Experiment]:
+    """One block for each of ``blocks``, the fields of `Experiment` in which they differ; ``choices`` are common to all.
+
+    Cross-subject on the compared folds; of cross-session every fold, as there are few.
+    """
+    common = {"data": data, "fold_names": compared_folds(data, choices["scale"])} | choices
+    every_fold = {"fold_names": None}
     return [
-        Experiment(data=data, protocol="cross_subject", scale=scale, variants=VARIANTS, fold_names=names, **choices)
+        Experiment(**common | (every_fold if block.get("protocol") == "cross_session" else {}) | block)
+        for block in blocks
     ]
+
+
+def ablation_grid(data: DataRequest, **choices) -> list[Experiment]:
+    """Models 1-6, cross-subject: Table 7."""
+    return _on_compared_folds(data, [{"variants": VARIANTS}], **choices)
 
 
 def tsne_grid(data: DataRequest, **choices) -> list[Experiment]:
     """The four models of Fig. 7 on its folds; on another data set, on the first fold of each protocol."""
     shown = SHOWN_FOLDS.get(data.dataset) or {
-        protocol: next(iter(data.folds(protocol))) for protocol in ("cross_subject", "cross_session")
+        protocol: next(iter(data.folds(protocol))) for protocol in COMPARED_PROTOCOLS
     }
     return [
         Experiment(data=data, protocol=protocol, variants=SHOWN_VARIANTS, fold_names=(name,), **choices)
@@ -119,103 +132,69 @@ def stability_grid(data: DataRequest, *, scale: str, **choices) -> list[Experime
     return results_grid(data, scale=scale, **choices | {"seeds": tuple(range(5 if scale == EVERY_FOLD else 3))})
 
 
-def ledger_grid(data: DataRequest, *, scale: str, preset: str = "paper", **choices) -> list[Experiment]:
+def ledger_grid(data: DataRequest, *, preset: str = "paper", **choices) -> list[Experiment]:
     """Preset `paper`, each row of the ledger changed alone, and preset `released`, cross-subject.
 
     ``preset`` is not used: the page is about both.
     """
-    common: dict[str, Any] = {"data": data, "scale": scale, "fold_names": compared_folds(data, scale)} | choices
-    grid = [Experiment(**common, preset=name) for name in ("paper", "released")]
-    training = {"epoch_length", "scaling"}
-    for flips in (LEDGER_FLIPS, OPEN_FLIPS):
-        for row, changed in flips.items():
-            if row == 2 and data.dataset != "seed":
-                continue
-            if training & changed.keys():
-                grid.append(Experiment(**common, training=TrainingConfig(**changed)))
-            else:
-                grid.append(Experiment(**common, changes=changed))
-    return grid
-
-
-def protocols_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
-    """The network alone (M1) and UF-AMA (M6) under each protocol, on the same held-out people and sessions."""
-    names = compared_folds(data, scale)
-    return [
-        Experiment(data=data, protocol=protocol, scale=scale, variants=("M1", "M6"), fold_names=some, **choices)
-        for protocol, some in (("cross_subject", names), ("cross_session", None), ("cross_subject_session", names))
+    flips = [*LEDGER_FLIPS.items(), *OPEN_FLIPS.items()]
+    of_training = TrainingConfig.__dataclass_fields__.keys()
+    changed = [
+        {"training": TrainingConfig(**values)} if of_training & values.keys() else {"changes": values}
+        for row, values in flips
+        if row != 2 or data.dataset == "seed"
     ]
+    return _on_compared_folds(data, [{}, {"preset": "released"}, *changed], **choices)
 
 
-def controls_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
+def protocols_grid(data: DataRequest, **choices) -> list[Experiment]:
+    """The network alone (M1) and UF-AMA (M6) under each protocol, on the same held-out people and sessions."""
+    return _on_compared_folds(data, [{"protocol": name, "variants": ("M1", "M6")} for name in CONTRASTED], **choices)
+
+
+def controls_grid(data: DataRequest, **choices) -> list[Experiment]:
     """UF-AMA under each control, cross-subject; with relabelled clips under every protocol.
 
     The control without constant eye features is left out where there are none.
     """
-    names = compared_folds(data, scale)
-    grid = []
-    for control in CONTROLS:
-        if control == "eye_constant_rows_removed" and not constant_in_trials(data.open()).any():
-            continue
-        under = replace(data, control=control)
-        grid.append(Experiment(data=under, protocol="cross_subject", scale=scale, fold_names=names, **choices))
-        if control == "clips_relabelled":
-            for protocol, some in (("cross_session", None), ("cross_subject_session", names)):
-                grid.append(Experiment(data=under, protocol=protocol, scale=scale, fold_names=some, **choices))
-    return grid
+    has_constant = constant_in_trials(data.open()).any()
+    blocks = [
+        {"data": replace(data, control=control), "protocol": protocol}
+        for control in CONTROLS
+        if has_constant or control != "eye_constant_rows_removed"
+        for protocol in (CONTRASTED if control == "clips_relabelled" else CONTRASTED[:1])
+    ]
+    return _on_compared_folds(data, blocks, **choices)
 
 
-def ladder_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
+def ladder_grid(data: DataRequest, **choices) -> list[Experiment]:
     """How much of the target adaptation sees: M2, which uses it for scaling only, and UF-AMA (M6), cross-subject.
 
     An epoch passes over the source, so that every rung has equally many steps. With nothing of the target, features are
     scaled by the source, and there is nothing to adapt to.
     """
-    grid = []
-    for access in TARGET_ACCESS:
-        scaling = "source_zscore" if access == "none" else TrainingConfig().scaling
-        training = TrainingConfig(epoch_length="source").replace(target_access=access, scaling=scaling)
-        grid.append(
-            Experiment(
-                data=data,
-                scale=scale,
-                variants=("M2",) if access == "none" else ("M2", "M6"),
-                fold_names=compared_folds(data, scale),
-                training=training,
-                **choices,
-            )
-        )
-    return grid
+    training = TrainingConfig(epoch_length="source")
+    blocks: list[dict[str, Any]] = [
+        {"variants": ("M2", "M6"), "training": training.replace(target_access=access)}
+        for access in TARGET_ACCESS
+        if access != "none"
+    ]
+    nothing = training.replace(target_access="none", scaling="source_zscore")
+    blocks.insert(TARGET_ACCESS.index("none"), {"variants": ("M2",), "training": nothing})
+    return _on_compared_folds(data, blocks, **choices)
 
 
-def hadua_grid(data: DataRequest, *, scale: str, preset: str = "paper", **choices) -> list[Experiment]:
+def hadua_grid(data: DataRequest, *, preset: str = "paper", **choices) -> list[Experiment]:
     """HADUA's ablation, cross-subject: H1 to H5 of preset `paper`; of `released` H1 and H5, as H2 to H5 train alike
     there. ``preset`` is not used: the page is about both."""
-    common: dict[str, Any] = {
-        "data": data,
-        "scale": scale,
-        "method": "hadua",
-        "fold_names": compared_folds(data, scale),
-    } | choices
-    return [
-        Experiment(**common, preset="paper", variants=("H1", "H2", "H3", "H4", "H5")),
-        Experiment(**common, preset="released", variants=("H1", "H5")),
-    ]
+    blocks = [{"variants": ("H1", "H2", "H3", "H4", "H5")}, {"preset": "released", "variants": ("H1", "H5")}]
+    return _on_compared_folds(data, blocks, method="hadua", **choices)
 
 
-def hadua_flips_grid(data: DataRequest, *, scale: str, preset: str = "paper", **choices) -> list[Experiment]:
+def hadua_flips_grid(data: DataRequest, *, preset: str = "paper", **choices) -> list[Experiment]:
     """HADUA's preset `paper`, each of `HADUA_FLIPS` alone, and preset `released`, cross-subject."""
-    common: dict[str, Any] = {
-        "data": data,
-        "scale": scale,
-        "method": "hadua",
-        "fold_names": compared_folds(data, scale),
-    } | choices
-    return [
-        Experiment(**common, preset="paper"),
-        *[Experiment(**common, preset="paper", changes=changed) for changed in HADUA_FLIPS.values()],
-        Experiment(**common, preset="released"),
-    ]
+    blocks = [{}, *[{"changes": changed} for changed in HADUA_FLIPS.values()], {"preset": "released"}]
+    return _on_compared_folds(data, blocks, method="hadua", **choices)
 
 
 def comparison_grid(

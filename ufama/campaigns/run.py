@@ -17,12 +17,9 @@ from ufama.campaigns.experiments import DataRequest, Experiment, Job, Stack, dis
 from ufama.campaigns.plans import ExecutionPlan, PlanCache, cpu_plan, gpu_stack_size
 from ufama.campaigns.results import Results, RunStore, published_digests, read_published
 from ufama.campaigns.worker import Worker, train_stack
-from ufama.config import RunConfig, TrainingConfig, ValidatedConfig
-from ufama.config import scale as named_scale
+from ufama.config import TrainingConfig, ValidatedConfig
 from ufama.data.folds import Fold, folds
 from ufama.data.windows import Windows
-from ufama.methods import method as named_method
-from ufama.training.batches import make_split
 
 CPU_STACK = 4
 """Runs of a stack on a CPU where none is asked for: it gains little from more."""
@@ -196,15 +193,15 @@ _read_published = lru_cache(maxsize=8)(read_published)
 
 @dataclass(frozen=True, kw_only=True)
 class OpenedData(DataRequest):
-    """Recordings that are in memory, thinned out as the training wants them."""
+    """Recordings that are in memory."""
 
     windows: Windows
 
     def open(self, stride: int = 1) -> Windows:
-        return self.windows
+        return self.windows.subsample(stride)
 
     def folds(self, protocol: str, stride: int = 1) -> dict[str, Fold]:
-        return {fold.name: fold for fold in folds(self.windows, protocol)}
+        return {fold.name: fold for fold in folds(self.open(stride), protocol)}
 
 
 def train(
@@ -248,26 +245,14 @@ def train(
     ConfigError
         for a method or a scale that does not exist
     """
-    chosen = named_method(method)
-    variant, dataset = chosen.variants[-1], windows.card.name
-    config = config or chosen.preset("paper", dataset=dataset, variant=variant)
-    training = training or TrainingConfig()
-    if scale is not None:
-        config, training = named_scale(scale).apply(config, training)
-    data = OpenedData(dataset=dataset, windows=windows.subsample(training.window_stride))
-    run = RunConfig(
-        dataset=dataset,
-        protocol=fold.protocol,  # type: ignore[arg-type]  # RunConfig checks it
-        fold=fold.name,
-        seed=seed,
-        scale=scale or "paper",
+    block = Experiment(
+        data=OpenedData(dataset=windows.card.name, windows=windows),
+        protocol=fold.protocol,
+        fold_names=(fold.name,),
+        seeds=(seed,),
+        scale=scale,
         method=method,
-        preset="paper",
-        variant=variant,
-        method_config=config,
-        training=training,
+        changes={} if config is None else vars(config),
+        training=training or TrainingConfig(),
     )
-    split = make_split(data.windows, data.folds(fold.protocol)[fold.name], training, seed)
-    digest = run.digest(data.windows.card.fingerprint, chosen.version)
-    job = Job(0, data, run, digest, split.steps(training), split.source_domains)
-    return Results.of(train_stack(Stack((job,)), device))
+    return Results.of(train_stack(Stack(tuple(resolve([block]))), device))

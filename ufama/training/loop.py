@@ -20,9 +20,7 @@ from ufama.training.selection import Selector, selectors
 from ufama.training.trainer import Predictions, Trainer
 
 EMBEDDED = 200  # windows of either domain whose fused features a trained run keeps
-CRITERIA_EPOCHS = (
-    40  # evaluations at which the label-free criteria are taken: one costs as much as an epoch of training
-)
+CRITERIA_EPOCHS = 40  # evaluations with label-free criteria, of which one costs as much as an epoch of training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,24 +170,52 @@ def criteria_epochs(training: TrainingConfig) -> set[int]:
 
 def _evaluate(
     trainer: Trainer, state: TrainingState, epoch: int, source_label: np.ndarray, oracle_label: np.ndarray | None
-) -> tuple[list[Predictions], list[Predictions | None]]:
+) -> tuple[list[Predictions], list[Predictions] | None]:
     """Evaluate every run, log its accuracies, and let the rules choose; predictions of target and held-out subjects."""
     splits = trainer.batches.splits
-    tested = trainer.evaluate([split.test for split in splits])
-    validated: list[Predictions | None] = [None] * len(splits)
+    tested, validated = trainer.evaluate([split.test for split in splits]), None
     if all(len(split.validation) for split in splits):
-        validated = [*trainer.evaluate([split.validation for split in splits])]
-    for run, (split, test, validation) in enumerate(zip(splits, tested, validated, strict=True)):
-        scores = {"last": float(epoch)}
+        validated = trainer.evaluate([split.validation for split in splits])
+    for run, (split, (test, _)) in enumerate(zip(splits, tested, strict=True)):
+        held_out = None if validated is None else validated[run].probabilities
+        audit = {}
         if oracle_label is not None:
-            state.log(_labelled_scores(trainer, test, split.test, oracle_label[split.test]), epoch, run)
-            scores["oracle"] = state.history["target_accuracy"][run, epoch]
-        if validation is not None:
-            scores["source_validation"] = accuracy(validation.probabilities, source_label[split.validation])
-            state.log({"validation_accuracy": scores["source_validation"]}, epoch, run)
-        for rule, selector in state.selected[run].items():
-            selector.update(epoch, scores[rule], test.probabilities)
+            label = torch.from_numpy(oracle_label[split.test])
+            audit = trainer.method.audit(trainer.config, torch.from_numpy(test), label)
+        labels = source_label, oracle_label, trainer.batches.trial
+        _log_accuracies(state, run, epoch, split, test, held_out, *labels, audit)
     return tested, validated
+
+
+def _log_accuracies(
+    state: TrainingState,
+    run: int,
+    epoch: int,
+    split: RunSplit,
+    test: np.ndarray,
+    held_out: np.ndarray | None,
+    source_label: np.ndarray,
+    oracle_label: np.ndarray | None,
+    trial: np.ndarray,
+    audit: Mapping[str, float],
+) -> None:
+    """Log one run's accuracies and its method's audit, and let its rules choose.
+
+    ``test`` and ``held_out`` are probabilities (n, 3, C) of the target and of held-out subjects; labels and ids of
+    trials those of the whole data set.
+    """
+    scores, logged = {"last": float(epoch)}, {}
+    if oracle_label is not None:
+        label = oracle_label[split.test]
+        logged["target_accuracy"] = scores["oracle"] = accuracy(test, label)
+        logged["target_trial_accuracy"] = trial_accuracy(test, label, trial[split.test])
+        logged |= audit
+    if held_out is not None:
+        scores["source_validation"] = accuracy(held_out, source_label[split.validation])
+        logged["validation_accuracy"] = scores["source_validation"]
+    state.log(logged, epoch, run)
+    for rule, selector in state.selected[run].items():
+        selector.update(epoch, scores[rule], test)
 
 
 def _log_criteria(
@@ -199,16 +225,16 @@ def _log_criteria(
     source_label: np.ndarray,
     source_rows: list[np.ndarray],
     tested: list[Predictions],
-    validated: list[Predictions | None],
+    validated: list[Predictions] | None,
 ) -> None:
     """Log the label-free criteria of every run, from a sample of its source and what was evaluated."""
     splits, source = trainer.batches.splits, trainer.evaluate(source_rows)
 
     def criteria_of(run: int) -> dict[str, float]:
-        test, validation, held_out = tested[run], validated[run], None
-        if validation is not None:
-            losses = _cross_entropy(validation.probabilities, source_label[splits[run].validation])
-            held_out = (validation.fused, losses)
+        test, held_out = tested[run], None
+        if validated is not None:
+            losses = _cross_entropy(validated[run].probabilities, source_label[splits[run].validation])
+            held_out = (validated[run].fused, losses)
         return criteria(test.probabilities[:, -1], test.fused, source[run].fused, held_out)
 
     # Beside a GPU the processor's cores are free for this; on a CPU they belong to other stacks.
@@ -237,37 +263,18 @@ def train_fitted(
 
     source, target = unlabelled(split.source), unlabelled(split.target)
     predictor = method.fit(config, FitData(windows.card, source, windows.label[split.source], target, seed))
-    test = predictor(unlabelled(split.test))
-    last = training.epochs - 1
-    logged, scores = {}, {"last": float(last)}
-    if oracle_label is not None:
-        label, trial = oracle_label[split.test], windows.trial_ids()[split.test]
-        logged["target_accuracy"] = scores["oracle"] = accuracy(test, label)
-        logged["target_trial_accuracy"] = trial_accuracy(test, label, trial)
-    if len(split.validation):
-        held_out = predictor(unlabelled(split.validation))
-        logged["validation_accuracy"] = scores["source_validation"] = accuracy(
-            held_out, windows.label[split.validation]
-        )
-    selected = selectors(has_oracle=oracle_label is not None, has_validation=len(split.validation) > 0)
-    for rule, selector in selected.items():
-        selector.update(last, scores[rule], test)
+    test, last = predictor(unlabelled(split.test)), training.epochs - 1
+    held_out = predictor(unlabelled(split.validation)) if len(split.validation) else None
+    has_labels = {"has_oracle": oracle_label is not None, "has_validation": held_out is not None}
+    state = TrainingState(1, training.epochs, **has_labels)
+    _log_accuracies(state, 0, last, split, test, held_out, windows.label, oracle_label, windows.trial_ids(), {})
     return TrainingResult(
-        history={name: np.r_[np.full(last, np.nan), value] for name, value in logged.items()},
-        selected=selected,
+        history={name: values[0] for name, values in state.history.items()},
+        selected=state.selected[0],
         fused=dict.fromkeys(("source", "target"), np.empty((0, 0))),
         fused_rows=dict.fromkeys(("source", "target"), np.empty(0, dtype=np.int64)),
         wall_seconds=time.perf_counter() - start,
     )
-
-
-def _labelled_scores(trainer: Trainer, test: Predictions, rows: np.ndarray, label: np.ndarray) -> dict[str, float]:
-    """What is logged of one run's target because its labels are known; training never sees it."""
-    return {
-        "target_accuracy": accuracy(test.probabilities, label),
-        "target_trial_accuracy": trial_accuracy(test.probabilities, label, trainer.batches.trial[rows]),
-        **trainer.method.audit(trainer.config, torch.from_numpy(test.probabilities), torch.from_numpy(label)),
-    }
 
 
 def _cross_entropy(probabilities: np.ndarray, label: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ def test_confidences_keep_windows_and_branches_apart(results):
     assert len(table) == 3 * len(stored)
     eye = table[table["branch"] == "eye"]
     assert eye["confidence"].to_numpy() == pytest.approx(stored[["eye_0", "eye_1", "eye_2"]].max(axis=1).to_numpy())
-    with pytest.raises(ValueError, match="no predictions under rule 'bnm'"):
+    with pytest.raises(ValueError, match="nothing under rule 'bnm'"):
         calibration.confidences(own, rule="bnm")
 
 

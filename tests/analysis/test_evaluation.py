@@ -130,7 +130,7 @@ def test_confusion_rows_are_true_classes_and_columns_predictions_with_unequal_co
 def test_confusions_of_different_models_are_not_added_up(ablation):
     with pytest.raises(ValueError, match=r"several values of variant .*M1, M2.*select one"):
         confusion(ablation, rule="last")
-    with pytest.raises(ValueError, match="no predictions under rule 'best'; the results hold last, oracle"):
+    with pytest.raises(ValueError, match="nothing under rule 'best'; the results hold last, oracle"):
         confusion(ablation, rule="best")
 
 

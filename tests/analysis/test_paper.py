@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from ufama.analysis import paper
@@ -12,18 +11,6 @@ def ours(name):
     return table[table["method"] == paper.METHOD]
 
 
-@pytest.mark.parametrize(
-    ("name", "n", "mean", "spread"),
-    [("table4_seed_per_subject", 36, 94.53, 7.11), ("table5_seed_iv_per_subject", 45, 92.73, 7.27)],
-)
-def test_the_headline_is_the_mean_and_population_sd_over_people_and_sessions(name, n, mean, spread):
-    values = ours(name)["accuracy_percent"]
-    assert len(values) == n
-    assert round(values.mean(), 2) == mean
-    assert round(values.std(ddof=0), 2) == spread
-    assert round(values.std(ddof=1), 2) != spread
-
-
 @pytest.mark.parametrize("dataset", ["seed", "seed_iv"])
 def test_the_method_and_ablation_tables_print_that_headline(dataset):
     row = ours(paper.METHODS_TABLE[dataset]).query("protocol == 'cross_subject'").iloc[0]
@@ -31,21 +18,9 @@ def test_the_method_and_ablation_tables_print_that_headline(dataset):
     assert (row["mean_percent"], row["sd_percent"]) == (last["mean_percent"], last["sd_percent"])
 
 
-def matches(values, n):
-    """How many of the printed values are k / n to two decimals."""
-    shares = np.round(np.arange(n + 1) / n * 100, 2)
-    return sum(np.isclose(shares, value, atol=1e-6).any() for value in values)
-
-
-def test_printed_values_are_shares_of_the_four_second_window_counts():
+def test_window_counts_are_those_of_seeds_clips_cut_into_4_s_and_1_s():
     assert sum(second // 4 for second in CLIP_SECONDS) == paper.IMPLIED_WINDOWS["seed"][0]
     assert sum(CLIP_SECONDS) == paper.STATED_WINDOWS["seed"][0]
-    assert matches(ours("table4_seed_per_subject")["accuracy_percent"], 842) == 36
-    found = [
-        matches(ours("table5_seed_iv_per_subject").query("session == @session")["accuracy_percent"], n)
-        for session, n in zip((1, 2, 3), paper.IMPLIED_WINDOWS["seed_iv"], strict=True)
-    ]
-    assert found == [15, 15, 14]
 
 
 def test_recordings_are_paired_with_the_papers_numbers_by_position():

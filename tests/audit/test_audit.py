@@ -302,13 +302,14 @@ def test_nothing_is_found_in_random_tables():
     assert len(found) <= 2
 
 
-def test_shares_of_842_are_found_and_nothing_else():
+@pytest.mark.parametrize(("n", "low", "high"), [(842, 20, 300), (3394, 50, 900)])
+def test_shares_of_one_window_count_are_found_and_not_taken_for_another(n, low, high):
     draw = np.random.default_rng(13)
-    frame = table_of({"A": uniform_row(draw), "B": window_row(draw, 842, 20, 300, 36), "C": uniform_row(draw)})
+    frame = table_of({"A": uniform_row(draw), "B": window_row(draw, n, low, high, 36), "C": uniform_row(draw)})
     report = audit_table(frame, windows=(842, 3394), trials=SEED_TRIALS)
     assert kinds(report) == ["granularity", "search"]
-    assert "B: 36 of the 36 accuracies that are not 0 or 100 are k/n with n = 842" in report.findings[0].text
-    assert "B: n = 842 is the smallest that fits every accuracy" in report.findings[1].text
+    assert f"B: 36 of the 36 accuracies that are not 0 or 100 are k/n with n = {n}" in report.findings[0].text
+    assert f"B: n = {n} is the smallest that fits every accuracy" in report.findings[1].text
 
 
 def test_a_row_of_which_half_are_shares_is_found_with_its_count():
@@ -385,7 +386,7 @@ def test_a_table_of_accuracies_alone_is_enough_and_the_report_is_json():
         (
             {"accuracy": [90.1, 80.2], "session": [1, 2]},
             {"windows": [(842, 842, 842)]},
-            "has 3 entries; give one, or 2",
+            "3 window counts are given; give one, or 2",
         ),
         ({"accuracy": [90.1]}, {"windows": [0]}, "whole numbers from 1"),
         ({"accuracy": [90.1]}, {"trials": [(3, 0)]}, "whole numbers of windows from 1"),

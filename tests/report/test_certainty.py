@@ -1,5 +1,7 @@
 """Tables and figures of uncertainty, by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,6 +42,12 @@ def test_intervals_are_those_of_the_outcomes(make):
     assert np.isnan(row["new_low"])
     assert "5 subjects in 15 sessions and 105 trials" in table.caption
     assert len(certainty.interval_bars(table, "simulated SEED").axes[0].get_yticks()) == 6
+
+
+def test_a_set_whose_clips_are_unknown_has_no_interval_over_new_clips(make):
+    own = select(make(datasets=("seed",)), protocol="cross_subject")
+    frame = certainty.intervals_table(replace(own, runs=own.runs.assign(dataset="made.npz"))).frame
+    assert frame["new_low"].isna().all() and frame["people_low"].notna().all()
 
 
 def test_tests_are_paired_over_subjects_in_the_models_order(ablation):

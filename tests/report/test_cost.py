@@ -64,19 +64,6 @@ def scaling():
     return kept | {"benchmark": "scaling", "rows": rows, "hardware": HARDWARE, "software": SOFTWARE}
 
 
-KILLS = {
-    "benchmark": "kills",
-    "kills": 50,
-    "seed": 0,
-    "workers": 2,
-    "campaigns": 7,
-    "runs_per_campaign": 8,
-    "kills_that_left_a_checkpoint": 31,
-    "lost": 0,
-    "different": 0,
-}
-
-
 def test_the_training_table_has_a_row_for_every_stack_with_its_spread():
     table = cost.training_table([training(), training("seed_iv", "float32", compiled=True)])
     frame = table.frame

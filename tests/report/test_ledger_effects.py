@@ -38,5 +38,5 @@ def test_the_forest_names_every_row(results, monkeypatch):
     drawing = ledger_effects.ledger_forest(results, rule="last")
     names = [tick.get_text() for tick in drawing.axes[0].get_yticklabels()]
     assert names == ["8  train heads: False + 1", "25  scaling: subject session zscore", "preset released"]
-    with pytest.raises(ValueError, match="no effects under rule 'bnm'"):
+    with pytest.raises(ValueError, match="nothing under rule 'bnm'"):
         ledger_effects.ledger_forest(results, rule="bnm")

@@ -47,7 +47,7 @@ def test_figures_are_drawn(five_seeds):
     for by in ("subject", "session"):
         made = stability.seed_boxes(per_recording, by=by, rule="last")
         assert len(made.axes[0].get_xticks()) == per_recording[by].nunique()
-    with pytest.raises(ValueError, match="no accuracies under rule 'best'"):
+    with pytest.raises(ValueError, match="nothing under rule 'best'"):
         stability.seed_boxes(per_recording, by="subject", rule="best")
     cross_session = accuracy(select(five_seeds, protocol="cross_session"))
     with pytest.raises(ValueError, match="some runs hold out no single subject: use accuracy_per_recording"):

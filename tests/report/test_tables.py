@@ -131,7 +131,7 @@ def test_session_rows_are_recomputed_from_the_published_people(results):
 
 
 def test_a_rule_that_is_not_stored_is_an_error(results):
-    with pytest.raises(ValueError, match="no predictions under rule 'entropy'; the results hold oracle, last"):
+    with pytest.raises(ValueError, match="nothing under rule 'entropy'; the results hold last, oracle"):
         methods_table(results, "seed", rules=["entropy"])
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ufama.analysis.evaluation import BRANCHES, probabilities, window_outcomes
+from ufama.analysis.evaluation import BRANCHES, of_rule, probabilities, window_outcomes
 from ufama.campaigns.results import Results
 
 BINS = 10
@@ -19,10 +19,7 @@ def confidences(results: Results, *, rule: str, branches: Sequence[str] = BRANCH
     distance between its probabilities and the true class, summed over classes (0 to 2; Brier 1950). Raises ValueError
     for a rule whose predictions are not stored.
     """
-    stored = results.predictions["rule"].unique().tolist()
-    if rule not in stored:
-        raise ValueError(f"no predictions under rule {rule!r}; the results hold {', '.join(stored)}.")
-    own = results.predictions[results.predictions["rule"] == rule].reset_index(drop=True)
+    own = of_rule(results.predictions, rule).reset_index(drop=True)
     chosen = replace(results, predictions=own)
     parts = []
     for branch in branches:

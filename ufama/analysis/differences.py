@@ -13,13 +13,14 @@ FEWEST = 5
 
 
 def against_baseline(
-    scores: pd.DataFrame, column: str, baseline: str, *, by: Sequence[str] = (), pair: Sequence[str] = ("fold", "seed")
-) -> pd.DataFrame:
+    scores: pd.DataFrame, column: str, baseline: str, *, by: Sequence[str] = (), pair: Sequence[str] = ("fold", "seed"),
+    baseline_first: bool = False,
+) -> pd.DataFrame:  # fmt: skip
     """``scores`` of every value of ``column`` but ``baseline``, minus the baseline's of the same ``by`` and ``pair``.
 
-    ``scores`` has accuracy_windows and accuracy_trials (0 to 1), as `evaluation.accuracy` returns it. Returns its rows
-    with windows and trials, the differences. Raises ValueError when a row has no partner, or the baseline has two rows
-    for one pair.
+    ``scores`` has accuracy_windows and accuracy_trials (0 to 1), as `evaluation.accuracy` returns it. Returns its
+    rows with windows and trials, the differences; ``baseline_first`` takes the baseline minus the other. Raises
+    ValueError when a row has no partner, or the baseline has two rows for one pair.
     """
     keys, values = [*by, *pair], [f"accuracy_{unit}" for unit in UNITS]
     is_baseline = scores[column].eq(baseline)
@@ -35,7 +36,9 @@ def against_baseline(
     if alone.any():
         row = pairs.loc[alone, [column, *keys]].iloc[0].to_dict()
         raise ValueError(f"{row} has no partner with {column} {baseline!r}: train the baseline on the same folds.")
-    return pairs.assign(**{unit: pairs[f"accuracy_{unit}"] - pairs[f"accuracy_{unit}_baseline"] for unit in UNITS})
+    sign = -1 if baseline_first else 1
+    values = {unit: sign * (pairs[f"accuracy_{unit}"] - pairs[f"accuracy_{unit}_baseline"]) for unit in UNITS}
+    return pairs.assign(**values)
 
 
 def summarise(pairs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ufama.campaigns.results import Results
+from ufama.config import RULES
 from ufama.training.scores import plurality, predicted_class
 
 BRANCHES = ("eeg", "eye", "fusion")
@@ -33,6 +34,19 @@ def select(results: Results, **wanted) -> Results:
         found = {column: results.runs[column].dropna().unique().tolist() for column in wanted}
         raise ValueError(f"no run has {wanted}: the runs at hand have {found}. Train those runs or ask for these.")
     return results.select(results.runs["digest"][keep])
+
+
+def stored_rules(table: pd.DataFrame) -> list[str]:
+    """The selection rules of a table's rows, in the order of `RULES`; label-free criteria are not among them."""
+    return [rule for rule in RULES if (table["rule"] == rule).any()]
+
+
+def of_rule(table: pd.DataFrame, rule: str) -> pd.DataFrame:
+    """The rows under one selection rule. Raises ValueError when there are none."""
+    rows = table[table["rule"] == rule]
+    if rows.empty:
+        raise ValueError(f"nothing under rule {rule!r}; the results hold {', '.join(sorted(table['rule'].unique()))}.")
+    return rows
 
 
 def probabilities(predictions: pd.DataFrame, branch: str) -> np.ndarray:
@@ -219,11 +233,7 @@ def confusion(results: Results, *, rule: str, branch: str = "fusion", unit: str 
     class; NaN where it never occurs), n_runs. Raises ValueError for a rule that is not stored, and when a dataset
     and protocol hold several methods, presets, variants or scales: ``select`` one first.
     """
-    outcomes = _outcomes(results, branch, unit)
-    rules = sorted(outcomes["rule"].unique())
-    if rule not in rules:
-        raise ValueError(f"no predictions under rule {rule!r}; the results hold {', '.join(rules)}.")
-    outcomes = outcomes[outcomes["rule"] == rule]
+    outcomes = of_rule(_outcomes(results, branch, unit), rule)
     runs = results.runs[results.runs["digest"].isin(outcomes["digest"])]
     parts = []
     for (dataset, title, simulated, protocol), group in runs.groupby(

@@ -7,7 +7,6 @@ import pandas as pd
 
 from ufama.analysis.best_of_many import normal_best
 from ufama.analysis.differences import against_baseline, summarise
-from ufama.analysis.evaluation import UNITS
 from ufama.campaigns.results import Results
 from ufama.training.selection import WATCHED, chosen_epochs
 
@@ -37,9 +36,8 @@ def oracle_gaps(accuracies: pd.DataFrame, by: Sequence[str] = ("variant",)) -> p
     ``accuracies`` is what `rule_accuracies` returns. Over windows no rule can beat the oracle; over trials one can,
     because the oracle looks at windows.
     """
-    keys = [*by, "rule"]
-    pairs = against_baseline(accuracies, "rule", "oracle", pair=("digest",))
-    return summarise(pairs.assign(**{unit: -pairs[unit] for unit in UNITS}), keys)
+    pairs = against_baseline(accuracies, "rule", "oracle", pair=("digest",), baseline_first=True)
+    return summarise(pairs, [*by, "rule"])
 
 
 def criterion_correlations(history: pd.DataFrame) -> pd.DataFrame:

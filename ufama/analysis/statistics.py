@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ufama.analysis.evaluation import RECORDING, RUN_COLUMNS, TRIAL, trial_outcomes, window_outcomes
+from ufama.analysis.evaluation import RECORDING, RUN_COLUMNS, TRIAL, of_rule, trial_outcomes, window_outcomes
 from ufama.campaigns.results import Results
 
 # --- outcomes --------------------------------------------------------------------------------------------------------
@@ -32,10 +32,7 @@ def outcome_table(results: Results, *, rule: str, unit: str = "trials", branch: 
         outcomes = right.agg(right="mean", weight="size").reset_index()
     else:
         raise ValueError(f"unit {unit!r} is not known; choose windows or trials.")
-    stored = sorted(outcomes["rule"].unique())
-    if rule not in stored:
-        raise ValueError(f"no predictions under rule {rule!r}; the results hold {', '.join(stored)}.")
-    outcomes = outcomes.loc[outcomes["rule"] == rule, ["digest", "rule", *TRIAL, "right", "weight"]]
+    outcomes = of_rule(outcomes, rule)[["digest", "rule", *TRIAL, "right", "weight"]]
     about = [name for name in RUN_COLUMNS if name in results.runs and name not in RECORDING]
     return results.runs[["digest", *about]].merge(outcomes, on="digest", validate="one_to_many")
 

@@ -187,8 +187,12 @@ def audit_table(
     """
     table, decimals = _tidy(frame, decimals)
     sessions = sorted(table["session"].unique(), key=_natural)
-    candidates = [_per_session(candidate, sessions, "windows") for candidate in windows]
-    trial_lists = None if trials is None else _trial_lists(trials, sessions)
+    counts = [[entry] if np.ndim(entry) == 0 else entry for entry in windows]
+    candidates = [_per_session(candidate, sessions, "window counts") for candidate in counts]
+    trial_lists = None
+    if trials is not None:
+        lists = [trials] if np.ndim(trials[0]) == 0 else trials
+        trial_lists = _per_session([tuple(trial_windows) for trial_windows in lists], sessions, "lists of trials")
     fits = _granularity_rows(table, candidates, decimals)
     smallest = _search_rows(table, search, decimals)
     whole = _trial_rows(table, trial_lists, decimals)
@@ -238,19 +242,12 @@ def _natural(text: str) -> tuple:
     return (0, float(text), "") if text.replace(".", "", 1).isdigit() else (1, 0.0, text)
 
 
-def _per_session(value, sessions: list[str], what: str) -> dict:
-    entries = [value] * len(sessions) if np.ndim(value) == 0 else list(value)
+def _per_session(entries: Sequence, sessions: list[str], what: str) -> dict:
+    """One entry for all sessions, or one per session, in their order."""
+    entries = list(entries) * len(sessions) if len(entries) == 1 else list(entries)
     if len(entries) != len(sessions):
-        raise TableError(f"{what} {value!r} has {len(entries)} entries; give one, or {len(sessions)}, one per session.")
+        raise TableError(f"{len(entries)} {what} are given; give one, or {len(sessions)}, one per session.")
     return dict(zip(sessions, entries, strict=True))
-
-
-def _trial_lists(trials: Sequence, sessions: list[str]) -> dict:
-    lists = [trials] if np.ndim(trials[0]) == 0 else list(trials)
-    lists = lists * len(sessions) if len(lists) == 1 else lists
-    if len(lists) != len(sessions):
-        raise TableError(f"{len(lists)} lists of trials are given; give one, or {len(sessions)}, one per session.")
-    return dict(zip(sessions, [tuple(entries) for entries in lists], strict=True))
 
 
 def _named(entries) -> str:

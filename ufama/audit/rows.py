@@ -29,16 +29,10 @@ def headline(values: Sequence) -> Headline:
 
 
 class SdKinds(NamedTuple):
-    """Which standard deviation a printed one is.
+    """Which standard deviation a printed one is, within rounding; and whether the printed mean is the values'."""
 
-    ``fits`` names every kind within rounding; ``table`` has one row per kind: kind, n, sd, difference (from the
-    printed one), fits. ``mean_fits`` says whether the printed mean is the values' mean within rounding.
-    """
-
-    mean: float
     mean_fits: bool
     fits: tuple[str, ...]
-    table: pd.DataFrame
 
 
 def kind_of_sd(
@@ -57,17 +51,15 @@ def kind_of_sd(
     for name, groups in (("subject means", subjects), ("session means", sessions)):
         if groups is not None and len(set(groups)) > 1:
             sources[name] = numbers.groupby(list(groups)).mean()
-    rows = []
+    fits = []
     for name, source in sources.items():
         for kind, ddof in (("population", 0), ("sample", 1)):
             if len(source) > ddof:
-                sd, slack = source.std(ddof=ddof), half * (1 + math.sqrt(len(source) / (len(source) - ddof)))
-                difference = sd - float(printed_sd)
-                rows.append((f"{kind} SD of {name}", len(source), sd, difference, abs(difference) <= slack + CLOSE))
-    table = pd.DataFrame(rows, columns=["kind", "n", "sd", "difference", "fits"])
-    mean = float(numbers.mean())
-    mean_fits = abs(mean - float(printed_mean)) <= 2 * half + CLOSE
-    return SdKinds(mean, mean_fits, tuple(table.loc[table["fits"], "kind"]), table)
+                slack = half * (1 + math.sqrt(len(source) / (len(source) - ddof)))
+                if abs(source.std(ddof=ddof) - float(printed_sd)) <= slack + CLOSE:
+                    fits.append(f"{kind} SD of {name}")
+    mean_fits = bool(abs(numbers.mean() - float(printed_mean)) <= 2 * half + CLOSE)
+    return SdKinds(mean_fits, tuple(fits))
 
 
 # --- proportional rows -----------------------------------------------------------------------------------------------

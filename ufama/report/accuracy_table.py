@@ -92,7 +92,8 @@ def accuracy_table(
 def changes(scores: pd.DataFrame, names: Sequence[str], compare_with: Comparison) -> pd.DataFrame:
     """The differences of `accuracy_table` with their intervals, in percentage points, by the keys ``names``."""
     by = [name for name in names if name != compare_with.column]
-    pairs = against_baseline(scores, compare_with.column, compare_with.value, by=by, pair=compare_with.pair)
-    if compare_with.baseline_first:
-        pairs = pairs.assign(**{unit: -pairs[unit] for unit in UNITS})
+    pairs = against_baseline(
+        scores, compare_with.column, compare_with.value,
+        by=by, pair=compare_with.pair, baseline_first=compare_with.baseline_first,
+    )  # fmt: skip
     return summarise(pairs, names).drop(columns=["n", "n_units", "windows_p", "trials_p"])

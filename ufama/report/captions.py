@@ -191,9 +191,9 @@ def interval_meaning(table: pd.DataFrame, by: Iterable[str] = ()) -> str:
     return " ".join(sentences)
 
 
-def n_runs(count: int, *, each: bool = False) -> str:
+def n_runs(count: int, *, each: bool = False, of: str = "run") -> str:
     """'(n = 36 runs)' for a figure's title, held together by no-break spaces."""
-    return f"(n = {_plural(count, 'run')}{' each' if each else ''})".replace(" ", "\N{NO-BREAK SPACE}")
+    return f"(n = {_plural(count, of)}{' each' if each else ''})".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _groups(table: pd.DataFrame, by: Iterable[str]) -> list[pd.DataFrame]:

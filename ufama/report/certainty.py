@@ -12,7 +12,7 @@ from ufama.analysis.comparisons import (
     detectable_difference,
     paired_differences,
 )
-from ufama.analysis.evaluation import RECORDING, UNITS, accuracy_per_recording, select
+from ufama.analysis.evaluation import RECORDING, UNITS, accuracy_per_recording, of_rule, select, stored_rules
 from ufama.analysis.paper import ARXIV_ID, published
 from ufama.analysis.statistics import (
     crossed_interval,
@@ -20,7 +20,7 @@ from ufama.analysis.statistics import (
     naive_interval,
     outcome_table,
 )
-from ufama.analysis.titles import DATASET_TITLES, RULE_TITLES, VARIANT_TITLES
+from ufama.analysis.titles import DATASET_TITLES, VARIANT_TITLES
 from ufama.campaigns.results import Results
 from ufama.data.layout import LAYOUTS
 from ufama.report import style
@@ -39,13 +39,7 @@ def _clip_columns(dataset: str) -> tuple[str, ...]:
 
 
 def _scores(results: Results, rule: str) -> pd.DataFrame:
-    scores = accuracy_per_recording(results)
-    return scores[scores["rule"] == rule]
-
-
-def _rules(results: Results) -> list[str]:
-    stored = set(results.predictions["rule"])
-    return [rule for rule in RULE_TITLES if rule in stored]
+    return of_rule(accuracy_per_recording(results), rule)
 
 
 # --- intervals -------------------------------------------------------------------------------------------------------
@@ -60,19 +54,20 @@ def intervals_table(results: Results) -> Table:
     dataset = unique_value(runs, "dataset")
     scores = accuracy_per_recording(results)
     rows = []
-    for rule in _rules(results):
-        of_rule = scores[scores["rule"] == rule]
+    rules = stored_rules(results.predictions)
+    for rule in rules:
+        of_this = scores[scores["rule"] == rule]
         for unit in UNITS:
             outcomes = outcome_table(results, rule=rule, unit=unit)
-            naive, people = naive_interval(outcomes), hierarchical_bootstrap(outcomes)
-            values = of_rule[f"accuracy_{unit}"].to_numpy()
+            people = hierarchical_bootstrap(outcomes)
+            values = of_this[f"accuracy_{unit}"].to_numpy()
             shares = {"accuracy": people.estimate, "sd_population": values.std(), "sd_sample": values.std(ddof=1)}
-            shares |= {"naive_low": naive.ci_low, "naive_high": naive.ci_high}
-            shares |= {"people_low": people.ci_low, "people_high": people.ci_high}
-            shares |= {"new_low": np.nan, "new_high": np.nan}
+            intervals = {"naive": naive_interval(outcomes), "people": people}
             if unit == "trials" and dataset in LAYOUTS:
-                clips = crossed_interval(outcomes, clip=_clip_columns(dataset))
-                shares |= {"new_low": clips.ci_low, "new_high": clips.ci_high}
+                intervals["new"] = crossed_interval(outcomes, clip=_clip_columns(dataset))
+            shares |= {"new_low": np.nan, "new_high": np.nan}
+            for name, interval in intervals.items():
+                shares |= {f"{name}_low": interval.ci_low, f"{name}_high": interval.ci_high}
             percent = {name: 100 * value for name, value in shares.items()}
             rows.append({"rule": rule, "unit": COUNTED[unit]} | percent)
     columns = [
@@ -90,7 +85,7 @@ def intervals_table(results: Results) -> Table:
         columns,
         runs,
         "Uncertainty of the accuracy",
-        rules=_rules(results),
+        rules=rules,
         note=(
             "SDs are over the sessions of all subjects (and seeds). Of "
             f"{people.n_subjects} subjects in {people.n_sessions} sessions and {people.n_trials} trials, or {windows} "

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from ufama.analysis.evaluation import square
+from ufama.analysis.evaluation import of_rule, square, stored_rules
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
-from ufama.config import RULES, VARIANTS
+from ufama.config import VARIANTS
 from ufama.data.windows import Windows
 from ufama.report import style
 from ufama.report.captions import n_runs
@@ -236,7 +236,7 @@ def accuracy_over_epochs(history: pd.DataFrame, runs: pd.DataFrame, predictions:
     top.set(ylabel="accuracy (%)", ylim=(None, 101))
     top.legend(loc="lower right")
     chosen = predictions[predictions["digest"].isin(runs["digest"])].drop_duplicates(["digest", "rule"])
-    rules = [rule for rule in RULES if (chosen["rule"] == rule).any()]
+    rules = stored_rules(chosen)
     for place, rule in enumerate(rules):
         epochs = chosen.loc[chosen["rule"] == rule, "epoch"].to_numpy()
         below.plot(
@@ -268,9 +268,7 @@ def subjects_beside_published(
     Alt: Dot plots of accuracy in percent, one row per person and one panel per session; hollow diamonds are the
     published values and filled dots the measured ones, one per seed.
     """
-    scores = scores[scores["rule"] == rule]
-    if scores.empty:
-        raise ValueError(f"no accuracies under rule {rule!r}: choose a rule that the results hold.")
+    scores = of_rule(scores, rule)
     stated = published[published["method"] == method]
     people = stated.drop_duplicates("subject").set_index("recording_id")["subject"]
     sessions = sorted(stated["session"].unique())
@@ -307,10 +305,9 @@ def ablation(summaries: pd.DataFrame, published: pd.DataFrame, *, title: str) ->
     filled markers measured under each selection rule, and horizontal bars reach one population standard
     deviation to each side.
     """
-    rules = [rule for rule in RULES if (summaries["rule"] == rule).any()]
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 5.4))
     series = [("published", published.set_index("variant")[["mean_percent", "sd_percent"]], style.INK, "D", "none")]
-    for rule in rules:
+    for rule in stored_rules(summaries):
         table = summaries[summaries["rule"] == rule].set_index("variant")
         values = table[["accuracy_mean", "accuracy_sd_population"]].mul(100)
         colour = style.RULE_COLOURS[rule]

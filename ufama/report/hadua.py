@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 
 from ufama.analysis.effects import flip_effects, part_effects
-from ufama.analysis.evaluation import UNITS, accuracy
+from ufama.analysis.evaluation import UNITS, accuracy, stored_rules
 from ufama.analysis.titles import RULE_TITLES
 from ufama.campaigns.results import Results
 from ufama.config import RULES
@@ -160,7 +160,7 @@ def ablation(results: Results, dataset: str) -> Table:
         "windows_sd_population_percent": ("sd", "SD (n)"),
         "trials_mean_percent": ("trials", "trials"),
     }
-    rules = [rule for rule in RULES if (means["rule"] == rule).any()]
+    rules = stored_rules(means)
     for rule in rules:
         of_rule = {name: f"{rule}_{short}_percent" for name, (short, _) in shown.items()}
         values = means.loc[means["rule"] == rule, [*names, *of_rule]].rename(columns=of_rule)
@@ -260,8 +260,7 @@ def attention_over_sequence(paper: Watched, released: Watched) -> Figure:
         style.mark("released: 1", style.ORANGE, "D"),
     ]
     style.legend(drawing, entries, columns=3)
-    n = f"(n = {len(paper.label)} windows)".replace(" ", "\N{NO-BREAK SPACE}")
-    headline(drawing, f"{paper.title}: what the present window attends to {n}")
+    headline(drawing, f"{paper.title}: what the present window attends to {n_runs(len(paper.label), of='window')}")
     return drawing
 
 

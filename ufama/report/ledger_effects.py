@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from ufama.analysis.effects import ledger_effects
-from ufama.analysis.evaluation import UNITS, accuracy
+from ufama.analysis.evaluation import UNITS, accuracy, of_rule
 from ufama.analysis.titles import RULE_TITLES
 from ufama.campaigns.results import Results
 from ufama.report import style
@@ -60,10 +60,7 @@ def ledger_forest(results: Results, *, rule: str) -> Figure:
     when that row alone is changed, blue dots over windows and orange squares over trials with bars for 95 % intervals;
     at the bottom preset released, which changes all rows at once, and a vertical line at zero.
     """
-    effects = ledger_effects(results)
-    effects = effects[effects["rule"] == rule].reset_index(drop=True)
-    if effects.empty:
-        raise ValueError(f"no effects under rule {rule!r}: choose a rule that the results hold.")
+    effects = of_rule(ledger_effects(results), rule).reset_index(drop=True)
     names = [
         row.changes if row.kind == "preset" else f"{row.row}  {_short(row.changes)}" for row in effects.itertuples()
     ]

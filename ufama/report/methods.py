@@ -20,15 +20,9 @@ CONTROL = "a control"
 
 def methods_table() -> Table:
     """Every method of the package by name."""
+    named = ("title", "source", "inputs", "checked_against")
     rows = [
-        {
-            "name": name,
-            "title": chosen.title,
-            "source": chosen.source,
-            "inputs": chosen.inputs,
-            "presets": ", ".join(chosen.presets),
-            "checked_against": chosen.checked_against,
-        }
+        {"name": name, "presets": ", ".join(chosen.presets)} | {field: getattr(chosen, field) for field in named}
         for name, chosen in sorted(methods().items())
     ]
     columns = (

@@ -1,6 +1,7 @@
 """Tables and a figure of tables of one's own and of the openly licensed recordings: baseline, source-only, UF-AMA."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -8,13 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ufama.analysis.evaluation import trial_outcomes, window_outcomes
+from ufama.analysis.evaluation import stored_rules, trial_outcomes, window_outcomes
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_MEANINGS, RULE_TITLES
 from ufama.campaigns.adaptation import ADAPTED, SOURCE_ONLY
 from ufama.campaigns.results import Results
 from ufama.config import RULES
 from ufama.data.windows import DataCard, Windows
-from ufama.report.captions import column_group, keys
+from ufama.report.captions import PROTOCOL, column_group
 from ufama.report.style import BLUE, GREY, ORANGE, WIDTH, figure, headline
 from ufama.report.table import Column, Table
 from ufama.studies.baseline import balanced_accuracy
@@ -41,6 +42,10 @@ LEVEL_COLUMNS = [
     ),
     Column("folds", "n (folds)", "measured"),
 ]
+BY_PROTOCOL_AND_RULE = (
+    replace(PROTOCOL, if_varied=True),
+    Column("rule", "rule", "key", titles=RULE_TITLES),
+)
 BALANCED_MEANING = "Balanced accuracy: the mean over classes of the share of their windows that is right"
 
 
@@ -147,18 +152,12 @@ def adapted(results: Results) -> Table:
             "seeds": seed_means.size(),
         }
     ).reset_index()
-    frame = frame.assign(
-        data=frame.data_title,
-        protocol=frame.protocol.map(PROTOCOL_TITLES),
-        model=frame.variant.map(lambda variant: MODEL_TITLES.get(variant, variant)),
-        place=frame.rule.map(list(RULES).index),
-        rule=frame.rule.map(RULE_TITLES),
-    ).sort_values(["data", "protocol", "place"], kind="stable")
+    frame = _in_order(frame.rename(columns={"data_title": "data", "variant": "model"}), "data")
     several = frame.seeds.max() > 1
     columns = (
         Column("data", "data", "key", if_varied=True),
-        Column("protocol", "protocol", "key", if_varied=True),
-        *keys(rule="rule", model="model"),
+        *BY_PROTOCOL_AND_RULE,
+        Column("model", "model", "key", titles=MODEL_TITLES),
         *BALANCED_COLUMNS,
         Column("balanced_sd_seeds_percent", "SD over seeds", "measured", "balanced accuracy", 1, if_varied=True),
         *LEVEL_COLUMNS,
@@ -191,14 +190,9 @@ def gain(results: Results) -> Table:
         )
         .reset_index()
     )
-    frame["place"] = frame.rule.map({rule: place for place, rule in enumerate(RULES)})
-    frame = frame.sort_values(["data_title", "protocol", "place"], kind="stable").assign(
-        protocol=lambda table: table.protocol.map(PROTOCOL_TITLES), rule=lambda table: table.rule.map(RULE_TITLES)
-    )
     columns = (
         Column("data_title", "data", "key", if_varied=True),
-        Column("protocol", "protocol", "key", if_varied=True),
-        Column("rule", "rule", "key"),
+        *BY_PROTOCOL_AND_RULE,
         *column_group({"mean_points": "mean", "sd_points": "SD (n−1)"}, "change", 1),
         *column_group({"up": "up", "same": "same", "down": "down", "folds": "n"}, "folds"),
     )
@@ -207,12 +201,21 @@ def gain(results: Results) -> Table:
         "Paired by fold, each with its mean over seeds; SD (n−1) is over folds."
     )
     provenance = {"runs": sorted(results.runs.digest)}
-    return Table("gain", frame, columns, caption, provenance)
+    return Table("gain", _in_order(frame, "data_title"), columns, caption, provenance)
+
+
+def _in_order(frame: pd.DataFrame, data: str) -> pd.DataFrame:
+    """By data, protocol and rule, the rules in the order of `RULES`."""
+    in_place = {rule: place for place, rule in enumerate(RULES)}
+    order = [data, "protocol", "rule"]
+    return frame.sort_values(
+        order, key=lambda values: values.map(lambda value: in_place.get(value, value)), kind="stable"
+    )
 
 
 def _measured_on(results: Results) -> str:
     runs = results.runs
-    rules = [rule for rule in RULES if (results.predictions["rule"] == rule).any()]
+    rules = stored_rules(results.predictions)
     counted = [
         f"{len(own)} runs per model ({own.fold.nunique()} folds × {own.seed.nunique()} "
         f"{'seed' if own.seed.nunique() == 1 else 'seeds'})"

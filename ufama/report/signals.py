@@ -35,10 +35,9 @@ def trace(recorded: np.ndarray, clean: np.ndarray, rates: tuple[float, float], c
         axes.plot(np.arange(len(before)) / rates[0], before, color="#b8b8b8", linewidth=0.6)
         axes.plot(np.arange(len(after)) / rates[1], after, color=style.BLUE, linewidth=1)
         axes.set_ylabel(f"{channel}, µV")
-    rows[0, 0].plot([], [], color="#b8b8b8", label=f"recorded, {rates[0]:g} Hz")
-    rows[0, 0].plot([], [], color=style.BLUE, label=f"preprocessed, {rates[1]:g} Hz")
     rows[-1, 0].set(xlabel="seconds", xlim=(0, recorded.shape[1] / rates[0]))
-    drawing.legend(*rows[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    entries = {f"recorded, {rates[0]:g} Hz": "#b8b8b8", f"preprocessed, {rates[1]:g} Hz": style.BLUE}
+    style.legend(drawing, [style.line(label, colour) for label, colour in entries.items()])
     headline(drawing, "A simulated recording before and after preprocessing")
     return drawing
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ufama.analysis.best_of_many import best_seed, seed_matrix
-from ufama.analysis.evaluation import UNITS
+from ufama.analysis.evaluation import UNITS, of_rule
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
 from ufama.analysis.variance import variance_components
 from ufama.report import style
@@ -76,7 +76,7 @@ def variance_table(scores: pd.DataFrame, runs: pd.DataFrame, *, rule: str) -> Ta
 
     ``scores`` is what `evaluation.accuracy_per_recording` returns for one dataset and protocol.
     """
-    scores = scores[scores["rule"] == rule]
+    scores = of_rule(scores, rule)
     runs = runs[runs["digest"].isin(scores["digest"])]
     frame = pd.DataFrame({"component": pd.Series(COMPONENT_TITLES)})
     columns = [Column("component", "variance between", "key"), Column("levels", "levels", "measured")]
@@ -142,9 +142,7 @@ def seed_boxes(scores: pd.DataFrame, *, by: str, rule: str) -> Figure:
     Alt: Box plots of accuracy over windows in percent, one box per subject or session over its recordings and seeds;
     boxes span the quartiles, the line is the median, and each dot is one recording under one seed, coloured by seed.
     """
-    scores = scores[scores["rule"] == rule]
-    if scores.empty:
-        raise ValueError(f"no accuracies under rule {rule!r}: choose a rule that the results hold.")
+    scores = of_rule(scores, rule)
     if scores[by].isna().any():
         raise ValueError(f"some runs hold out no single {by}: use accuracy_per_recording, or select other runs.")
     seeds = sorted(scores["seed"].unique().tolist())

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ufama.analysis import paper
-from ufama.analysis.evaluation import UNITS, accuracy, accuracy_per_recording, select, summary
+from ufama.analysis.evaluation import UNITS, accuracy, accuracy_per_recording, of_rule, select, stored_rules, summary
 from ufama.analysis.titles import (
     DATASET_TITLES,
     METHOD_TITLES,
@@ -15,7 +15,7 @@ from ufama.analysis.titles import (
     VARIANT_TITLES,
 )
 from ufama.campaigns.results import Results
-from ufama.config import RULES, TrainingConfig, UfamaConfig
+from ufama.config import TrainingConfig, UfamaConfig
 from ufama.data.windows import Windows
 from ufama.report.captions import RULE, column_group, keys, measured_table, printed_columns, unique_value
 from ufama.report.table import Column, Origin, Table
@@ -35,13 +35,10 @@ def _complete(results: Results) -> Results:
 
 
 def _rules(results: Results, rules: Sequence[str] | None) -> tuple[str, ...]:
-    stored = [rule for rule in RULES if (results.predictions["rule"] == rule).any()]
-    if rules is None:
-        return tuple(stored)
-    for rule in rules:
-        if rule not in stored:
-            raise ValueError(f"no predictions under rule {rule!r}; the results hold {', '.join(stored)}.")
-    return tuple(rules)
+    chosen = stored_rules(results.predictions) if rules is None else rules
+    for rule in chosen:
+        of_rule(results.predictions, rule)
+    return tuple(chosen)
 
 
 def _measured(

@@ -16,6 +16,7 @@ import pandas as pd
 from ufama.analysis.statistics import crossed_ends, percentile_ends, person_means, resampled_means, studentised_ends
 from ufama.campaigns.results import published_folder
 from ufama.data.layout import LAYOUTS
+from ufama.storage import write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +83,13 @@ def simulated_experiment(dataset: str, truth: Truth, rng: np.random.Generator) -
     person = rng.normal(0, truth.sd_subject, size=(people, 1, 1))
     session = rng.normal(0, truth.sd_session, size=(people, sessions, 1))
     right = rng.random((people, *windows.shape)) < _logistic(truth.log_odds + clip + person + session)
-    known = _expected(truth.log_odds + clip, np.hypot(truth.sd_subject, truth.sd_session))
+    expected = _expected(truth.log_odds + clip, np.hypot(truth.sd_subject, truth.sd_session))
     anywhere = np.linalg.norm([truth.sd_subject, truth.sd_session, truth.sd_clip])
     return Experiment(
         right=right.astype(float),
         windows=np.broadcast_to(windows, right.shape).astype(float),
-        truth_trials=float(known.mean()),
-        truth_windows=float(((known * windows).sum(axis=1) / windows.sum(axis=1)).mean()),
+        truth_trials=float(expected.mean()),
+        truth_windows=float(((expected * windows).sum(axis=1) / windows.sum(axis=1)).mean()),
         truth_new_clips=float(_expected(np.array(truth.log_odds), anywhere)),
     )
 
@@ -121,7 +122,7 @@ def intervals(experiment: Experiment, draws: int, rng: np.random.Generator) -> d
     half = t.ppf(0.975, len(people) - 1) * people.std(ddof=1) / np.sqrt(len(people))
     default = studentised_ends(people, drawn[WITH_SESSIONS])
     seen = right.mean(axis=1) if _same_clips(windows) else right.reshape(len(right), -1)
-    trials, counted, known = experiment.truth_trials, experiment.truth_windows, experiment.truth_new_clips
+    trials, counted, new_clips = experiment.truth_trials, experiment.truth_windows, experiment.truth_new_clips
     return {
         NAIVE: (*proportion_confint((right * windows).sum(), windows.sum(), method="wilson"), counted),
         "naive: trials": (*proportion_confint(right.sum(), right.size, method="wilson"), trials),
@@ -132,8 +133,8 @@ def intervals(experiment: Experiment, draws: int, rng: np.random.Generator) -> d
         DEFAULT: (*default, trials),
         f"{DEFAULT}; over windows": (*over_windows, counted),
         "bootstrap-t: people, sessions, trials": (*studentised_ends(people, drawn[WITH_TRIALS]), trials),
-        f"{DEFAULT}; new clips": (*default, known),
-        "crossed: people, clips; new clips": (*crossed_ends(seen), known),
+        f"{DEFAULT}; new clips": (*default, new_clips),
+        "crossed: people, clips; new clips": (*crossed_ends(seen), new_clips),
     }
 
 
@@ -149,22 +150,22 @@ def coverage(dataset: str, truth: Truth, *, experiments: int, draws: int, seed: 
     mean), experiments, draws. An interval that is undefined counts as one that does not hold the truth.
     """
     rng = np.random.default_rng(seed)
-    found: dict[str, list] = {name: [] for name in INTERVALS}
+    ends_of: dict[str, list] = {name: [] for name in INTERVALS}
     for _ in range(experiments):
         experiment = simulated_experiment(dataset, truth, rng)
         for name, ends in intervals(experiment, draws, rng).items():
-            found[name].append(ends)
+            ends_of[name].append(ends)
     people, sessions, trials = experiment.right.shape
     rows = []
-    for name, ends in found.items():
-        low, high, known = np.array(ends).T
-        share = float(((low <= known) & (known <= high)).mean())
+    for name, ends in ends_of.items():
+        low, high, true_value = np.array(ends).T
+        share = float(((low <= true_value) & (true_value <= high)).mean())
         rows.append(
             {
                 "dataset": dataset, "people": people, "sessions": sessions, "trials": trials, "truth": truth.title,
-                "accuracy": known.mean(), "interval": name, "speaks_of": INTERVALS[name], "coverage": share,
-                "coverage_se": np.sqrt(share * (1 - share) / experiments), "too_high": (low > known).mean(),
-                "too_low": (high < known).mean(), "width": np.nanmean(high - low), "experiments": experiments,
+                "accuracy": true_value.mean(), "interval": name, "speaks_of": INTERVALS[name], "coverage": share,
+                "coverage_se": np.sqrt(share * (1 - share) / experiments), "too_high": (low > true_value).mean(),
+                "too_low": (high < true_value).mean(), "width": np.nanmean(high - low), "experiments": experiments,
                 "draws": draws,
             }
         )  # fmt: skip
@@ -185,10 +186,8 @@ def study(
 
 def write_study(folder: Path) -> Path:
     """Run the study and write coverage.csv with its provenance; the CSV's path."""
-    table = study()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "coverage.csv"
-    table.round(5).to_csv(path, index=False)
+    table, path = study(), folder / "coverage.csv"
+    write_atomically(path, table.round(5).to_csv(index=False))
     provenance = {
         "simulated": True,
         "command": "python -m ufama.studies.coverage",
@@ -198,7 +197,7 @@ def write_study(folder: Path) -> Path:
         "truths": [asdict(truth) for truth in TRUTHS],
         "numpy": np.__version__,
     }
-    path.with_suffix(".json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
+    write_atomically(path.with_suffix(".json"), json.dumps(provenance, indent=1) + "\n")
     return path
 
 

@@ -1,5 +1,6 @@
 """The check of a method finds what it is for."""
 
+import pytest
 import torch
 
 from ufama.core.objective import Terms
@@ -32,18 +33,12 @@ class Mixing(SourceOnly):
         return Terms(terms.losses, weights, {}, state)
 
 
-def test_parameters_that_stay_still_are_named(small):
-    check = check_method(Lazy(), small, batch_size=16)
+@pytest.mark.parametrize("chosen, unmoved, mixed", [(Lazy(), True, False), (Mixing(), False, True)])
+def test_parameters_that_stay_still_and_runs_that_mix_are_found(small, chosen, unmoved, mixed):
+    check = check_method(chosen, small, batch_size=16)
     assert not check.passed
-    assert "head.weight" in check.unmoved
-    assert check.stack_distance == 0
-
-
-def test_runs_that_mix_are_found(small):
-    check = check_method(Mixing(), small, batch_size=16)
-    assert not check.passed
-    assert check.stack_distance > 1e-8
-    assert not check.unmoved
+    assert ("head.weight" in check.unmoved) == unmoved == bool(check.unmoved)
+    assert (check.stack_distance > 1e-8) == mixed == (check.stack_distance != 0)
 
 
 def test_labels_that_reach_the_training_are_found(small, monkeypatch):

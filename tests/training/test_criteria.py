@@ -14,21 +14,17 @@ def random_predictions(rows=17, classes=4, seed=0):
     return np.random.default_rng(seed).dirichlet(np.full(classes, 0.5), rows)
 
 
-def test_entropy_by_hand():
-    assert criteria.entropy(CONFIDENT) == 0
-    assert criteria.entropy(UNSURE) == pytest.approx(-np.log(3))
-
-
-def test_information_maximisation_wants_every_class():
-    assert criteria.information_maximisation(CONFIDENT) == pytest.approx(np.log(3))
-    assert criteria.information_maximisation(ONE_CLASS) == pytest.approx(0)
-    assert criteria.information_maximisation(UNSURE) == pytest.approx(0)
-
-
-def test_bnm_by_hand():
-    """Of sure predictions the singular values are the roots of the classes' counts."""
-    assert criteria.bnm(CONFIDENT) == pytest.approx(3 * np.sqrt(4) / 12)
-    assert criteria.bnm(ONE_CLASS) == pytest.approx(np.sqrt(12) / 12)
+@pytest.mark.parametrize(
+    ("criterion", "confident", "one_class", "unsure"),
+    [
+        (criteria.entropy, 0, 0, -np.log(3)),
+        (criteria.information_maximisation, np.log(3), 0, 0),
+        # of sure predictions the singular values are the roots of the classes' counts
+        (criteria.bnm, 3 * np.sqrt(4) / 12, np.sqrt(12) / 12, np.sqrt(12 / 3) / 12),
+    ],
+)
+def test_criteria_by_hand(criterion, confident, one_class, unsure):
+    assert [criterion(p) for p in (CONFIDENT, ONE_CLASS, UNSURE)] == pytest.approx([confident, one_class, unsure])
 
 
 def test_snd_against_a_slow_twin():

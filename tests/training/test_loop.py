@@ -20,14 +20,29 @@ SMALL = {"width": 8, "ffn_width": 12, "fusion_width": 16, "gate_confidence": 0.5
 TRAINING = TrainingConfig(batch_size=8, epochs=3, steps_per_epoch=3, precision="float64")
 
 
-def trained(windows, config, training, runs, device="cpu"):
-    """Train the runs [(fold, seed), ...] as one stack."""
+def made(windows, config, training, runs, *device, **options):
+    """A trainer of the runs [(fold, seed), ...]."""
     every = folds(windows, "cross_subject")
-    parts = [make_split(windows, every[fold], training, seed) for fold, seed in runs]
+    splits = [make_split(windows, every[fold], training, seed) for fold, seed in runs]
     prepared = scaled(windows, training.scaling)
-    made = Trainer(METHOD, config.replace(**SMALL), training, prepared, parts, [seed for _, seed in runs], device)
-    results = train(made, windows.label, oracle_label=windows.label)
-    return results, made
+    seeds = [seed for _, seed in runs]
+    return Trainer(METHOD, config.replace(**SMALL), training, prepared, splits, seeds, *device, **options)
+
+
+def trained(windows, config, training, runs):
+    """The results of the runs [(fold, seed), ...], trained as one stack, and its trainer."""
+    trainer = made(windows, config, training, runs)
+    return train(trainer, windows.label, oracle_label=windows.label), trainer
+
+
+@pytest.fixture
+def split(small):
+    """The rows of one run in a fold: split(fold, seed, changes of the training)."""
+
+    def of_fold(fold, seed=0, **changes):
+        return make_split(small, folds(small, "cross_subject")[fold], TRAINING.replace(**changes), seed)
+
+    return of_fold
 
 
 RUNS = [(0, 0), (3, 0), (5, 7)]
@@ -85,19 +100,16 @@ def test_unequal_folds_stack_over_twenty_steps_and_every_schedule(uneven, config
 def test_precisions_train_near_float32(small, precision):
     """bf16 rounds products to 8 bits; on a CPU tf32 changes nothing."""
     (exact,), _ = trained(small, PAPER, TRAINING.replace(precision="float32"), [(0, 0)])
-    (rounded,), made = trained(small, PAPER, TRAINING.replace(precision=precision), [(0, 0)])
-    assert all(value.dtype == torch.float32 for value in made.network.parameters())
+    (rounded,), trainer = trained(small, PAPER, TRAINING.replace(precision=precision), [(0, 0)])
+    assert all(value.dtype == torch.float32 for value in trainer.network.parameters())
     difference = np.abs(exact.selected["last"].probabilities - rounded.selected["last"].probabilities).max()
     assert difference == 0 if precision == "tf32" else 0 < difference < 0.1
 
 
 def test_a_step_that_cannot_be_captured_runs_eagerly_and_says_so(small):
-    fold = folds(small, "cross_subject")[0]
-    own, said = make_split(small, fold, TRAINING, 0), []
-    prepared = scaled(small, TRAINING.scaling)
+    said = []
     eager, fallen_back = (
-        Trainer(METHOD, PAPER.replace(**SMALL), TRAINING, prepared, [own], [0], captured=captured, notify=said.append)
-        for captured in (False, True)
+        made(small, PAPER, TRAINING, [(0, 0)], captured=captured, notify=said.append) for captured in (False, True)
     )
     assert len(said) == 1 and said[0].startswith("ufama: the step cannot be captured as a CUDA graph and runs eagerly")
     for trainer in (eager, fallen_back):
@@ -109,26 +121,13 @@ def test_a_step_that_cannot_be_captured_runs_eagerly_and_says_so(small):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("config", PRESETS, ids=["paper", "released"])
 def test_a_captured_step_equals_an_eager_one_and_the_cpu(small, config):
-    fold = folds(small, "cross_subject")[0]
-    own = make_split(small, fold, TRAINING, 0)
-    prepared = scaled(small, TRAINING.scaling)
-    made = [
-        Trainer(
-            METHOD,
-            config.replace(**SMALL),
-            TRAINING,
-            prepared,
-            [own],
-            [0],
-            device,
-            captured=captured,
-            notify=pytest.fail,
-        )
+    trainers = [
+        made(small, config, TRAINING, [(0, 0)], device, captured=captured, notify=pytest.fail)
         for device, captured in (("cuda", True), ("cuda", False), ("cpu", False))
     ]
-    for trainer in made:
+    for trainer in trainers:
         train(trainer, small.label)
-    for captured, eager, cpu in zip(*(trainer.network.parameters() for trainer in made), strict=True):
+    for captured, eager, cpu in zip(*(trainer.network.parameters() for trainer in trainers), strict=True):
         torch.testing.assert_close(captured, eager, rtol=1e-9, atol=1e-12)
         torch.testing.assert_close(captured.cpu(), cpu, rtol=1e-7, atol=1e-9)
 
@@ -142,11 +141,10 @@ def test_criteria_are_taken_at_forty_epochs_of_a_long_training():
 
 
 def test_a_network_that_diverged_has_no_criteria_and_stops_nobody(small):
-    (lost, healthy), made = trained(small, PAPER, TRAINING.replace(learning_rate=0.0), [(0, 0), (3, 0)])
-    assert np.isfinite(lost.history["bnm"]).all()
+    trainer = made(small, PAPER, TRAINING, [(0, 0), (3, 0)])
     with torch.no_grad():
-        next(made.network.parameters())[0] = torch.nan
-    lost, healthy = train(made, small.label, oracle_label=small.label)
+        next(trainer.network.parameters())[0] = torch.nan
+    lost, healthy = train(trainer, small.label, oracle_label=small.label)
     assert np.isnan(lost.history["bnm"]).all() and np.isfinite(healthy.history["bnm"]).all()
 
 
@@ -187,37 +185,45 @@ def test_permuting_the_targets_labels_changes_nothing_but_the_oracle(small, conf
 
 
 def test_without_the_targets_labels_there_is_no_oracle(small):
-    fold = folds(small, "cross_subject")[0]
-    prepared, own = scaled(small, TRAINING.scaling), make_split(small, fold, TRAINING, 0)
-    made = Trainer(METHOD, PAPER.replace(**SMALL), TRAINING, prepared, [own], [0])
-    (result,) = train(made, small.label)
+    (result,) = train(made(small, PAPER, TRAINING, [(0, 0)]), small.label)
     assert set(result.selected) == {"last", "source_validation"}
     assert "target_accuracy" not in result.history
 
 
-def test_validation_people_are_neither_trained_on_nor_the_target(small):
-    fold = folds(small, "cross_subject")[2]
-    own = make_split(small, fold, TRAINING.replace(validation_subjects=2), 3)
+def test_validation_people_are_neither_trained_on_nor_the_target(small, split):
+    own = split(2, 3, validation_subjects=2)
     people = [set(small.subject[rows]) for rows in (own.source, own.validation, own.target)]
     assert [len(p) for p in people] == [1, 2, 1]
     assert len(set.union(*people)) == 4
-    assert np.array_equal(np.sort(np.concatenate([own.source, own.validation])), np.sort(fold.source))
+    assert np.array_equal(np.sort(np.concatenate([own.source, own.validation])), np.sort(own.fold.source))
 
 
-def test_nobody_left_to_train_on_is_an_error(small):
+def test_nobody_left_to_train_on_is_an_error(split):
     with pytest.raises(ValueError, match="validation_subjects = 3 leaves none"):
-        make_split(small, folds(small, "cross_subject")[0], TRAINING.replace(validation_subjects=3), 0)
+        split(0, validation_subjects=3)
 
 
-def test_without_validation_people_the_rule_is_left_out(small):
-    (result,), _ = trained(small, PAPER, TRAINING.replace(validation_subjects=0), [(0, 0)])
+def test_without_validation_people_and_criteria_neither_is_logged(small):
+    (result,), _ = trained(small, PAPER, TRAINING.replace(validation_subjects=0, criteria="none"), [(0, 0)])
     assert set(result.selected) == {"oracle", "last"}
+    assert not {*CRITERIA, "validation_accuracy"} & set(result.history)
 
 
-def test_an_epoch_is_one_pass_over_the_shorter_domain(small):
-    fold = folds(small, "cross_subject")[0]
-    own = make_split(small, fold, TRAINING, 0)
-    assert own.steps(TRAINING.replace(steps_per_epoch=None)) == len(fold.target) // 8
+def test_a_method_is_told_the_share_of_epochs_that_are_over(small, monkeypatch):
+    seen, terms = [], METHOD.terms
+
+    def watched(config, step, state):
+        seen.append((float(step.epoch), float(step.progress)))
+        return terms(config, step, state)
+
+    monkeypatch.setattr(METHOD, "terms", watched)
+    trained(small, PAPER, TRAINING.replace(epochs=4, steps_per_epoch=1), [(0, 0)])
+    assert seen == [(0, 0), (1, 0.25), (2, 0.5), (3, 0.75)]
+
+
+def test_an_epoch_is_one_pass_over_the_shorter_domain(split):
+    own = split(0)
+    assert own.steps(TRAINING.replace(steps_per_epoch=None)) == len(own.target) // 8
     assert own.steps(TRAINING.replace(steps_per_epoch=None, epoch_length="source")) == len(own.source) // 8
 
 
@@ -228,9 +234,8 @@ def test_batches_repeat_no_window_before_all_have_been_drawn():
 
 
 def test_a_target_smaller_than_a_batch_is_an_error(small):
-    training = TRAINING.replace(batch_size=200)
     with pytest.raises(ValueError, match="less than one batch of 200"):
-        trained(small, PAPER, training, [(0, 0)])
+        made(small, PAPER, TRAINING.replace(batch_size=200), [(0, 0)])
 
 
 def test_evaluation_every_other_epoch_leaves_gaps_and_ends_with_the_last(small):
@@ -261,27 +266,19 @@ def test_the_history_tells_what_each_rule_chose(small):
         assert set(found[str(index)].index) == {*run.selected, *CRITERIA}
 
 
-def test_without_criteria_none_is_logged(small):
-    (result,), _ = trained(small, PAPER, TRAINING.replace(criteria="none"), [(0, 0)])
-    assert not set(CRITERIA) & set(result.history)
-
-
 @pytest.mark.parametrize("access", ["others", "share50", "share20", "first3"])
-def test_adaptation_sees_no_held_out_trial(small, access):
-    fold = folds(small, "cross_subject")[1]
-    own = make_split(small, fold, TRAINING.replace(target_access=access), 4)
-    whole = make_split(small, fold, TRAINING, 4)
-    assert np.array_equal(own.test, fold.target) and np.array_equal(whole.target, fold.target)
+def test_adaptation_sees_no_held_out_trial(small, split, access):
+    own, whole = split(1, 4, target_access=access), split(1, 4)
+    assert np.array_equal(own.test, own.fold.target) and np.array_equal(whole.target, own.fold.target)
     assert own.held_out_trials == whole.held_out_trials and len(own.held_out_trials) == 2  # a third of five
-    assert set(own.target) < set(fold.target)
+    assert set(own.target) < set(own.test)
     assert not set(small.trial[own.target]) & set(own.held_out_trials)
     seen = {"others": 3, "share50": 2, "share20": 1, "first3": 3}[access]
     assert len(set(small.trial[own.target])) == seen
 
 
-def test_a_fifth_of_the_trials_is_within_the_half(small):
-    fold = folds(small, "cross_subject")[1]
-    fifth, half = (make_split(small, fold, TRAINING.replace(target_access=f"share{n}"), 4).target for n in (20, 50))
+def test_a_fifth_of_the_trials_is_within_the_half(split):
+    fifth, half = (split(1, 4, target_access=f"share{n}").target for n in (20, 50))
     assert set(fifth) < set(half)
 
 
@@ -294,9 +291,9 @@ def test_with_nothing_of_the_target_a_run_does_not_depend_on_it(small):
     def weights(windows):
         own = make_split(windows, fold, training, 0)
         prepared = scaled(windows, training.scaling, fold, own.target)
-        made = Trainer(METHOD, PAPER.replace(**SMALL), training, prepared, [own], [0])
-        train(made, windows.label)
-        return list(made.network.parameters())
+        trainer = Trainer(METHOD, PAPER.replace(**SMALL), training, prepared, [own], [0])
+        train(trainer, windows.label)
+        return list(trainer.network.parameters())
 
     assert all(torch.equal(a, b) for a, b in zip(weights(small), weights(other), strict=True))
 

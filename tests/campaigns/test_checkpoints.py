@@ -1,7 +1,6 @@
 """A stack that is stopped anywhere goes on as if nothing had been; nobody trains it twice at once."""
 
 import threading
-import time
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from ufama.campaigns.checkpoints import BusyError, StackCheckpoint, StoppedError
 from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
 from ufama.campaigns.results import TABLES, RunStore, StoreError
 from ufama.campaigns.run import results
-from ufama.campaigns.worker import train_stack
+from ufama.campaigns.worker import BUSY, Worker, train_stack
 from ufama.config import TrainingConfig
 
 EPOCHS = 14  # past the switch of the MMD schedule and of fine-grained alignment
@@ -60,23 +59,6 @@ def test_stopped_after_every_epoch_it_ends_with_the_same_bits(stack, tmp_path):
     assert not checkpoint.path.exists()
 
 
-def test_a_checkpoint_is_used(stack, tmp_path):
-    """Against the test above passing by training anew: damaged moments must show."""
-    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint, pytest.raises(StoppedError):
-        train_stack(stack, checkpoint=checkpoint, stopping=lambda: True)
-    from safetensors import safe_open
-    from safetensors.torch import save_file
-
-    with safe_open(checkpoint.path, framework="pt") as file:
-        values, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
-    moments = [name for name in values if name.endswith("exp_avg")]
-    assert moments
-    save_file(values | {name: -values[name] for name in moments}, checkpoint.path, metadata=metadata)
-    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint:
-        disturbed = train_stack(stack, checkpoint=checkpoint)
-    assert not disturbed[0].predictions.equals(train_stack(stack)[0].predictions)
-
-
 @pytest.mark.parametrize("what", ["another version", "not a checkpoint", "another order of runs"])
 def test_a_foreign_checkpoint_is_not_used(stack, tmp_path, monkeypatch, what):
     whole = train_stack(stack)
@@ -87,11 +69,14 @@ def test_a_foreign_checkpoint_is_not_used(stack, tmp_path, monkeypatch, what):
     elif what == "not a checkpoint":
         checkpoint.path.write_bytes(b"nothing of the kind")
     else:
-        other = StackCheckpoint(tmp_path, stack.digests[::-1], "cpu", "any")
-        checkpoint.path.rename(other.path)
-        other.path.rename(checkpoint.path)
+        turned = stack._replace(jobs=stack.jobs[::-1])
+        with StackCheckpoint(tmp_path, turned.digests, "cpu", "any") as other, pytest.raises(StoppedError):
+            train_stack(turned, checkpoint=other, stopping=lambda: True)
+        other.path.replace(checkpoint.path)
+    trained = []  # epochs: all of them, and to the same end
     with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint:
-        assert_equal_records(train_stack(stack, checkpoint=checkpoint), whole)
+        assert_equal_records(train_stack(stack, checkpoint=checkpoint, stopping=lambda: trained.append(1)), whole)
+    assert len(trained) == EPOCHS
 
 
 def test_where_no_checkpoint_can_be_written_training_goes_on(stack, tmp_path, monkeypatch):
@@ -114,28 +99,13 @@ def test_two_at_one_stack(stack, tmp_path):
         pass
 
 
-def test_a_campaign_waits_for_what_another_trains(small_table):
-    asked = experiment(small_table, fold_names=("session1-subject1", "session2-subject3"))
-    first, second = stacks(resolve([asked]), 1)
-    store, finished = RunStore(), []
-    held = StackCheckpoint(store.unfinished, first.digests, "cpu", "the other's")
-    held.__enter__()
-
-    def other_campaign():
-        while not store.has(second.digests[0]):
-            time.sleep(0.01)
-        finished.extend(train_stack(first))
-        for record in finished:
+def test_a_worker_leaves_what_another_trains_or_has_stored(stack):
+    worker, store = Worker(), RunStore()
+    with StackCheckpoint(store.unfinished, stack.digests, "cpu", "the other's"):
+        assert worker.train(stack, "cpu", lambda: False) == BUSY
+        for record in train_stack(stack):
             store.save(record)
-        held.__exit__(None, None, None)
-
-    other = threading.Thread(target=other_campaign)
-    other.start()
-    found = results([asked], store=store, workers=1, stack_size=1)
-    other.join()
-    assert len(found.runs) == 2 and len(finished) == 1
-    ours = found.select([first.digests[0]]).predictions
-    pd.testing.assert_frame_equal(ours.drop(columns="digest"), finished[0].predictions)
+    assert worker.train(stack, "cpu", lambda: pytest.fail("trained again")) is None
 
 
 def test_a_stopped_campaign_tells_how_far_it_is_and_goes_on(small_table):

@@ -5,7 +5,6 @@ import signal
 import threading
 import time
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -27,19 +26,19 @@ def quick_looks(monkeypatch):
 
 
 @pytest.fixture
-def asked(tmp_path, monkeypatch, small):
+def asked(tmp_path, monkeypatch, small_table):
     """Three folds, a second of training each, with checkpoints all the time."""
     monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("UFAMA_PUBLISHED", "none")
     monkeypatch.setenv("UFAMA_CHECKPOINT_SECONDS", "0.05")
     long = config.scale("smoke").replace(window_stride=1, epochs=40, evaluate_every=20)
     monkeypatch.setitem(config.SCALES, "smoke", long)
-    path = tmp_path / "small.npz"
-    coordinates = {name: getattr(small, name) for name in ("label", "subject", "session", "trial")}
-    np.savez(path, modality_a=small.eeg, modality_b=small.eye, **coordinates)
     names = ("session1-subject1", "session1-subject2", "session2-subject3")
     return Experiment(
-        data=DataRequest(dataset=str(path)), scale="smoke", training=TrainingConfig(batch_size=8), fold_names=names
+        data=DataRequest(dataset=str(small_table)),
+        scale="smoke",
+        training=TrainingConfig(batch_size=8),
+        fold_names=names,
     )
 
 
@@ -60,13 +59,10 @@ def workers_of_this_process():
 
 def kill_one_in_training(store, killed):
     """SIGKILL a worker once there is a checkpoint, that is in the middle of a training."""
-    while not list(store.unfinished.glob("*.safetensors")):
+    while not list(store.unfinished.glob("*.safetensors")) or not (workers := workers_of_this_process()):
         time.sleep(0.005)
-    while not killed:
-        for worker in workers_of_this_process():
-            os.kill(worker, signal.SIGKILL)
-            killed.append(worker)
-            break
+    os.kill(workers[0], signal.SIGKILL)
+    killed.append(workers[0])
 
 
 def assert_same(actual, expected):

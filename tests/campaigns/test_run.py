@@ -18,7 +18,6 @@ from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
 from ufama.campaigns.results import TABLES, RunStore, publish, read_published
 from ufama.campaigns.run import results
 from ufama.config import ConfigError, TrainingConfig
-from ufama.data.folds import folds
 
 TRAINING = TrainingConfig(batch_size=8)
 
@@ -66,15 +65,6 @@ def test_a_half_stored_stack_is_trained_again_as_it_was(experiment, tmp_path, mo
     assert len(seen[0]) == 4
     pd.testing.assert_frame_equal(again.predictions, whole.predictions)
     pd.testing.assert_frame_equal(again.history, whole.history)
-
-
-@pytest.mark.slow
-def test_workers_give_the_records_of_one_process(experiment, tmp_path):
-    here = results([experiment], workers=1)
-    os.environ["UFAMA_WORKSPACE"] = str(tmp_path / "other")
-    there = results([experiment], store=RunStore(tmp_path / "other" / "runs"), workers=2)
-    pd.testing.assert_frame_equal(here.predictions, there.predictions)
-    pd.testing.assert_frame_equal(here.history, there.history)
 
 
 def test_a_record_says_what_was_run(experiment):
@@ -131,15 +121,6 @@ def test_a_record_says_what_differs_from_its_preset(experiment):
     assert (run.control, run.target_access) == ("eeg_noise", "others")
     assert len(run.held_out_trials) == 2
     assert run.dataset == "small.npz"  # a file's name, without its folder
-
-
-def test_all_windows_can_be_kept_at_any_scale(experiment):
-    thinned, kept = (
-        results([replace(experiment, keep_windows=keep, fold_names=("session1-subject1",))], workers=1)
-        for keep in (False, True)
-    )
-    assert kept.runs.target_windows[0] == len(folds(experiment.data.open(), "cross_subject")[0].target)
-    assert thinned.runs.target_windows[0] < kept.runs.target_windows[0]
 
 
 def test_published_results_answer_before_anything_is_trained(experiment, tmp_path, monkeypatch):

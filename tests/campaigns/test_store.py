@@ -39,10 +39,12 @@ def test_what_is_saved_is_loaded(tmp_path):
         pd.testing.assert_frame_equal(getattr(loaded, name), getattr(record(), name))
 
 
-def test_a_finished_record_is_left_as_it_is(tmp_path):
+def test_a_finished_record_is_left_as_it_is(tmp_path, monkeypatch):
     store = RunStore(tmp_path)
     store.save(record(value=0.25))
-    store.save(record(value=0.75))
+    with monkeypatch.context() as patched:
+        patched.setattr(pd.DataFrame, "to_parquet", lambda *_, **__: pytest.fail("written again"))
+        store.save(record(value=0.75))
     assert store.load("d1").predictions.fusion_0[0] == 0.25
     assert [path.name for path in tmp_path.iterdir()] == ["d1"]
 

@@ -180,3 +180,10 @@ def test_scaling_changes_features_only_and_none_changes_nothing(small):
 def test_an_impossible_scaling_is_one_clear_error(scaling, message, small):
     with pytest.raises(DataError, match=message):
         scaled(small, scaling)
+
+
+def test_a_thinned_set_keeps_the_first_window_of_each_trial_and_every_further_third(small):
+    thin = small.subsample(3)
+    assert set(thin.trial_ids()) == set(small.trial_ids()) == set(thin.trial_ids()[thin.window == 0])
+    assert set(thin.window) == {0, 3, 6, 9, 12}
+    assert len(thin) == sum(-(-count // 3) for count in np.bincount(small.trial_ids()))

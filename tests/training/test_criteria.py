@@ -37,10 +37,6 @@ def test_snd_against_a_slow_twin():
     assert criteria.snd(p) == pytest.approx(np.mean(entropies), rel=1e-9)
 
 
-def test_snd_is_the_log_of_the_neighbours_in_tight_groups():
-    assert criteria.snd(CONFIDENT) == pytest.approx(np.log(3), abs=1e-6)
-
-
 def test_weighted_risk_with_equal_weights_is_the_mean_loss():
     assert criteria.weighted_risk(np.ones(5), np.arange(5.0)) == 2.0
 

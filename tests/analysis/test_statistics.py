@@ -159,6 +159,14 @@ def test_right_and_wrong_turned_round_mirror_every_interval():
         assert ends(other) == pytest.approx((1 - one.estimate, 1 - one.ci_high, 1 - one.ci_low), abs=5e-3)
 
 
+def test_subjects_and_their_sessions_are_redrawn_and_trials_stay():
+    table = outcomes()
+    right, weight = (table[name].to_numpy(float).reshape(7, 3, 5) for name in ("right", "weight"))
+    drawn = resampled_means(right, weight, ("subject", "session"), 2000, np.random.default_rng(0))
+    made = hierarchical_bootstrap(table)
+    assert (made.ci_low, made.ci_high) == studentised_ends(person_means(right, weight), drawn)
+
+
 def test_seeds_are_averaged_not_counted():
     table = outcomes()
     seeds = pd.concat([table.assign(seed=0), table.assign(seed=1)])

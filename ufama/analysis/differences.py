@@ -37,8 +37,9 @@ def against_baseline(
         row = pairs.loc[alone, [column, *keys]].iloc[0].to_dict()
         raise ValueError(f"{row} has no partner with {column} {baseline!r}: train the baseline on the same folds.")
     sign = -1 if baseline_first else 1
-    values = {unit: sign * (pairs[f"accuracy_{unit}"] - pairs[f"accuracy_{unit}_baseline"]) for unit in UNITS}
-    return pairs.assign(**values)
+    return pairs.assign(
+        **{unit: sign * (pairs[f"accuracy_{unit}"] - pairs[f"accuracy_{unit}_baseline"]) for unit in UNITS}
+    )
 
 
 def summarise(pairs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

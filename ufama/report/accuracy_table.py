@@ -60,7 +60,7 @@ def accuracy_table(
     names = [key.name for key in keys]
     from_runs = [column for column in names if column not in scores]
     scores = scores.merge(runs[["digest", *from_runs]], on="digest", validate="many_to_one") if from_runs else scores
-    scores = in_order(scores, names[0], keys[0].titles)
+    scores = in_order(scores, names[0], keys[0].titles or {})
     frame = spreads(scores, names)
     differences = []
     if compare_with:

@@ -38,6 +38,8 @@ def test_intervals_are_those_of_the_outcomes(make):
     outcomes = outcome_table(results, rule="last", unit="windows")
     people, naive = hierarchical_bootstrap(outcomes), naive_interval(outcomes)
     assert row["people_low"] == pytest.approx(100 * people.ci_low)
+    values = 100 * accuracy_per_recording(results).query("rule == 'last'")["accuracy_windows"].to_numpy()
+    assert (row["sd_population"], row["sd_sample"]) == pytest.approx((np.std(values), np.std(values, ddof=1)))
     assert row["naive_high"] == pytest.approx(100 * naive.ci_high)
     assert np.isnan(row["new_low"])
     assert "5 subjects in 15 sessions and 105 trials" in table.caption

@@ -105,8 +105,11 @@ def test_figures_of_simulated_data_say_so(name, gallery):
 def test_a_line_is_the_mean_over_the_given_runs_only(results):
     runs = select(results, dataset="seed_iv", protocol="cross_session").runs
     made = figures.loss_curves(results.history, runs)
-    expected = results.history[results.history["digest"].isin(runs["digest"])].groupby("epoch")["classification"].mean()
-    np.testing.assert_allclose(made.axes[0].lines[0].get_ydata(), expected)
+    values = results.history[results.history["digest"].isin(runs["digest"])].groupby("epoch")["classification"]
+    np.testing.assert_allclose(made.axes[0].lines[0].get_ydata(), values.mean())
+    band = made.axes[0].collections[0].get_paths()[0].vertices[:, 1]
+    ends = values.quantile(0.1).min(), values.quantile(0.9).max()
+    assert (band.min(), band.max()) == pytest.approx(ends)
 
 
 def test_epochs_without_an_evaluation_are_skipped_not_drawn_as_gaps(results):

@@ -131,9 +131,9 @@ def test_a_folder_that_cannot_be_written_is_one_clear_message(small_table, tmp_p
 
 
 def test_restore_writes_in_place_so_that_a_captured_step_reads_it(stack):
-    from ufama.campaigns.plans import _trainer
+    from ufama.campaigns.plans import _measured_step
 
-    trainer = _trainer(stack.jobs[0], 2, "cpu")
+    trainer, _ = _measured_step(stack.jobs[0], 2, "cpu")
     places = {name: value.data_ptr() for name, value in trainer.tensors().items()}
     before = {name: value.detach().clone() for name, value in trainer.tensors().items()}
     trainer.train_epoch(0)

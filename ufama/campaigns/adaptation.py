@@ -27,10 +27,6 @@ def adaptation(
     ----------
     file
         the table, as `ufama.datasets.open_dataset` reads it
-    protocol
-        see `ufama.data.folds.folds`
-    seeds, scale, scaling
-        of the runs
     batch_size
         None: the paper's 32, or the smallest target's windows where there are fewer
     keep_windows

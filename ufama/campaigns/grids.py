@@ -97,7 +97,7 @@ def _on_compared_folds(data: DataRequest, blocks: Iterable[dict[str, Any]], **ch
 
     Cross-subject on the compared folds; of cross-session every fold, as there are few.
     """
-    common = {"data": data, "fold_names": compared_folds(data, choices["scale"])} | choices
+    common: dict[str, Any] = {"data": data, "fold_names": compared_folds(data, choices["scale"])} | choices
     every_fold = {"fold_names": None}
     return [
         Experiment(**common | (every_fold if block.get("protocol") == "cross_session" else {}) | block)
@@ -139,7 +139,7 @@ def ledger_grid(data: DataRequest, *, preset: str = "paper", **choices) -> list[
     """
     flips = [*LEDGER_FLIPS.items(), *OPEN_FLIPS.items()]
     of_training = TrainingConfig.__dataclass_fields__.keys()
-    changed = [
+    changed: list[dict[str, Any]] = [
         {"training": TrainingConfig(**values)} if of_training & values.keys() else {"changes": values}
         for row, values in flips
         if row != 2 or data.dataset == "seed"
@@ -174,26 +174,31 @@ def ladder_grid(data: DataRequest, **choices) -> list[Experiment]:
     scaled by the source, and there is nothing to adapt to.
     """
     training = TrainingConfig(epoch_length="source")
-    blocks: list[dict[str, Any]] = [
-        {"variants": ("M2", "M6"), "training": training.replace(target_access=access)}
-        for access in TARGET_ACCESS
-        if access != "none"
-    ]
-    nothing = training.replace(target_access="none", scaling="source_zscore")
-    blocks.insert(TARGET_ACCESS.index("none"), {"variants": ("M2",), "training": nothing})
+    blocks = []
+    for access in TARGET_ACCESS:
+        scaling = "source_zscore" if access == "none" else training.scaling
+        rung = training.replace(target_access=access, scaling=scaling)
+        blocks.append({"variants": ("M2",) if access == "none" else ("M2", "M6"), "training": rung})
     return _on_compared_folds(data, blocks, **choices)
 
 
 def hadua_grid(data: DataRequest, *, preset: str = "paper", **choices) -> list[Experiment]:
     """HADUA's ablation, cross-subject: H1 to H5 of preset `paper`; of `released` H1 and H5, as H2 to H5 train alike
     there. ``preset`` is not used: the page is about both."""
-    blocks = [{"variants": ("H1", "H2", "H3", "H4", "H5")}, {"preset": "released", "variants": ("H1", "H5")}]
+    blocks: list[dict[str, Any]] = [
+        {"variants": ("H1", "H2", "H3", "H4", "H5")},
+        {"preset": "released", "variants": ("H1", "H5")},
+    ]
     return _on_compared_folds(data, blocks, method="hadua", **choices)
 
 
 def hadua_flips_grid(data: DataRequest, *, preset: str = "paper", **choices) -> list[Experiment]:
     """HADUA's preset `paper`, each of `HADUA_FLIPS` alone, and preset `released`, cross-subject."""
-    blocks = [{}, *[{"changes": changed} for changed in HADUA_FLIPS.values()], {"preset": "released"}]
+    blocks: list[dict[str, Any]] = [
+        {},
+        *[{"changes": changed} for changed in HADUA_FLIPS.values()],
+        {"preset": "released"},
+    ]
     return _on_compared_folds(data, blocks, method="hadua", **choices)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-import time
+import timeit
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,12 +77,12 @@ def gpu_stack_size(first: Job, *, device: str, cache: PlanCache, notify: Callabl
 
 def _peak_bytes(job: Job, runs: int, device: str) -> int:
     """The most memory that a stack of ``runs`` copies of a run takes in a step and an evaluation."""
-    trainer = _trainer(job, runs, device)
+    trainer, step = _measured_step(job, runs, device)
     torch.cuda.reset_peak_memory_stats(device)
-    _one_step(trainer)
+    step()
     trainer.evaluate([split.test[:128] for split in trainer.batches.splits])
     peak = torch.cuda.max_memory_allocated(device)
-    del trainer
+    del trainer, step
     torch.cuda.empty_cache()
     return peak
 
@@ -129,29 +129,21 @@ def _seconds_per_run_step(job: Job, runs: int, threads: int) -> float:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        trainer = _trainer(job, runs, "cpu")
-        _one_step(trainer)
-        seconds = []
-        for _ in range(2):
-            start = time.perf_counter()
-            _one_step(trainer)
-            seconds.append(time.perf_counter() - start)
+        _, step = _measured_step(job, runs, "cpu")
+        step()
+        seconds = min(timeit.repeat(step, number=1, repeat=2))
     finally:
         torch.set_num_threads(before)
-    return min(seconds) / runs
+    return seconds / runs
 
 
-def _trainer(job: Job, runs: int, device: str) -> Trainer:
-    config, split = job.config, job.split()
-    chosen = method(config.method)
+def _measured_step(job: Job, runs: int, device: str) -> tuple[Trainer, Callable[[], Any]]:
+    """A stack of ``runs`` copies of a run, and a function that trains one step of it."""
+    chosen, training, split = method(job.config.method), job.config.training, job.split()
     assert not is_fitted(chosen)
-    windows = scaled_windows(job.windows(), config.training, split)
-    seeds = list(range(runs))
-    return Trainer(
-        chosen, config.method_config, config.training, windows, [split] * runs, seeds, device, captured=False
-    )
-
-
-def _one_step(trainer: Trainer) -> None:
+    windows = scaled_windows(job.windows(), training, split)
+    stack = [split] * runs, list(range(runs))
+    trainer = Trainer(chosen, job.config.method_config, training, windows, *stack, device, captured=False)
     trainer.batches.draw_epoch(0)
-    trainer.step(*trainer.batches.step(0), torch.zeros((), device=trainer.device, dtype=trainer.batches.eeg.dtype))
+    epoch = torch.zeros((), device=trainer.device, dtype=trainer.batches.eeg.dtype)
+    return trainer, lambda: trainer.step(*trainer.batches.step(0), epoch)

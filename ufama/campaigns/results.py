@@ -1,13 +1,14 @@
 """Records of finished runs: the store that keeps them, their results as tables, and what is published of them."""
 
-import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,13 +46,9 @@ class Results:
     def of(cls, records: Iterable[RunRecord]) -> "Results":
         """The tables of the given records, in their order."""
         records = list(records)
-        tables = {
-            name: pd.concat(
-                [getattr(record, name).assign(digest=record.digest) for record in records], ignore_index=True
-            )
-            for name in TABLES
-        }
-        return cls(runs=pd.DataFrame([record.metadata for record in records]), **tables)
+        tables = {name: [getattr(record, name).assign(digest=record.digest) for record in records] for name in TABLES}
+        joined = {name: pd.concat(some, ignore_index=True) for name, some in tables.items()}
+        return cls(runs=pd.DataFrame([record.metadata for record in records]), **joined)
 
     @classmethod
     def concat(cls, parts: Iterable["Results"]) -> "Results":
@@ -146,13 +143,21 @@ def publish(
         columns = [name for name in predictions if not name.startswith(("eeg_", "eye_"))]
         predictions = predictions[columns].round({name: 4 for name in columns if name.startswith("fusion_")})
     embeddings = results.embeddings[results.embeddings.digest.isin(list(embeddings_of))]
-    with temporary_beside(folder) as temporary:
-        temporary.mkdir()
-        for name, table in zip(("runs", *TABLES), (runs, results.history, predictions, embeddings), strict=True):
-            table.to_parquet(temporary / f"{name}.parquet", index=False, compression="zstd", compression_level=19)
+    tables = {"runs": runs, "history": results.history, "predictions": predictions, "embeddings": embeddings}
+    with _tables_beside(folder, tables, compression_level=19) as temporary:
         (temporary / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(temporary, folder)
+
+
+@contextmanager
+def _tables_beside(folder: Path, tables: dict[str, pd.DataFrame], **compression: Any) -> Iterator[Path]:
+    """A hidden folder with the tables, one Parquet file each, to be renamed to ``folder`` when all else is in it."""
+    with temporary_beside(folder) as temporary:
+        temporary.mkdir()
+        for name, table in tables.items():
+            table.to_parquet(temporary / f"{name}.parquet", index=False, compression="zstd", **compression)
+        yield temporary
 
 
 def run_provenance(runs: pd.DataFrame) -> dict:
@@ -204,23 +209,12 @@ class RunStore:
             return
         home = self.folder / record.digest
         try:
-            with temporary_beside(home) as temporary:
-                temporary.mkdir()
-                for name in TABLES:
-                    getattr(record, name).to_parquet(temporary / f"{name}.parquet", index=False, compression="zstd")
+            with _tables_beside(home, {name: getattr(record, name) for name in TABLES}) as temporary:
                 (temporary / "about.json").write_text(json.dumps(record.metadata, indent=1))
-                with contextlib.suppress(FileExistsError):
-                    self._rename(temporary, home)
+                os.rename(temporary, home)
         except OSError as error:
-            raise store_error(self.folder, error) from error
-
-    @staticmethod
-    def _rename(temporary: Path, home: Path) -> None:
-        try:
-            os.rename(temporary, home)
-        except OSError:
-            if not (home / "about.json").is_file():  # else another process was first
-                raise
+            if not self.has(record.digest):  # else another process was first
+                raise store_error(self.folder, error) from error
 
     def load(self, digest: str) -> RunRecord:
         """The record of a finished run. Raises StoreError for one that is absent or damaged."""

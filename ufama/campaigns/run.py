@@ -53,8 +53,6 @@ def results(
 
     Parameters
     ----------
-    experiments
-        what is asked for
     store
         None: the one of the workspace
     device
@@ -225,20 +223,11 @@ def train(
         one of ``ufama.folds(windows, ...)``
     config
         the method's switches; None: its preset `paper`
-    method
-        one of `ufama.methods.methods`
     training
         how long, on which windows; None: as in the paper, 400 epochs
     scale
         `smoke`, `quick` or `paper`: puts a size of `ufama.config.SCALES` on ``config`` and ``training``; None: they
         are taken as they are
-    seed, device
-        of the run
-
-    Returns
-    -------
-    Results
-        tables of one run, as those of many: `ufama.evaluate` reads them
 
     Raises
     ------

@@ -81,13 +81,30 @@ def train_stack(
     The training continues from ``checkpoint`` and is saved there; None: no checkpoints. ``stopping`` is that of
     `Worker.train`.
     """
+    chosen, config, training = method(stack.config.method), stack.config.method_config, stack.config.training
     windows, splits = stack.jobs[0].windows(), [job.split() for job in stack.jobs]
-    scaled = scaled_windows(windows, stack.config.training, splits[0])
+    scaled, seeds = scaled_windows(windows, training, splits[0]), [job.config.seed for job in stack.jobs]
+    label = windows.label
     threads_before = torch.get_num_threads()
     if torch.device(device).type == "cpu":
         torch.set_num_threads(threads)
     try:
-        trained = _training_results(stack, scaled, splits, device, checkpoint, compiled, stopping)
+        if is_fitted(chosen):
+            trained = [
+                train_fitted(chosen, config, training, scaled, split, seed, oracle_label=label)
+                for split, seed in zip(splits, seeds, strict=True)
+            ]
+        else:
+            trainer = Trainer(chosen, config, training, scaled, splits, seeds, device, compiled=compiled)
+            state = TrainingState.new(trainer, has_oracle=True)
+            if checkpoint is not None:
+                checkpoint.resume(trainer, state)
+
+            def after_epoch(state: TrainingState) -> None:
+                if checkpoint is not None:
+                    checkpoint.after_epoch(trainer, state, stopping())
+
+            trained = train(trainer, label, oracle_label=label, state=state, after_epoch=after_epoch)
         threads_used = torch.get_num_threads()
     finally:
         torch.set_num_threads(threads_before)
@@ -95,35 +112,6 @@ def train_stack(
         record_of(job, split, result, windows, stack=stack.digests, device=device, threads=threads_used)
         for job, split, result in zip(stack.jobs, splits, trained, strict=True)
     ]
-
-
-def _training_results(
-    stack: Stack,
-    windows: Windows,
-    splits: list[RunSplit],
-    device: str,
-    checkpoint: StackCheckpoint | None,
-    compiled: bool,
-    stopping: Callable[[], bool],
-) -> list[TrainingResult]:
-    """What the runs leave behind; a method without steps is fitted to one after the other."""
-    chosen, config, training = method(stack.config.method), stack.config.method_config, stack.config.training
-    seeds = [job.config.seed for job in stack.jobs]
-    if is_fitted(chosen):
-        return [
-            train_fitted(chosen, config, training, windows, split, seed, oracle_label=windows.label)
-            for split, seed in zip(splits, seeds, strict=True)
-        ]
-    trainer = Trainer(chosen, config, training, windows, splits, seeds, device, compiled=compiled)
-    state = TrainingState.new(trainer, has_oracle=True)
-    if checkpoint is not None:
-        checkpoint.resume(trainer, state)
-
-    def after_epoch(state: TrainingState) -> None:
-        if checkpoint is not None:
-            checkpoint.after_epoch(trainer, state, stopping())
-
-    return train(trainer, windows.label, oracle_label=windows.label, state=state, after_epoch=after_epoch)
 
 
 COORDINATES = ("subject", "session", "trial", "window", "label")

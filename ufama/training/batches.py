@@ -46,10 +46,6 @@ def make_split(windows: Windows, fold: Fold, training: TrainingConfig, seed: int
 
     Parameters
     ----------
-    windows
-        those that the fold's rows point into
-    fold
-        whose source and target are split
     training
         ``validation_subjects`` of the source are held out, drawn by the seed. ``target_access`` is what adaptation
         sees of the target:
@@ -59,8 +55,6 @@ def make_split(windows: Windows, fold: Fold, training: TrainingConfig, seed: int
         - share50, share20: half or a fifth of all trials, drawn from the others, the fifth within the half
         - first3: the three earliest of the others
         - none: nothing; batches of the target are drawn from the source, so that no method sees the target
-    seed
-        of the run
 
     Raises
     ------

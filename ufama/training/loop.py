@@ -102,8 +102,6 @@ def train(
 
     Parameters
     ----------
-    trainer
-        the stack
     source_label
         (n,) labels of the data set; read at source and validation rows only
     oracle_label
@@ -114,10 +112,6 @@ def train(
     after_epoch
         called with the state after every epoch; an exception that it raises ends the training there
 
-    Returns
-    -------
-    list of TrainingResult
-        one per run
     """
     training, splits, seeds = trainer.training, trainer.batches.splits, trainer.batches.seeds
     state = state or TrainingState.new(trainer, has_oracle=oracle_label is not None)

@@ -33,16 +33,10 @@ class Trainer:
 
     Parameters
     ----------
-    method, config
-        what is trained
-    training
-        how; the same for every run
     windows
         scaled windows of the data set
     splits, seeds
         one of each per run; initial weights, batches and dropout derive from the seed by name
-    device
-        of all tensors
     compiled
         let torch.compile make network and loss terms faster: a minute or two at the start, on any device
     captured

@@ -5,7 +5,7 @@ import pytest
 
 from ufama import DataRequest, Experiment, UfamaConfig, evaluate, folds, open_dataset, results, train
 from ufama.campaigns.results import RunStore
-from ufama.config import ConfigError
+from ufama.config import ConfigError, TrainingConfig
 
 
 def test_a_single_training_gives_what_a_campaign_gives(long_table, tmp_path):
@@ -27,6 +27,8 @@ def test_any_method_can_be_named_with_its_own_switches(small):
     evaluated = evaluate(train(small, fold, method="svm", scale="smoke"))
     assert set(evaluated.method) == {"svm"} and set(evaluated.data_title) == {"simulated made"}
     assert evaluated.accuracy_trials.between(0, 1).all()
+    as_it_is = train(small, fold, method="svm", training=TrainingConfig(epochs=3, window_stride=2))
+    assert (as_it_is.runs.epochs[0], as_it_is.runs.scale[0]) == (3, "paper")
     with pytest.raises(ConfigError, match="huge"):
         train(small, fold, scale="huge")
 

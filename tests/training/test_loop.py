@@ -184,6 +184,14 @@ def test_validation_people_are_neither_trained_on_nor_the_target(small, split):
     assert np.array_equal(np.sort(np.concatenate([own.source, own.validation])), np.sort(own.fold.source))
 
 
+def test_the_logged_accuracies_are_those_of_the_trained_network(small):
+    (result,), trainer = trained(small, PAPER, TRAINING, [(0, 0)])
+    (own,) = trainer.batches.splits
+    for name, rows in (("target_accuracy", own.test), ("validation_accuracy", own.validation)):
+        predicted = trainer.evaluate([rows])[0].probabilities[:, -1].argmax(-1)
+        assert result.history[name][-1] == np.mean(predicted == small.label[rows])
+
+
 def test_nobody_left_to_train_on_is_an_error(split):
     with pytest.raises(ValueError, match="validation_subjects = 3 leaves none"):
         split(0, validation_subjects=3)

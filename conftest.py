@@ -11,12 +11,14 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 WORKERS = 2
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """No worker for a single file or test: starting one costs more than it saves."""
     selected = config.option.file_or_dir
     return 0 if len(selected) == 1 and Path(selected[0].partition("::")[0]).is_file() else WORKERS
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log):
     from xdist.scheduler import LoadFileScheduling
 

@@ -107,7 +107,7 @@ for protocol in ("cross_subject", "cross_subject_pooled", "cross_session"):
 # The most important number of the page. A support vector machine sees the same windows under the same folds: with the
 # source's scaling alone, then with each person's session scaled by itself. The step between the two is what removing
 # offsets is worth, before any method. With permuted labels it must fall to chance (here a third); if it does not,
-# something in the table tells the class away.
+# something in the table leaks the label.
 
 # %%
 from ufama.studies.baseline import svm_rows

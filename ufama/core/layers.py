@@ -46,7 +46,7 @@ class StackedLayerNorm(nn.Module):
 def initialise(network: nn.Module, seeds: list[int]) -> None:
     """Draw the parameters of every linear map of run r from ``seeds[r]`` and the parameter's name.
 
-    They are uniform within 1 / sqrt(inputs). A run's values do not depend on its companions or on the order of the
+    They are uniform within 1 / sqrt(inputs). A run's values do not depend on the other runs or on the order of the
     layers.
     """
     for name, module in network.named_modules():

@@ -45,7 +45,7 @@ def discriminator(runs: int, inputs: int, hidden: int, numbers: DropoutIds, drop
 def adversarial_logits(
     opponent: Perceptron, source: Tensor, target: Tensor, strength: Tensor, noise: CounterRNG | None
 ) -> tuple[Tensor, Tensor]:
-    """The discriminator's scores (R, Ns), (R, Nt) of what it is shown; on the way back the gradient that reaches
+    """The discriminator's scores (R, Ns), (R, Nt) of what it is shown; in the backward pass the gradient that reaches
     ``source`` and ``target`` is reversed and times ``strength``, a () tensor, the discriminator's own is not."""
     shown = gradient_reversal(torch.cat([source, target], dim=1), strength)
     scores = opponent(shown, noise)[..., 0]

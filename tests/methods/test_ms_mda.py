@@ -38,9 +38,10 @@ def test_the_prediction_is_the_branches_mean(small):
     assert torch.allclose(METHOD.predict(outputs)[:, :, 2], votes.mean(0))
 
 
-def test_presets_differ_in_what_the_branches_agree_on():
-    chosen = [METHOD.preset(name, dataset="seed", variant="full").agree_on for name in METHOD.presets]
-    assert chosen == ["classes", "features"]
+def test_presets_differ_in_what_the_branches_agree_on_and_in_the_learning_rate():
+    paper, released = (METHOD.preset(name, dataset="seed", variant="full") for name in METHOD.presets)
+    assert released == paper.replace(agree_on="features", learning_rate=0.01)
+    assert (paper.agree_on, paper.learning_rate) == ("classes", 1e-3)
 
 
 DOMAIN = torch.tensor([[0, 2, 2, 0, 2, 0], [3, 3, 3, 1, 0, 0]])

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from tests.methods.steps import check_losses, first_batch, trainer
+from tests.methods.steps import TRAINING, check_losses, first_batch, trainer
 from ufama.core.random import CounterRNG
 from ufama.methods.parts.pairwise import Thresholds, class_prototypes, source_pairs, target_pairs
 from ufama.methods.pr_pl import METHOD
@@ -14,7 +14,7 @@ QUIET = {"discriminator_dropout": 0.0, "feature_noise": 0.0}
 
 
 def test_terms_are_those_of_two_separate_passes(small):
-    made = trainer(METHOD, small, **QUIET)
+    made = trainer(METHOD, small, training=TRAINING.replace(epochs=8), **QUIET)
     source, target = first_batch(made)
     with torch.no_grad():
         s, t = made.network(source.eeg, source.eye).fused, made.network(target.eeg, target.eye).fused
@@ -22,8 +22,9 @@ def test_terms_are_those_of_two_separate_passes(small):
         u, v = made.network.of_features.weight[0], made.network.of_prototypes.weight[0]
         scores = [(features @ u) @ (prototypes @ v).transpose(1, 2) for features in (s, t)]
         shown = [made.network.discriminator(x, None)[..., 0] for x in (s, t)]
-    terms = made.step(source, target, torch.tensor(0.5, dtype=torch.float64))
-    thresholds = Thresholds(torch.tensor(0.8).double(), torch.tensor(0.6).double())  # after a quarter of two epochs
+    terms = made.step(source, target, torch.tensor(4.0, dtype=torch.float64))
+    distance = 0.4 * (1 - 2 / 8) ** 3  # every epoch but the first two begins with less of it
+    thresholds = Thresholds(torch.tensor(0.7 + distance / 2).double(), torch.tensor(0.7 - distance / 2).double())
     told_apart = -(1 - shown[0].sigmoid()).log().mean() - shown[1].sigmoid().log().mean()
     expected = {
         "source_pairs": source_pairs(scores[0].softmax(-1), source.label),
@@ -32,7 +33,7 @@ def test_terms_are_those_of_two_separate_passes(small):
         "orthogonality": torch.linalg.norm(prototypes[0].T @ prototypes[0] - torch.eye(64)),
     }
     check_losses(terms, expected)
-    assert [weight.item() for weight in terms.weights.values()] == pytest.approx([1, 2 * 0.25, 0.5, 0.01])
+    assert [weight.item() for weight in terms.weights.values()] == pytest.approx([1, 2 * 0.5, 0.5, 0.01])
     assert torch.allclose(made.network.prototypes, prototypes)
 
 

@@ -4,7 +4,8 @@ Followed from the paper's public code (KAZABANA/PR-PL). What this harness does d
 have the eye features beside them in one input; Adam instead of RMSprop; batches of 32, not 96, so that prototypes come
 from fewer windows; the reversed gradient's strength grows with the share of training, not with the number of steps;
 which cluster means which class is counted over the latest source batches, not once per epoch over all of the source;
-weights start as everywhere here, the two score matrices included.
+weights start as everywhere here, the two score matrices included. The thresholds close as the code's do, epoch by epoch
+(`ufama.methods.parts.pairwise.closing_thresholds`); the paper's own formula for them was not read.
 """
 
 import math
@@ -47,7 +48,7 @@ class PrPlConfig(OptimiserConfig):
     feature_noise: Annotated[float, Range(0, 1e3)] = 0.005  # SD of what is added to the discriminator's inputs
     upper_threshold: Annotated[float, Share] = 0.9
     lower_threshold: Annotated[float, Share] = 0.5
-    thresholds_meet: Annotated[float, Range(1e-6, 1e6)] = 0.5  # share of training (`closing_thresholds`)
+    thresholds_meet: Annotated[float, Range(1e-6, 1e6)] = 0.5  # share of training, in `closing_thresholds`
     target_pair_weight: Annotated[float, Penalty] = 2.0  # at the end of training; it grows from 0 in proportion
     orthogonality_weight: Annotated[float, Penalty] = 0.01
     domain_weight: Annotated[float, Penalty] = 0.5  # of a loss that sums both domains
@@ -118,6 +119,7 @@ class PrPl(NetworkMethod[PrPlConfig, PrototypeOutputs]):
 
     name = "pr_pl"
     title = "PR-PL"
+    version = 2
     source = "arXiv:2202.06509"
     inputs = "eeg + eye, side by side (the paper: eeg)"
     defaults = PrPlConfig()
@@ -133,7 +135,7 @@ class PrPl(NetworkMethod[PrPlConfig, PrototypeOutputs]):
         prototypes = class_prototypes(source, step.source_label, network.prototypes.shape[1])
         scores = network.scores(source, prototypes)
         thresholds = closing_thresholds(
-            step.progress, config.upper_threshold, config.lower_threshold, config.thresholds_meet
+            step.epoch, step.progress, config.upper_threshold, config.lower_threshold, config.thresholds_meet
         )
         jittered = network.jittered(torch.cat([source, target], dim=1), step.noise, config.feature_noise)
         first = source.shape[1]

@@ -5,7 +5,8 @@ Followed from the abstract and the public code (XuanSuTrum/SDC-Net), which diffe
 have the eye features beside them in one input; a mixture is drawn afresh in every step, from the window and one of the
 ``partners`` before it in its trial, instead of once for the whole set from any two of a trial; the schedules, written
 for 200 epochs, are stretched over however many there are; the class-wise MMD's bandwidth is that of all windows, not of
-those kept; weights start as everywhere here.
+those kept; weights start as everywhere here. The pairs' thresholds close as the code's do, epoch by epoch
+(`ufama.methods.parts.pairwise.closing_thresholds`).
 """
 
 import math
@@ -56,7 +57,7 @@ class SdcNetConfig(OptimiserConfig):
     without_sure_targets: Literal["nothing", "source_alone"] = "nothing"  # what the class-wise MMD then costs
     upper_threshold: Annotated[float, Share] = 0.9
     lower_threshold: Annotated[float, Share] = 0.5
-    thresholds_meet: Annotated[float, Range(1e-6, 1e6)] = 0.5  # share of training (`closing_thresholds`)
+    thresholds_meet: Annotated[float, Range(1e-6, 1e6)] = 0.5  # share of training, in `closing_thresholds`
     target_pair_weight: Annotated[float, Penalty] = 2.0  # at the end of training; it grows from 0 in proportion
     learning_rate: Annotated[float, OptimiserRate] = 5e-3  # 0.05 is worse on held-out people if the head trains
 
@@ -67,7 +68,8 @@ RELEASED = PAPER.replace(
     train_head=False,  # the optimiser holds the extractor only
     augmentation="halved",  # the function that mixes is defined again as one that multiplies by 0.5
     without_sure_targets="source_alone",
-    thresholds_meet=1.5 / PUBLISHED_EPOCHS,  # number of classes and of epochs are passed in each other's place
+    # Numbers of classes and of epochs are passed in each other's place: of 200 epochs, each leaves a third of the distance
+    thresholds_meet=1.5 / PUBLISHED_EPOCHS,
 )
 
 
@@ -133,6 +135,7 @@ class SdcNet(NetworkMethod[SdcNetConfig, SingleHeadOutputs]):
 
     name = "sdc_net"
     title = "SDC-Net"
+    version = 2
     source = "arXiv:2507.17524"
     inputs = "eeg + eye, side by side (the paper: eeg), and the windows before each window"
     presets = ("paper", "released")
@@ -156,7 +159,7 @@ class SdcNet(NetworkMethod[SdcNetConfig, SingleHeadOutputs]):
         confidence, pseudo_label = target_probabilities.detach().max(-1)
         confident = confidence > confident_from(epoch)
         thresholds = closing_thresholds(
-            step.progress, config.upper_threshold, config.lower_threshold, config.thresholds_meet
+            step.epoch, step.progress, config.upper_threshold, config.lower_threshold, config.thresholds_meet
         )
         marginal = ESTIMATORS[config.mmd_estimator](source.fused, target.fused, floor=config.mmd_distance_floor)
         classification = source_cross_entropy(step)

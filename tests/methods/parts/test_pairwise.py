@@ -1,4 +1,4 @@
-"""Pairs and prototypes equal loops over windows; thresholds move and cross."""
+"""Pairs and prototypes equal loops over windows; thresholds close epoch by epoch and never meet."""
 
 import math
 
@@ -39,8 +39,8 @@ def test_source_pairs_equal_a_loop():
         assert found[run].item() == pytest.approx(sum(pairs) / 49, rel=1e-9)
 
 
-@pytest.mark.parametrize("upper, lower", [(0.9, 0.5), (0.6, 0.8)])
-def test_target_pairs_equal_a_loop_before_and_after_the_thresholds_cross(upper, lower):
+@pytest.mark.parametrize("upper, lower", [(0.9, 0.5), (0.75, 0.65)])
+def test_target_pairs_equal_a_loop_early_and_late(upper, lower):
     probabilities, _ = drawn()
     thresholds = Thresholds(torch.tensor(upper).double(), torch.tensor(lower).double())
     found = target_pairs(probabilities, thresholds)
@@ -64,11 +64,46 @@ def test_no_pair_outside_the_thresholds_costs_nothing_and_stays_differentiable()
     assert torch.equal(probabilities.grad, torch.zeros_like(probabilities))
 
 
-def test_thresholds_meet_where_they_are_told_to_and_go_on():
-    expected = {0.0: (0.9, 0.5), 0.25: (0.8, 0.6), 0.5: (0.7, 0.7), 0.75: (0.6, 0.8)}
-    for progress, pair in expected.items():
-        found = closing_thresholds(torch.tensor(progress, dtype=torch.float64), 0.9, 0.5, meet=0.5)
-        assert [value.item() for value in found] == pytest.approx(list(pair))
+def thresholds_of_a_training(epochs, meet):
+    """Upper and lower threshold in each epoch, by the loop of a training that updates them after every epoch but 0."""
+    upper, lower, pairs = 0.9, 0.5, []
+    for epoch in range(epochs):
+        if epoch > 1:
+            step = (upper - lower) / (2 * meet * epochs)
+            upper, lower = upper - step, lower + step
+        pairs.append((upper, lower))
+    return pairs
+
+
+@pytest.mark.parametrize(("epochs", "meet"), [(200, 0.5), (16, 0.5), (3, 0.5), (2, 0.5), (200, 1.5 / 200), (16, 0.9)])
+def test_thresholds_equal_those_of_a_training_that_moves_them_by_a_share_of_their_distance(epochs, meet):
+    for epoch, pair in enumerate(thresholds_of_a_training(epochs, meet)):
+        now = torch.tensor(epoch, dtype=torch.float64)
+        found = closing_thresholds(now, now / epochs, 0.9, 0.5, meet)
+        assert [value.item() for value in found] == pytest.approx(list(pair), abs=1e-12)
+        assert found.upper >= found.lower
+
+
+@pytest.mark.parametrize(
+    ("share", "upper", "lower"), [(0.5, 0.774, 0.626), (0.75, 0.745, 0.655), (0.999, 0.727, 0.673)]
+)
+def test_thresholds_late_in_a_long_training(share, upper, lower):
+    epochs = torch.tensor(4000, dtype=torch.float64)
+    found = closing_thresholds(share * epochs, torch.tensor(share, dtype=torch.float64), 0.9, 0.5, 0.5)
+    assert [value.item() for value in found] == pytest.approx([upper, lower], abs=6e-4)
+
+
+def test_of_200_epochs_each_leaves_a_third_where_classes_stand_for_epochs():
+    gaps = []
+    for epoch in range(5):
+        found = closing_thresholds(torch.tensor(float(epoch)), torch.tensor(epoch / 200), 0.9, 0.5, 1.5 / 200)
+        gaps.append((found.upper - found.lower).item())
+    assert gaps == pytest.approx([0.4, 0.4, 0.4 / 3, 0.4 / 9, 0.4 / 27], rel=1e-5)
+
+
+def test_fewer_epochs_than_a_share_holds_put_the_thresholds_at_their_middle_and_no_further():
+    found = closing_thresholds(torch.tensor(2.0), torch.tensor(2 / 16), 0.9, 0.5, 1.5 / 200)
+    assert [value.item() for value in found] == pytest.approx([0.7, 0.7])
 
 
 def test_prototypes_by_hand():

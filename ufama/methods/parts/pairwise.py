@@ -21,13 +21,21 @@ class Thresholds(NamedTuple):
     lower: Tensor  # less similar pairs are taken not to
 
 
-def closing_thresholds(progress: Tensor, upper: float, lower: float, meet: float) -> Thresholds:
-    """Both thresholds move linearly and meet after the share ``meet`` of training; then they have crossed.
+def closing_thresholds(epoch: Tensor, progress: Tensor, upper: float, lower: float, meet: float) -> Thresholds:
+    """Both thresholds approach their middle by the same share of their distance in every epoch, and never meet.
 
-    Once crossed, every pair counts, and a pair between both counts twice (`target_pairs`), as in the published code.
+    The distance in epoch e of E is (upper - lower) (1 - 1 / (meet E))^max(e - 1, 0), as in the published code, whose
+    update after the first epoch moves nothing. Steps of the first epoch's size would meet after the share ``meet`` of
+    training. Where meet E is below 1 the thresholds are at their middle from epoch 2 on. The formula that the PR-PL
+    paper itself prints was not read.
+
+    epoch () from 0; progress () = e / E
     """
-    moved = (upper - lower) / 2 * progress / meet
-    return Thresholds(upper - moved, lower + moved)
+    per_epoch = progress / epoch.clamp(min=1)  # 1 / E
+    kept = (1 - per_epoch / meet).clamp(min=0) ** (epoch - 1).clamp(min=0)
+    half = (upper - lower) / 2 * kept
+    middle = (upper + lower) / 2
+    return Thresholds(middle + half, middle - half)
 
 
 def pair_cross_entropy(similarity: Tensor, same: Tensor) -> Tensor:

@@ -115,7 +115,7 @@ def given_step(made, epoch=6.0):
     label = (draw[:, :16, 3] > 0).long() + (draw[:, :16, 4] > 0).long()
     source, target = split_windows(outputs, 16)
     epoch = torch.tensor(epoch, dtype=torch.float64)
-    return Step(made.network, None, source, label, None, target, None, epoch, epoch / 16, None)
+    return Step(made.network, None, source, label, None, None, target, None, epoch, epoch / 16, None)
 
 
 def test_terms_are_the_equations_applied_to_the_outputs(small):

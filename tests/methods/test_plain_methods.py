@@ -44,6 +44,7 @@ def step_of(name, card, progress=0.5, dropout=0.0, **changes):
         source=source,
         source_label=label,
         source_domain=torch.zeros_like(label),
+        source_clip=torch.zeros_like(label),
         target=target,
         target_row=torch.arange(7).expand(2, 7),
         epoch=epoch,

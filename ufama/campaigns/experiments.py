@@ -210,6 +210,7 @@ def parameter_count(experiment: Experiment) -> int | None:
     if is_fitted(chosen):
         return None
     split = split_of(experiment.data, config)
-    task = ProblemSpec(experiment.data.open().card, split.source_domains, len(split.target))
+    windows = experiment.data.open()
+    task = ProblemSpec(windows.card, split.source_domains, len(split.target), clips=len(set(windows.clip.tolist())))
     network = chosen.build(config.method_config, task, [config.seed])
     return sum(parameter.numel() for parameter in network.parameters())

@@ -23,6 +23,7 @@ class ProblemSpec(NamedTuple):
     card: "DataCard"
     source_domains: int  # recordings (one subject in one session) in every run's source
     target_windows: int  # of the longest target
+    clips: int = 1  # film clips in the data set, `Step.source_clip` is one of them
 
     @property
     def eeg_inputs(self) -> int:
@@ -68,6 +69,7 @@ class Step(NamedTuple, Generic[OutputsT]):
     source: OutputsT  # for the source windows
     source_label: Tensor  # (R, B) int64
     source_domain: Tensor  # (R, B) int64: the number of a window's recording in the source, from 0
+    source_clip: Tensor  # (R, B) int64: the number of the film clip that a window was recorded at, from 0
     target: OutputsT  # for the target windows
     target_row: Tensor  # (R, B) int64: the number of a window in the target, from 0
     epoch: Tensor  # () float, from 0
@@ -114,6 +116,10 @@ class Method(MethodInfo[ConfigT], Protocol[ConfigT, OutputsT]):
         It is called with eeg (R, N, T, F), eye (R, N, F) and a CounterRNG (training) or None (evaluation), and returns
         `Outputs`. With a context of L > 1 windows the inputs are (R, N, L, T, F) and (R, N, L, F), the window itself
         last; where its trial has fewer windows before it, the first is repeated.
+
+        In training, source and target pass it together; or, where the configuration has a field ``batch_statistics``
+        that is "by_domain", one after the other, source first and with draws of their own. Layers that look at all
+        windows of a pass, such as batch normalisation, then see one domain at a time.
         """
 
     def trained(self, config: ConfigT, network: Any) -> list:

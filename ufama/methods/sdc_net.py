@@ -68,7 +68,7 @@ RELEASED = PAPER.replace(
     train_head=False,  # the optimiser holds the extractor only
     augmentation="halved",  # the function that mixes is defined again as one that multiplies by 0.5
     without_sure_targets="source_alone",
-    # Numbers of classes and of epochs are passed in each other's place: of 200 epochs, each leaves a third of the distance
+    # The numbers of classes and of epochs are passed in each other's place: each of 200 epochs leaves a third
     thresholds_meet=1.5 / PUBLISHED_EPOCHS,
 )
 

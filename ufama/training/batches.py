@@ -126,6 +126,7 @@ class SourceBatch(NamedTuple):
     eye: Tensor  # (R, B, features)
     label: Tensor  # (R, B) int64
     domain: Tensor  # (R, B) int64: which of the run's source recordings, 0-based
+    clip: Tensor  # (R, B) int64: which of the data set's film clips, 0-based
 
 
 class TargetBatch(NamedTuple):
@@ -167,7 +168,7 @@ class StackBatches:
 
     The windows are scaled. Every run's split must have equally many steps per epoch and source recordings. An input
     holds ``context`` windows: the window itself and those before it in its trial. ``trial`` is an id for each window's
-    trial, (n,); ``source_domains`` the recordings in every run's source.
+    trial, (n,); ``source_domains`` the recordings in every run's source; ``clips`` the film clips in all windows.
     """
 
     def __init__(
@@ -197,6 +198,9 @@ class StackBatches:
         self.eeg = torch.as_tensor(windows.eeg, dtype=dtype, device=device)
         self.eye = torch.as_tensor(windows.eye, dtype=dtype, device=device)
         self.source_label = torch.as_tensor(windows.label, device=device)
+        clips, clip_number = np.unique(windows.clip, return_inverse=True)
+        self.clips = len(clips)
+        self._clip = torch.as_tensor(clip_number.reshape(-1), device=device)
         self.trial = windows.trial_ids()
         self._context = None if context == 1 else torch.as_tensor(context_rows(windows, context), device=device)
         domain = np.stack([_recording_numbers(windows, split.source) for split in splits])
@@ -224,7 +228,12 @@ class StackBatches:
         index = torch.as_tensor(number, device=self.device).view(1)
         source, position, target = (rows.index_select(1, index).squeeze(1) for rows in self._epoch_rows)
         return (
-            SourceBatch(*self._features(source), self.source_label[source], self._domain.gather(1, source)),
+            SourceBatch(
+                *self._features(source),
+                label=self.source_label[source],
+                domain=self._domain.gather(1, source),
+                clip=self._clip[source],
+            ),
             TargetBatch(*self._features(target), position),
         )
 

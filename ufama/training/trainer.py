@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -66,7 +66,12 @@ class Trainer:
             map_large_blocks()  # until the first step is done
         self.batches = StackBatches(windows, splits, seeds, training, self.device, method.context(config))
         dtype = self.batches.eeg.dtype
-        task = ProblemSpec(windows.card, self.batches.source_domains, max(len(split.target) for split in splits))
+        task = ProblemSpec(
+            windows.card,
+            source_domains=self.batches.source_domains,
+            target_windows=max(len(split.target) for split in splits),
+            clips=self.batches.clips,
+        )
         self.network = method.build(config, task, seeds).to(self.device, dtype)
         trained = method.trained(config, self.network)
         rounded = training.precision == "bf16"
@@ -75,6 +80,9 @@ class Trainer:
         self.state = {name: value.to(self.device, dtype) for name, value in state.items()}
         words = [derived_seed(seed, "dropout") for seed in seeds]
         self.noise_seeds = torch.tensor(words, device=self.device)
+        self.by_domain = getattr(config, "batch_statistics", "joint") == "by_domain"
+        words = [derived_seed(seed, "dropout", "target") for seed in seeds]
+        self.target_noise_seeds = torch.tensor(words, device=self.device)  # of the target's own pass
         self.steps_done = torch.zeros((), dtype=torch.int64, device=self.device)
         self._step_number = torch.zeros(1, dtype=torch.int64, device=self.device)  # within its epoch
         self._epoch = torch.zeros((), dtype=dtype, device=self.device)
@@ -102,14 +110,14 @@ class Trainer:
 
     def _eager_terms(self, source: SourceBatch, target: TargetBatch, epoch: Tensor) -> Terms:
         noise = CounterRNG(self.noise_seeds, self.steps_done)
-        outputs = self._outputs(torch.cat([source.eeg, target.eeg], 1), torch.cat([source.eye, target.eye], 1), noise)
-        source_outputs, target_outputs = split_windows(outputs, source.label.shape[1])
+        source_outputs, target_outputs = self.training_outputs(source, target, noise)
         step = Step(
             network=self.network,
             noise=noise,
             source=source_outputs,
             source_label=source.label,
             source_domain=source.domain,
+            source_clip=source.clip,
             target=target_outputs,
             target_row=target.row,
             epoch=epoch,
@@ -117,6 +125,14 @@ class Trainer:
             evaluate_target=lambda: self._without_gradient(target),
         )
         return self.method.terms(self.config, step, self.state)
+
+    def training_outputs(self, source: SourceBatch, target: TargetBatch, noise: CounterRNG) -> tuple[Any, Any]:
+        """The network's outputs for source and target: from one pass, or by domain from one each."""
+        if self.by_domain:
+            target_noise = CounterRNG(self.target_noise_seeds, self.steps_done)
+            return self._outputs(source.eeg, source.eye, noise), self._outputs(target.eeg, target.eye, target_noise)
+        outputs = self._outputs(torch.cat([source.eeg, target.eeg], 1), torch.cat([source.eye, target.eye], 1), noise)
+        return split_windows(outputs, source.label.shape[1])
 
     @torch.no_grad()
     def _without_gradient(self, target: TargetBatch):

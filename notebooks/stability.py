@@ -3,8 +3,9 @@
 #
 # *Figs. 4 and 5, ledger row 27. Cost: seconds when the runs are stored; at scale `quick` about half an hour on two cores.*
 #
-# The paper trains with several seeds and draws its box plots at the best one; the released code fixes one seed per
-# experiment. Here every fold runs with the same seeds, five at the paper's scale and three below. All of them are shown,
+# The paper's box plots are of repeated runs with several seeds: Fig. 4 of SEED, Fig. 5 of SEED-IV, each (a) cross-subject
+# with a box per person and (b) cross-session with a box per session. Its confusion matrices are those of the best seed.
+# The released code fixes one seed per experiment. Here every fold runs with the same seeds, five at the paper's scale and three below. All of them are shown,
 # and the last part asks what the best of them is worth.
 
 # %% tags=["parameters"]
@@ -43,10 +44,10 @@ f"every box: rule {RULE}, {cross_subject.seed.nunique()} seeds, {cross_subject.s
 # Within a box: a person's sessions and the seeds. Where the dots of one colour lie as far apart as those of different
 # colours, the session matters as much as the seed.
 
-# %% mystnb={"figure": {"name": "fig-boxes-subject", "caption": "Cross-subject accuracy by person, in the layout of the paper's Fig. 4: box over a person's sessions and the seeds, one dot per run, colour = seed. Rule: source validation."}}
+# %% mystnb={"figure": {"name": "fig-boxes-subject", "caption": "Cross-subject accuracy by person, in the layout of panel (a) of the paper's Figs. 4 and 5: box over a person's sessions and the seeds, one dot per run, colour = seed. Rule: source validation."}}
 page.show(stability.seed_boxes(cross_subject, by="subject", rule=RULE))
 
-# %% mystnb={"figure": {"name": "fig-boxes-subject-session", "caption": "Cross-session accuracy by person, in the layout of the paper's Fig. 5: box over the held-out sessions and the seeds, one dot per recording and seed. Rule: source validation."}}
+# %% mystnb={"figure": {"name": "fig-boxes-subject-session", "caption": "Cross-session accuracy by person, which the paper does not show: box over the held-out sessions and the seeds, one dot per recording and seed. Rule: source validation."}}
 page.show(stability.seed_boxes(cross_session, by="subject", rule=RULE))
 
 # %% [markdown]
@@ -55,15 +56,15 @@ page.show(stability.seed_boxes(cross_session, by="subject", rule=RULE))
 # %% mystnb={"figure": {"name": "fig-boxes-session", "caption": "Cross-subject accuracy by session: box over people and seeds. Rule: source validation."}}
 page.show(stability.seed_boxes(cross_subject, by="session", rule=RULE))
 
-# %% mystnb={"figure": {"name": "fig-boxes-session-session", "caption": "Cross-session accuracy by held-out session: box over people and seeds. Rule: source validation."}}
+# %% mystnb={"figure": {"name": "fig-boxes-session-session", "caption": "Cross-session accuracy by held-out session, in the layout of panel (b) of the paper's Figs. 4 and 5: box over people and seeds. Rule: source validation."}}
 page.show(stability.seed_boxes(cross_session, by="session", rule=RULE))
 
 # %% [markdown]
 # ## Seed, person, session
 #
 # The variance of the cross-subject accuracies over trials, split between people, a person's sessions, a shift that a
-# seed gives all folds alike, and the rest, which is what another seed changes in one fold alone. A figure at the best
-# seed hides the last two.
+# seed gives all folds alike, and the rest, which is what another seed changes in one fold alone. A figure at one seed
+# hides the last two.
 
 # %%
 page.show(stability.variance_table(cross_subject, results.runs, rule=RULE))

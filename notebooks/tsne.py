@@ -30,8 +30,8 @@ points = tsne_points(results, page.windows.card.class_names)
 page.show(measured.provenance(results))
 
 # %% [markdown]
-# The four models of the paper's figure are not named there; these are the network alone (M1), with compactness and MMD
-# (M3), with screening (M5) and all of UF-AMA (M6).
+# The four panels of the paper's figure are the whole method on two data sets under two protocols: the panels M6 here and
+# for SEED-IV below. Beside it stand the network alone (M1), with compactness and MMD (M3), and with screening (M5).
 #
 # ## Cross-subject
 

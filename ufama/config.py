@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
+from ufama.errors import UserError
+
 DATASETS = ("seed", "seed_iv")
 PROTOCOLS = ("cross_subject", "cross_subject_pooled", "cross_session", "cross_subject_session")
 VARIANTS = ("M1", "M2", "M3", "M4", "M5", "M6")
@@ -19,7 +21,7 @@ SCALINGS = get_args(Scaling)
 TARGET_ACCESS = ("whole", "none", "share20", "share50", "first3", "others")
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError, ValueError):
     """A value that no configuration accepts; the message names the field and the valid values."""
 
 
@@ -114,6 +116,7 @@ class UfamaConfig(ValidatedConfig):
     fusion_head_width: int = 64  # 7
     head_dropout: Annotated[float, Rate] = 0.5  # 7
     train_heads: bool = True  # 8
+    initial_weights: Literal["released", "framework"] = "released"  # 31
     # compactness
     compactness_input: Literal["features", "probabilities"] = "features"  # 9
     compactness_similarity: Literal["shifted_cosine", "cosine"] = "shifted_cosine"  # 10
@@ -126,6 +129,7 @@ class UfamaConfig(ValidatedConfig):
     # screening, consistency, distillation
     screening_pool: Literal["target", "batch"] = "target"  # 14
     trusted_share: Annotated[float, Share] = 0.5  # Table 2, alpha
+    confidence_ties: Literal["drawn", "eeg_first"] = "drawn"  # 32
     gate_confidence: Annotated[float, Share] = 0.9  # Table 2, beta
     gate_inclusive: bool = True  # 15
     distillation_minimum: Annotated[int, Count] = 1  # 16
@@ -213,7 +217,7 @@ class TrainingConfig(ValidatedConfig):
     steps_per_epoch: Annotated[int | None, Count] = None  # an upper bound, for scales smaller than the paper's
     evaluate_every: Annotated[int, Range(1, 1 << 20)] = 1  # epochs between evaluations; the last is always evaluated
     scaling: Scaling = "subject_session_minmax"  # 25
-    validation_subjects: Annotated[int, Range(0, 1 << 20)] = 1  # left out of the source for `source_validation`
+    validation_subjects: Annotated[int, Range(0, 1 << 20)] = 1  # 30: left out of the source for `source_validation`
     window_stride: Annotated[int, Range(1, 1 << 20)] = 1  # 24: keep every k-th window of a trial
     precision: Literal["float32", "float64", "tf32", "bf16"] = "float32"
     target_access: Literal["whole", "none", "share20", "share50", "first3", "others"] = "whole"

@@ -1,4 +1,4 @@
-"""The ledger page: all 29 rows, each with a switch that exists, and values that are the code's."""
+"""The ledger page: all 32 rows, each with a switch that exists, and values that are the code's."""
 
 import re
 from html import unescape
@@ -7,7 +7,7 @@ import pytest
 
 from ufama import config
 
-ROWS = range(1, 30)
+ROWS = range(1, 33)
 
 
 @pytest.fixture(scope="module")

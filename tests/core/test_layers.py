@@ -4,7 +4,7 @@ import torch
 
 from ufama.config import PAPER
 from ufama.core.layers import StackedLayerNorm, StackedLinear, initialise
-from ufama.core.network import EncoderBlock
+from ufama.core.network import Encoder, EncoderBlock, start_as_released
 from ufama.core.random import DropoutIds
 
 
@@ -40,3 +40,25 @@ def test_initial_weights_fill_their_range():
     weight = linear[0].weight
     assert 0.24 < weight.abs().max() <= 0.25
     assert abs(weight.mean()) < 0.002
+
+
+def test_the_released_start_is_that_of_torchs_attention():
+    """As `torch.nn.MultiheadAttention` starts, copied to every block as `torch.nn.TransformerEncoder` does."""
+    torch.manual_seed(0)
+    width = 32
+    library = torch.nn.MultiheadAttention(width, 2)
+    encoder = Encoder(2, 4, 5, PAPER.replace(width=width, attention_bias=True), DropoutIds())
+    initialise(encoder, [3, 4])
+    drawn = {name: value.clone() for name, value in encoder.named_parameters()}
+    start_as_released(encoder)
+    first = encoder.blocks[0].attention
+    bound = library.in_proj_weight.abs().max().item()
+    for projection in (first.query, first.key, first.value):
+        assert abs(projection.weight.abs().amax((1, 2)) / bound - 1).max() < 0.01
+        assert (projection.bias == 0).all()
+    for block in encoder.blocks:
+        assert torch.equal(block.attention.output.weight, first.output.weight)
+        assert (block.attention.output.bias == 0).all()
+    assert not torch.equal(encoder.blocks[1].attention.query.weight, first.query.weight)
+    changed = {name for name, value in encoder.named_parameters() if not torch.equal(value, drawn[name])}
+    assert all(".attention." in name for name in changed)

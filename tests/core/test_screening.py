@@ -4,10 +4,10 @@ import math
 
 import torch
 
-from ufama.core.screening import gate_open, screen, trusted_count, update_memory
+from ufama.core.screening import gate_open, screen, trusted_count, update_memory, whole_pool
 
 
-def literal_screening(probabilities, share):
+def literal_screening(probabilities, share, draws=None):
     """One run: sort the pool as a list of entries, keep the first ceil(share * |pool|), then look at every window."""
     windows = len(probabilities)
     pool = []
@@ -16,6 +16,8 @@ def literal_screening(probabilities, share):
             scores = probabilities[window][modality]
             best = max(range(len(scores)), key=lambda c: (scores[c], -c))
             pool.append({"window": window, "modality": modality, "confidence": scores[best], "label": best})
+    if draws is not None:
+        pool = [entry for _, entry in sorted(zip(draws, pool, strict=True), key=lambda pair: pair[0])]
     ordered = sorted(pool, key=lambda entry: -entry["confidence"])  # sorted() keeps ties in order
     kept = ordered[: math.ceil(share * len(pool) - 1e-9)]
     groups = []
@@ -42,13 +44,33 @@ def test_screening_equals_its_literal_reading():
         probabilities = logits.softmax(-1)
         if batch % 3 == 0:
             probabilities = (probabilities * 8).round() / 8
-        screening = screen(probabilities, share)
+        draws = torch.rand(runs, 2 * windows, generator=generator) if batch % 2 else None
+        screening = screen(probabilities, share, tie_draws=draws)
         for run in range(runs):
-            groups, threshold = literal_screening(probabilities[run].tolist(), share)
+            drawn = None if draws is None else draws[run].tolist()
+            groups, threshold = literal_screening(probabilities[run].tolist(), share, drawn)
             for name in ("consistent", "conflicting", "eeg_teaches", "eye_teaches"):
                 assert getattr(screening, name)[run].tolist() == [group == name for group in groups], (batch, name)
             assert screening.threshold[run].item() == threshold
             assert screening.kept[run].sum() == trusted_count(share, 2 * windows)
+
+
+def test_drawn_ties_prefer_no_modality_and_change_nothing_else():
+    """Of 400 windows that both modalities are certain about, half of the kept entries are each modality's."""
+    certain = torch.eye(3)[torch.zeros(1, 400, 2, dtype=torch.int64)]
+    draws = torch.rand(1, 800, generator=torch.Generator().manual_seed(0))
+    by_position = screen(certain, 0.5).kept.sum((0, 1)).tolist()
+    drawn = screen(certain, 0.5, tie_draws=draws).kept.sum((0, 1)).tolist()
+    assert by_position == [400, 0]
+    assert sum(drawn) == 400
+    assert abs(drawn[0] - 200) < 3 * 10  # a draw of 400 of 800 without replacement: standard deviation 10
+    distinct = torch.randn(1, 400, 2, 3, dtype=torch.float64).softmax(-1)
+    assert torch.equal(screen(distinct, 0.5, tie_draws=draws).kept, screen(distinct, 0.5).kept)
+
+
+def test_a_whole_pool_keeps_all_of_its_ties():
+    certain = torch.eye(3)[torch.zeros(1, 6, 2, dtype=torch.int64)]
+    assert screen(certain, 0.5, whole_pool(certain)).kept.all()
 
 
 def test_groups_are_disjoint_and_complete():

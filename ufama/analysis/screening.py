@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ufama.analysis.evaluation import probabilities
 from ufama.campaigns.results import Results
-from ufama.core.screening import Screening, screen
+from ufama.core.screening import Screening, screen, whole_pool
 
 
 def modality_probabilities(predictions: pd.DataFrame) -> Tensor:
@@ -39,7 +39,7 @@ def screened_batch(results: Results, trusted_share: float, *, size: int, seed: i
     first = predictions[predictions.digest == results.runs.digest.iloc[0]].reset_index(drop=True)
     chosen = np.sort(np.random.default_rng(seed).choice(len(first), size, replace=False))
     modalities = modality_probabilities(first.iloc[chosen])
-    screening = screen(modalities, trusted_share)
+    screening = screen(modalities, trusted_share, whole_pool(modalities))
     eeg, eye = modalities[0].amax(-1).numpy().T
     batch = pd.DataFrame({"eeg_confidence": eeg, "eye_confidence": eye, "group": group_names(screening)})
     return batch, screening.threshold.item()
@@ -56,7 +56,8 @@ def screened_targets(results: Results, trusted_share: float) -> pd.DataFrame:
     """
     parts = []
     for digest, target in _last_epoch(results).groupby("digest", sort=False):
-        screening = screen(modality_probabilities(target), trusted_share)
+        modalities = modality_probabilities(target)
+        screening = screen(modalities, trusted_share, whole_pool(modalities))
         kept, pseudo_label = screening.kept[0].numpy(), screening.pseudo_label[0].numpy()
         teacher = np.where(kept[:, 0], pseudo_label[:, 0], pseudo_label[:, 1])
         right = teacher == target.label.to_numpy()

@@ -32,6 +32,19 @@ class StackedAttention(nn.Module):
         heads = self.dropout(weights, rng) @ v
         return self.output(heads.transpose(2, 3).flatten(3))
 
+    @torch.no_grad()
+    def start_as_released(self) -> None:
+        """Give a layer that `ufama.core.layers.initialise` has drawn the released code's initial values.
+
+        Query, key and value are uniform within Xavier's bound sqrt(6 / (4 D)) for their joined (3 D, D) matrix, and
+        every bias is 0. The output projection's weights stay as they are.
+        """
+        for projection in (self.query, self.key, self.value):
+            projection.weight *= math.sqrt(6 / 4)  # drawn within 1 / sqrt(D)
+        for projection in (self.query, self.key, self.value, self.output):
+            if projection.bias is not None:
+                projection.bias.zero_()
+
     def _split_heads(self, z: Tensor) -> Tensor:
         """(R, N, T, D) -> (R, N, H, T, D / H)."""
         return z.unflatten(-1, (self.heads, -1)).transpose(2, 3)

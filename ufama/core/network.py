@@ -151,6 +151,22 @@ class Head(nn.Module):
         return self.output(self.dropout(torch.relu(self.hidden(z)), rng))
 
 
+@torch.no_grad()
+def start_as_released(network: nn.Module) -> None:
+    """Turn the initial values of `initialise` into the released code's (ledger row 31).
+
+    Attention starts as `StackedAttention.start_as_released` says, and the blocks of an encoder, which the framework
+    copies from one, with equal output projections.
+    """
+    for module in network.modules():
+        if isinstance(module, StackedAttention):
+            module.start_as_released()
+        elif isinstance(module, Encoder):
+            first = module.blocks[0].attention.output.weight
+            for block in module.blocks[1:]:
+                block.attention.output.weight.copy_(first)
+
+
 class Network(nn.Module):
     """The cross-modal feature fusion network for a stack of runs.
 
@@ -181,6 +197,8 @@ class Network(nn.Module):
         self.eye_head = Head(runs, config.width, config.modality_head_width, classes, ids.dropout(dropout))
         self.fusion_head = Head(runs, 2 * config.fusion_width, config.fusion_head_width, classes, ids.dropout(dropout))
         initialise(self, seeds)
+        if config.initial_weights == "released":
+            start_as_released(self)
 
     def forward(self, eeg: Tensor, eye: Tensor, rng: CounterRNG | None = None) -> NetworkOutputs:
         eeg_tokens, eeg_embedding = self.eeg_encoder(eeg.transpose(2, 3) if self.bands_as_tokens else eeg, rng)

@@ -24,7 +24,9 @@ def trusted_count(trusted_share: float, entries: int) -> int:
     return math.ceil(round(trusted_share * entries, 9))
 
 
-def screen(modality_probabilities: Tensor, trusted_share: float, pool: Tensor | None = None) -> Screening:
+def screen(
+    modality_probabilities: Tensor, trusted_share: float, pool: Tensor | None = None, tie_draws: Tensor | None = None
+) -> Screening:
     """Keep the most confident share of the pool of modality entries and sort the windows into groups, Eq. (11).
 
     Parameters
@@ -34,15 +36,21 @@ def screen(modality_probabilities: Tensor, trusted_share: float, pool: Tensor | 
     trusted_share
         the paper's alpha, 0 to 1
     pool
-        None: the pool is this batch, its 2 N entries ranked by confidence, ties by position (all EEG entries, then all
-        eye entries). (R, P): the latest confidences of all target windows, negative where not yet seen; an entry is
-        kept when its confidence reaches the threshold.
+        None: the pool is this batch, its 2 N entries ranked by confidence. (R, P): the latest confidences of all
+        target windows, negative where not yet seen; every entry whose confidence reaches the threshold is kept, so that
+        ties need no rule.
+    tie_draws
+        (R, 2 N) random numbers by which entries of equal confidence are ranked in a batch; None: by position, all EEG
+        entries before all eye entries (ledger row 32)
     """
     confidence, pseudo_label = modality_probabilities.max(-1)  # (R, N, 2)
     if pool is None:
         entries = confidence.transpose(1, 2).flatten(1)  # (R, 2N), EEG first
         count = trusted_count(trusted_share, entries.shape[1])
-        ranked, order = entries.sort(dim=1, descending=True, stable=True)
+        tie_draws = torch.zeros_like(entries) if tie_draws is None else tie_draws
+        order = tie_draws.argsort(dim=1, stable=True)
+        ranked, place = entries.gather(1, order).sort(dim=1, descending=True, stable=True)
+        order = order.gather(1, place)
         kept = (order.argsort(dim=1) < count).unflatten(1, (2, -1)).transpose(1, 2)
         threshold = ranked[:, count - 1] if count else torch.full_like(ranked[:, 0], torch.inf)
     else:
@@ -62,6 +70,11 @@ def screen(modality_probabilities: Tensor, trusted_share: float, pool: Tensor | 
         eeg_teaches=kept[..., 0] & ~kept[..., 1],
         eye_teaches=~kept[..., 0] & kept[..., 1],
     )
+
+
+def whole_pool(modality_probabilities: Tensor) -> Tensor:
+    """(R, 2 N) the pool of a target that is looked at as a whole: `screen` keeps every entry at the threshold."""
+    return modality_probabilities.amax(-1).flatten(1)
 
 
 def update_memory(memory: Tensor, row: Tensor, modality_probabilities: Tensor) -> Tensor:

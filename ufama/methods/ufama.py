@@ -12,10 +12,11 @@ from ufama.core import losses
 from ufama.core.mmd import ESTIMATORS
 from ufama.core.network import Network, NetworkOutputs
 from ufama.core.objective import Terms, branch_mean, branches_as_runs, consistency_weight, mmd_weight
-from ufama.core.screening import Screening, gate_open, screen, update_memory
+from ufama.core.screening import Screening, gate_open, screen, update_memory, whole_pool
 from ufama.methods import ProblemSpec, Step
 
 EEG, EYE, FUSION = 0, 1, 2
+TIE_DRAWS = 0  # of the step's random draws; dropout layers are numbered from 1
 
 
 class Ufama:
@@ -104,11 +105,14 @@ class Ufama:
             values["consistency"] = losses.cross_entropy(target.fusion_logits, pseudo_label).mean(-1)
             return Terms(values, weights, {}, state)
 
-        pool = None
+        pool = tie_draws = None
         if config.screening_pool == "target":
             memory = update_memory(state["confidence_memory"], step.target_row, probabilities[:, :, :FUSION])
             state, pool = {"confidence_memory": memory}, memory.flatten(1)
-        screening = screen(probabilities[:, :, :FUSION], config.trusted_share, pool)
+        elif config.confidence_ties == "drawn":
+            runs, windows = probabilities.shape[:2]
+            tie_draws = step.noise.uniform(TIE_DRAWS, torch.Size((runs, 2 * windows)))
+        screening = screen(probabilities[:, :, :FUSION], config.trusted_share, pool, tie_draws)
         opened = gate_open(screening.threshold, config.gate_confidence, config.gate_inclusive)
         values["consistency"] = losses.consistency(
             target.fusion_logits, screening.pseudo_label[..., EEG], screening.consistent
@@ -144,7 +148,8 @@ class Ufama:
     def audit(self, config: UfamaConfig, probabilities: Tensor, label: Tensor) -> dict[str, float]:
         """How often screening's pseudo-labels are right when a run's whole target is screened; of conflicting
         windows, how often one of both is."""
-        screening = screen(probabilities[None, :, : EYE + 1], config.trusted_share)
+        modalities = probabilities[None, :, : EYE + 1]
+        screening = screen(modalities, config.trusted_share, whole_pool(modalities))
         right = (screening.pseudo_label == label[:, None])[0]  # (N, 2)
         taught = torch.cat([right[screening.eeg_teaches[0], EEG], right[screening.eye_teaches[0], EYE]])
         return {

@@ -9,6 +9,7 @@ from ufama.analysis.effects import ledger_effects
 from ufama.analysis.evaluation import UNITS, accuracy, of_rule
 from ufama.analysis.titles import RULE_TITLES
 from ufama.campaigns.results import Results
+from ufama.config import RULES
 from ufama.report import style
 from ufama.report.captions import LABEL_FREE_RULES, RULE, effect_columns, keys, measured_table, n_runs
 from ufama.report.style import figure, headline
@@ -18,10 +19,14 @@ KIND_TITLES = {"released": "towards the released code", "open": "another reading
 
 
 def ledger_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -> Table:
-    """`ledger_effects` in percentage points, one dataset; with the accuracy of preset paper in the caption."""
+    """`ledger_effects` in percentage points, one dataset; with the accuracy of preset paper in the caption.
+
+    Runs without held-out source subjects (row 30) have no `source_validation` and are shown under the oracle too.
+    """
     runs = results.runs
     effects = ledger_effects(results)
-    effects = effects[effects["rule"].isin(rules)]
+    effects = effects[effects["rule"].isin(rules) | (effects["row"].eq(30) & effects["rule"].eq("oracle"))]
+    shown = [rule for rule in RULES if rule in set(effects["rule"])]
     columns = [
         Column("kind", "direction", "key", titles=KIND_TITLES),
         *keys(row="ledger row", changes="what differs from preset paper"),
@@ -34,7 +39,7 @@ def ledger_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -
     base = "; ".join(
         f"{RULE_TITLES[rule]} {means.loc[rule, 'accuracy_windows']:.2f} % of windows, "
         f"{means.loc[rule, 'accuracy_trials']:.2f} % of trials"
-        for rule in rules
+        for rule in shown
     )
     return measured_table(
         "ledger_effects",
@@ -44,7 +49,7 @@ def ledger_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -
         "What each decision of the ledger changes",
         detail=f", cross-subject; preset paper reaches: {base}",
         preset=False,
-        rules=rules,
+        rules=shown,
         by=["preset", "changes"],
         each="row, paired with preset paper",
         interval=runs,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ufama.config import PAPER
 from ufama.core.layers import initialise
-from ufama.core.network import Encoder, Fusion, Head
+from ufama.core.network import Encoder, Fusion, Head, start_as_released
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods.bases.network import LayerWidth, NetworkConfig, NetworkMethod
 from ufama.methods.contract import ProblemSpec
@@ -106,6 +106,7 @@ class PlainMethod(NetworkMethod[PlainConfigT, PlainOutputs], Generic[PlainConfig
         for name, module in self.added_modules(config, network, seeds).items():
             network.add_module(name, module)
         initialise(network, seeds)
+        start_as_released(network)
         return network
 
     def added_modules(self, config: PlainConfigT, network: Backbone, seeds: list[int]) -> dict[str, nn.Module]:

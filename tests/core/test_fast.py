@@ -72,7 +72,8 @@ def modules(config):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("config", [PAPER, RELEASED], ids=["paper", "released"])
 @pytest.mark.parametrize("name", modules(PAPER))
-def test_a_fast_form_is_its_definition(name, config, training):
+@pytest.mark.parametrize("form", [fast.cpu, fast.gpu], ids=["cpu", "gpu"])
+def test_a_fast_form_is_its_definition(form, name, config, training):
     torch.manual_seed(1)
     changes = {"width": 8, "ffn_width": 12, "fusion_width": 16, "encoder_dropout": 0.2 if training else 0.0}
     module, inputs = modules(config.replace(**changes))[name]
@@ -80,11 +81,12 @@ def test_a_fast_form_is_its_definition(name, config, training):
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter)
     rng = [CounterRNG(torch.tensor([3, 4]), torch.tensor(0)) if training else None] * (name in WITH_DROPOUT)
-    with fast.definitions_alone():
+    with fast.using(None):
         expected = module(*inputs, *rng)
         towards = torch.randn_like(expected)
         expected_gradients = torch.autograd.grad(expected, list(module.parameters()), towards)
-    result = module(*inputs, *rng)
+    with fast.using(form):
+        result = module(*inputs, *rng)
     torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
     gradients = torch.autograd.grad(result, list(module.parameters()), towards)
     torch.testing.assert_close(gradients, expected_gradients, rtol=1e-10, atol=1e-10)
@@ -97,10 +99,11 @@ def test_the_fast_form_is_chosen_by_device_and_can_be_switched_off(monkeypatch):
     norm, x = StackedLayerNorm(1, 4), torch.randn(1, 2, 3, 4)
     monkeypatch.setattr(fast.cpu, "layer_norm", lambda norm, x: "fast")
     assert norm(x) == "fast"
-    with fast.definitions_alone():
+    with fast.using(None):
         torch.testing.assert_close(norm(x), functional.layer_norm(x, (4,)))
     assert norm(x) == "fast"
     assert fast.choose(torch.device("meta")) is None
+    assert fast.choose(torch.device("cuda")) is fast.gpu
     assert norm.to("meta")(x.to("meta")).shape == x.shape
 
 

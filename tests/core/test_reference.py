@@ -1,10 +1,9 @@
 """What trains equals the paper's definition (`ufama.core.reference`): terms, gradients, parameters after steps.
 
-Both forms of the stack are compared, the definitions with a runs axis and the fast forms, in double precision.
+Every form of the stack is compared, the definitions with a runs axis and the fast forms, in double precision.
 """
 
 import math
-from contextlib import nullcontext
 
 import pytest
 import torch
@@ -23,7 +22,7 @@ AT_WORK = {"gate_confidence": 0.35, "trusted_share": 0.7, "distillation_weight":
 TRAINING = TrainingConfig(batch_size=16, epochs=2, steps_per_epoch=3, precision="float64", learning_rate=0.005)
 SEEDS = [0, 5, 3]
 FOLDS = [2, 0, 5]  # of two sessions, whose trials have different numbers of windows
-FORMS = {"fast": nullcontext, "definitions": fast.definitions_alone}
+FORMS = {"cpu": fast.cpu, "gpu": fast.gpu, "definitions": None}
 
 
 class DrawsOfRun:
@@ -114,7 +113,7 @@ def compare_gradients(windows, name):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", ["paper", "released"])
 def test_values_and_gradients_are_the_definitions(small, name, form):
-    with FORMS[form]():
+    with fast.using(FORMS[form]):
         compare_gradients(small, name)
 
 
@@ -135,7 +134,7 @@ reference_encoder_block, reference_fusion = reference.encoder_block, reference.f
 def test_a_changed_definition_is_noticed(small, monkeypatch, form, equation):
     """The scale of attention, the residuals, the order of the fusion's halves."""
     monkeypatch.setattr(reference, equation, CHANGED_DEFINITIONS[equation])
-    with FORMS[form](), pytest.raises(AssertionError):
+    with fast.using(FORMS[form]), pytest.raises(AssertionError):
         compare_gradients(small, "paper")
 
 

@@ -40,7 +40,7 @@ class StackedAttention(nn.Module):
         every bias is 0. The output projection's weights stay as they are.
         """
         for projection in (self.query, self.key, self.value):
-            projection.weight *= math.sqrt(6 / 4)  # drawn within 1 / sqrt(D)
+            projection.weight.mul_(math.sqrt(6 / 4))  # drawn within 1 / sqrt(D)
         for projection in (self.query, self.key, self.value, self.output):
             if projection.bias is not None:
                 projection.bias.zero_()

@@ -162,9 +162,9 @@ def start_as_released(network: nn.Module) -> None:
         if isinstance(module, StackedAttention):
             module.start_as_released()
         elif isinstance(module, Encoder):
-            first = module.blocks[0].attention.output.weight
-            for block in module.blocks[1:]:
-                block.attention.output.weight.copy_(first)
+            first, *others = [part for part in module.blocks.modules() if isinstance(part, EncoderBlock)]
+            for block in others:
+                block.attention.output.weight.copy_(first.attention.output.weight)
 
 
 class Network(nn.Module):

@@ -1,8 +1,8 @@
 """Fast forms: functions that replace the definitions in `ufama.core`, chosen by device.
 
-A module's ``forward`` is the definition. Where it is decorated with `replaced_by`, the function of that name is called
-instead, with the same arguments and the same results up to rounding, values and gradients alike
-(tests/core/test_reference.py).
+A module's ``forward`` is the definition. Where it is decorated with `replaced_by` and the device's form has a function
+of that name, this function is called instead, with the same arguments and the same results up to rounding, values and
+gradients alike (tests/core/test_reference.py).
 
 Private operators of PyTorch are used in this folder only, and tests/core/test_fast.py names them.
 """
@@ -17,18 +17,18 @@ import torch
 from torch import Tensor
 
 import ufama.core.fast.cpu as cpu
+import ufama.core.fast.gpu as gpu
 
 P = ParamSpec("P")
 ModuleT = TypeVar("ModuleT")
 ResultT = TypeVar("ResultT")
 
-_FORMS: dict[str, ModuleType] = {"cpu": cpu, "cuda": cpu}
-_definitions_alone = False
+_forms: dict[str, ModuleType] = {"cpu": cpu, "cuda": gpu}
 
 
 def choose(device: torch.device) -> ModuleType | None:
     """The module with the fast forms for a device; None where the definitions run as they are written."""
-    return None if _definitions_alone else _FORMS.get(device.type)
+    return _forms.get(device.type)
 
 
 def replaced_by(
@@ -44,8 +44,7 @@ def replaced_by(
     ) -> Callable[Concatenate[ModuleT, Tensor, P], ResultT]:
         @wraps(definition)
         def forward(module: ModuleT, x: Tensor, *args: P.args, **kwargs: P.kwargs) -> ResultT:
-            form = choose(x.device)
-            function = definition if form is None else getattr(form, name)
+            function = getattr(choose(x.device), name, definition)
             return function(module, x, *args, **kwargs)
 
         return forward
@@ -54,11 +53,11 @@ def replaced_by(
 
 
 @contextmanager
-def definitions_alone() -> Iterator[None]:
-    """Run every definition as it is written, without its fast form."""
-    global _definitions_alone
-    before, _definitions_alone = _definitions_alone, True
+def using(form: ModuleType | None) -> Iterator[None]:
+    """Let ``form`` replace the definitions on every device; None: run every definition as it is written."""
+    global _forms
+    before, _forms = _forms, {} if form is None else dict.fromkeys(_forms, form)
     try:
         yield
     finally:
-        _definitions_alone = before
+        _forms = before

@@ -1,5 +1,18 @@
-"""``python -m ufama`` is the command `ufama`."""
+"""``ufama`` and ``python -m ufama``: the command, which Ctrl-C ends quietly while it is still being imported."""
 
-from ufama.cli.main import main
+import sys
 
-main()
+
+def main() -> None:
+    """Import the command and run it."""
+    try:
+        from ufama.cli.main import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print("ufama: stopped by Ctrl-C.", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ufama.audit.given import counts_from
 from ufama.audit.granularity import (
     NEAREST,
     ROUNDINGS,
@@ -24,7 +25,7 @@ from ufama.audit.granularity import (
     trial_test,
     whole_trials,
 )
-from ufama.audit.report import audit_table, counts_from
+from ufama.audit.report import audit_table
 from ufama.audit.rows import followers, headline, kind_of_sd, proportional_rows
 
 SEED_TRIALS = (58, 58, 51, 59, 46, 48, 59, 54, 66, 59, 58, 58, 58, 59, 51)

@@ -14,7 +14,6 @@ from ufama.report.comparison import plain_name
 from ufama.report.methods import (
     methods_table,
     not_built_table,
-    on_terminal,
     tuning_table,
 )
 
@@ -50,7 +49,7 @@ def test_the_command_lists_both():
 
 def test_the_terminals_table_holds_every_cell_at_any_width():
     shown = Console(width=60, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    shown.print(on_terminal(not_built_table()))
+    shown.print(not_built_table())
     letters = "".join(shown.export_text().split())
     for row in NOT_BUILT:
         assert row.name.split("-")[0] in letters

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ufama.errors import UserError
+
 ROUNDINGS = ("half_up", "half_even", "truncation")
 """Rules by which k / n may have been printed: to the nearest, ties upwards or to the even digit; or cut off."""
 
@@ -29,7 +31,7 @@ CLOSE = 1e-9
 """Slack for binary fractions; far below any printed digit."""
 
 
-class TableError(ValueError):
+class TableError(UserError, ValueError):
     """A table that cannot be audited as it is; the message says what was expected and how to mend it."""
 
 

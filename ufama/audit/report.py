@@ -4,28 +4,24 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ufama.audit.findings import ALL, Finding, findings
+from ufama.audit.given import natural_order, per_session, printed_facts, tidy_accuracies
 from ufama.audit.granularity import (
     NEAREST,
     SEARCHED,
-    TableError,
     granularity,
-    printed_units,
     smallest_fit,
     trial_errors,
     trial_test,
 )
 from ufama.audit.rows import headline, kind_of_sd, proportional_rows
+from ufama.terminal import TerminalTable
 
-ACCURACY_NAMES = ("accuracy", "accuracy_percent")
-PRINTED_NAMES = {"mean": ("mean", "mean_percent", "reported_mean"), "sd": ("sd", "sd_percent", "reported_sd")}
 RULES = {"nearest": NEAREST, "truncation": ("truncation",)}
-MOST_DECIMALS = 4
 FIRST_DRAWS = 999
 FORMATS = {"p_value": ".1g", "expected": ".2g", "constant": ".4f"}
 
@@ -65,32 +61,22 @@ class AuditReport:
 
     def __rich__(self):
         from rich.console import Group
-        from rich.markup import escape
-        from rich.table import Table
         from rich.text import Text
 
-        parts = []
-        for name, title in TABLES.items():
-            rows = _records(getattr(self, name))
-            if rows:
-                table = Table(title=title, title_justify="left")
-                for column in rows[0]:
-                    table.add_column(column.replace("_", " "), overflow="fold")
-                for row in rows:
-                    table.add_row(*(escape(_cell(column, value)) for column, value in row.items()))
-                parts.append(table)
+        parts = [_on_terminal(name, _records(getattr(self, name))) for name in TABLES if len(getattr(self, name))]
         sentences = [f"{place}. {finding.text}" for place, finding in enumerate(self.findings, start=1)]
         low, high = self.searched
+        note = (
+            f"Level {self.level:g} for each kind of test, divided by the number of its tests. 0 and 100 % are k/n for "
+            f"every n and are not tested; equal values count once in a p-value. Searched: n from {low} to {high}. "
+            f"Proportional: within {self.tolerance:g}. The report as JSON has more columns. This is arithmetic on "
+            "printed numbers; it does not say why they are so."
+        )
         parts += [
-            Text("\nFindings", style="bold"),
-            Text("\n".join(sentences) or "Nothing beyond chance."),
-            Text(
-                f"Level {self.level:g} for each kind of test, divided by the number of its tests. 0 and 100 % are k/n "
-                f"for every n and are not tested; equal values count once in a p-value. Searched: n from {low} to "
-                f"{high}. Proportional: within {self.tolerance:g}. This is arithmetic on printed numbers; it does not "
-                "say why they are so.", style="dim",
-            ),
-        ]  # fmt: skip
+            Text("Findings", style="bold"),
+            Text("\n".join(sentences) or "Nothing beyond chance.", no_wrap=False, overflow="fold"),
+            Text(f"\n{note}", style="dim", no_wrap=False, overflow="fold"),
+        ]
         return Group(*parts)
 
 
@@ -101,6 +87,20 @@ TABLES = {
     "means": "Means and standard deviations",
     "pairs": "Row b as a constant times row a",
 }
+ONLY_IN_JSON = ("values", "perfect", "distinct", "distinct_matches")
+"""Columns that a terminal is not shown."""
+
+
+def _on_terminal(name: str, rows: list[dict]) -> TerminalTable:
+    """The table of one kind of test, without columns that are empty throughout."""
+    shown = [
+        column
+        for column in rows[0]
+        if (name != "granularity" or column not in ONLY_IN_JSON) and any(row[column] is not None for row in rows)
+    ]
+    numbers = {place for place, column in enumerate(shown) if any(type(row[column]) in (int, float) for row in rows)}
+    cells = [[_cell(column, row[column]) for column in shown] for row in rows]
+    return TerminalTable([column.replace("_", " ") for column in shown], cells, TABLES[name], numbers)
 
 
 def _records(frame: pd.DataFrame) -> list[dict]:
@@ -124,25 +124,6 @@ def _cell(column: str, value) -> str:
     if isinstance(value, float):
         return f"{value:{FORMATS.get(column, '.2f')}}"
     return str(value)
-
-
-def read_accuracies(path: Path | str) -> pd.DataFrame:
-    """A table of accuracies as text, so that the printed decimals are known. Raises TableError if it cannot be read."""
-    try:
-        return pd.read_csv(path, dtype=str, skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        raise TableError(f"{path} cannot be read as a CSV table: {error}") from None
-
-
-def counts_from(text: str, *, several: bool = False) -> int | tuple[int, ...]:
-    """Window counts as typed: '842', or '851,832,822'; always a tuple if ``several``. Raises TableError otherwise."""
-    try:
-        counts = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise TableError(
-            f"{text!r} is not a window count: give whole numbers, joined by commas without spaces."
-        ) from None
-    return counts if several or len(counts) > 1 else counts[0]
 
 
 def audit_table(
@@ -185,14 +166,14 @@ def audit_table(
     TableError
         when a column is missing, a value is no percentage, or a list has not one entry per session
     """
-    table, decimals = _tidy(frame, decimals)
-    sessions = sorted(table["session"].unique(), key=_natural)
+    table, decimals = tidy_accuracies(frame, decimals)
+    sessions = sorted(table["session"].unique(), key=natural_order)
     counts = [[entry] if np.ndim(entry) == 0 else entry for entry in windows]
-    candidates = [_per_session(candidate, sessions, "window counts") for candidate in counts]
+    candidates = [per_session(candidate, sessions, "window counts") for candidate in counts]
     trial_lists = None
     if trials is not None:
         lists = [trials] if np.ndim(trials[0]) == 0 else trials
-        trial_lists = _per_session([tuple(trial_windows) for trial_windows in lists], sessions, "lists of trials")
+        trial_lists = per_session([tuple(trial_windows) for trial_windows in lists], sessions, "lists of trials")
     fits = _granularity_rows(table, candidates, decimals)
     smallest = _search_rows(table, search, decimals)
     whole = _trial_rows(table, trial_lists, decimals)
@@ -202,52 +183,6 @@ def audit_table(
     beyond_chance = findings(*tests, sessions=sessions, level=level, tolerance=tolerance)
     searched = (int(min(search)), int(max(search)))
     return AuditReport(*tests, beyond_chance, level, decimals, tolerance, searched)
-
-
-# --- the table as given ----------------------------------------------------------------------------------------------
-
-
-def _tidy(frame: pd.DataFrame, decimals: int | None) -> tuple[pd.DataFrame, int]:
-    name = next((name for name in ACCURACY_NAMES if name in frame), None)
-    if name is None or not len(frame):
-        raise TableError(
-            f"the table needs a column {' or '.join(ACCURACY_NAMES)} in percent, one accuracy per row (and method, "
-            f"session, subject where they apply); it has {len(frame)} rows and {', '.join(map(str, frame.columns))}."
-        )
-    text = [str(value).strip() for value in frame[name]]
-    if decimals is None:
-        decimals = max(len(value.partition(".")[2]) for value in text)
-        if decimals > MOST_DECIMALS:
-            raise TableError(f"a value has {decimals} decimals: round as the paper prints, at most {MOST_DECIMALS}.")
-    units = printed_units(text, decimals)
-    if (units <= 10**decimals).all():
-        raise TableError("all accuracies are 1 or less: give percent, not shares.")
-    tidy = pd.DataFrame({"accuracy": units / 10**decimals})
-    for column in ("method", "session", "subject"):
-        if column in frame and frame[column].isna().any():
-            raise TableError(f"column {column} has an empty cell; every row needs one, or leave the column out.")
-        tidy[column] = [_label(value) for value in frame[column]] if column in frame else ALL
-    if "subject" in frame and tidy.duplicated(["method", "session", "subject"]).any():
-        twice = tidy[tidy.duplicated(["method", "session", "subject"])].iloc[0]
-        raise TableError(f"method {twice.method}, session {twice.session}, subject {twice.subject} is there twice.")
-    return tidy, decimals
-
-
-def _label(value) -> str:
-    """A method, session or subject as text: the number 1.0 and the text 1 name the same session."""
-    return str(int(value)) if isinstance(value, (float, np.floating)) and value == int(value) else str(value).strip()
-
-
-def _natural(text: str) -> tuple:
-    return (0, float(text), "") if text.replace(".", "", 1).isdigit() else (1, 0.0, text)
-
-
-def _per_session(entries: Sequence, sessions: list[str], what: str) -> dict:
-    """One entry for all sessions, or one per session, in their order."""
-    entries = list(entries) * len(sessions) if len(entries) == 1 else list(entries)
-    if len(entries) != len(sessions):
-        raise TableError(f"{len(entries)} {what} are given; give one, or {len(sessions)}, one per session.")
-    return dict(zip(sessions, entries, strict=True))
 
 
 def _named(entries) -> str:
@@ -302,7 +237,7 @@ def _trial_rows(table: pd.DataFrame, trial_lists: dict | None, decimals: int) ->
 
 
 def _mean_rows(table: pd.DataFrame, printed: pd.DataFrame | None, decimals: int) -> pd.DataFrame:
-    facts = _printed_facts(printed)
+    facts = {} if printed is None else printed_facts(printed, table)
     rows = []
     for method, part in table.groupby("method", sort=False):
         groups = [(ALL, part), *(part.groupby("session", sort=False) if part["session"].nunique() > 1 else ())]
@@ -321,22 +256,6 @@ def _mean_rows(table: pd.DataFrame, printed: pd.DataFrame | None, decimals: int)
             rows.append(row)
     frame = pd.DataFrame(rows)
     return frame.astype({"mean_fits": object, "kinds": object})
-
-
-def _printed_facts(printed: pd.DataFrame | None) -> dict:
-    if printed is None:
-        return {}
-    columns = {}
-    for what, names in PRINTED_NAMES.items():
-        columns[what] = next((name for name in names if name in printed), None)
-        if columns[what] is None:
-            raise TableError(f"the table of printed means needs a column {' or '.join(names)}.")
-    facts = {}
-    for row in printed.to_dict("records"):
-        session = row.get("session", ALL)
-        key = (str(row.get("method", ALL)), ALL if pd.isna(session) else _label(session))
-        facts[key] = (float(row[columns["mean"]]), float(row[columns["sd"]]))
-    return facts
 
 
 def _pair_rows(table: pd.DataFrame, tolerance: float, level: float) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 import ufama
 from ufama.campaigns.results import store_error
+from ufama.errors import UserError
 from ufama.storage import write_atomically
 from ufama.training.loop import TrainingState
 from ufama.training.trainer import Trainer
@@ -26,12 +27,14 @@ PROGRESS_SECONDS = 2.0  # between two notes of how far a stack is
 FORMAT = 2  # of a checkpoint; one of another format is not used
 
 
-class BusyError(RuntimeError):
+class BusyError(UserError, RuntimeError):
     """Another process trains this stack."""
 
 
-class StoppedError(RuntimeError):
+class StoppedError(UserError, RuntimeError):
     """The training was asked to stop; what it had reached is in its checkpoint."""
+
+    exit_code = 130
 
 
 @dataclass(frozen=True, kw_only=True)

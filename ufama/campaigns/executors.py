@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ufama.campaigns.checkpoints import StoppedError
 from ufama.campaigns.experiments import Stack
 from ufama.campaigns.worker import BUSY, Worker
+from ufama.errors import UserError
 
 ATTEMPTS = 3
 """How often a stack is begun whose worker process dies before it is finished."""
@@ -21,7 +22,7 @@ ATTEMPTS = 3
 POLL_SECONDS = 0.5
 
 
-class CampaignError(RuntimeError):
+class CampaignError(UserError, RuntimeError):
     """The campaign cannot go on; the message says what happened and how to mend it. Finished runs are kept."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ufama.errors import UserError
 from ufama.storage import project_root, temporary_beside, workspace
 
 TABLES = ("history", "predictions", "embeddings")
@@ -169,7 +170,7 @@ def run_provenance(runs: pd.DataFrame) -> dict:
     }
 
 
-class StoreError(RuntimeError):
+class StoreError(UserError, RuntimeError):
     """The store cannot be read or written; the message names the path and how to mend it."""
 
 

@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from itertools import groupby
 
 import pandas as pd
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from ufama.campaigns.checkpoints import unfinished_stacks
 from ufama.campaigns.experiments import Experiment, distinct, resolve
 from ufama.campaigns.results import Results, RunStore
 from ufama.campaigns.run import CampaignProgress, results
+from ufama.terminal import TerminalTable
 
 
 def trained(experiments: list[Experiment], console: Console, **machine) -> Results:
@@ -89,13 +88,10 @@ def _stop_event(console: Console) -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def overview(experiments: list[Experiment], store: RunStore) -> Table:
+def overview(experiments: list[Experiment], store: RunStore) -> TerminalTable:
     """What is asked for, block by block: runs, of them stored, and steps; nothing is trained."""
-    table = Table(title="What is asked for", box=None, padding=(0, 1, 0, 0))
-    for name in ("data set", "protocol", "preset", "models"):
-        table.add_column(name, no_wrap=True)
-    for name in ("runs", "stored", "steps"):
-        table.add_column(name, justify="right", no_wrap=True)
+    headings = ("data set", "protocol", "preset", "models", "runs", "stored", "steps")
+    rows = []
     jobs = distinct(resolve(experiments))
     steps = {job.digest: job.config.training.epochs * job.steps for job in jobs}
     stored = {job.digest for job in jobs if store.has(job.digest)}
@@ -109,23 +105,20 @@ def overview(experiments: list[Experiment], store: RunStore) -> Table:
         config, card = members[0].config, members[0].windows().card
         models = sorted({job.config.variant for job in members})
         named = " ".join(models) if len(models) < 5 else f"{models[0]} to {models[-1]}"
-        table.add_row(card.title, config.protocol, config.preset, named, *counts([job.digest for job in members]))
-    table.add_section()
-    table.add_row("each run once", "", "", "", *counts(list(steps)))
-    return table
+        rows.append([card.title, config.protocol, config.preset, named, *counts([job.digest for job in members])])
+    rows.append(["each run once", "", "", "", *counts(list(steps))])
+    return TerminalTable(headings, rows, "What is asked for", right=(4, 5, 6))
 
 
-def status(store: RunStore) -> Table:
+def status(store: RunStore) -> TerminalTable:
     """What is stored, what is in training and what was left in the middle."""
-    title = f"{len(store.digests())} finished runs in {store.folder}"
-    table = Table("stack", "runs", "epoch", "accuracy", "state", "last seen", title=title, box=SIMPLE)
+    headings = ("stack", "runs", "epoch", "accuracy", "state", "last seen")
+    rows = []
     for progress, at_work in unfinished_stacks(store.unfinished).values():
-        table.add_row(
-            progress.label,
-            str(progress.runs),
-            f"{progress.epoch} of {progress.epochs}",
-            "" if pd.isna(progress.accuracy) else f"{100 * progress.accuracy:.1f} %",
-            "in training" if at_work else "waits: start the campaign again",
-            f"{max(0.0, time.time() - progress.updated):.0f} s ago on {progress.host}",
-        )
-    return table
+        accuracy = "" if pd.isna(progress.accuracy) else f"{100 * progress.accuracy:.1f} %"
+        state = "in training" if at_work else "waits: start the campaign again"
+        seen = f"{max(0.0, time.time() - progress.updated):.0f} s ago on {progress.host}"
+        epoch = f"{progress.epoch} of {progress.epochs}"
+        rows.append([progress.label, str(progress.runs), epoch, accuracy, state, seen])
+    title = f"{len(store.digests())} finished runs in {store.folder}"
+    return TerminalTable(headings if rows else (), rows, title)

@@ -1,17 +1,24 @@
 """The command `ufama`: thin; every command is a few calls into the rooms, which it imports when it is called."""
 
+import contextlib
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.text import Text
 
 from ufama.cli import data, training
-from ufama.cli.options import Datasets, OwnTable, ProtocolName, ScaleName, Workers, console
+from ufama.cli.options import Datasets, OwnTable, ProtocolName, ScaleName, Workers, console, messages
+from ufama.errors import UserError
+from ufama.terminal import print_in_any_encoding
 
 HELP = (
     "Emotion recognition from EEG and eye movement across people and days: recordings, training, evaluation, the book."
 )
+
+INTERRUPTED = "stopped by Ctrl-C."
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
 app.add_typer(data.app, name="data")
@@ -60,7 +67,7 @@ def reproduce(
         until=until,
         everything=everything,
         train=lambda grid: trained(grid, console, workers=workers),
-        report=console.print,
+        report=lambda line: console.print(line, markup=True),
     )
 
 
@@ -96,18 +103,15 @@ def audit(
     Which accuracies are k/n, which errors are whole trials, which standard deviation is printed, which rows are
     proportional; each beside what chance would give.
     """
-    from ufama.audit.granularity import TableError
-    from ufama.audit.report import audit_table, counts_from, read_accuracies
+    from ufama.audit.given import counts_from, read_accuracies
+    from ufama.audit.report import audit_table
 
-    try:
-        report = audit_table(
-            read_accuracies(table),
-            windows=[counts_from(text) for text in [*(windows or []), *(more or [])]],
-            trials=[counts_from(text, several=True) for text in trials] if trials else None,
-            printed=None if printed is None else read_accuracies(printed),
-        )
-    except TableError as error:
-        raise typer.BadParameter(str(error)) from None
+    report = audit_table(
+        read_accuracies(table),
+        windows=[counts_from(text) for text in [*(windows or []), *(more or [])]],
+        trials=[counts_from(text, several=True) for text in trials] if trials else None,
+        printed=None if printed is None else read_accuracies(printed),
+    )
     console.print(report)
     if json:
         json.write_text(report.to_json(), encoding="utf-8")
@@ -117,11 +121,10 @@ def audit(
 @app.command("methods")
 def list_methods() -> None:
     """What can be compared: every method, where it is from, what it reads and what checks it; and what is not built."""
-    from ufama.report.methods import methods_table, not_built_table, on_terminal
+    from ufama.report.methods import methods_table, not_built_table
 
-    wide = console if console.is_terminal else Console(highlight=False, width=200)
     for table in (methods_table(), not_built_table()):
-        wide.print(on_terminal(table))
+        console.print(table)
 
 
 @app.command()
@@ -141,25 +144,74 @@ def svm(
 
     windows = open_dataset(file)
     table = real_recordings.svm(windows, svm_rows(windows, protocol=protocol, scalings=tuple(scalings.split(","))))
-    console.print(str(table))
+    console.print(table)
     if out:
         console.print(f"Written to {to_csv(table, out)}.")
 
 
 def main() -> None:
-    """Run the command; an error that this package defines is one a user can mend, and ends it with its message."""
+    """Run the command. What a user can mend ends it with one message on standard error, mostly with exit code 2."""
+    print_in_any_encoding()
     try:
-        app()
-    except Exception as error:
-        if not type(error).__module__.startswith("ufama."):
-            raise
-        from ufama.campaigns.checkpoints import StoppedError
+        _refuse_empty_words(sys.argv[1:])
+        code = app(standalone_mode=False) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        message = INTERRUPTED if code == 130 else ""
+    except (Exception, KeyboardInterrupt) as error:
+        code, message = _ending(error)
+        _discard_output()
+    if message:
+        messages.print(Text.assemble(("ufama: ", "red"), message))
+    raise SystemExit(code)
 
-        if isinstance(error, StoppedError):
-            console.print(f"Stopped: {error}. The same command goes on from there.")
-            raise SystemExit(130) from None
-        console.print(f"[red]ufama:[/red] {error}")
-        raise SystemExit(2) from None
+
+def _refuse_empty_words(words: list[str]) -> None:
+    """No argument means anything when it is empty; it is where a script's variable was not set."""
+    for before, word in zip(["", *words], words, strict=False):
+        value = word.partition("=")[2] if word.startswith("--") and "=" in word else word
+        if not value.strip():
+            where = word.rstrip("= ") or (before if before.startswith("-") else "an argument")
+            raise typer.BadParameter(f"{where} is given an empty text: is a variable of your script not set?")
+
+
+def _ending(error: BaseException) -> tuple[int, str]:
+    """Exit code and message of an error that is no fault of this package; another one is raised again."""
+    if isinstance(error, UserError):
+        stopped = error.exit_code == 130
+        return error.exit_code, f"stopped: {error}. The same command goes on from there." if stopped else str(error)
+    if _by_ctrl_c(error):
+        return 130, INTERRUPTED
+    if isinstance(error, BrokenPipeError):  # as of `ufama ... | head`
+        return 1, ""
+    if hasattr(error, "format_message"):  # of the command line
+        context = getattr(error, "ctx", None)
+        hint = f" See {context.command_path} --help." if context else ""
+        return error.exit_code, f"{error.format_message()}{hint}" if error.format_message() else ""
+    if isinstance(error, OSError):
+        what = error.filename or "the output"
+        return 2, f"{what} cannot be read or written: {error.strerror or error}."
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("ufama"):
+        return 2, f"the package {error.name} is not installed; pip install 'ufama[book,cluster]' brings all of them."
+    if isinstance(error, MemoryError):
+        return 2, f"there is not enough memory: {error}"
+    raise error
+
+
+def _by_ctrl_c(error: BaseException | None) -> bool:
+    """Whether it is an interruption, or an error that one led to, as in a module that was being imported."""
+    while error is not None and not isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _discard_output() -> None:
+    """What could not be written must not be tried again when Python ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What several commands share: the console, options with their help, and how lists of numbers are written."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +10,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=True)
+FILE_WIDTH = 200
+"""Of tables in a file or pipe, unless COLUMNS says another."""
+
+
+def _table_width() -> int | None:
+    """None: as wide as the terminal."""
+    shown = sys.stdout is not None and sys.stdout.isatty()
+    return None if shown or os.environ.get("COLUMNS", "").isdigit() else FILE_WIDTH
+
+
+console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False, width=_table_width())
+messages = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+"""Errors, on standard error."""
 
 Seeds = Annotated[str, typer.Option(help="Seeds, separated by commas.")]
 ScaleName = Annotated[
@@ -24,14 +38,16 @@ OwnTable = Annotated[Path, typer.Argument(help="A two-modality table of your own
 Precision = Annotated[
     str | None, typer.Option(help="float32 unless named: float64, bf16, or on a GPU tf32; runs of their own each.")
 ]
-StackSize = Annotated[int | None, typer.Option(help="Runs that advance in one step; chosen by device if not named.")]
+StackSize = Annotated[
+    int | None, typer.Option(min=1, help="Runs that advance in one step; chosen by device if not named.")
+]
 Compiled = Annotated[bool, typer.Option("--compile", help="Compile the steps first: minutes, for long trainings.")]
 Scheduler = Annotated[
     str | None,
     typer.Option(help="A Dask scheduler, such as tcp://host:8786; local: one on this machine."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained.")]
-Workers = Annotated[int | None, typer.Option(help="Processes; by default one per core on a CPU, one on a GPU.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes; by default one per core on a CPU, one on a GPU.")]
 
 
 def seeds_of(text: str) -> tuple[int, ...]:

@@ -153,7 +153,8 @@ def adapt(
     block = adaptation(file, protocol=protocol, seeds=seeds_of(seeds), scale=scale, keep_windows=not thin)
     found = trained([block], console, device=device, workers=workers)
     for table in (real_recordings.adapted(found), real_recordings.gain(found)):
-        console.print(f"{table}\n")
+        console.print(table)
+        console.print()
     if out:
         console.print(f"Written to {to_csv(real_recordings.adapted(found), out)}.")
     if publish:
@@ -175,7 +176,7 @@ def tune(
     from ufama.campaigns.experiments import DataRequest
     from ufama.campaigns.tuning import candidates, keep_tuning, search_outcome, search_trials
     from ufama.cli.campaigns import trained
-    from ufama.report.methods import on_terminal, tuning_table
+    from ufama.report.methods import tuning_table
 
     tried = candidates(methods.split(",") if methods else None)
     for dataset in datasets.split(","):
@@ -183,5 +184,5 @@ def tune(
         trials = search_trials(data, tried, scale_name=scale)
         found = trained([trial.experiment for trial in trials], console, device=device, workers=workers)
         rows = search_outcome(trials, found)
-        console.print(on_terminal(tuning_table(rows, data.open().card.title, scale)))
+        console.print(tuning_table(rows, data.open().card.title, scale))
         console.print(f"Written to {keep_tuning(rows, data, scale)}.")

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ufama.errors import UserError
 
-class DataError(ValueError):
+
+class DataError(UserError, ValueError):
     """Recordings that cannot be used as they are; the message names the file, what was expected and how to mend it."""
 
 

@@ -7,14 +7,12 @@ from itertools import dropwhile, takewhile
 from pathlib import Path
 
 from ufama.config import DATASETS, PRESETS, SCALES, ConfigError
+from ufama.errors import UserError
 from ufama.seeds import parsed_seeds
 
 
-class ParameterError(ValueError):
+class ParameterError(UserError, ValueError):
     """A notebook parameter that does not exist or has no meaning; the message names the valid ones."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"ParameterError: {self}"]
 
 
 def _one_of(*options: str) -> Callable:

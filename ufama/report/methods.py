@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -10,9 +9,6 @@ from ufama.methods import method, methods
 from ufama.methods._not_built import NOT_BUILT
 from ufama.report.captions import column_group, keys
 from ufama.report.table import Column, Table
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 CONTROL = "a control"
 """What a control gives as its source."""
@@ -110,19 +106,3 @@ def setting_text(setting: Mapping) -> str:
     """'learning_rate 0.003, dropout 0.2'"""
     texts = {name: f"{value:g}" if type(value) is float else str(value) for name, value in setting.items()}
     return ", ".join(f"{name} {text}" for name, text in texts.items())
-
-
-def on_terminal(table: Table) -> "RenderableType":
-    """The table for a terminal, its cells broken to the terminal's width."""
-    from rich import box
-    from rich.console import Group
-    from rich.table import Table as Grid
-    from rich.text import Text
-
-    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
-    for column in table.shown:
-        heading = f"{column.group}: {column.title}" if column.group else column.title
-        grid.add_column(Text(heading), overflow="fold", justify="left" if column.origin == "key" else "right")
-    for cells in table.cells():
-        grid.add_row(*map(Text, cells))
-    return Group(Text(table.caption), Text(""), grid, Text(""))

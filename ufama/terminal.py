@@ -134,7 +134,7 @@ def _cards(headings: list[str], rows: list[list[str]], console: "Console", width
     from rich.text import Text
 
     for first, *cells in rows:
-        yield Text(f"{headings[0]} {first}", style="bold", overflow="fold", no_wrap=False)
+        yield Text(f"{headings[0]}: {first}", style="bold", overflow="fold", no_wrap=False)
         for heading, cell in zip(headings[1:], cells, strict=True):
             line = Text.assemble((f"{heading}: ", "dim"), cell)
             for place, part in enumerate(line.wrap(console, width - 2 * INDENT, overflow="fold", no_wrap=False)):

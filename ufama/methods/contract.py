@@ -3,24 +3,27 @@
 Shapes: R runs in a stack, B windows in a batch, N windows, C classes.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from torch import Tensor, nn
 
 from ufama.config import ValidatedConfig
-from ufama.core.objective import Terms
-from ufama.core.random import CounterRNG
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ufama.core.objective import Terms
+    from ufama.core.random import CounterRNG
     from ufama.data.windows import DataCard
 
 
 class ProblemSpec(NamedTuple):
     """What a stack of runs is built for: the data set's shapes, and the sizes of source and target."""
 
-    card: "DataCard"
+    card: DataCard
     source_domains: int  # recordings (one subject in one session) in every run's source
     target_windows: int  # of the longest target
     clips: int = 1  # film clips in the data set, `Step.source_clip` is one of them
@@ -160,7 +163,7 @@ Predictor = Callable[[UnlabelledWindows], np.ndarray]
 class FitData(NamedTuple):
     """What a method without steps is given for one run."""
 
-    card: "DataCard"
+    card: DataCard
     source: UnlabelledWindows
     source_label: np.ndarray  # (n,)
     target: UnlabelledWindows

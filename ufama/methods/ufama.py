@@ -27,7 +27,7 @@ class Ufama:
     version = 1
     source = "arXiv:2606.00170"
     inputs = "eeg + eye"
-    presets = settings.PRESETS
+    presets = ("paper", "released")
     variants = settings.VARIANTS
     checked_against = "slow twins of every equation, by-hand examples"
     search: ClassVar[Mapping[str, tuple]] = {

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ufama.methods import method, methods
+from ufama.methods import method
+from ufama.methods._descriptions import descriptions
 from ufama.methods._not_built import NOT_BUILT
 from ufama.report.captions import column_group, keys
 from ufama.report.table import Column, Table
@@ -16,11 +17,7 @@ CONTROL = "a control"
 
 def methods_table() -> Table:
     """Every method of the package by name."""
-    named = ("title", "source", "inputs", "checked_against")
-    rows = [
-        {"name": name, "presets": ", ".join(chosen.presets)} | {field: getattr(chosen, field) for field in named}
-        for name, chosen in sorted(methods().items())
-    ]
+    rows = [described._asdict() | {"presets": ", ".join(described.presets)} for described in descriptions()]
     columns = (
         *keys(
             name="name",

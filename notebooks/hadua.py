@@ -35,6 +35,10 @@ from ufama.report import hadua
 page.show(hadua.ledger())
 
 # %% [markdown]
+# In training, source and target pass the network one after the other, so that each is normalised by its own batch
+# statistics; the released code does so, and the abstract says nothing else. What normalising them together would change
+# is measured below, where single switches are changed.
+#
 # One value is ours. With the released code's learning rate of 0.05 the network of preset `paper` does not learn. It has
 # 0.02, and 0.002 for the extractors: of 0.002, 0.005, 0.01, 0.02 and 0.05 the one with the best accuracy on held-out
 # *source* people, averaged over nine folds of either simulated set at scale `quick`. No target label had a part in it.
@@ -75,7 +79,8 @@ page.show(hadua.attention_over_sequence(paper, released))
 #
 # ## Confidence, and which windows count
 #
-# A target window whose largest soft label {math}`p` is below the running mean {math}`\mu` counts less:
+# A target window whose largest soft label {math}`p` is below the running mean {math}`\mu` counts less. Mean and SD are
+# of the largest probabilities as the network gives them, before the alignment further down:
 #
 # $$
 # w = \begin{cases} 1, & p \ge \mu \\ \exp\bigl( -(p - \mu)^2 / (2 \sigma^2) \bigr), & p < \mu . \end{cases}
@@ -114,7 +119,9 @@ confidence_against_truth(paper).round(2)
 #
 # with {math}`u` uniform, {math}`c` the running class distribution and {math}`e` the epoch: strongest at the start, gone
 # after epoch 50. Nothing changes where {math}`c` is uniform, and it starts so. Trials are of unequal length, so even the
-# right shares are not equal. Code: {func}`~ufama.methods.hadua.confidence.align`.
+# right shares are not equal. In the released code the aligned labels only decide how much a window counts; in preset
+# `paper` they also are the labels of the conditional matching below, whose classes the abstract wants balanced.
+# Code: {func}`~ufama.methods.hadua.confidence.align`.
 
 # %% mystnb={"figure": {"name": "fig-hadua-alignment", "caption": "Classes of one target: their true share of its windows, the trained network's mean probability, and that after uniform alignment at its first epoch's strength, with the class distribution remembered in training and with the target's own."}}
 page.show(hadua.alignment_of_classes(paper))
@@ -167,8 +174,8 @@ page.show(hadua.parts_table(results))
 #
 # ## One switch at a time
 #
-# Preset `paper`, with single switches changed. Four go towards the released code. One is of neither preset: the
-# conditional term at full weight from the first step, without the gate.
+# Preset `paper`, with single switches changed. Four go towards the released code. Two are of neither preset: source and
+# target normalised together, and the conditional term at full weight from the first step, without the gate.
 
 # %%
 flips = page.results(hadua_flips_grid(page.data, **page.choices))

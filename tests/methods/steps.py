@@ -7,7 +7,7 @@ from ufama.config import TrainingConfig
 from ufama.core.layers import initialise
 from ufama.core.random import CounterRNG
 from ufama.data.folds import folds, scaled
-from ufama.methods import UnlabelledWindows, split_windows
+from ufama.methods import UnlabelledWindows
 from ufama.training.batches import make_split
 from ufama.training.trainer import Trainer
 
@@ -44,7 +44,7 @@ def first_batch(made):
 def first_outputs(made, training_pass=False):
     """Both halves of the first batch and the network's outputs for either.
 
-    In evaluation, each half by itself; or in one pass with the first step's noise, as the step sees them.
+    In evaluation, or in training with the first step's noise, as the step sees them.
     """
     source, target = first_batch(made)
     with torch.no_grad():
@@ -55,10 +55,8 @@ def first_outputs(made, training_pass=False):
 
 @torch.no_grad()
 def outputs_in_training(made, source, target):
-    """The network's outputs for both halves of a batch, in one pass with the next step's noise."""
-    eeg, eye = torch.cat([source.eeg, target.eeg], 1), torch.cat([source.eye, target.eye], 1)
-    noise = CounterRNG(made.noise_seeds, made.steps_done)
-    return split_windows(made.network(eeg, eye, noise), source.label.shape[1])
+    """The network's outputs for both halves of a batch with the next step's noise, as the step sees them."""
+    return made.training_outputs(source, target, CounterRNG(made.noise_seeds, made.steps_done))
 
 
 def check_losses(terms, expected, rel=1e-8):

@@ -125,7 +125,7 @@ def test_terms_are_the_equations_applied_to_the_outputs(small):
     terms = METHOD.terms(made.config, step, state)
     cross = cross_entropy(step.source.logits, step.source_label).mean(-1)
     torch.testing.assert_close(terms.losses["classification"], cross)
-    torch.testing.assert_close(terms.losses["mmd"], mmd_quadratic(step.source.fused, step.target.fused, 5, 1e-5))
+    torch.testing.assert_close(terms.losses["mmd"], mmd_quadratic(step.source.fused, step.target.fused, 5))
     pseudo = weight_pseudo_labels(
         step.target.logits.softmax(-1),
         initial_statistics(1, 3, cross),
@@ -137,12 +137,33 @@ def test_terms_are_the_equations_applied_to_the_outputs(small):
     assert pseudo.weight.min() < 0.99  # so that leaving the weights out would show
     share = pseudo.weight[..., None] * pseudo.soft_label
     one_hot = functional.one_hot(step.source_label, 3).double()
-    expected = conditional_mmd(step.source.fused, step.target.fused, one_hot, share, 5, 1e-5, "class")
+    expected = conditional_mmd(step.source.fused, step.target.fused, one_hot, share, 5, 0.0, "class")
     torch.testing.assert_close(terms.losses["conditional"], expected)
     torch.testing.assert_close(terms.total(), cross + terms.losses["mmd"] + terms.losses["conditional"])
     assert set(terms.state) == {"mean", "sd", "classes"}
     torch.testing.assert_close(terms.state["mean"], 0.25 + 0.5 * pseudo.confidence.mean(1))
     assert all(value.shape == (1,) for value in (terms.diagnostics | terms.weights).values())
+
+
+def test_the_conditional_term_reaches_the_targets_labels_and_can_read_the_raw_ones(small):
+    """Soft labels have a gradient, aligned or raw; raw ones still count by the confidence of the aligned."""
+    found = {}
+    for labels in ("aligned", "raw"):
+        made = trainer(METHOD, small, **SHARP | {"momentum": 0.5, "conditional_labels": labels})
+        step = given_step(made)
+        logits = step.target.logits.requires_grad_()
+        conditional = METHOD.terms(made.config, step, dict(made.state)).losses["conditional"]
+        (gradient,) = torch.autograd.grad(conditional.sum(), logits)
+        assert gradient.abs().max() > 1e-4
+        found[labels] = conditional.item()
+    probabilities = logits.detach().softmax(-1)
+    statistics = initial_statistics(1, 3, probabilities)
+    pseudo = weight_pseudo_labels(probabilities, statistics, step.epoch, momentum=0.5, aligned=True, weighted=True)
+    one_hot = functional.one_hot(step.source_label, 3).double()
+    for labels, soft in (("aligned", pseudo.soft_label), ("raw", probabilities)):
+        expected = conditional_mmd(step.source.fused, step.target.fused, one_hot, pseudo.weight[..., None] * soft)
+        assert found[labels] == pytest.approx(expected.item(), rel=1e-10)
+    assert found["raw"] != pytest.approx(found["aligned"], rel=1e-3)
 
 
 def test_statistics_of_each_batch_forget_the_ones_before(small):

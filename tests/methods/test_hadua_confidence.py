@@ -90,11 +90,12 @@ def slow_pseudo_labels(batches, epoch, momentum):
         for window in batch:
             raw = [p * (strength / count + (1 - strength) * c) / c for p, c in zip(window, classes, strict=True)]
             soft.append([value / sum(raw) for value in raw])
-        confidence = [max(window) for window in soft]
-        centre = sum(confidence) / n
-        spread = math.sqrt(sum((value - centre) ** 2 for value in confidence) / (n - 1))
+        raw = [max(window) for window in batch]
+        centre = sum(raw) / n
+        spread = math.sqrt(sum((value - centre) ** 2 for value in raw) / (n - 1))
         mean, sd = momentum * mean + (1 - momentum) * centre, momentum * sd + (1 - momentum) * spread
-        weight = [1.0 if p >= mean else math.exp(-((p - mean) ** 2) / (2 * sd**2)) for p in confidence]
+        aligned = [max(window) for window in soft]
+        weight = [1.0 if p >= mean else math.exp(-((p - mean) ** 2) / (2 * sd**2)) for p in aligned]
     return soft, weight, mean, sd, classes
 
 
@@ -119,4 +120,24 @@ def test_parts_that_are_off_leave_the_probabilities_and_weigh_one():
     before = ConfidenceStatistics(torch.ones(2).double(), torch.ones(2).double(), torch.rand(2, 4).double())
     pseudo = weight_pseudo_labels(p, before, torch.tensor(0.0), momentum=0.9, aligned=False, weighted=False)
     assert torch.equal(pseudo.soft_label, p) and (pseudo.weight == 1).all()
-    assert not pseudo.soft_label.requires_grad and not pseudo.statistics.mean.requires_grad
+
+
+def test_only_the_soft_labels_have_a_gradient():
+    p = probabilities().requires_grad_()
+    start, epoch = initial_statistics(2, 4, p), torch.tensor(0.0).double()
+    pseudo = weight_pseudo_labels(p, start, epoch, momentum=0.5, aligned=True, weighted=True)
+    assert pseudo.soft_label.requires_grad
+    constant = (pseudo.weight, pseudo.confidence, *pseudo.statistics)
+    assert not any(value.requires_grad for value in constant)
+
+
+def test_mean_and_sd_are_of_confidences_before_alignment():
+    """A class that the network prefers loses by alignment, and with it the largest probability; the mean does not."""
+    p = torch.tensor([[[0.9, 0.1], [0.7, 0.3]]], dtype=torch.float64)
+    before = ConfidenceStatistics(double(0.5), double(1.0), double([0.8, 0.2]))
+    pseudo = weight_pseudo_labels(p, before, torch.tensor(0.0).double(), momentum=0.0, aligned=True, weighted=True)
+    assert pseudo.statistics.mean.item() == pytest.approx(0.8) == pseudo.confidence.mean().item()
+    assert pseudo.statistics.sd.item() == pytest.approx(0.2 / math.sqrt(2))
+    aligned = pseudo.soft_label.amax(-1)
+    assert (aligned < pseudo.confidence - 0.01).all()
+    assert torch.equal(pseudo.weight, gaussian_weight(aligned, pseudo.statistics.mean, pseudo.statistics.sd))

@@ -48,10 +48,12 @@ HADUA_FLIPS: dict[str, dict[str, Any]] = {
     "attention": {"hierarchy": "parallel", "inter_modal": "eeg_queries_eye"},
     "head": {"train_head": False},
     "learning rate": {"learning_rate": 0.05},
+    "batch statistics": {"batch_statistics": "joint"},
     "gate": {"conditional_schedule": "constant"},
 }
-"""Changes of HADUA's preset `paper`, one at a time: four towards the released code, and one that both presets do not
-make, the conditional term at full weight from the first step."""
+"""Changes of HADUA's preset `paper`, one at a time: four towards the released code, and two that both presets do not
+make, batch normalisation over source and target together, and the conditional term at full weight from the first
+step."""
 
 COMPARED_WITH = "source_only"
 """The method that all others are compared with; it is always among them."""

@@ -4,8 +4,8 @@ Beside them stand an alignment of the modalities with each other, and a loss tha
 target more confident.
 
 The authors published no code; followed from the paper's abstract and the re-implementation in LibEMER, hence "-like".
-What this harness does differently: source and target pass the network together, so that batch normalisation sees both;
-no weight decay; batches of 32 throughout.
+As there, source and target pass the network one after the other, so that batch normalisation sees one domain at a
+time. What this harness does differently: no weight decay; batches of 32 throughout.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from ufama.core.layers import StackedLinear, initialise
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.network import (
+    BatchStatistics,
     LayerWidth,
     LossTerms,
     NetworkMethod,
@@ -42,6 +43,7 @@ class CfdaCsfConfig(OptimiserConfig):
     width: Annotated[int, LayerWidth] = 128  # of each modality's embedding and of their sum
     discriminator_hidden: Annotated[int, LayerWidth] = 128
     dropout: Annotated[float, Rate] = 0.5
+    batch_statistics: BatchStatistics = "by_domain"
     moments: Annotated[int, Range(1, 16)] = 2
     alignment_weight: Annotated[float, Penalty] = 0.5  # of the coarse and of the fine loss
     correlation_weight: Annotated[float, Penalty] = 0.5
@@ -75,6 +77,7 @@ class CfdaCsf(NetworkMethod[CfdaCsfConfig, PlainOutputs]):
 
     name = "cfda_csf"
     title = "CFDA-CSF-like"
+    version = 2
     source = "doi:10.1109/TAFFC.2024.3357656"
     checked_against = "slow twins of every loss, by-hand examples"
     network_class = SumNetwork

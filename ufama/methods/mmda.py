@@ -3,14 +3,17 @@
 MMDA (doi:10.1109/TCSS.2024.3519300) has no public code. This follows its abstract, and for the alignment the public
 code of MFA-LR by the same first author (mjmnzg/MFA-LR): central moments per source, class centroids in memory, softmax
 of 1 / loss as the sources' weights, conditional entropy, features of one length and a classifier of directions. Each
-modality has MFA-LR's layers; they meet side by side. What the paper does to get more out of EEG and to select features
-across modalities is not described well enough to follow, and not here.
+modality has MFA-LR's layers, batch normalisation without scale and shift and a layer of normal noise among them; they
+meet side by side. As in that code, source and target are normalised each by its own statistics, and the means in the
+first moment are held constant: only the second central moment pulls the domains together. What the paper does to get
+more out of EEG and to select features across modalities is not described well enough to follow, and not here.
 
 What this harness does differently from MFA-LR: one batch of 32 mixes all source recordings, where each had a batch of
-its own, so that a recording's moments come from few windows, and those of one that is absent are left out; the target's
-centroids move once a step, not once a source; a class without windows leaves its centroid where it is; Adam without
-decay of its rate instead of SGD with it. The weights' moving average of the network is computed there but not used for
-any result, and left out.
+its own, so that a recording is normalised with the others, its moments come from few windows, and those of one that is
+absent are left out; the running statistics of batch normalisation see the target as often as the source; the target's
+centroids move once a step, not once a source; a class without windows leaves its centroid where it is; linear maps
+start as in the other methods here; Adam without decay of its rate or of the parameters instead of SGD with both. The
+moving average of the network is computed there but not used for any result, and left out.
 """
 
 from dataclasses import dataclass
@@ -26,6 +29,7 @@ from ufama.core.objective import Terms
 from ufama.core.random import CounterRNG, DropoutIds
 from ufama.methods import ProblemSpec, Step
 from ufama.methods.bases.network import (
+    BatchStatistics,
     LayerWidth,
     NetworkMethod,
     OptimiserConfig,
@@ -35,6 +39,7 @@ from ufama.methods.bases.network import (
 )
 from ufama.methods.parts.certainty import entropy
 from ufama.methods.parts.moments import recording_moment_discrepancy
+from ufama.methods.parts.normal_noise import NormalNoise
 from ufama.methods.parts.outputs import PlainOutputs
 from ufama.methods.parts.perceptron import Perceptron
 from ufama.methods.parts.source_recordings import membership
@@ -48,6 +53,8 @@ class MmdaConfig(OptimiserConfig):
     width: Annotated[int, LayerWidth] = 64  # of each modality's embedding
     radius: Annotated[float, Range(1e-3, 1e6)] = 10.0  # the length of every window's features
     dropout: Annotated[float, Rate] = 0.5
+    noise: Annotated[float, Range(0, 100)] = 1.0  # SD of what is added to each number of the hidden layer in training
+    batch_statistics: BatchStatistics = "by_domain"
     moments: Annotated[int, Range(1, 16)] = 2
     centroid_share: Annotated[float, Share] = 0.9  # of the batch in a class's centroid
     weight_share: Annotated[float, Share] = 0.9  # of the batch in a source's weight
@@ -68,15 +75,32 @@ class DirectionHead(StackedLinear):
         return torch.baddbmm(self.radius * torch.tanh(self.bias), x, functional.normalize(self.weight, dim=1))
 
 
+class NoisyExtractor(nn.Module):
+    """Two layers with batch normalisation and dropout, and normal noise between them: (R, N, in) -> (R, N, width)."""
+
+    def __init__(self, runs: int, inputs: int, config: MmdaConfig, numbers: DropoutIds):
+        super().__init__()
+
+        def layer(*widths: int) -> Perceptron:
+            return Perceptron(runs, widths, numbers, norm=True, affine=False, dropout=config.dropout)
+
+        self.hidden = layer(inputs, config.hidden)
+        self.noise = NormalNoise(numbers, config.noise)
+        self.last = layer(config.hidden, config.width)
+
+    def forward(self, x: Tensor, noise: CounterRNG | None) -> Tensor:
+        return self.last(self.noise(self.hidden(x, noise), noise), noise)
+
+
 class DirectionNetwork(nn.Module):
-    """A perceptron per modality with batch normalisation; both embeddings side by side, scaled to one length."""
+    """An extractor per modality; both embeddings side by side, scaled to one length, and a head of directions."""
 
     def __init__(self, config: MmdaConfig, problem: ProblemSpec, seeds: list[int]):
         super().__init__()
-        runs, numbers, widths = len(seeds), DropoutIds(), (config.hidden, config.width)
+        runs, numbers = len(seeds), DropoutIds()
         self.radius = config.radius
-        self.eeg_extractor = Perceptron(runs, (problem.eeg_inputs, *widths), numbers, norm=True, dropout=config.dropout)
-        self.eye_extractor = Perceptron(runs, (problem.eye_inputs, *widths), numbers, norm=True, dropout=config.dropout)
+        self.eeg_extractor = NoisyExtractor(runs, problem.eeg_inputs, config, numbers)
+        self.eye_extractor = NoisyExtractor(runs, problem.eye_inputs, config, numbers)
         self.head = DirectionHead(runs, 2 * config.width, problem.classes, config.radius)
         initialise(self, seeds)
 
@@ -98,7 +122,7 @@ def updated_centroids(memory: Tensor, features: Tensor, member: Tensor, share: f
     for _ in range(member.ndim - 3):
         features = features.unsqueeze(1)
     mean = member @ features / count.clamp(min=1)
-    return memory + share * (count > 0) * (mean - memory)
+    return torch.where(count > 0, memory + share * (mean - memory), memory)
 
 
 def centroid_distance(source: Tensor, target: Tensor) -> Tensor:
@@ -123,6 +147,7 @@ class Mmda(NetworkMethod[MmdaConfig, PlainOutputs]):
 
     name = "mmda"
     title = "MMDA-like"
+    version = 2
     source = "doi:10.1109/TCSS.2024.3519300"
     defaults = MmdaConfig()
     checked_against = "slow twins of every loss, by-hand examples"
@@ -141,7 +166,9 @@ class Mmda(NetworkMethod[MmdaConfig, PlainOutputs]):
     def terms(self, config: MmdaConfig, step: Step, state: dict[str, Tensor]) -> Terms:
         source, target = step.source.fused, step.target.fused
         sources, classes = state["source_centroids"].shape[1:3]
-        marginal, count = recording_moment_discrepancy(source, step.source_domain, sources, target, config.moments)
+        marginal, count = recording_moment_discrepancy(
+            source, step.source_domain, sources, target, config.moments, constant_means=True
+        )
         present = count > 0
 
         of_class = functional.one_hot(step.source_label, classes).transpose(1, 2)  # (R, C, N)

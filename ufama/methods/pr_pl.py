@@ -8,7 +8,6 @@ weights start as everywhere here, the two score matrices included. The threshold
 (`ufama.methods.parts.pairwise.closing_thresholds`); the paper's own formula for them was not read.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
@@ -30,6 +29,7 @@ from ufama.methods.bases.network import (
     weighted_terms,
 )
 from ufama.methods.parts.adversarial import adversarial_loss
+from ufama.methods.parts.normal_noise import standard_normal
 from ufama.methods.parts.outputs import fusion_only
 from ufama.methods.parts.pairwise import class_prototypes, closing_thresholds, orthogonality, source_pairs, target_pairs
 from ufama.methods.parts.perceptron import Perceptron
@@ -109,9 +109,8 @@ class PrototypeNetwork(nn.Module):
         self.cluster_counts.mul_(COUNT_DECAY).add_(count)
 
     def jittered(self, features: Tensor, noise: CounterRNG, scale: float) -> Tensor:
-        """``features`` plus normal noise of SD ``scale``, drawn by Box and Muller's transform."""
-        radius, angle = (noise.uniform(layer, features.shape).to(features.dtype) for layer in self.noise_layers)
-        return features + scale * torch.sqrt(-2 * torch.log(radius)) * torch.cos(2 * math.pi * angle)
+        """``features`` plus normal noise of SD ``scale``."""
+        return features + scale * standard_normal(noise, self.noise_layers, features)
 
 
 class PrPl(NetworkMethod[PrPlConfig, PrototypeOutputs]):

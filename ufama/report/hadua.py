@@ -46,6 +46,7 @@ FLIP_TITLES = {
     "attention": "one level of attention, EEG queries eye only",
     "head": "head not trained",
     "learning rate": "learning rate 0.05",
+    "batch statistics": "source and target normalised together",
     "gate": "conditional term never gated",
     "released": "preset released",
 }
@@ -79,6 +80,12 @@ LEDGER = (
     Divergence("what is trained", "not specified", "all but the head", ("train_head",)),
     Divergence("conditional matching", "yes", "left out of the loss", ("conditional",)),
     Divergence(
+        "labels of the conditional kernels",
+        "a distribution made more uniform",
+        "the raw probabilities: alignment serves the weights only",
+        ("conditional_labels",),
+    ),
+    Divergence(
         "normalisation of the conditional kernels",
         "not specified",
         "masked by agreement of labels, divided by the classes",
@@ -93,7 +100,7 @@ LEDGER = (
     Divergence(
         "running mean and SD of confidence",
         "dynamic",
-        "recreated for every batch: start values 0.5 and 1.0",
+        "of the raw probabilities; recreated for every batch: start values 0.5 and 1.0",
         ("statistics", "momentum"),
     ),
     Divergence(
@@ -103,15 +110,30 @@ LEDGER = (
         ("uniform_alignment",),
     ),
     Divergence("Gaussian weights", "yes", "computed for the unused term", ("gaussian_weights",)),
-    Divergence("marginal MMD", "not specified", "5 Gaussians on the fused feature, weight 1", ("mmd", "mmd_kernels")),
+    Divergence(
+        "marginal MMD",
+        "not specified",
+        "5 Gaussians on the fused feature, weight 1, nothing added to distances",
+        ("mmd", "mmd_kernels", "mmd_distance_floor"),
+    ),
+    Divergence(
+        "batch statistics",
+        "not specified",
+        "source and target pass one after the other, each normalised by its own",
+        ("batch_statistics",),
+    ),
     Divergence("learning rate", "not specified", "0.05, extractors 0.005", ("learning_rate", "extractor_rate")),
     Divergence("weight decay", "not specified", "0.001", ("weight_decay",)),
     Divergence("dropout", "not specified", "0.5 in attention and head", ("attention_dropout", "head_dropout")),
     Divergence("batch size", "not specified", "128; here the harness's, equal for every method", ()),
     Divergence("epochs", "not specified", "200; here the harness's, equal for every method", ()),
     Divergence("reported epoch", "not specified", "the best on the target's labels; here every rule has its row", ()),
-    Divergence("eye extractor", "not specified", "not released; here that of EEG", ()),
-    Divergence("batch statistics", "not specified", "not recorded; here source and target together", ()),
+    Divergence(
+        "extractors",
+        "not specified",
+        "not in the repository; here, for both modalities, that of the authors' SDC-Net",
+        (),
+    ),
 )
 
 

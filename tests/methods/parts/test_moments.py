@@ -48,3 +48,14 @@ def test_of_each_recording_and_nothing_of_one_that_is_absent():
             own = source[run, DOMAIN[run] == recording]
             expected = slow(own, target[run], 2) if len(own) else 0.0
             assert found[run, recording].item() == pytest.approx(expected, rel=1e-10)
+
+
+def test_constant_means_pull_nothing_and_cost_the_same():
+    """The gradient is that of the second central moment alone."""
+    source, target = (x.requires_grad_() for x in drawn())
+    both = [recording_moment_discrepancy(source, DOMAIN, 4, target, constant_means=on)[0].sum() for on in (False, True)]
+    assert both[0].item() == both[1].item()
+    of_means = recording_moment_discrepancy(source, DOMAIN, 4, target, 1)[0].sum()
+    pulls = [torch.cat(torch.autograd.grad(value, [source, target]), dim=1) for value in (*both, of_means)]
+    assert pulls[2].abs().max() > 0.01
+    torch.testing.assert_close(pulls[1], pulls[0] - pulls[2])

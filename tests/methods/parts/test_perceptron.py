@@ -31,18 +31,23 @@ def library_layers(perceptron, run, slope):
         layers.append(own)
         if number < len(perceptron.dropout):
             if len(perceptron.norm):
-                norm = nn.BatchNorm1d(own.out_features, dtype=torch.float64)
-                with torch.no_grad():
-                    norm.weight.copy_(perceptron.norm[number].weight[run])
-                    norm.bias.copy_(perceptron.norm[number].bias[run])
+                affine = perceptron.norm[number].weight is not None
+                norm = nn.BatchNorm1d(own.out_features, affine=affine, dtype=torch.float64)
+                if affine:
+                    with torch.no_grad():
+                        norm.weight.copy_(perceptron.norm[number].weight[run])
+                        norm.bias.copy_(perceptron.norm[number].bias[run])
                 layers.append(norm)
             layers.append(nn.LeakyReLU(slope))
     return nn.Sequential(*layers)
 
 
-@pytest.mark.parametrize(("slope", "norm", "last"), [(0.0, False, True), (0.2, True, True), (0.1, True, False)])
-def test_a_perceptron_equals_the_librarys_layers(slope, norm, last):
-    made = Perceptron(2, (5, 7, 4), DropoutIds(), slope=slope, norm=norm, last=last).double()
+@pytest.mark.parametrize(
+    ("slope", "norm", "affine", "last"),
+    [(0.0, False, True, True), (0.2, True, True, True), (0.1, True, True, False), (0.0, True, False, True)],
+)
+def test_a_perceptron_equals_the_librarys_layers(slope, norm, affine, last):
+    made = Perceptron(2, (5, 7, 4), DropoutIds(), slope=slope, norm=norm, affine=affine, last=last).double()
     for parameter in made.parameters():
         nn.init.normal_(parameter)
     x = normal(2, 6, 5)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic
+from typing import Annotated, Any, Generic, Literal
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ OptimiserRate = Range(0, 10)
 """Of a learning rate or a weight decay."""
 AdaptationWeight = Range(0, 100)
 """Of a loss that aligns the domains, or of a reversed gradient."""
+BatchStatistics = Literal["joint", "by_domain"]
+"""The windows over which batch normalisation averages in training: a step's source and target together, or each for
+itself. Type of the field ``batch_statistics``, which `Method.build` describes."""
 
 
 @dataclass(frozen=True, kw_only=True)

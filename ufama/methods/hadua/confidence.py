@@ -59,9 +59,9 @@ def gaussian_weight(confidence: Tensor, mean: Tensor, sd: Tensor) -> Tensor:
 class PseudoLabels(NamedTuple):
     """Soft labels of N target windows, and how much each window counts."""
 
-    soft_label: Tensor  # (R, N, C)
+    soft_label: Tensor  # (R, N, C) with gradient
     weight: Tensor  # (R, N) from 0 to 1
-    confidence: Tensor  # (R, N) the soft label's largest entry
+    confidence: Tensor  # (R, N) the largest probability, before alignment
     statistics: ConfidenceStatistics  # with this batch
 
 
@@ -74,16 +74,17 @@ def weight_pseudo_labels(
     aligned: bool,
     weighted: bool,
 ) -> PseudoLabels:
-    """Align a batch's class probabilities (R, N, C) and weight its windows by confidence, without gradient.
+    """Align a batch's class probabilities (R, N, C) and weight its windows by their largest soft label.
 
-    The statistics of the batches so far are updated with this batch, by ``momentum``, before they are used. Not
-    ``aligned``: the soft labels are the probabilities; not ``weighted``: the weights are 1.
+    The statistics of the batches so far, of probabilities before alignment, are updated with this batch, by
+    ``momentum``, before they are used. They and the weights are held constant in the gradient. Not ``aligned``: the
+    soft labels are the probabilities; not ``weighted``: the weights are 1.
     """
-    probabilities = probabilities.detach()
-    classes = moving_average(before.classes, probabilities.mean(1), momentum)
+    constant = probabilities.detach()
+    classes = moving_average(before.classes, constant.mean(1), momentum)
     soft_label = align(probabilities, classes, alignment_strength(epoch)) if aligned else probabilities
-    confidence = soft_label.amax(-1)
+    confidence = constant.amax(-1)
     mean = moving_average(before.mean, confidence.mean(1), momentum)
     sd = moving_average(before.sd, confidence.std(1), momentum)
-    weight = gaussian_weight(confidence, mean, sd) if weighted else torch.ones_like(confidence)
+    weight = gaussian_weight(soft_label.detach().amax(-1), mean, sd) if weighted else torch.ones_like(confidence)
     return PseudoLabels(soft_label, weight, confidence, ConfidenceStatistics(mean, sd, classes))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from ufama.config import Range, Rate, Share, Width
-from ufama.methods.bases.network import OptimiserConfig, OptimiserRate
+from ufama.methods.bases.network import BatchStatistics, OptimiserConfig, OptimiserRate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,7 @@ class HaduaConfig(OptimiserConfig):
     attention_dropout: Annotated[float, Rate] = 0.5
     head_hidden: Annotated[int, Width] = 32
     head_dropout: Annotated[float, Rate] = 0.5
+    batch_statistics: BatchStatistics = "by_domain"
     # optimiser
     train_head: bool = True
     learning_rate: Annotated[float, OptimiserRate] = 0.02
@@ -32,8 +33,9 @@ class HaduaConfig(OptimiserConfig):
     weight_decay: Annotated[float, OptimiserRate] = 1e-3
     # alignment
     mmd_kernels: Annotated[int, Range(1, 32)] = 5
-    mmd_distance_floor: Annotated[float, Share] = 1e-5
+    mmd_distance_floor: Annotated[float, Share] = 0.0
     conditional: bool = True
+    conditional_labels: Literal["aligned", "raw"] = "aligned"
     conditional_normalisation: Literal["class", "batch"] = "class"
     conditional_schedule: Literal["gated", "constant"] = "gated"
     statistics: Literal["running", "per_batch"] = "running"
@@ -63,6 +65,7 @@ RELEASED = PAPER.replace(
     train_head=False,
     learning_rate=0.05,
     conditional=False,
+    conditional_labels="raw",
     conditional_normalisation="batch",
     statistics="per_batch",
 )

@@ -19,6 +19,7 @@ class Hadua(NetworkMethod[HaduaConfig, SingleHeadOutputs]):
 
     name = "hadua"
     title = "HADUA"
+    version = 2
     source = "arXiv:2601.21488"
     inputs = "eeg + eye, sequences of windows"
     presets = ("paper", "released")
@@ -87,7 +88,7 @@ class Hadua(NetworkMethod[HaduaConfig, SingleHeadOutputs]):
             source.fused,
             target.fused,
             functional.one_hot(step.source_label, classes).to(probabilities.dtype),
-            pseudo.weight[..., None] * pseudo.soft_label,
+            pseudo.weight[..., None] * (pseudo.soft_label if config.conditional_labels == "aligned" else probabilities),
             *kernels,
             config.conditional_normalisation,
         )
@@ -103,7 +104,7 @@ class Hadua(NetworkMethod[HaduaConfig, SingleHeadOutputs]):
             "target_weight": pseudo.weight.mean(1),
             "smallest_target_weight": pseudo.weight.amin(1),
             "largest_class_share": probabilities.detach().mean(1).amax(-1),
-            "largest_class_share_aligned": pseudo.soft_label.mean(1).amax(-1),
+            "largest_class_share_aligned": pseudo.soft_label.detach().mean(1).amax(-1),
         }
         return weighted_terms(pseudo.statistics._asdict() if state else state, diagnostics, **terms)
 

@@ -10,16 +10,16 @@ class StackedBatchNorm(nn.Module):
     """Batch normalisation of every run's windows by themselves: (R, N, D) -> same.
 
     With a generator (training) the batch's mean and biased variance, which also move the running ones by ``momentum``;
-    without (evaluation) the running ones.
+    without (evaluation) the running ones. Then a scale and a shift for each number, unless not ``affine``.
     """
 
     running_mean: Tensor
     running_variance: Tensor
 
-    def __init__(self, runs: int, width: int, momentum: float = 0.1, eps: float = 1e-5):
+    def __init__(self, runs: int, width: int, momentum: float = 0.1, eps: float = 1e-5, *, affine: bool = True):
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(runs, width))
-        self.bias = nn.Parameter(torch.zeros(runs, width))
+        self.weight = nn.Parameter(torch.ones(runs, width)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(runs, width)) if affine else None
         self.register_buffer("running_mean", torch.zeros(runs, width))
         self.register_buffer("running_variance", torch.ones(runs, width))
         self.momentum, self.eps = momentum, eps
@@ -35,4 +35,6 @@ class StackedBatchNorm(nn.Module):
                 self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
                 self.running_variance.lerp_(unbiased.to(self.running_variance.dtype), self.momentum)
         normalised = (x - mean[:, None]) * torch.rsqrt(variance + self.eps)[:, None]
+        if self.weight is None or self.bias is None:
+            return normalised
         return torch.addcmul(self.bias[:, None], normalised, self.weight[:, None])

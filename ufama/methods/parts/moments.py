@@ -10,19 +10,27 @@ from ufama.methods.parts.source_recordings import membership
 
 
 def recording_moment_discrepancy(
-    source: Tensor, domain: Tensor, recordings: int, target: Tensor, moments: int = 2
+    source: Tensor,
+    domain: Tensor,
+    recordings: int,
+    target: Tensor,
+    moments: int = 2,
+    *,
+    constant_means: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Of each recording's windows in the batch: |difference of means| + the norms of the differences of the 2nd to the
     ``moments``-th central moments. Returns it and the recordings' windows, both (R, S); without windows it is 0.
 
     source (R, N, D), domain (R, N) int64, target (R, M, D). The interval's length, by whose powers CMD divides, is
-    taken as 1, as the emotion literature does.
+    taken as 1, as the emotion literature does. With ``constant_means`` the difference of means has no gradient.
     """
     member = membership(domain, recordings).to(source.dtype)  # (R, S, N)
     count = member.sum(-1)
     share = member / count.clamp(min=1)[..., None]
     mean, target_mean = share @ source, target.mean(1, keepdim=True)
     discrepancy = torch.linalg.vector_norm(mean - target_mean, dim=-1)
+    if constant_means:
+        discrepancy = discrepancy.detach()
     deviation = source[:, None] - mean[:, :, None]  # (R, S, N, D)
     for power in range(2, moments + 1):
         moment = (share[..., None] * deviation**power).sum(2)

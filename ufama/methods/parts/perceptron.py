@@ -26,6 +26,8 @@ class Perceptron(nn.Module):
         of the leaky ReLU below zero; 0: ReLU
     norm
         batch normalisation between linear layer and activation
+    affine
+        its scale and shift are learned
     dropout
         after each activation
     last
@@ -40,6 +42,7 @@ class Perceptron(nn.Module):
         *,
         slope: float = 0.0,
         norm: bool = False,
+        affine: bool = True,
         dropout: float = 0.0,
         last: bool = True,
     ):
@@ -47,7 +50,8 @@ class Perceptron(nn.Module):
         pairs = list(pairwise(widths))
         self.linear = nn.ModuleList(StackedLinear(runs, inputs, outputs) for inputs, outputs in pairs)
         active = len(pairs) if last else len(pairs) - 1
-        self.norm = nn.ModuleList(StackedBatchNorm(runs, outputs) for _, outputs in pairs[:active] if norm)
+        normed = [outputs for _, outputs in pairs[:active] if norm]
+        self.norm = nn.ModuleList(StackedBatchNorm(runs, outputs, affine=affine) for outputs in normed)
         self.dropout: list[StackedDropout] = [numbers.dropout(dropout) for _ in range(active)]
         self.slope = slope
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from ufama.config import ConfigError, RunConfig, TrainingConfig, scale
 from ufama.data.controls import controlled
-from ufama.data.folds import Fold, folds
+from ufama.data.folds import Fold, fold_remarks, folds, long_enough
+from ufama.data.layout import DataError
 from ufama.data.windows import Windows
 from ufama.datasets import open_dataset
 from ufama.methods import ProblemSpec, is_fitted, method
@@ -58,7 +59,12 @@ def _folds(request: DataRequest, protocol: str, stride: int) -> dict[str, Fold]:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A block of runs: every variant x fold x seed of one method, preset, data set and protocol."""
+    """A block of runs: every variant x fold x seed of one method, preset, data set and protocol.
+
+    A fold whose target has too few windows (`ufama.data.folds.least_windows`) is left out; one whose target has fewer
+    than ``training.batch_size`` has a batch of its own, all of the target. Neither changes another fold's batch or
+    steps, and `remarks` names both.
+    """
 
     data: DataRequest
     protocol: str = "cross_subject"
@@ -75,7 +81,10 @@ class Experiment:
     keep_windows: bool = False  # at any scale: for recordings whose neighbouring windows are not nearly equal
 
     def configs(self) -> list[RunConfig]:
-        """The runs of the block, in a fixed order. Raises ConfigError for a name that does not exist."""
+        """The runs of the block, in a fixed order.
+
+        Raises ConfigError for a name that does not exist, and DataError where no fold has enough windows.
+        """
         chosen = method(self.method)
         available = self.data.folds(self.protocol)
         names = tuple(available) if self.fold_names is None else self.fold_names
@@ -94,6 +103,7 @@ class Experiment:
                 training = training.replace(precision=self.precision)
             if self.keep_windows:
                 training = training.replace(window_stride=1)
+            batches = self._batches(names, training)
             configs += [
                 RunConfig(
                     dataset=self.data.name,
@@ -105,12 +115,46 @@ class Experiment:
                     preset=self.preset,
                     variant=variant,
                     method_config=method_config,
-                    training=training,
+                    training=training.replace(batch_size=batch),
                 )
                 for seed in self.seeds
-                for name in names
+                for name, batch in batches.items()
             ]
         return configs
+
+    def _batches(self, names: Iterable[str], training: TrainingConfig) -> dict[str, int]:
+        """The batch size of each named fold that has enough windows."""
+        every = self.data.folds(self.protocol, training.window_stride)
+        sizes = {fold.name: len(fold.target) for fold in long_enough(list(every.values())) if len(fold.target) > 1}
+        batches = {name: min(training.batch_size, sizes[name]) for name in names if name in sizes}
+        if not batches:
+            raise DataError(
+                f"{self.data.name}: {self.protocol} leaves too few windows to predict in {', '.join(names)}. Expected "
+                "at least 2, and half as many as in other folds or 8; add windows, or thin them out less."
+            )
+        return batches
+
+
+def remarks(experiments: Iterable[Experiment]) -> list[str]:
+    """Sentences on folds that are left out, have smaller batches, or lack a class; most data sets need none."""
+    asked: dict[tuple[DataRequest, str, int], set[str]] = defaultdict(set)
+    sentences: dict[str, None] = {}
+    for experiment in experiments:
+        configs = experiment.configs()
+        asked[experiment.data, experiment.protocol, configs[0].training.window_stride].update(
+            experiment.fold_names or experiment.data.folds(experiment.protocol)
+        )
+        batches = {config.fold: config.training.batch_size for config in configs}
+        usual = experiment.training.batch_size
+        small = [f"{fold} ({batch})" for fold, batch in batches.items() if batch < usual]
+        if small:
+            sentences[f"Batches of fewer than {usual} windows, because the target has no more: {', '.join(small)}."] = (
+                None
+            )
+    for (data, protocol, stride), names in asked.items():
+        every = list(data.folds(protocol, stride).values())
+        sentences |= dict.fromkeys(fold_remarks(data.open(stride), every, names))
+    return list(sentences)
 
 
 class Job(NamedTuple):
@@ -142,7 +186,7 @@ def split_of(data: DataRequest, config: RunConfig) -> RunSplit:
 def resolve(experiments: Iterable[Experiment]) -> list[Job]:
     """Every run that the experiments ask for, in their order; one that several ask for is there several times.
 
-    Raises ConfigError for a name that does not exist.
+    Raises ConfigError for a name that does not exist, and DataError for a run that could not take a single step.
     """
     jobs = []
     for block, experiment in enumerate(experiments):
@@ -150,8 +194,16 @@ def resolve(experiments: Iterable[Experiment]) -> list[Job]:
         fingerprint = data.open().card.fingerprint
         for config in experiment.configs():
             split = split_of(data, config)
+            steps = split.steps(config.training)
+            if not steps and not is_fitted(method(config.method)):
+                raise DataError(
+                    f"{data.name}, fold {config.fold} of protocol {config.protocol}: {len(split.source)} windows to "
+                    f"learn from and {len(split.target)} to adapt to are less than a batch of "
+                    f"{config.training.batch_size}. Expected more windows of other subjects; lower batch_size, or thin "
+                    "the windows out less."
+                )
             digest = config.digest(fingerprint, version)
-            jobs.append(Job(block, data, config, digest, split.steps(config.training), split.source_domains))
+            jobs.append(Job(block, data, config, digest, steps, split.source_domains))
     return jobs
 
 

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +14,8 @@ import torch
 
 from ufama.campaigns.checkpoints import stack_name, unfinished_stacks
 from ufama.campaigns.executors import StackResult, in_processes, in_this_process, on_dask
-from ufama.campaigns.experiments import DataRequest, Experiment, Job, Stack, distinct, resolve, stacks
+from ufama.campaigns.experiments import DataRequest, Experiment, Job, Stack, distinct, remarks, resolve, stacks
+from ufama.campaigns.machine import check_device, check_machine
 from ufama.campaigns.plans import ExecutionPlan, PlanCache, cpu_plan, gpu_stack_size
 from ufama.campaigns.results import Results, RunStore, published_digests, read_published
 from ufama.campaigns.worker import Worker, train_stack
@@ -47,7 +49,7 @@ def results(
     scheduler: str | None = None,
     stop: threading.Event | None = None,
     progress: Callable[[CampaignProgress], None] = lambda progress: None,
-    notify: Callable[[str], None] = lambda line: None,
+    notify: Callable[[str], None] | None = None,
 ) -> Results:
     """The results of the experiments, in their order: stored records answer, missing ones are trained and stored.
 
@@ -71,19 +73,30 @@ def results(
     progress
         called every second or so
     notify
-        called with a line that says what was chosen
+        called, before anything is trained, with each of `ufama.campaigns.experiments.remarks`, and with a line that
+        says what was chosen; None: the remarks are warnings
 
     Raises
     ------
+    DataError
+        where no fold, or a source, has enough windows or classes
     CampaignError
         when workers keep dying or no scheduler answers
-    StoreError
-        when the store cannot be written
+    ConfigError
+        for a device that is not there, and numbers of workers or runs below 1
+    PathError
+        when the store cannot be written, before anything is trained
     """
+    experiments = list(experiments)
+    check_machine(device, workers, stack_size, scheduler)
     store, jobs = store or RunStore(), resolve(experiments)
+    for remark in remarks(experiments):
+        (notify or warnings.warn)(remark)
     published = published_digests()
     finished = {job.digest for job in jobs if store.has(job.digest)}.union(*published.values())
-    plan = _plan(jobs, finished, store, device, workers, stack_size, scheduler, notify)
+    if not finished.issuperset(job.digest for job in jobs):
+        store.check()
+    plan = _plan(jobs, finished, store, device, workers, stack_size, scheduler, notify or (lambda line: None))
     missing = _unfinished(stacks(jobs, plan.stack_size), finished)
     if missing:
         worker = Worker(store=store, device=device, compiled=compiled, threads=plan.threads)
@@ -232,8 +245,16 @@ def train(
     Raises
     ------
     ConfigError
-        for a method or a scale that does not exist
+        for a method, a scale or a device that does not exist
+    DataError
+        where the fold has too few windows or classes
+
+    Warns
+    -----
+    UserWarning
+        each of `ufama.campaigns.experiments.remarks`
     """
+    check_device(device)
     block = Experiment(
         data=OpenedData(dataset=windows.card.name, windows=windows),
         protocol=fold.protocol,
@@ -244,4 +265,7 @@ def train(
         changes={} if config is None else vars(config),
         training=training or TrainingConfig(),
     )
-    return Results.of(train_stack(Stack(tuple(resolve([block]))), device))
+    jobs = resolve([block])
+    for remark in remarks([block]):
+        warnings.warn(remark, stacklevel=2)
+    return Results.of(train_stack(Stack(tuple(jobs)), device))

@@ -186,7 +186,7 @@ def _metadata(job: Job, split: RunSplit, card: DataCard) -> dict[str, Any]:
 
 
 def _predictions(result: TrainingResult, windows: Windows, rows: np.ndarray) -> pd.DataFrame:
-    coordinates = {column: getattr(windows, column)[rows].astype(np.int32) for column in COORDINATES}
+    coordinates = {column: _as_stored(getattr(windows, column)[rows]) for column in COORDINATES}
     tables = []
     for rule, selected in result.selected.items():
         assert selected.probabilities is not None  # every rule takes the first epoch that is evaluated
@@ -207,10 +207,16 @@ def _embeddings(result: TrainingResult, windows: Windows) -> pd.DataFrame:
         table = pd.DataFrame(features.astype(np.float16), columns=names)
         table.insert(0, "domain", domain)
         for column in COORDINATES:
-            table[column] = getattr(windows, column)[result.fused_rows[domain]].astype(np.int32)
+            table[column] = _as_stored(getattr(windows, column)[result.fused_rows[domain]])
         tables.append(table)
     together = pd.concat(tables, ignore_index=True)
     return together.astype({column: np.float32 for column in together if column.startswith("z")})
+
+
+def _as_stored(numbers: np.ndarray) -> np.ndarray:
+    """In 32 bits where they hold every number, else as they are."""
+    small = numbers.astype(np.int32)
+    return small if (small == numbers).all() else numbers
 
 
 def changes(config: RunConfig) -> str:

@@ -15,6 +15,7 @@ from ufama.campaigns.checkpoints import unfinished_stacks
 from ufama.campaigns.experiments import Experiment, distinct, resolve
 from ufama.campaigns.results import Results, RunStore
 from ufama.campaigns.run import CampaignProgress, results
+from ufama.data.two_modality import ENDINGS
 from ufama.terminal import TerminalTable
 
 
@@ -22,8 +23,12 @@ def trained(experiments: list[Experiment], console: Console, **machine) -> Resul
     """The results of the experiments, with a live line while missing runs are trained.
 
     Ctrl-C once: stacks write their checkpoints, then StoppedError is raised; twice: at once. ``machine`` is what the
-    campaign may use: device, workers, stack_size, compiled and scheduler of `ufama.campaigns.run.results`.
+    campaign may use: device, workers, stack_size, compiled and scheduler of `ufama.campaigns.run.results`. What is
+    noted on the cards of two-modality tables comes first.
     """
+    tables = {experiment.data: None for experiment in experiments if experiment.data.dataset.endswith(ENDINGS)}
+    for note in dict.fromkeys(note for data in tables for note in data.open().card.notes):
+        console.print(f"Note: {note}")
     with _stop_event(console) as stop, _live_line(console) as (bar, task):
 
         def show(progress: CampaignProgress) -> None:

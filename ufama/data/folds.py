@@ -1,5 +1,6 @@
 """Protocols: who is source, who is target; and the scaling of their features."""
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -8,6 +9,11 @@ import numpy as np
 from ufama.config import PROTOCOLS, SCALINGS
 from ufama.data.layout import DataError
 from ufama.data.windows import Windows
+
+_ACROSS_SESSIONS = ("cross_session", "cross_subject_session")
+
+ENOUGH_WINDOWS = 8
+"""A held-out recording of this many windows is never too short, see `least_windows`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +47,24 @@ def folds(windows: Windows, protocol: str) -> list[Fold]:
     Raises
     ------
     DataError
-        for an unknown protocol, and for one that needs more subjects or sessions than there are
+        for an unknown protocol, for one that needs more subjects or sessions than there are, and where a fold's source
+        has no windows or one class
     """
     if protocol not in PROTOCOLS:
         raise DataError(f"protocol {protocol!r} is not known: choose one of {', '.join(PROTOCOLS)}.")
     subjects, sessions = np.unique(windows.subject).tolist(), np.unique(windows.session).tolist()
     by_subject, by_session = protocol != "cross_session", protocol != "cross_subject_pooled"
-    if len(subjects) < 2 and by_subject:
-        raise DataError(
-            f"protocol {protocol} needs at least 2 subjects, but there are {len(subjects)}: choose cross_session."
-        )
-    if len(sessions) < 2 and protocol in ("cross_session", "cross_subject_session"):
-        raise DataError(
-            f"protocol {protocol} needs at least 2 sessions, but there are {len(sessions)}: choose cross_subject or "
-            "cross_subject_pooled."
-        )
+    for what, needed in (("subjects", by_subject), ("sessions", protocol in _ACROSS_SESSIONS)):
+        present = subjects if what == "subjects" else sessions
+        if needed and len(present) < 2:
+            possible = [
+                name
+                for name in PROTOCOLS
+                if (len(subjects) > 1 or name == "cross_session")
+                and (len(sessions) > 1 or name not in _ACROSS_SESSIONS)
+            ]
+            remedy = f"choose {' or '.join(possible)}" if possible else "add recordings"
+            raise DataError(f"protocol {protocol} needs at least 2 {what}, but there are {len(present)}: {remedy}.")
     held_out = product(sessions if by_session else [None], subjects if by_subject else [None])
     splits = [_fold(windows, protocol, subject, session) for session, subject in held_out]
     splits = [fold for fold in splits if len(fold.target)]  # a subject may lack a session
@@ -65,7 +74,66 @@ def folds(windows: Windows, protocol: str) -> list[Fold]:
                 f"fold {fold.name} of protocol {protocol} has no source windows: expected recordings of other "
                 "subjects or sessions. Leave this subject or session out."
             )
+        several_classes_checked(windows, fold, fold.source)
     return splits
+
+
+def several_classes_checked(windows: Windows, fold: Fold, source: np.ndarray, without: Sequence[int] = ()) -> None:
+    """Raise DataError where all of the source's rows have one class, once the subjects ``without`` are held out."""
+    present = np.unique(windows.label[source])
+    if len(present) < 2:
+        validating = (
+            f" without subject {', '.join(map(str, without))}, held out for validation," if len(without) else ""
+        )
+        raise DataError(
+            f"fold {fold.name} of protocol {fold.protocol}: its source{validating} has windows of one class alone, "
+            f"{windows.card.class_names[present[0]]!r}. Expected at least 2 classes; choose another protocol, or leave "
+            "this subject or session out."
+        )
+
+
+def least_windows(sizes: Sequence[int]) -> float:
+    """The fewest windows with which a recording counts: `ENOUGH_WINDOWS`, or half of the median size if that is less.
+
+    Fewer windows than that say next to nothing, and would weigh as much as others in a mean over folds.
+    """
+    return min(ENOUGH_WINDOWS, float(np.median(sizes)) / 2)
+
+
+def long_enough(splits: Sequence[Fold]) -> list[Fold]:
+    """The folds with at least `least_windows` to predict; one subject of few windows so changes no other's fold."""
+    least = least_windows([len(fold.target) for fold in splits])
+    return [fold for fold in splits if len(fold.target) >= least]
+
+
+def fold_remarks(windows: Windows, splits: Sequence[Fold], names: Collection[str] | None = None) -> list[str]:
+    """Sentences on what a mean over the folds does not tell: folds left out, and classes that are lacking.
+
+    ``splits`` are all folds of a protocol, ``names`` those that are asked for.
+    """
+    few, unlearned, untested = [], [], []
+    kept = {fold.name for fold in long_enough(splits)}
+    for fold in splits:
+        if names is not None and fold.name not in names:
+            continue
+        if fold.name not in kept:
+            few.append(f"{fold.name} ({len(fold.target)})")
+            continue
+        source, target = set(windows.label[fold.source].tolist()), set(windows.label[fold.target].tolist())
+        if target - source:
+            unlearned.append(f"{fold.name} ({_classes(windows, target - source)})")
+        if source - target:
+            untested.append(f"{fold.name} ({_classes(windows, source - target)})")
+    sentences = {
+        "Folds left out, because too few windows would be predicted": few,
+        "Classes that the fold's source lacks, so that none of their windows can be predicted": unlearned,
+        "Classes that the fold's target lacks, so that its accuracy is of the others": untested,
+    }
+    return [f"{what}: {', '.join(names)}." for what, names in sentences.items() if names]
+
+
+def _classes(windows: Windows, labels: Iterable[int]) -> str:
+    return ", ".join(windows.card.class_names[label] for label in sorted(labels))
 
 
 def _fold(windows: Windows, protocol: str, subject: int | None, session: int | None) -> Fold:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ufama.data.folds import Fold, folds, scaled
+from ufama.data.folds import Fold, folds, long_enough, scaled
 from ufama.data.layout import DataError
 from ufama.data.windows import Windows
 from ufama.methods.svm import ClassWeight, SvmPrediction, fit_and_predict
@@ -37,11 +37,11 @@ def svm_predictions(
 ) -> Iterator[tuple[Fold, str, SvmPrediction]]:
     """For each fold and modality, what a machine trained on the source says of the target.
 
-    ``scaling`` is one of `SVM_SCALINGS` or of `ufama.data.folds.SCALINGS`.
+    A fold with too few windows to predict is left out (`ufama.data.folds.long_enough`). ``scaling`` is one of `SVM_SCALINGS` or of `ufama.data.folds.SCALINGS`.
     """
     classes = len(windows.card.class_names)
     common = None if scaling == "source_zscore" else _rescaled(windows, scaling)
-    for fold in folds(windows, protocol):
+    for fold in long_enough(folds(windows, protocol)):
         ready = scaled(windows, scaling, fold) if common is None else common
         label = windows.label[fold.source]
         for modality in modalities:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ufama.config import TrainingConfig
-from ufama.data.folds import Fold, scaled
+from ufama.data.folds import Fold, least_windows, scaled, several_classes_checked
+from ufama.data.layout import DataError
 from ufama.data.windows import Windows
 from ufama.seeds import stream
 
@@ -33,7 +34,10 @@ class RunSplit:
     source_domains: int  # recordings (one subject in one session) in the source
 
     def steps(self, training: TrainingConfig) -> int:
-        """Steps of one epoch: the shorter domain's whole batches, or the source's, at most ``steps_per_epoch``."""
+        """Steps of one epoch: the shorter domain's whole batches, or the source's, at most ``steps_per_epoch``.
+
+        Of this run alone: how many windows other folds have does not matter.
+        """
         batches = len(self.source) // training.batch_size
         if training.epoch_length == "shorter":
             batches = min(batches, len(self.target) // training.batch_size)
@@ -47,8 +51,8 @@ def make_split(windows: Windows, fold: Fold, training: TrainingConfig, seed: int
     Parameters
     ----------
     training
-        ``validation_subjects`` of the source are held out, drawn by the seed. ``target_access`` is what adaptation
-        sees of the target:
+        ``validation_subjects`` of the source are held out, drawn by the seed from those with at least
+        `ufama.data.folds.least_windows`. ``target_access`` is what adaptation sees of the target:
 
         - whole: everything, the test trials too: transductive, as the paper
         - others: every trial but the held-out third, drawn by seed and fold and equal for every access
@@ -58,21 +62,20 @@ def make_split(windows: Windows, fold: Fold, training: TrainingConfig, seed: int
 
     Raises
     ------
-    ValueError
-        when nobody would be left to train on
+    DataError
+        when too few subjects would be left to train on, or one class
     """
-    subjects = np.unique(windows.subject[fold.source])
-    if training.validation_subjects >= len(subjects):
-        raise ValueError(
-            f"fold {fold.name} has {len(subjects)} source subjects; validation_subjects = "
-            f"{training.validation_subjects} leaves none to train on. Choose at most {len(subjects) - 1}."
-        )
-    draw = stream(seed, "validation subjects", fold.name)
-    held_out = draw.choice(subjects, training.validation_subjects, replace=False)
+    held_out = _validation_subjects(windows, fold, training.validation_subjects, seed)
     validates = np.isin(windows.subject[fold.source], held_out)
     source = fold.source[~validates]
+    several_classes_checked(windows, fold, source, without=held_out.tolist())
     held_out_trials, seen = _seen_trials(windows, fold, training.target_access, seed)
     target = source if training.target_access == "none" else fold.target[np.isin(windows.trial[fold.target], seen)]
+    if not len(target):
+        raise DataError(
+            f"fold {fold.name} of protocol {fold.protocol} has {len(np.unique(windows.trial[fold.target]))} trials to "
+            f"predict, of which target_access {training.target_access!r} shows none. Expected more; choose whole."
+        )
     return RunSplit(
         fold=fold,
         source=source,
@@ -82,6 +85,24 @@ def make_split(windows: Windows, fold: Fold, training: TrainingConfig, seed: int
         held_out_trials=held_out_trials,
         source_domains=len(np.unique(np.stack([windows.subject[source], windows.session[source]], 1), axis=0)),
     )
+
+
+def _validation_subjects(windows: Windows, fold: Fold, count: int, seed: int) -> np.ndarray:
+    subjects, sizes = np.unique(windows.subject[fold.source], return_counts=True)
+    if count >= len(subjects):
+        raise DataError(
+            f"fold {fold.name} of protocol {fold.protocol}: {count} of {len(subjects)} source subjects would be held "
+            f"out for validation, so nobody is left to train on. Expected at least {count + 1}: add subjects, or "
+            f"train with validation_subjects of at most {len(subjects) - 1}."
+        )
+    enough = subjects[sizes >= least_windows(sizes)]
+    if count > len(enough):
+        raise DataError(
+            f"fold {fold.name} of protocol {fold.protocol} has {len(enough)} source subjects with enough windows for "
+            f"validation. Expected at least {count}: add windows, or train with validation_subjects of at most "
+            f"{len(enough)}."
+        )
+    return stream(seed, "validation subjects", fold.name).choice(enough, count, replace=False)
 
 
 def _seen_trials(windows: Windows, fold: Fold, access: str, seed: int) -> tuple[tuple[int, ...], list[int]]:
@@ -190,7 +211,7 @@ class StackBatches:
         (self.source_domains,) = domains
         if self.steps == 0:
             smallest = min(min(len(split.source), len(split.target)) for split in splits)
-            raise ValueError(
+            raise DataError(
                 f"a domain has only {smallest} windows, less than one batch of {training.batch_size}: "
                 "lower batch_size or window_stride."
             )

@@ -6,8 +6,8 @@
 #
 # The paper's tables compare numbers from different papers: other people, other windows, other choices of the epoch.
 # Here every method that electroencephalogram and eye features can feed gets the same recordings, folds, batches, number
-# of steps, budget for tuning, and rules. What each method is, and which of the paper's are not built, is in the list
-# that `ufama methods` prints.
+# of steps, budget for tuning, and rules. What each method is, and where it is from, is in the list that `ufama methods`
+# prints.
 #
 # Published and measured numbers never share a column. Where the caption says *simulated*, the measured ones can neither
 # confirm nor refute the published: they compare methods on recordings whose truth is known.

@@ -1,21 +1,78 @@
-"""C2PCI-Net-like: what the eyes say stands beside the EEG in every cell."""
+"""C2PCI-Net-like: two steps of cross-attention, and a first stage whose weight falls."""
 
+import pytest
 import torch
 
-from tests.methods.steps import initialised
-from ufama.methods.c2pci_net import C2pciConfig, EmbeddingBlock
+from tests.methods.electrodes import named
+from tests.methods.steps import TRAINING, check_losses, first_batch, initialised, normal, outputs_in_training, trainer
+from ufama.core import losses
+from ufama.core.random import DropoutIds
+from ufama.methods.c2pci_net import METHOD, C2pciConfig, HierarchicalFusion
+
+SMALL = {"width": 8, "ffn_width": 8, "fusion_width": 8}
+TOKENS = {"map": 4, "eeg": 6, "eye": 3}
 
 
-def test_a_block_adds_the_eyes_to_every_cell_before_its_convolution():
-    block = initialised(EmbeddingBlock(2, C2pciConfig(width=4, maps=3)))
-    draw = torch.Generator().manual_seed(1)
-    maps = torch.randn(2, 5, 3, 9, 9, generator=draw, dtype=torch.float64)
-    eye = torch.randn(2, 5, 4, generator=draw, dtype=torch.float64)
-    found = block(maps, eye)
-    beside = maps.clone()
+def test_fusion_joins_map_and_eeg_first_and_then_eeg_and_eyes():
+    fusion = initialised(HierarchicalFusion(2, TOKENS, C2pciConfig(**SMALL), DropoutIds()))
+    tokens = {name: normal(2, 5, count, 8, seed=count) for name, count in TOKENS.items()}
+    found = fusion(tokens, None)
+    assert found.shape == (2, 5, 24)
+
+    def attended(direction, receiver, giver, run):
+        attention = fusion.attend[direction].attention
+        weights = [getattr(attention, name).weight[run] for name in ("query", "key", "value", "output")]
+        return receiver + attention_by_heads(receiver, giver, *weights, heads=4)
+
     for run in range(2):
-        for n in range(5):
-            said = eye[run, n] @ block.embed.weight[run] + block.embed.bias[run, 0]
-            for channel in range(3):
-                beside[run, n, channel] += said[channel]
-    assert torch.allclose(found, maps + torch.relu(block.convolution(beside)), rtol=1e-10)
+        entered = {}
+        for name, x in tokens.items():
+            normed = torch.nn.functional.layer_norm(x[run], (8,))
+            entered[name] = normed @ fusion.enter[name].weight[run] + fusion.enter[name].bias[run, 0]
+        maps, eeg = (
+            attended("eeg_to_map", entered["map"], entered["eeg"], run),
+            attended("map_to_eeg", entered["eeg"], entered["map"], run),
+        )
+        eeg, eye = attended("eye_to_eeg", eeg, entered["eye"], run), attended("eeg_to_eye", entered["eye"], eeg, run)
+        expected = [
+            x.flatten(1) @ fusion.leave[name].weight[run] + fusion.leave[name].bias[run, 0]
+            for name, x in {"map": maps, "eeg": eeg, "eye": eye}.items()
+        ]
+        torch.testing.assert_close(found[run], torch.cat(expected, dim=-1), rtol=1e-9, atol=1e-12)
+
+
+def attention_by_heads(receiver, giver, query, key, value, output, *, heads):
+    """(N, T, D), (N, U, D) -> (N, T, D), one head after the other."""
+    size = query.shape[1] // heads
+    found = []
+    for head in range(heads):
+        part = slice(head * size, (head + 1) * size)
+        q, k, v = receiver @ query[:, part], giver @ key[:, part], giver @ value[:, part]
+        found.append((q @ k.transpose(1, 2) / size**0.5).softmax(-1) @ v)
+    return torch.cat(found, dim=-1) @ output
+
+
+def test_the_first_stage_classifies_clips_of_the_source_with_a_falling_weight(small):
+    made = trainer(METHOD, named(small), training=TRAINING.replace(epochs=8), dropout=0.0, **SMALL)
+    source, target = first_batch(made)
+    s, _ = outputs_in_training(made, source, target)
+    expected = {
+        "classification": losses.cross_entropy(s.logits, source.label).mean(),
+        "clips": losses.cross_entropy(s.clip_logits, source.clip).mean(),
+    }
+    made = trainer(METHOD, named(small), training=TRAINING.replace(epochs=8), dropout=0.0, **SMALL)
+    terms = made.step(*first_batch(made), torch.tensor(2.0, dtype=torch.float64))
+    check_losses(terms, expected)
+    assert [weight.item() for weight in terms.weights.values()] == pytest.approx([1, 0.1 * 6 / 8])
+
+
+def test_clips_are_numbered_alike_for_all_subjects(small):
+    made = trainer(METHOD, named(small), **SMALL)
+    source, _ = first_batch(made)
+    known = torch.as_tensor(small.clip)
+    rows = made.batches._epoch_rows[0][:, 0]
+    assert made.batches.clips == len(known.unique()) == made.network.clip_head.weight.shape[-1]
+    for one in range(16):
+        for other in range(16):
+            alike = known[rows[0, one]] == known[rows[0, other]]
+            assert (source.clip[0, one] == source.clip[0, other]) == alike

@@ -23,7 +23,7 @@ from ufama.training.trainer import Trainer
 
 TRAINED = sorted(name for name, chosen in methods().items() if not is_fitted(chosen))
 FITTED = sorted(name for name, chosen in methods().items() if is_fitted(chosen))
-NOT_ADAPTIVE = {"source_only", "acrnn", "c2pci_net"}  # trained on the source alone
+NOT_ADAPTIVE = {"source_only", "acrnn", "c2pci_net", "rhpr_net", "tsssa_net"}  # trained on the source alone
 OWN_RATE = {"hadua"}  # most of its network takes a tenth of its rate: 3e-3 would be 3e-4 there
 
 TRAINING = TrainingConfig(batch_size=8, epochs=40, steps_per_epoch=2, precision="float64", criteria="none")

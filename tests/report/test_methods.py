@@ -1,6 +1,7 @@
-"""The list of methods says of each what its file says, and every published method is built or has its reason."""
+"""The list of methods says of each what its file says, and every published method is among them."""
 
 import json
+import sys
 
 import pandas as pd
 from rich.console import Console
@@ -9,11 +10,9 @@ from typer.testing import CliRunner
 from ufama.analysis import paper
 from ufama.cli.main import app
 from ufama.methods import methods
-from ufama.methods._not_built import NOT_BUILT
 from ufama.report.comparison import plain_name
 from ufama.report.methods import (
     methods_table,
-    not_built_table,
     tuning_table,
 )
 
@@ -25,34 +24,35 @@ def test_every_method_is_listed_with_what_it_says_of_itself():
     assert all(text.strip() for text in rows.to_numpy().ravel())
 
 
-def test_every_published_method_is_built_or_has_its_reason_and_none_both():
+def test_every_method_of_the_papers_tables_is_built():
     published = {
         plain_name(name) for table in paper.METHODS_TABLE.values() for name in paper.published(table)["method"]
     }
-    built = {plain_name(chosen.title) for chosen in methods().values()}
-    absent = {plain_name(row.name) for row in NOT_BUILT}
-    assert published <= built | absent
-    assert not built & absent
-    assert absent <= published
-    assert list(not_built_table().frame["name"]) == [row.name for row in NOT_BUILT]
-    assert all(row.why and row.what_it_would_take for row in NOT_BUILT)
+    assert published <= {plain_name(chosen.title) for chosen in methods().values()}
 
 
-def test_the_command_lists_both():
+def test_the_command_lists_every_method():
     done = CliRunner().invoke(app, ["methods"])
     assert done.exit_code == 0, done.output
     for name in methods():
         assert any(line.split()[:1] == [name] for line in done.output.splitlines()), name
-    for row in NOT_BUILT:
-        assert row.name in done.output
 
 
-def test_the_terminals_table_holds_every_cell_at_any_width():
+def test_the_terminals_table_holds_every_name_at_any_width():
     shown = Console(width=60, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    shown.print(not_built_table())
+    shown.print(methods_table())
     letters = "".join(shown.export_text().split())
-    for row in NOT_BUILT:
-        assert row.name.split("-")[0] in letters
+    for name in methods():
+        assert name in letters
+
+
+def test_a_title_that_ends_in_like_says_in_its_file_what_is_the_description_s_and_what_is_not():
+    for chosen in methods().values():
+        if chosen.title.endswith("-like"):
+            text = " ".join((sys.modules[type(chosen).__module__].__doc__ or "").split())
+            assert chosen.title.removesuffix("-like") in text, chosen.name
+            assert any(words in text for words in ("abstract", "description")), chosen.name
+            assert any(words in text for words in ("wn decisions", "What is ours", "does differently")), chosen.name
 
 
 def test_the_tuning_table_has_the_default_beside_the_choice():

@@ -120,11 +120,10 @@ def audit(
 
 @app.command("methods")
 def list_methods() -> None:
-    """What can be compared: every method, where it is from, what it reads and what checks it; and what is not built."""
-    from ufama.report.methods import methods_table, not_built_table
+    """What can be compared: every method, where it is from, what it reads and what checks it."""
+    from ufama.report.methods import methods_table
 
-    for table in (methods_table(), not_built_table()):
-        console.print(table)
+    console.print(methods_table())
 
 
 @app.command()

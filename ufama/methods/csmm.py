@@ -31,6 +31,7 @@ from ufama.methods.bases.network import (
     weighted_terms,
 )
 from ufama.methods.parts.adversarial import adversarial_logits, dann_schedule, discriminator, domain_loss
+from ufama.methods.parts.contrast import cross_view_contrast
 from ufama.methods.parts.outputs import PlainOutputs
 from ufama.methods.parts.source_recordings import mean_per_recording
 
@@ -102,18 +103,6 @@ class CsmmNetwork(nn.Module):
         eye_embedding = self.eye.embedding(eye_tokens, eye_normed, eeg_normed, noise)
         fused = torch.cat([eeg_embedding, eye_embedding], dim=-1)
         return PlainOutputs(eeg_embedding, eye_embedding, fused, self.head(fused))
-
-
-def cross_view_contrast(x: Tensor, y: Tensor, temperature: float) -> Tensor:
-    """InfoNCE between two views of the same windows, in both directions: (R, N, D), (R, N, D) -> (R,).
-
-    The mean of -log softmax_j(cos(x_i, y_j) / temperature) at j = i, and of the same from y to x (van den Oord et al.
-    2018, arXiv:1807.03748; both directions as in CLIP, Radford et al. 2021, arXiv:2103.00020).
-    """
-    similarity = functional.normalize(x, dim=-1) @ functional.normalize(y, dim=-1).transpose(1, 2) / temperature
-    forward = torch.diagonal(similarity.log_softmax(2), dim1=1, dim2=2)
-    backward = torch.diagonal(similarity.log_softmax(1), dim1=1, dim2=2)
-    return -(forward + backward).mean(-1) / 2
 
 
 def relation_contrast(x: Tensor, y: Tensor, temperature: float) -> Tensor:

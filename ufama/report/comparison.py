@@ -17,8 +17,7 @@ from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
 from ufama.campaigns.grids import COMPARED_WITH
 from ufama.campaigns.results import Results
 from ufama.campaigns.tuning import BestSettings, Candidate
-from ufama.methods import is_fitted, method, methods
-from ufama.methods._not_built import NOT_BUILT
+from ufama.methods import is_fitted, method
 from ufama.report import style
 from ufama.report.captions import column_group, measured_table, printed_columns, unique_value
 from ufama.report.methods import entry_title, is_control, setting_text
@@ -172,18 +171,8 @@ def _beside_published(measured: pd.DataFrame, dataset: str, protocol: str) -> tu
     facts = facts[facts["protocol"] == protocol]
     facts = facts.assign(plain=facts["method"].map(plain_name)).set_index("plain")
     plain = measured["method"].map(lambda name: plain_name(method(name).title))
-    here = {plain_name(chosen.title) for chosen in methods().values()}
-    reasons = {plain_name(row.name): row.why for row in NOT_BUILT}
     rest = facts[~facts.index.isin(plain)]
-    absent = pd.DataFrame(
-        {
-            "entry": rest["method"],
-            "remark": [
-                "built, and not among this page's methods" if name in here else f"not built: {reasons[name]}"
-                for name in rest.index
-            ],
-        }
-    )
+    absent = pd.DataFrame({"entry": rest["method"], "remark": "not among this page's methods"})
     frame = pd.concat([measured.set_index(plain.to_numpy()), absent])
     frame["published_mean_percent"] = facts["mean_percent"].reindex(frame.index)
     frame["published_sd_percent"] = facts["sd_percent"].reindex(frame.index)

@@ -1,4 +1,4 @@
-"""The list of methods: what there is, where it is from, what checks it; and what is not built, and why."""
+"""The list of methods: what there is, where it is from, what checks it; and what tuning found."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,6 @@ import pandas as pd
 
 from ufama.methods import method
 from ufama.methods._descriptions import descriptions
-from ufama.methods._not_built import NOT_BUILT
 from ufama.report.captions import column_group, keys
 from ufama.report.table import Column, Table
 
@@ -29,24 +28,10 @@ def methods_table() -> Table:
         ),
     )
     caption = (
-        f"The {len(rows)} methods. A title that ends in -like follows a description, because no official code exists."
+        f"The {len(rows)} methods. A title that ends in -like was built from a description and public facts: either no "
+        "official code is public, or it was not followed line by line because it has no licence or is incomplete."
     )
     return Table("methods", pd.DataFrame(rows), columns, caption)
-
-
-def not_built_table() -> Table:
-    """The methods of the paper's Tables 3 and 6 that are not among `methods_table`: why, and what it would take."""
-    columns = (
-        *keys(
-            name="not built",
-            published_in="published in",
-            source="source",
-            why="why",
-            what_it_would_take="what it would take",
-        ),
-    )
-    caption = f"Of the methods in the paper's Tables 3 and 6, {len(NOT_BUILT)} are not built."
-    return Table("methods_not_built", pd.DataFrame(NOT_BUILT), columns, caption)
 
 
 def tuning_table(draws: pd.DataFrame, title: str, scale: str) -> Table:

@@ -78,21 +78,24 @@ class ElectrodeMap(nn.Module):
 
 
 class MapConvolution(StackedLinear):
-    """A 3 x 3 convolution that keeps the grid's size: (R, N, C, G, G) -> (R, N, out, G, G).
+    """A convolution that keeps the grid's size: (R, N, C, G, G) -> (R, N, out, G, G).
 
-    A linear layer of each cell's 3 x 3 neighbourhood, 9 C numbers. Run by run: one grouped convolution of all runs
-    takes longer on a CPU.
+    A linear layer of each cell's neighbourhood of ``kernel`` x ``kernel`` cells (odd), all C maps. Run by run: one
+    grouped convolution of all runs takes longer on a CPU.
     """
 
-    bias: nn.Parameter
-
-    def __init__(self, runs: int, inputs: int, outputs: int):
-        super().__init__(runs, 9 * inputs, outputs)
+    def __init__(self, runs: int, inputs: int, outputs: int, *, kernel: int = 3, bias: bool = True):
+        super().__init__(runs, kernel**2 * inputs, outputs, bias)
+        self.kernel = kernel
 
     def forward(self, maps: Tensor) -> Tensor:
-        weight = self.weight.transpose(1, 2).unflatten(-1, (maps.shape[2], 3, 3))  # (R, out, C, 3, 3)
-        runs = zip(maps, weight, self.bias[:, 0], strict=True)
-        return torch.stack([functional.conv2d(windows, kernel, bias, padding=1) for windows, kernel, bias in runs])
+        side = self.kernel
+        weight = self.weight.transpose(1, 2).unflatten(-1, (maps.shape[2], side, side))  # (R, out, C, side, side)
+        biases = [None] * len(maps) if self.bias is None else self.bias[:, 0]
+        runs = zip(maps, weight, biases, strict=True)
+        return torch.stack(
+            [functional.conv2d(windows, kernel, bias, padding=side // 2) for windows, kernel, bias in runs]
+        )
 
 
 def region_channels(channels: Sequence[str]) -> list[list[int]]:

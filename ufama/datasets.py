@@ -1,6 +1,5 @@
 """The one place that chooses which recordings are read: a licence holder's, one's own table, or simulated ones."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +52,13 @@ def open_dataset(
     DataError
         for an unknown dataset, a folder that is not as released, and, with ``require_real``, where recordings would be
         simulated
+    PathError
+        where the simulated set cannot be written, or something else lies in its place
+
+    Warns
+    -----
+    UserWarning
+        where the parsed windows cannot be kept
     """
     if str(dataset).endswith((".npz", ".parquet")):
         if (data_root, subjects, eeg, feature, eye) != (None, None, None, None, "paired"):
@@ -70,9 +76,11 @@ def open_dataset(
             "two-modality .npz or .parquet."
         )
     variable = ROOT_VARIABLES[dataset]
-    root = data_root or os.environ.get(variable)
-    workspace = Path(workspace) if workspace else storage.workspace()
-    if not root:
+    root = storage.environment_path(variable) if data_root is None else data_root
+    if root is not None and not str(root).strip():
+        raise DataError("data_root is an empty text: expected the folder of the recordings, or None.")
+    workspace = storage.expanded(workspace) if workspace else storage.workspace()
+    if root is None:
         if require_real:
             raise DataError(
                 f"real recordings of {LAYOUTS[dataset].title} are required, but no folder is named: expected "
@@ -84,7 +92,7 @@ def open_dataset(
         )
     windows = read_recordings(
         dataset,
-        root,
+        storage.expanded(root),
         eeg=eeg,
         feature=feature,
         eye=eye,

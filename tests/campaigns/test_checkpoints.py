@@ -11,10 +11,11 @@ from ufama import config
 from ufama.campaigns import checkpoints
 from ufama.campaigns.checkpoints import BusyError, StackCheckpoint, StoppedError, unfinished_stacks
 from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
-from ufama.campaigns.results import TABLES, RunStore, StoreError
+from ufama.campaigns.results import TABLES, RunStore
 from ufama.campaigns.run import results
 from ufama.campaigns.worker import BUSY, Worker, train_stack
 from ufama.config import TrainingConfig
+from ufama.storage import PathError
 
 EPOCHS = 14  # past the switch of the MMD schedule and of fine-grained alignment
 
@@ -122,12 +123,14 @@ def test_a_stopped_campaign_tells_how_far_it_is_and_goes_on(small_table):
     assert not unfinished_stacks(store.unfinished)
 
 
-def test_a_folder_that_cannot_be_written_is_one_clear_message(small_table, tmp_path):
+def test_a_folder_that_cannot_be_written_is_one_clear_message_before_the_training(small_table, tmp_path, monkeypatch):
     taken = tmp_path / "a file"
     taken.write_text("in the way")
+    monkeypatch.setenv("UFAMA_WORKSPACE", str(taken))
+    monkeypatch.setattr("ufama.campaigns.run._plan", lambda *_: pytest.fail("went on"))
     asked = experiment(small_table, fold_names=("session1-subject1",))
-    with pytest.raises(StoreError, match=r"a file.*Free some space or point UFAMA_WORKSPACE"):
-        results([asked], store=RunStore(taken / "runs"), workers=1)
+    with pytest.raises(PathError, match=r"a file is a file: point UFAMA_WORKSPACE at a place that can be written"):
+        results([asked], workers=1)
 
 
 def test_restore_writes_in_place_so_that_a_captured_step_reads_it(stack):

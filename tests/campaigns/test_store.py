@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from ufama.campaigns.results import TABLES, Results, RunRecord, RunStore, StoreError, publish, read_published
+from ufama.storage import PathError
 
 ORDER = sorted(TABLES)
 
@@ -50,13 +51,14 @@ def test_a_finished_record_is_left_as_it_is(tmp_path, monkeypatch):
 
 
 def test_a_record_is_there_only_when_whole(tmp_path, monkeypatch):
+    monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path))
     store = RunStore(tmp_path)
 
     def fails(self, path, **_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pd.DataFrame, "to_parquet", fails)
-    with pytest.raises(StoreError, match=r"cannot write below .*No space left.*UFAMA_WORKSPACE"):
+    with pytest.raises(PathError, match=r"d1 cannot be written: No space left.*UFAMA_WORKSPACE"):
         store.save(record())
     assert not store.has("d1")
     assert list(tmp_path.iterdir()) == []
@@ -71,7 +73,7 @@ def test_a_record_appears_by_one_rename_or_not_at_all(tmp_path, monkeypatch):
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "rename", fails)
-    with pytest.raises(StoreError, match="Input/output error"):
+    with pytest.raises(PathError, match="Input/output error"):
         RunStore(tmp_path).save(record())
     assert list(tmp_path.iterdir()) == []
 

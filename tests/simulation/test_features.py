@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from ufama.data.layout import BANDS, CHANNELS, EVENT_FEATURES, LAYOUTS, SEED, SEED_IV, DataError, eye_columns
+from ufama.data.layout import BANDS, CHANNELS, EVENT_FEATURES, LAYOUTS, SEED, SEED_IV, eye_columns
 from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.simulation.features import (
     SETTINGS,
@@ -16,6 +16,7 @@ from ufama.simulation.features import (
     simulate,
 )
 from ufama.simulation.files import write_simulated
+from ufama.storage import PathError
 
 SOME = {"seed": (1, 10), "seed_iv": (2, 13)}
 ARRAYS = ("eeg", "eye", "label", "subject", "session", "trial", "clip", "window")
@@ -255,6 +256,6 @@ def test_an_outdated_set_is_replaced_as_a_whole_and_the_same_set_kept(tmp_path):
 def test_a_folder_that_is_not_a_simulated_set_is_never_touched(tmp_path):
     (tmp_path / "seed").mkdir()
     (tmp_path / "seed" / "thesis.txt").write_text("years of work")
-    with pytest.raises(DataError, match="Nothing was overwritten"):
+    with pytest.raises(PathError, match=r"holds thesis\.txt.*Nothing was overwritten"):
         write_simulated("seed", tmp_path / "seed", subjects=[1])
     assert (tmp_path / "seed" / "thesis.txt").read_text() == "years of work"

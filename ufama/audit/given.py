@@ -10,6 +10,7 @@ import pandas as pd
 
 from ufama.audit.findings import ALL
 from ufama.audit.granularity import TableError, printed_units
+from ufama.storage import expanded
 
 ACCURACY_NAMES = ("accuracy", "accuracy_percent")
 PRINTED_NAMES = {"mean": ("mean", "mean_percent", "reported_mean"), "sd": ("sd", "sd_percent", "reported_sd")}
@@ -21,8 +22,9 @@ def read_accuracies(path: Path | str) -> pd.DataFrame:
 
     Raises TableError for a file that cannot be read, is not UTF-8 or has a row that is longer than its first.
     """
+    path = expanded(path)
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
         cells = pd.read_csv(io.StringIO(text), header=None, dtype=str, skipinitialspace=True, keep_default_na=False)
     except OSError as error:
         raise TableError(f"{path} cannot be read: {error.strerror}.") from None

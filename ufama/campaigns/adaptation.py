@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.results import Results, publish, read_published, run_provenance
+from ufama.campaigns.results import ADAPTATION, Results, publish, read_published, run_provenance
 from ufama.config import PROTOCOLS, ConfigError, TrainingConfig
 from ufama.data.two_modality import ENDINGS
 
@@ -28,7 +28,7 @@ def adaptation(
     file
         the table, as `ufama.datasets.open_dataset` reads it
     batch_size
-        None: the paper's 32, or the smallest target's windows where there are fewer
+        None: the paper's 32. A fold whose target has fewer windows has a batch of its own, all of them (`Experiment`)
     keep_windows
         False: keep every few windows only, as ``scale`` says; for features smoothed over time
 
@@ -41,18 +41,17 @@ def adaptation(
 
     Notes
     -----
-    An epoch is as long as the source's (`epoch_length`), because the target of a small table holds few batches.
+    An epoch is as long as the source's (`epoch_length`), because the target of a small table holds few batches. A
+    subject with too few windows (`ufama.data.folds.least_windows`) is never held out.
     """
     if not str(file).endswith(ENDINGS):
         raise ConfigError(f"{file} is not a two-modality table: expected a file that ends in {' or '.join(ENDINGS)}.")
     if protocol not in PROTOCOLS:
         raise ConfigError(f"protocol {protocol!r} is not known; choose one of {', '.join(PROTOCOLS)}.")
     data = DataRequest(dataset=str(file))
-    smallest = min(len(fold.target) for fold in data.folds(protocol).values())
+    data.folds(protocol)  # raises where the protocol is not possible
     training = TrainingConfig(
-        batch_size=batch_size or max(2, min(TrainingConfig().batch_size, smallest)),
-        epoch_length="source",
-        criteria="none",
+        batch_size=batch_size or TrainingConfig().batch_size, epoch_length="source", criteria="none"
     ).replace(scaling=scaling)
     return Experiment(
         data=data,
@@ -65,11 +64,13 @@ def adaptation(
     )
 
 
-def publish_adaptation(results: Results, folder: Path) -> Results:
+def publish_adaptation(results: Results, folder: str | Path) -> Results:
     """Add the results to those published in ``folder``, where pages read them; all that are there then.
 
-    A run that is already there is left as it is. Embeddings are not kept.
+    A run that is already there is left as it is. Embeddings are not kept. Raises PathError where the folder holds
+    anything but results that were published so, or cannot be written.
     """
+    folder = ADAPTATION.check(folder)
     if (folder / "runs.parquet").is_file():
         before = read_published(folder)
         is_new = ~results.runs.digest.isin(before.runs.digest)
@@ -85,5 +86,5 @@ def publish_adaptation(results: Results, folder: Path) -> Results:
         "protocol": sorted(runs.protocol.unique().tolist()),
         **run_provenance(runs),
     }
-    publish(results, folder, embeddings_of=[], provenance=provenance)
+    publish(results, folder, embeddings_of=[], provenance=provenance, output=ADAPTATION)
     return results

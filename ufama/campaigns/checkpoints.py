@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 import socket
 import time
@@ -13,9 +14,9 @@ import torch
 from filelock import FileLock, Timeout
 
 import ufama
-from ufama.campaigns.results import store_error
+from ufama.config import ConfigError
 from ufama.errors import UserError
-from ufama.storage import write_atomically
+from ufama.storage import reported, write_atomically
 from ufama.training.loop import TrainingState
 from ufama.training.trainer import Trainer
 
@@ -25,6 +26,18 @@ CHECKPOINT_SECONDS = 120.0
 PROGRESS_SECONDS = 2.0  # between two notes of how far a stack is
 
 FORMAT = 2  # of a checkpoint; one of another format is not used
+
+
+def checkpoint_seconds() -> float:
+    """Seconds between two checkpoints. Raises ConfigError where the environment variable is no number from 0."""
+    named = os.environ.get("UFAMA_CHECKPOINT_SECONDS", str(CHECKPOINT_SECONDS))
+    try:
+        seconds = float(named)
+    except ValueError:
+        seconds = math.nan
+    if not seconds >= 0:
+        raise ConfigError(f"the environment variable UFAMA_CHECKPOINT_SECONDS is {named!r}: expected seconds from 0.")
+    return seconds
 
 
 class BusyError(UserError, RuntimeError):
@@ -73,13 +86,12 @@ class StackCheckpoint:
         self._saved = self._noted = time.monotonic()
 
     def __enter__(self) -> "StackCheckpoint":
-        try:
+        with reported(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise BusyError(f"another process trains the stack {self.name}") from None
-        except OSError as error:
-            raise store_error(self.folder, error) from error
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                raise BusyError(f"another process trains the stack {self.name}") from None
         return self
 
     def __exit__(self, *_) -> None:
@@ -106,6 +118,7 @@ class StackCheckpoint:
     def save(self, trainer: Trainer, state: TrainingState) -> bool:
         """Write the checkpoint over the last one, whole or not at all; False where it cannot be written."""
         try:
+            from safetensors import SafetensorError
             from safetensors.torch import save_file
         except ImportError:  # a machine with torch alone trains without checkpoints
             return False
@@ -115,7 +128,7 @@ class StackCheckpoint:
         metadata = {"made_by": self._made_by, "logged": json.dumps(list(state.history))}
         try:
             write_atomically(self.path, lambda path: save_file(values, path, metadata=metadata))
-        except OSError:
+        except (OSError, SafetensorError):
             return False
         return True
 
@@ -125,9 +138,8 @@ class StackCheckpoint:
         if now - self._noted >= PROGRESS_SECONDS or stopping:
             self._noted = now
             self._note_progress(state)
-        interval = float(os.environ.get("UFAMA_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS))
         saved = False
-        if stopping or now - self._saved >= interval:
+        if stopping or now - self._saved >= checkpoint_seconds():
             saved = self.save(trainer, state)
             self._saved = time.monotonic()
         if stopping:

@@ -2,9 +2,7 @@
 
 import json
 import os
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,11 +11,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ufama.config import ConfigError
 from ufama.errors import UserError
-from ufama.storage import project_root, temporary_beside, workspace
+from ufama.storage import FolderOutput, PathError, check_writable, expanded, project_root, temporary_beside, workspace
 
 TABLES = ("history", "predictions", "embeddings")
 JSON_COLUMNS = ("config", "training", "data_card", "versions")
+
+
+def _publication(command: str, key: str) -> FolderOutput:
+    """Published results of a command, which its earlier provenance tells by a key."""
+    files = tuple(f"{name}.parquet" for name in ("runs", *TABLES))
+    return FolderOutput(command, "provenance.json", frozenset({"runs", "core_hours", key}), files)
+
+
+CAMPAIGN = _publication("ufama campaign", "kept")
+ADAPTATION = _publication("ufama adapt", "protocol")
+"""The folders that these commands publish their results in, and write over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +104,11 @@ def published_digests() -> dict[Path, frozenset[str]]:
 
     ``UFAMA_PUBLISHED=none`` leaves them out: then everything is computed by this machine.
     """
+    wanted = os.environ.get("UFAMA_PUBLISHED")
+    if wanted not in (None, "none"):
+        raise ConfigError(f"the environment variable UFAMA_PUBLISHED is {wanted!r}: expected none, or leave it unset.")
     folder = published_folder()
-    if os.environ.get("UFAMA_PUBLISHED") == "none" or folder is None or not folder.is_dir():
+    if wanted or folder is None or not folder.is_dir():
         return {}
     return {home: _digests(home) for home in sorted(folder.iterdir()) if (home / "runs.parquet").is_file()}
 
@@ -115,11 +128,12 @@ def read_published(folder: Path) -> Results:
 
 def publish(
     results: Results,
-    folder: Path,
+    folder: str | Path,
     *,
     embeddings_of: Iterable[str],
     provenance: dict,
     fusion_only: bool = False,
+    output: FolderOutput = CAMPAIGN,
 ) -> None:
     """Write results as a few small Parquet files with their provenance; whole or not at all.
 
@@ -128,13 +142,20 @@ def publish(
     results
         to be written
     folder
-        whose present content is replaced
+        new, empty, or one whose present content ``output`` wrote: that is replaced
     embeddings_of
         digests whose embeddings are kept (the rest are dropped: they are large and no page shows them)
     provenance
         how the results were made, for ``provenance.json``
     fusion_only
         keep the fusion branch's predictions alone, to four decimals
+    output
+        of the command that publishes
+
+    Raises
+    ------
+    PathError
+        where the folder holds anything else, or cannot be written; then nothing has changed
     """
     runs = results.runs.copy()
     for column in runs.columns.intersection(JSON_COLUMNS):
@@ -145,20 +166,17 @@ def publish(
         predictions = predictions[columns].round({name: 4 for name in columns if name.startswith("fusion_")})
     embeddings = results.embeddings[results.embeddings.digest.isin(list(embeddings_of))]
     tables = {"runs": runs, "history": results.history, "predictions": predictions, "embeddings": embeddings}
-    with _tables_beside(folder, tables, compression_level=19) as temporary:
-        (temporary / "provenance.json").write_text(json.dumps(provenance, indent=1) + "\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.rename(temporary, folder)
+
+    def fill(building: Path) -> dict:
+        _write_tables(building, tables, compression_level=19)
+        return provenance
+
+    output.write(folder, fill)
 
 
-@contextmanager
-def _tables_beside(folder: Path, tables: dict[str, pd.DataFrame], **compression: Any) -> Iterator[Path]:
-    """A hidden folder with the tables, one Parquet file each, to be renamed to ``folder`` when all else is in it."""
-    with temporary_beside(folder) as temporary:
-        temporary.mkdir()
-        for name, table in tables.items():
-            table.to_parquet(temporary / f"{name}.parquet", index=False, compression="zstd", **compression)
-        yield temporary
+def _write_tables(folder: Path, tables: dict[str, pd.DataFrame], **compression: Any) -> None:
+    for name, table in tables.items():
+        table.to_parquet(folder / f"{name}.parquet", index=False, compression="zstd", **compression)
 
 
 def run_provenance(runs: pd.DataFrame) -> dict:
@@ -171,30 +189,26 @@ def run_provenance(runs: pd.DataFrame) -> dict:
 
 
 class StoreError(UserError, RuntimeError):
-    """The store cannot be read or written; the message names the path and how to mend it."""
-
-
-def store_error(folder: Path, error: OSError) -> StoreError:
-    """The error of a store whose folder is full, read-only or no folder."""
-    return StoreError(
-        f"cannot write below {folder}: {error.strerror or error}. Free some space or point UFAMA_WORKSPACE at a folder "
-        "that can be written; finished runs are kept."
-    )
+    """A record cannot be read; the message names it and how to mend it."""
 
 
 class RunStore:
     """Records in a folder, one folder per run, named by digest; written aside and renamed when whole.
 
-    Raises StoreError when the folder cannot be made or written.
+    Raises PathError when the folder cannot be made or written.
     """
 
-    def __init__(self, folder: Path | None = None):
-        self.folder = Path(folder) if folder else workspace() / "runs"
+    def __init__(self, folder: str | Path | None = None):
+        self.folder = expanded(folder) if folder else workspace() / "runs"
 
     @property
     def unfinished(self) -> Path:
         """The folder of the checkpoints of stacks in training (`ufama.campaigns.checkpoints`)."""
         return self.folder / ".unfinished"
+
+    def check(self) -> None:
+        """Raise PathError where no record can be written."""
+        check_writable(self.folder)
 
     def has(self, digest: str) -> bool:
         return (self.folder / digest / "about.json").is_file()
@@ -210,12 +224,14 @@ class RunStore:
             return
         home = self.folder / record.digest
         try:
-            with _tables_beside(home, {name: getattr(record, name) for name in TABLES}) as temporary:
+            with temporary_beside(home) as temporary:
+                temporary.mkdir()
+                _write_tables(temporary, {name: getattr(record, name) for name in TABLES})
                 (temporary / "about.json").write_text(json.dumps(record.metadata, indent=1))
                 os.rename(temporary, home)
-        except OSError as error:
+        except PathError:
             if not self.has(record.digest):  # else another process was first
-                raise store_error(self.folder, error) from error
+                raise
 
     def load(self, digest: str) -> RunRecord:
         """The record of a finished run. Raises StoreError for one that is absent or damaged."""

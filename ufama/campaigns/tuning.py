@@ -13,7 +13,7 @@ from ufama.campaigns.results import Results, published_folder
 from ufama.config import ConfigError, TrainingConfig, ValidatedConfig, scale
 from ufama.methods import method, methods
 from ufama.seeds import stream
-from ufama.storage import workspace, write_atomically
+from ufama.storage import PathError, check_writable, workspace, write_atomically
 
 SETTINGS_TRIED = 8
 """Settings that every method tries, its default among them; fewer where its `search` does not hold as many."""
@@ -22,6 +22,8 @@ TUNING_FOLDS = 4
 """Cross-subject folds that every setting is trained on."""
 
 SEARCH_SEED = 0
+
+_COLUMNS = {"method", "preset", "version", "fingerprint", "settings", "validation_accuracy", "default", "chosen"}
 
 TRAINING = TrainingConfig(criteria="none")
 """How compared runs are trained: without the label-free criteria, whose cost would hide that of the methods."""
@@ -201,11 +203,39 @@ def tuning_file(data: DataRequest, scale_name: str) -> Path:
     return (home or workspace()) / "tuning" / f"{Path(data.dataset).stem}-{scale_name}.csv"
 
 
-def keep_tuning(rows: pd.DataFrame, data: DataRequest, scale_name: str) -> Path:
-    """Write the rows beside those of other candidates, in place of a candidate's earlier ones. Returns the file."""
+def check_tuning(data: DataRequest, scale_name: str) -> Path:
+    """The file that a data set's tuning is kept in.
+
+    Raises PathError where another one is there, or none can be written.
+    """
     path = tuning_file(data, scale_name)
-    if path.is_file():
-        before = pd.read_csv(path)
+    check_writable(path.parent)
+    if path.exists():
+        _kept(path)
+    return path
+
+
+def _kept(path: Path) -> pd.DataFrame:
+    try:
+        rows = pd.read_csv(path)
+    except (OSError, ValueError):
+        rows = pd.DataFrame()
+    if _COLUMNS - set(rows):
+        raise PathError(
+            f"{path} is no table of `ufama tune`: expected columns {', '.join(sorted(_COLUMNS))}. It was left as it "
+            "is; move it away."
+        )
+    return rows
+
+
+def keep_tuning(rows: pd.DataFrame, data: DataRequest, scale_name: str) -> Path:
+    """Write the rows beside those of other candidates, in place of a candidate's earlier ones. Returns the file.
+
+    Raises PathError as `check_tuning`.
+    """
+    path = check_tuning(data, scale_name)
+    if path.exists():
+        before = _kept(path)
         replaced = pd.MultiIndex.from_frame(rows[["method", "preset"]])
         rows = pd.concat([before[~pd.MultiIndex.from_frame(before[["method", "preset"]]).isin(replaced)], rows])
     rows = rows.sort_values(["method", "preset"], kind="stable")

@@ -2,7 +2,6 @@
 
 import html
 import itertools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ufama.storage import write_atomically
+from ufama.storage import FileOutput
+from ufama.terminal import TerminalTable
 
 DASH = "–"
 Origin = Literal["key", "published", "measured"]
@@ -115,8 +115,17 @@ class Table:
             )
         return "".join(cells)
 
+    @property
+    def headings(self) -> list[str]:
+        """The titles of the shown columns, each with its group."""
+        return [f"{column.group}: {column.title}" if column.group else column.title for column in self.shown]
+
+    def __rich__(self) -> TerminalTable:
+        numbers = {place for place, column in enumerate(self.shown) if column.origin != "key"}
+        return TerminalTable(self.headings, self.cells(), self.caption, numbers)
+
     def __str__(self) -> str:
-        titles = [f"{c.group}: {c.title}" if c.group else c.title for c in self.shown]
+        titles = self.headings
         rows = [titles, *self.cells()]
         widths = [max(len(row[place]) for row in rows) for place in range(len(titles))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -143,12 +152,17 @@ def _cell(text: str, column: Column, place: int) -> str:
     return f"<td{alignment}>{html.escape(text)}</td>"
 
 
+def csv_output(name: str) -> FileOutput:
+    """How the CSV of the table ``name`` is checked and written: over an earlier one of this table, and nothing else."""
+    return FileOutput(f"ufama table {name}", earlier=frozenset({"table", "caption", "columns"}))
+
+
 def to_csv(table: Table, path: Path | str) -> Path:
     """Write the table's frame as plain CSV and, beside it, its caption, columns and provenance as .json.
 
-    Numbers are rounded as they are shown. Returns the CSV's path.
+    Numbers are rounded as they are shown. Returns the CSV's path. Raises PathError where another file is in the way, or
+    nothing can be written.
     """
-    path = Path(path)
     rounded = table.frame.copy()
     for column in table.columns:
         if pd.api.types.is_float_dtype(rounded[column.name]):
@@ -159,6 +173,4 @@ def to_csv(table: Table, path: Path | str) -> Path:
         "columns": {c.name: {"origin": c.origin, "title": f"{c.group} {c.title}".strip()} for c in table.columns},
         **table.provenance,
     }
-    write_atomically(path, rounded.to_csv(index=False))
-    write_atomically(path.with_suffix(".json"), json.dumps(metadata, indent=2, ensure_ascii=False) + "\n")
-    return path
+    return csv_output(table.name).write(path, rounded.to_csv(index=False), metadata)

@@ -12,7 +12,6 @@ from ufama.data.layout import SEED_TRAINING_TRIALS, DataError, Layout, checked_s
 from ufama.data.releases.description import EEG_FOLDERS, ReleasedFolder
 from ufama.data.releases.recordings import Progress
 from ufama.data.signals.release_files import SEED_DE_FOLDER, write_bands, write_labels, write_mat, write_seed_eye
-from ufama.simulation.atomic_folder import write_folder_atomically
 from ufama.simulation.feature_kinds import by_window_length, feature_kinds, power
 from ufama.simulation.features import (
     SETTINGS,
@@ -23,6 +22,7 @@ from ufama.simulation.features import (
     fingerprint,
     one_thread,
 )
+from ufama.simulation.simulated_folder import write_simulated_folder
 from ufama.storage import write_atomically
 
 
@@ -38,10 +38,9 @@ def write_simulated(
     """Write a simulated set, whole or of some ``subjects``, into ``folder`` in the layout of the release; return it.
 
     ``also`` names further folders of EEG features, see `ufama.data.releases.description.EEG_FOLDERS`. Some of them hold
-    subjects without eye movement, too, who can then be among the ``subjects``. See `write_folder_atomically` for what
+    subjects without eye movement, too, who can then be among the ``subjects``. See `write_simulated_folder` for what
     becomes of an earlier set.
     """
-    folder = Path(folder)
     extra = _extra_folders(dataset, also)
     facts = layout(dataset)
     widest = facts.with_eeg_only_subjects() if any(released.all_subjects for released in extra) else facts
@@ -64,7 +63,7 @@ def write_simulated(
             ],
         }
 
-    return write_folder_atomically(folder, identity, fill)
+    return write_simulated_folder(Path(folder), identity, fill)
 
 
 def _extra_folders(dataset: str, also: Sequence[str]) -> list[ReleasedFolder]:

@@ -18,10 +18,10 @@ from ufama.data.releases.recordings import Progress
 from ufama.data.signals.eye import EyeEvents, EyeStreams, eye_features
 from ufama.data.signals.eye_files import EYE_RAW_VARIABLES, EYE_RAW_WIDTHS
 from ufama.data.signals.release_files import write_labels, write_mat, write_seed_eye
-from ufama.simulation.atomic_folder import write_folder_atomically
 from ufama.simulation.features import EEG_RESPONSE, REGIONS
 from ufama.simulation.gaze import PIXELS_PER_DEGREE
 from ufama.simulation.raw_windows import checked_length, raw_fingerprint
+from ufama.simulation.simulated_folder import write_simulated_folder
 from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawSettings, RawWorld
 
 
@@ -38,7 +38,7 @@ def write_raw_simulated(
     """Write simulated raw recordings into ``folder`` in the layout of the release; return it.
 
     SIMULATED.json at the root, outside the folders of recordings, holds the ground truth (`RawWorld.truth`, the regions
-    of each emotion) and the sha256 of each file. See `write_folder_atomically` for what becomes of an earlier set.
+    of each emotion) and the sha256 of each file. See `write_simulated_folder` for what becomes of an earlier set.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def write_raw_simulated(
     seconds
         only the first so many of every clip, at least one window; None means whole clips
     """
-    folder, facts = Path(folder), layout(dataset)
+    facts = layout(dataset)
     chosen, days = checked_subjects(facts, subjects), checked_sessions(facts, sessions)
     checked_length(seconds)
     identity = {"fingerprint": raw_fingerprint(dataset, settings, chosen, days, seconds=seconds)}
@@ -70,7 +70,7 @@ def write_raw_simulated(
             "people": [world.truth(subject, session) for subject, session in pairs],
         }
 
-    return write_folder_atomically(folder, identity, fill)
+    return write_simulated_folder(Path(folder), identity, fill)
 
 
 def _sources(emotion: str) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ A trial is right or wrong as a whole. Its chance of being right is logistic in w
 clips are the same for all subjects. ``python -m ufama.studies.coverage`` writes the stored study again, in minutes.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ import pandas as pd
 from ufama.analysis.statistics import crossed_ends, percentile_ends, person_means, resampled_means, studentised_ends
 from ufama.campaigns.results import published_folder
 from ufama.data.layout import LAYOUTS
-from ufama.storage import write_atomically
+from ufama.storage import FileOutput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +39,7 @@ TRUTHS = (
 """The first has about the mean and the spreads, over subjects and within them, of the paper's Tables 4 and 5."""
 
 STUDY_EXPERIMENTS, STUDY_DRAWS, STUDY_SEED = 1500, 500, 7
+OUTPUT = FileOutput("ufama.studies.coverage", earlier=frozenset({"simulated", "command", "experiments"}))
 
 THESE, NEW = "these clips", "new clips"
 WITH_SESSIONS, WITH_TRIALS = ("subject", "session"), ("subject", "session", "trial")
@@ -186,8 +186,8 @@ def study(
 
 def write_study(folder: Path) -> Path:
     """Run the study and write coverage.csv with its provenance; the CSV's path."""
-    table, path = study(), folder / "coverage.csv"
-    write_atomically(path, table.round(5).to_csv(index=False))
+    path = OUTPUT.check(folder / "coverage.csv")
+    table = study()
     provenance = {
         "simulated": True,
         "command": "python -m ufama.studies.coverage",
@@ -197,8 +197,7 @@ def write_study(folder: Path) -> Path:
         "truths": [asdict(truth) for truth in TRUTHS],
         "numpy": np.__version__,
     }
-    write_atomically(path.with_suffix(".json"), json.dumps(provenance, indent=1) + "\n")
-    return path
+    return OUTPUT.write(path, table.round(5).to_csv(index=False), provenance)
 
 
 def stored_study() -> pd.DataFrame:

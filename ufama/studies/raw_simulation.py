@@ -18,8 +18,10 @@ from ufama.data.windows import Windows
 from ufama.methods.svm import fit_and_predict
 from ufama.simulation.raw_windows import raw_windows
 from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawWorld
-from ufama.storage import project_root, write_atomically
+from ufama.storage import FileOutput, project_root
 from ufama.studies.baseline import fold_scores, svm_anchors
+
+OUTPUT = FileOutput("ufama.studies.raw_simulation", earlier=frozenset({"simulated", "command", "settings"}))
 
 DEFAULT = "default"
 """The name of the row without any change."""
@@ -145,8 +147,7 @@ def _folder() -> Path:
 
 def store(name: str, measured: pd.DataFrame, provenance: dict) -> Path:
     """Write a measured frame as results/raw_simulation/``name``.csv, its provenance beside it."""
-    write_atomically(_folder() / f"{name}.json", json.dumps(provenance, indent=1) + "\n")
-    return write_atomically(_folder() / f"{name}.csv", measured.round(4).to_csv(index=False))
+    return OUTPUT.write(_folder() / f"{name}.csv", measured.round(4).to_csv(index=False), provenance)
 
 
 def stored(name: str) -> tuple[pd.DataFrame, dict]:
@@ -173,6 +174,8 @@ def _provenance(**details) -> dict:
 
 
 if __name__ == "__main__":
+    for table in ("calibration", "parameters"):
+        OUTPUT.check(_folder() / f"{table}.csv")
     anchors = [
         svm_anchors(raw_windows(dataset, subjects=subjects, seconds=SECONDS), stride=1)
         for dataset, subjects in ANCHOR_SUBJECTS.items()

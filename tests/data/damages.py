@@ -363,7 +363,12 @@ WARNINGS = {
     "dead electrode": iv_eeg(on(r"de_LDS\d+", _dead_electrode), "dead-channel"),
     "two electrodes with the same values": iv_eeg(on(r"de_LDS\d+", _twin_electrodes), "dead-channel"),
     "half-log scale": iv_eeg(on(r"de_LDS\d+", _half_log), "unusual-scale"),
-    "lost eyes": Damage("seed_iv", at(LATER_EYE, change_mat, on("eye_5", _still)), {"constant-eye-row"}, LATER_EYE),
+    "lost eyes": Damage(
+        "seed_iv",
+        at(LATER_EYE, change_mat, on("eye_5", _still)),
+        {"constant-eye-row", "repeated-windows"},
+        LATER_EYE,
+    ),
     "no labels beside .mat files": Damage("seed_mat", at(LABELS, os.unlink), {"missing-labels"}, LABELS),
     "second download": Damage(
         "seed",
@@ -373,7 +378,7 @@ WARNINGS = {
     ),
     "unknown date": Damage(
         "seed_iv",
-        at(IV_EYE, lambda path: path.rename(path.with_name("2_20150101.mat"))),
+        both(*(at(place, lambda path: path.rename(path.with_name("2_20150101.mat"))) for place in (IV_EEG, IV_EYE))),
         {"unexpected-date"},
         "eye_feature_smooth/1/2_20150101.mat",
     ),

@@ -190,6 +190,7 @@ def test_signals_label_vectors_and_mat_features_of_seed(tmp_path):
     savemat(root / "Preprocessed_EEG/1_20131027.mat", rate_10)
     features = {f"de_LDS{trial}": 20 + draw.normal(size=(62, length, 5)) for trial, length in enumerate(seconds, 1)}
     savemat(root / "ExtractedFeatures_1s/15_20130709.mat", features)
+    features = {name: values + 0.5 for name, values in features.items()}
     features["de_LDS4"] = features["de_LDS4"].transpose(0, 2, 1)
     savemat(root / "ExtractedFeatures_1s/15_20131016.mat", features)
     savemat(root / "ExtractedFeatures_1s/label.mat", {"label": labels[None, ::-1]})

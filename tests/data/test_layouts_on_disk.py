@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import ufama.datasets
-from tests.data.damages import MAT, SEED_EYE, change_mat, on, replace_file
+from tests.data.damages import MAT, SEED_EYE, change_mat, change_npz, change_pickle, on
 from ufama.data.layout import CHANNELS, EVENT_FEATURES, FEATURE_TOKENS, SEED, SEED_FEATURES, DataError
 from ufama.data.releases import recordings
+from ufama.data.releases.findings import FindingError
 from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.data.windows import DataCard, constants_marked
 from ufama.datasets import open_dataset
@@ -147,13 +148,23 @@ def test_subjects_without_eye_movement_are_read_where_the_eyes_are_not_asked_for
         read_recordings("seed", seed_layouts_folder, subjects=[6])
 
 
-def test_a_session_is_the_rank_of_its_date_whatever_the_date_and_the_listing(licensed):
+def test_a_session_is_that_of_the_subjects_own_date_or_of_its_number(licensed):
     first = read_recordings("seed", licensed, eeg="ExtractedFeatures_4s", subjects=[10])
-    for name, date in zip(SESSIONS, ("20990101", "21000101", "20980101"), strict=True):
-        (licensed / MAT / f"{name}.mat").rename(licensed / MAT / f"10_{date}.mat")
+    for session, name in ((1, SESSIONS[1]), (2, SESSIONS[0]), (3, SESSIONS[2])):
+        (licensed / MAT / f"{name}.mat").rename(licensed / MAT / f"10_{session}.mat")
     moved = read_recordings("seed", licensed, eeg="ExtractedFeatures_4s", subjects=[10])
-    for session, before in ((1, 3), (2, 1), (3, 2)):
+    for session, before in ((1, 2), (2, 1), (3, 3)):
         np.testing.assert_array_equal(moved.eeg[moved.session == session], first.eeg[first.session == before])
+    assert "10_1.mat has the number of its session in the place of its date" in moved.card.notes[-1]
+
+
+@pytest.mark.parametrize(("date", "code"), [("20990101", "unknown-session"), ("20131399", "unknown-session"),
+                                            ("123", "unknown-session"), ("20140404", "wrong-subject")])  # fmt: skip
+def test_a_date_that_is_not_the_subjects_own_tells_no_session(date, code, licensed):
+    (licensed / MAT / f"{SESSIONS[2]}.mat").rename(licensed / MAT / f"10_{date}.mat")
+    with pytest.raises(FindingError) as error:
+        read_recordings("seed", licensed, eeg="ExtractedFeatures_4s", subjects=[10])
+    assert (error.value.finding.code, error.value.finding.where) == (code, f"{MAT}/10_{date}.mat")
 
 
 def test_trials_are_told_apart_by_their_numbers_not_by_their_place_in_the_file(licensed):
@@ -292,6 +303,12 @@ def test_a_changed_file_in_any_folder_of_a_simulated_set_is_refused(seed_layouts
 # cache and card --------------------------------------------------------------------------------------
 
 
+def written_anew(path):
+    """The same values in other bytes."""
+    change = {".mat": change_mat, ".npz": change_npz}.get(path.suffix, change_pickle)
+    change(path, lambda content: content.update(another=np.ones(1)))
+
+
 @pytest.mark.parametrize(
     ("choice", "changed"),
     [
@@ -303,7 +320,7 @@ def test_a_changed_file_in_any_folder_of_a_simulated_set_is_refused(seed_layouts
         ({"eeg": "eeg_used_1s", "eye": "repeated"}, f"{SEED_EYE}/10_3"),
     ],
 )
-def test_windows_of_seed_layouts_folder_are_kept_until_one_of_their_files_changes(
+def test_windows_are_kept_until_the_content_of_one_of_their_files_changes(
     choice, changed, licensed, tmp_path, monkeypatch
 ):
     reads = []
@@ -322,7 +339,10 @@ def test_windows_of_seed_layouts_folder_are_kept_until_one_of_their_files_change
     assert first.card == again.card
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
-    replace_file(licensed / changed, (licensed / changed).read_bytes())
+    os.utime(licensed / changed, (0, 0))
+    read()
+    assert len(reads) == 3
+    written_anew(licensed / changed)
     read()
     assert len(reads) == 6
 

@@ -5,6 +5,7 @@ other, reading goes on as far as there is something to be read, one file at a ti
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,13 @@ from ufama.data.releases.description import ReleasedFolder
 from ufama.data.releases.files import npz_members, numeric, unpickled
 from ufama.data.releases.findings import FileError, Report, listed
 from ufama.data.releases.matlab import MatlabError, mat_variables
+from ufama.data.releases.plausibility import (
+    copies_in_words,
+    empty_features,
+    implausible_values,
+    shifted_trials,
+    window_identities,
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,8 @@ class RecordedFile:
         segment ("trial 3" or "trials 1 to 9") -> windows (samples or events, of files that hold these)
     not_finite
         segment -> values that are NaN or infinite
+    identities
+        trial -> a number for each window that equal windows share
     notes
         what a card is to say of it
     """
@@ -61,6 +71,7 @@ class RecordedFile:
     segments: list[Segment] = field(default_factory=list)
     windows: dict[str, int] = field(default_factory=dict)
     not_finite: dict[str, int] = field(default_factory=dict)
+    identities: dict[str, list[int]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     type: str | None = None
     sha256: str = ""
@@ -77,6 +88,12 @@ class RecordedFile:
     def add(self, code: str, found: str, expected: str = "") -> None:
         self.report.add(code, self.path, found, expected, subject=self.subject, session=self.session)
 
+    def digest(self) -> str:
+        """The SHA-256 of the file's content, computed once; a file that cannot be read is reported."""
+        with problems_reported(self.path, self.add):
+            self.sha256 = self.sha256 or sha256(self.path)
+        return self.sha256
+
     def expected_windows(self) -> dict[str, int]:
         """Windows of each segment by the layout."""
         if self.folder.content in ("bands", "eye groups"):
@@ -91,14 +108,19 @@ class RecordedFile:
         parts = np.split(segment.values, np.cumsum(counts)[:-1])
         return {f"trial {number}": part for number, part in zip(numbers, parts, strict=True)}
 
+    def trials(self) -> dict[str, np.ndarray]:
+        """The windows of each trial of the file, or of a group where they are not as many as expected."""
+        return {name: values for segment in self.segments for name, values in self.by_trial(segment).items()}
+
 
 def read_file(file: RecordedFile, readers: Mapping[str, Callable[[Any], None]] | None = None) -> None:
     """Read a file of a release; every problem becomes a finding of its report.
 
     ``readers`` are by the content of the released folder; None means `READERS`.
     """
+    if not file.digest():
+        return
     with problems_reported(file.path, file.add):
-        file.sha256 = sha256(file.path)
         if beginning := _not_a_recording(file.path):
             ending = f" ({file.folder.ending})" if file.folder.ending else ""
             file.add("damaged-file", beginning, f"{file.folder.title}{ending}")
@@ -108,6 +130,7 @@ def read_file(file: RecordedFile, readers: Mapping[str, Callable[[Any], None]] |
     for segment in file.segments:
         file.windows[segment.name] = len(segment.values)
     report_not_finite(file)
+    _report_implausible(file)
 
 
 @contextmanager
@@ -243,11 +266,15 @@ def trial_arrays(file: RecordedFile, pattern: str, named: str) -> Iterator[tuple
     reported once, with the number of trials that came before the break.
     """
     trials = file.facts.trials
-    seen = set()
+    seen: set[int] = set()
+    extra: list[str] = []
     try:
         for variable in mat_variables(file.path):
             match = re.fullmatch(pattern, variable.name)
-            if match is None or int(match["trial"]) not in trials:
+            if match is None:
+                continue
+            if int(match["trial"]) not in trials or int(match["trial"]) in seen:
+                extra.append(variable.name)
                 continue
             seen.add(int(match["trial"]))
             if variable.kind == "numbers":
@@ -258,6 +285,8 @@ def trial_arrays(file: RecordedFile, pattern: str, named: str) -> Iterator[tuple
         after = f" after {len(seen)} of {len(trials)} trials" if seen else ""
         file.add(error.code, f"{error.found}{after}", error.expected)
         return
+    if extra:
+        file.add("extra-trial", f"{listed(extra)} is too many", f"{named}, trial 1 to {len(trials)}, each once")
     if missing := [trial for trial in trials if trial not in seen]:
         found = f"no variable named {named}" if len(missing) == len(trials) else f"no {listed(missing, 'trial ')}"
         file.add("missing-trial", found, f"{named}, trial 1 to {len(trials)}")
@@ -349,6 +378,21 @@ def report_not_finite(file: RecordedFile) -> None:
     if where:
         places = listed([f"{part}: {count}" for part, count in where.items()])
         file.add("not-finite", f"{sum(where.values())} values are NaN or infinite ({places})", "finite numbers")
+        if empty := empty_features(file.trials()):
+            file.add("empty-feature", empty, "at least one finite value to interpolate from")
+
+
+def _report_implausible(file: RecordedFile) -> None:
+    """Report values that features of a recording do not have, although they are numbers."""
+    trials = file.trials()
+    if not trials:
+        return
+    file.identities = window_identities(trials)
+    kind = file.feature.split("_")[0] if file.folder.modality == "eeg" else "eye"
+    if found := implausible_values(trials, kind):
+        file.add("unusual-scale", *found)
+    if file.folder.modality == "eye" and (shifted := shifted_trials(trials)):
+        file.add("shifted-trials", shifted, "changes between trials only")
 
 
 def check_windows(file: RecordedFile, partner: RecordedFile | None) -> None:
@@ -381,12 +425,27 @@ def _of_another_session(file: RecordedFile, expected: Mapping[str, int]) -> bool
     return False
 
 
-def check_identical(file: RecordedFile, earlier: dict[tuple[str, str], Path]) -> None:
-    """Report a file that is equal to one of ``earlier``, by folder and sha256; this one is added to them."""
-    first = earlier.setdefault((file.folder.name, file.sha256), file.path)
-    if file.sha256 and first != file.path and file.path.stat().st_size:
-        where = file.report.where(first)
-        file.add("identical-files", f"byte for byte the same as {where}", "a recording of its own")
+def check_copied(file: RecordedFile, earlier: dict[tuple[str, int | str], str]) -> None:
+    """Report windows that are equal to others of the file, or to those of ``earlier`` files of the same folder: by
+    folder and identity, their trial and file. Those of this file are added; one that is equal to an earlier one byte
+    for byte is reported by its name."""
+    content = (file.folder.name, file.sha256)
+    if content in earlier:
+        return
+    earlier[content] = ""
+    repeated = []
+    for trial, identities in file.identities.items():
+        keys = [(file.folder.name, identity) for identity in identities]
+        if copies := copies_in_words(trial, identities, [earlier.get(key) for key in keys]):
+            code, found = copies
+            if code == "identical-trials":
+                file.add(code, found, "values of its own")
+            else:
+                repeated.append(found)
+        for key in keys:
+            earlier.setdefault(key, f"{trial} of {file.report.where(file.path)}")
+    if repeated:
+        file.add("repeated-windows", listed(repeated), "windows of their own")
 
 
 def check_label_file(path: Path, facts: Layout, report: Report) -> None:
@@ -397,7 +456,7 @@ def check_label_file(path: Path, facts: Layout, report: Report) -> None:
     def add(code: str, found: str, expected: str) -> None:
         report.add(code, path, found, expected)
 
-    if not path.is_file():
+    if not os.path.isfile(path):
         add("missing-labels", "no label.mat", expected)
         return
     with problems_reported(path, add):

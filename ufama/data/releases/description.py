@@ -78,9 +78,16 @@ class ReleasedFolder:
     def numbers(self, name: str) -> tuple[int, str] | None:
         """Subject, and date or session as written, of a file name that could belong here; None for one that cannot."""
         events = rf"_({'|'.join(EYE_EVENT_KINDS)})" if self.content == "events" else ""
-        stamp = r"\d+" if self.dated else "|".join(map(str, self.facts.sessions))
-        match = re.fullmatch(rf"([1-9]\d*)_({stamp}){events}{re.escape(self.ending)}", PurePosixPath(name).name)
+        stamp = r"[0-9]+" if self.dated else "|".join(map(str, self.facts.sessions))
+        match = re.fullmatch(rf"([1-9][0-9]*)_({stamp}){events}{re.escape(self.ending)}", PurePosixPath(name).name)
         return (int(match[1]), match[2]) if match and int(match[1]) in self.facts.subjects else None
+
+    def session(self, subject: int, stamp: str) -> int | None:
+        """The session that a file name states: by its number, or by a date that is the subject's own."""
+        dates = self.facts.dates[subject]
+        if self.dated and stamp in dates:
+            return dates.index(stamp) + 1
+        return int(stamp) if stamp in map(str, self.facts.sessions) else None
 
 
 _SEED_EEG = SEED.with_eeg_only_subjects()
@@ -148,6 +155,12 @@ BESIDE = re.compile(
     re.IGNORECASE,
 )
 """Files that lie beside recordings in the releases or in usual copies of them."""
+
+PROVENANCE = "EEG_FEATURES.json"
+"""Lies at the top of EEG features that ufama computed from raw recordings: from which files, with which settings."""
+
+COMPUTED = b"MATLAB 5.0 MAT-file, computed by ufama"
+"""How a .mat of such features begins."""
 
 SYSTEM_FILE = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|\._.*|\.directory|\.gitignore", re.IGNORECASE)
 

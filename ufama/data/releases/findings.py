@@ -37,22 +37,42 @@ CODES = {
         "Archives are not read in place.",
         "Unpack the archive here, then run the doctor again.",
     ),
-    "archive-left": Code("note", "An archive lies beside the unpacked folders; it is not read.", "Nothing to do."),
+    "archive-left": Code(
+        "note",
+        "An archive lies beside the unpacked folders; it is not read.",
+        "Unpack it if files are missing here; else there is nothing to do.",
+    ),
     "missing-folder": Code(
         "error",
         "One of the two modalities is not here, so windows of EEG and eye movement cannot be paired.",
-        "Download this folder of the release too and put it beside the other; or name another folder with eeg= (one of "
-        '1-s windows with eye="repeated" or eye="none"), or read the EEG alone with eye="none".',
+        "Download this folder of the release too, or unpack it, and put it beside the other.",
     ),
     "several-folders": Code(
         "error",
         "It is not clear which of them is meant, so the reader refuses.",
-        "Point to one of them, or move the others away.",
+        "Point to the one that is meant, or move the others away.",
     ),
     "unreadable": Code(
         "error",
         "The operating system does not let this account read it.",
-        "Give yourself the right to read (on Linux and macOS: chmod -R u+rX on the folder).",
+        "Give yourself the right to read (on Linux and macOS: chmod -R u+rX on what is named).",
+    ),
+    "unreadable-beside": Code(
+        "warning",
+        "The operating system does not let this account list it. It has no name of a release; what is in it is not "
+        "known.",
+        "Nothing to do, unless recordings lie there: then give yourself the right to read (chmod -R u+rX).",
+    ),
+    "own-features": Code(
+        "note",
+        "These EEG features were computed by ufama from raw recordings; they are not those of the release.",
+        "Nothing to do. To read the release's features, put their folder beside, or point to it.",
+    ),
+    "mixed-features": Code(
+        "error",
+        "Some of the EEG features in this folder are the release's and some were computed by ufama. They are on other "
+        "scales, and results would be of both.",
+        "Move the computed files out of the folder, and copy the missing ones from the release.",
     ),
     "large-tree": Code(
         "warning",
@@ -63,7 +83,7 @@ CODES = {
     "missing-file": Code(
         "error",
         "The subject has other sessions here, but not this one; reading all subjects stops at it.",
-        "Copy the file from the release, or leave the subject out with subjects=.",
+        "Copy the file from the release, or unpack it, or leave the subject out with subjects=.",
     ),
     "missing-person": Code(
         "warning",
@@ -87,25 +107,43 @@ CODES = {
         "If it is a second download or an export of your own, move it out of the folder.",
     ),
     "system-file": Code("note", "Left by a file manager; never read.", "Nothing to do."),
+    "misplaced-file": Code(
+        "error",
+        "The name is one of the release, but the file lies in another place, where it is not read.",
+        "Move the file to the place that is expected.",
+    ),
     "unexpected-date": Code(
         "warning",
-        "The date is not one of the release's. The file is read under the number and session it stands for.",
-        "Compare with the release's file names if you did not rename it yourself.",
+        "The date in the file name is not one of the release's, or there is none, so it does not confirm whose "
+        "recording this is. The file is read under its number and session.",
+        "Give the file the name that is expected, if it is this recording.",
+    ),
+    "unknown-session": Code(
+        "error",
+        "The sessions are told apart by the dates in the file names, and this one is not a date of the subject in the "
+        "release.",
+        "Give the file the name that is expected, if it is this recording; or name it by its session, as 1_2.mat for "
+        "subject 1, session 2.",
+    ),
+    "different-dates": Code(
+        "error",
+        "EEG and eye movement of one subject and session have different dates, so they may be two recordings.",
+        "Give both files the names of the release, or copy them again.",
     ),
     "wrong-subject": Code(
         "error",
         "In the release this recording belongs to another subject. A renamed file puts someone's data under the wrong "
         "number; a listing sorted as text (1, 10, 11, ... 2) is the usual reason.",
-        "Give the file its own name back, or copy it again from the release.",
+        "Give the file the name that is expected, or copy it again from the release.",
     ),
     "wrong-session": Code(
         "error",
         "In the release this recording belongs to another session of the subject, with other clips and labels.",
-        "Move the file to its own session, or copy the folder again from the release.",
+        "Move the file to its own session, as is expected, or copy the folder again from the release.",
     ),
     "identical-files": Code(
         "error",
-        "Two recordings cannot be equal byte for byte: one was copied over the other.",
+        "Two recordings cannot be equal byte for byte: one was copied over the other, or is a link to it.",
         "Copy both files again from the release.",
     ),
     # opening
@@ -122,6 +160,7 @@ CODES = {
     ),
     # contents
     "missing-trial": Code("error", "Trials are not in the file.", COPY_AGAIN),
+    "extra-trial": Code("error", "The file has a trial twice, or more trials than the release has.", COPY_AGAIN),
     "missing-part": Code("error", "A part of the file that the release has is not there.", COPY_AGAIN),
     "wrong-type": Code("error", "There is something other than numbers.", COPY_AGAIN),
     "swapped-axes": Code(
@@ -155,6 +194,30 @@ CODES = {
         "There are values that are NaN or infinite. The reader refuses them unless told what to do.",
         'Read with nan="interpolate" to fill them within their trials (the data card then says so), or leave the '
         "subject out with subjects=.",
+    ),
+    "empty-feature": Code(
+        "error",
+        "A feature has no finite value in a whole trial, so there is nothing to interpolate from.",
+        "Copy the file again from the release, or leave the subject out with subjects=.",
+    ),
+    "identical-trials": Code(
+        "error",
+        "Two trials cannot have the same values: one was copied over the other.",
+        "Copy both files again from the release.",
+    ),
+    "repeated-windows": Code(
+        "warning",
+        "Windows have exactly the values of other ones, which features of a recording do not have: windows were copied "
+        "or resampled, or nothing was measured.",
+        "Compare with the release. If it is so there, keep the subject and say so, or leave the subject out with "
+        "subjects=.",
+    ),
+    "shifted-trials": Code(
+        "warning",
+        "Eye features that stand still within trials change in the middle of one: windows may be shifted, or trials "
+        "exchanged.",
+        "Compare with the release. If it is so there, keep the subject and say so, or leave the subject out with "
+        "subjects=.",
     ),
     "wrong-labels": Code(
         "error",
@@ -206,6 +269,12 @@ CODES = {
         "Delete the folder to have it simulated again.",
     ),
     # own tables
+    "table-warning": Code(
+        "warning",
+        "The two-modality table is read, but results may not mean what they seem to.",
+        "Mend what is named, or keep it and say so beside every result.",
+    ),
+    "table-note": Code("note", "The two-modality table is read with this known.", "Nothing to do."),
     "unusable-table": Code("error", "The two-modality table cannot be read.", "Mend what is named, then look again."),
 }
 """Every kind of finding by its code. An error: the recordings cannot be used, or would be used under a wrong name or
@@ -214,7 +283,8 @@ label."""
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing about a folder. ``where`` is a path from the examined root, or that of the root itself (".")."""
+    """One thing about a folder. ``where`` is a path from the examined root, or that of the root itself (".");
+    ``remedy`` is that of the code unless another fits better."""
 
     code: str
     where: str
@@ -222,13 +292,15 @@ class Finding:
     expected: str = ""
     subject: int | None = None
     session: int | None = None
+    remedy: str = ""
     severity: str = field(init=False)
     meaning: str = field(init=False)
-    remedy: str = field(init=False)
 
     def __post_init__(self):
-        for name, value in CODES[self.code]._asdict().items():
-            object.__setattr__(self, name, value)
+        severity, meaning, remedy = CODES[self.code]
+        object.__setattr__(self, "severity", severity)
+        object.__setattr__(self, "meaning", meaning)
+        object.__setattr__(self, "remedy", self.remedy or remedy)
 
 
 class FindingError(DataError):
@@ -248,6 +320,11 @@ class FileError(DataError):
         self.code, self.found, self.expected = code, found, expected
 
 
+def unreadable(path: Path) -> FileError:
+    """The error for a file or folder without the right to read it."""
+    return FileError(path, "unreadable", "no permission to read it", "a readable place", CODES["unreadable"].remedy)
+
+
 class Report:
     """Collects findings about the files below ``root``."""
 
@@ -264,9 +341,14 @@ class Report:
         *,
         subject: int | None = None,
         session: int | None = None,
+        remedy: str = "",
     ) -> None:
         where = self.where(path)
-        self._take(Finding(code=code, where=where, found=found, expected=expected, subject=subject, session=session))
+        self._take(
+            Finding(
+                code=code, where=where, found=found, expected=expected, subject=subject, session=session, remedy=remedy
+            )
+        )
 
     def where(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
@@ -292,9 +374,12 @@ class StrictReport(Report):
         super().__init__(root)
         self.subjects, self.tolerated = subjects, tolerated
 
+    def counts(self, finding: Finding) -> bool:
+        """Whether a finding is about those who are read."""
+        return finding.subject is None or self.subjects is None or finding.subject in self.subjects
+
     def _take(self, finding: Finding) -> None:
-        counts = finding.subject is None or self.subjects is None or finding.subject in self.subjects
-        if finding.severity == "error" and counts and finding.code not in self.tolerated:
+        if finding.severity == "error" and self.counts(finding) and finding.code not in self.tolerated:
             raise FindingError(finding, self.root)
         super()._take(finding)
 

@@ -9,12 +9,10 @@ from pathlib import Path
 from ufama.data.layout import Layout
 from ufama.data.releases.contents import RecordedFile
 from ufama.data.releases.findings import Report
+from ufama.data.releases.tree import first_above
 
 MARKER = "SIMULATED.json"
 """Lies at the root of a simulated set, and of no other: its origin, ground truth and the sha256 of each file."""
-
-_FOLDERS_ABOVE = 5
-"""How many folders above a folder of recordings the marker may lie."""
 
 
 @dataclass(frozen=True)
@@ -28,26 +26,32 @@ class Marker:
 
     def check_file(self, file: RecordedFile) -> None:
         """Report a recording that is not the one that was simulated."""
-        self.check(file.path, file.sha256, file.report, subject=file.subject, session=file.session)
+        self.check(file.path, file.sha256, file.report, file.subject, file.session)
 
-    def check(self, path: Path, sha256: str, report: Report, **recording: int) -> None:
+    def check(
+        self, path: Path, sha256: str, report: Report, subject: int | None = None, session: int | None = None
+    ) -> None:
         """Report a file that is not the one that was simulated."""
         if self.files is None:
             return
-        written = self.files.get(Path(os.path.relpath(path, self.folder)).as_posix())
+        places = [os.path.relpath(path.absolute(), self.folder), os.path.relpath(path.resolve(), self.folder.resolve())]
+        written = next(filter(None, (self.files.get(Path(place).as_posix()) for place in places)), None)
         if written != sha256:
             detail = "has another sha256" if written else "does not list it"
             found = f"the file is not the one that was simulated, {MARKER} {detail}"
-            report.add("changed-simulated-file", path, found, f"the sha256 in {self.folder / MARKER}", **recording)
+            expected = f"the sha256 in {self.folder / MARKER}"
+            report.add("changed-simulated-file", path, found, expected, subject=subject, session=session)
 
 
-def find_marker(facts: Layout, folders: Iterable[Path], report: Report) -> Marker | None:
-    """The marker of the simulated set that folders of recordings belong to; None for a real one.
+def find_marker(facts: Layout, files: Iterable[Path], report: Report) -> Marker | None:
+    """The marker of the simulated set that recordings belong to; None for real ones.
 
-    A damaged marker is reported; what is returned then has no ``files``.
+    It lies in a folder above, of the path as it is named or as links lead. A damaged marker is reported; what is
+    returned then has no ``files``.
     """
-    places = [above for folder in folders for above in (folder, *list(folder.parents)[:_FOLDERS_ABOVE])]
-    path = next((folder / MARKER for folder in places if (folder / MARKER).is_file()), None)
+    linked = [(path, path.resolve()) if path.is_symlink() else (path,) for path in files]
+    folders = dict.fromkeys(place.parent for places in linked for place in places)
+    path = next(filter(None, (first_above(folder, MARKER) for folder in folders)), None)
     if path is None:
         return None
     try:
@@ -58,6 +62,9 @@ def find_marker(facts: Layout, folders: Iterable[Path], report: Report) -> Marke
             raise ValueError("its entries are of another type")
         if dataset != facts.name:
             raise ValueError(f"it is about {dataset[:20] if isinstance(dataset, str) else 'something else'}")
+    except PermissionError:
+        report.add("unreadable", path, "no permission to read the marker", "a readable file")
+        return Marker(path.parent, "", None, facts.subjects)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         detail = str(error) if type(error) is ValueError else type(error).__name__
         report.add("damaged-marker", path, f"the marker cannot be used ({detail})", f"a simulated {facts.name}")

@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from ufama.data.releases.findings import FileError
+from ufama.data.releases.findings import FileError, unreadable
 
 LARGEST_VARIABLE = 2**28
 """Bytes; a variable that declares more is refused. The longest raw trial of both sets has 26 million."""
@@ -92,12 +92,15 @@ class Variable:
 def mat_variables(path: str | Path) -> Iterator[Variable]:
     """The variables of a level-5 .mat in file order; only what is asked of them is read.
 
-    Raises MatlabError for a damaged file (on reaching the damage) and for one of MATLAB 7.3, OSError for one that
-    cannot be opened.
+    Raises MatlabError for a damaged file (on reaching the damage) and for one of MATLAB 7.3, FileError for one that
+    may not be read, OSError for one that cannot be opened otherwise.
     """
     path = Path(path)
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    try:
+        size, opened = path.stat().st_size, path.open("rb")
+    except PermissionError:
+        raise unreadable(path) from None
+    with opened as file:
         order = _byte_order(path, file.read(_HEADER_BYTES))
         place = _HEADER_BYTES
         while place < size:

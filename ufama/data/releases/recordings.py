@@ -14,18 +14,18 @@ from ufama.data.cache import Cache
 from ufama.data.layout import BANDS, CHANNELS, DataError, Layout, layout
 from ufama.data.releases.contents import (
     RecordedFile,
-    check_identical,
+    check_copied,
     check_label_file,
     check_windows,
     feature_tokens,
     read_file,
     sha256,
 )
-from ufama.data.releases.findings import Report
+from ufama.data.releases.findings import StrictReport
 from ufama.data.releases.marker import MARKER, Marker, find_marker
-from ufama.data.releases.search import ReadPlan, plan_reading
+from ufama.data.releases.search import ReadPlan, noted, plan_reading
 from ufama.data.windows import DataCard, Windows, constants_marked, content_fingerprint
-from ufama.storage import digest_of
+from ufama.storage import digest_of, expanded
 
 __all__ = ["MARKER", "SIMULATED_LICENCE", "Progress", "read_recordings", "simulated_card", "subset_fingerprint"]
 
@@ -67,7 +67,7 @@ def read_recordings(
     nan
         "error", or "interpolate": fill NaN and infinite values linearly within the trial and say so in the card
     cache
-        a folder for the parsed windows; they are used again while no file changes
+        a folder for the parsed windows; they are used again while the content of no file changes
     progress
         called as progress(done, total, what) after each subject-session
 
@@ -86,9 +86,13 @@ def read_recordings(
         raise DataError(f'nan = {nan!r} is not known: choose "error" or "interpolate".')
     tolerated = ("not-finite",) if nan == "interpolate" else ()
     plan, report = plan_reading(
-        layout(dataset), Path(root), subjects=subjects, eeg=eeg, feature=feature, eye=eye, tolerated=tolerated
+        layout(dataset), expanded(root), subjects=subjects, eeg=eeg, feature=feature, eye=eye, tolerated=tolerated
     )
-    marker = find_marker(plan.layout, [file.path.parent for file in plan.recordings[0]], report)
+    marker = find_marker(plan.layout, plan.files, report)
+    if plan.labels:
+        check_label_file(plan.labels, plan.layout, report)
+        if marker:
+            marker.check(plan.labels, sha256(plan.labels), report)
     stored = Cache.of(cache, plan, marker.fingerprint if marker else None, nan) if cache is not None else None
     if stored and (windows := stored.load()):
         return windows
@@ -115,33 +119,31 @@ def read_recordings(
 
 
 def _read_columns(
-    plan: ReadPlan, marker: Marker | None, report: Report, progress: Progress | None
+    plan: ReadPlan, marker: Marker | None, report: StrictReport, progress: Progress | None
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """The arrays of all recordings, and the notes of their card."""
-    if plan.labels:
-        check_label_file(plan.labels, plan.layout, report)
-        if marker:
-            marker.check(plan.labels, sha256(plan.labels), report)
     rows, notes = [], list(plan.notes)
-    earlier: dict[tuple[str, str], Path] = {}
+    earlier: dict[tuple[str, int | str], str] = {}
+    in_the_plan = len(report.findings)
     for done, files in enumerate(plan.recordings, start=1):
         columns, remarks = _read_recording(plan, files, marker, earlier)
         rows.append(columns)
         notes += remarks
         if progress:
             progress(done, len(plan.recordings), f"reading {plan.layout.title}")
+    notes += noted(report, in_the_plan)
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}, tuple(notes)
 
 
 def _read_recording(
-    plan: ReadPlan, files: Sequence[RecordedFile], marker: Marker | None, earlier: dict[tuple[str, str], Path]
+    plan: ReadPlan, files: Sequence[RecordedFile], marker: Marker | None, earlier: dict[tuple[str, int | str], str]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """The arrays of one subject-session, and what its card is to say of them."""
     for file in files:
         read_file(file)
         if marker:
             marker.check_file(file)
-        check_identical(file, earlier)
+        check_copied(file, earlier)
     paired = plan.eye == "paired"
     eeg, features, notes = files[0], {}, list(files[0].notes)
     for file, partner in zip(files, reversed(files), strict=True):
@@ -159,24 +161,16 @@ def _read_recording(
 
 
 def interpolate_gaps(file: RecordedFile) -> tuple[np.ndarray, list[str]]:
-    """(windows, ...) all values of a file, those that are not finite interpolated within their trials, and a note.
-
-    Raises DataError for a feature that has no value in a whole trial.
-    """
+    """(windows, ...) all values of a file, those that are not finite interpolated within their trials, and a note."""
     values = np.concatenate([segment.values for segment in file.segments])
     gaps = ~np.isfinite(values)
     if not gaps.any():
         return values, []
     columns, gaps = values.reshape(len(values), -1).copy(), gaps.reshape(len(values), -1)
-    for trial, rows in enumerate(file.facts.bounds(file.session), start=1):
+    for rows in file.facts.bounds(file.session):
         positions = np.arange(rows.stop - rows.start)
         for column in np.flatnonzero(gaps[rows].any(axis=0)):
             gap = gaps[rows, column]
-            if gap.all():
-                raise DataError(
-                    f"{file.path}: trial {trial} has no finite value in feature {column}. Expected at least one to "
-                    "interpolate from; leave the subject out with subjects=."
-                )
             finite = columns[rows, column][~gap]
             columns[rows, column][gap] = np.interp(positions[gap], positions[~gap], finite)
     note = f"{gaps.sum()} values that were NaN or infinite in {file.path.name} were interpolated within their trials."

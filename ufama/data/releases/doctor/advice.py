@@ -11,10 +11,6 @@ from ufama.data.releases.description import EYE_EVENT_KINDS
 from ufama.data.releases.findings import listed
 from ufama.data.releases.matlab import mat_variables
 
-LOG2_SCALE, HALF_LOG_SCALE = (8.0, 40.0), (-20.0, 8.0)
-"""Where the median of a file's differential entropy lies. The releases store log2(100 * power), about 11 to 28; half
-the log of 2 pi e variance of a signal in microvolts is about 1 to 5, in volts about -11."""
-
 MICROVOLT_SPREAD = (0.5, 2000.0)
 """SD of a 200-Hz EEG signal in microvolts; in volts it would be about 0.00002."""
 
@@ -62,14 +58,6 @@ def _take_range(file: ExaminedFile, arrays: list[np.ndarray]) -> None:
 
 
 def _look_at_eeg(file: ExaminedFile) -> None:
-    if file.median is not None and not LOG2_SCALE[0] <= file.median <= LOG2_SCALE[1]:
-        half_log = HALF_LOG_SCALE[0] <= file.median < HALF_LOG_SCALE[1]
-        file.add(
-            "unusual-scale",
-            f"differential entropy around {file.median:g} (from {file.low:g} to {file.high:g})"
-            + (", which is half the log of 2 pi e variance" if half_log else ""),
-            f"a median between {LOG2_SCALE[0]:g} and {LOG2_SCALE[1]:g}: the releases store log2(100 * power)",
-        )
     values = np.concatenate([segment.values for segment in file.segments])
     if len(values) > 1:
         constant = (values == values[:1]).all(axis=(0, 2))
@@ -91,8 +79,7 @@ def _report_dead_channels(file: ExaminedFile, constant: np.ndarray, digests: lis
 
 
 def _look_at_eyes(file: ExaminedFile) -> None:
-    named = {name: values for segment in file.segments for name, values in file.by_trial(segment).items()}
-    trials = {name: values for name, values in named.items() if name.startswith("trial ") and len(values) > 1}
+    trials = {name: part for name, part in file.trials().items() if name.startswith("trial ") and len(part) > 1}
     if not trials:
         return
     still = np.array([(values == values[:1]).all(axis=0) for values in trials.values()])

@@ -13,23 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from ufama.data.layout import LAYOUTS, ROOT_VARIABLES, DataError, Layout, layout
-from ufama.data.releases.contents import check_identical, check_label_file, check_windows, sha256
+from ufama.data.releases.contents import check_copied, check_label_file, check_windows, problems_reported, sha256
 from ufama.data.releases.description import EEG_FOLDERS, EYE_FOLDERS, RELEASED_FOLDERS, ReleasedFolder
 from ufama.data.releases.doctor.advice import ExaminedFile, examine_file
 from ufama.data.releases.doctor.examination import Examination, ExaminedSet, FoundLayout, FoundRecording
 from ufama.data.releases.findings import SEVERITIES, Finding, Report, listed
-from ufama.data.releases.marker import Marker, find_marker
+from ufama.data.releases.marker import MARKER, Marker, find_marker
+from ufama.data.releases.names import recorded_files, report_different_dates, report_missing
 from ufama.data.releases.recordings import Progress
-from ufama.data.releases.search import (
-    Tree,
-    check_folder,
-    chosen_folders,
-    eeg_candidates,
-    recorded_files,
-    report_missing,
-    top_folder,
-)
+from ufama.data.releases.search import eeg_candidates
+from ufama.data.releases.tree import Tree, check_folder, chosen_folders, top_folder
 from ufama.data.two_modality import ENDINGS
+from ufama.storage import expanded
 
 
 def examine(root: str | Path, dataset: str | None = None, *, progress: Progress | None = None) -> Examination:
@@ -52,17 +47,18 @@ def examine(root: str | Path, dataset: str | None = None, *, progress: Progress 
         for a ``dataset`` that is not known, and for nothing else
     """
     names = [layout(dataset).name] if dataset else list(LAYOUTS)
-    root = Path(root).expanduser()
+    root = expanded(root)
     if root.is_file() and root.suffix in ENDINGS:
         return _examine_table(root)
     report = Report(root)
     if not check_folder(root, report):
         return Examination(root=root, sets=(), findings=tuple(report.findings))
-    tree = Tree.of(top_folder(root))
+    tree = Tree.of(top_folder(root), root)
     report.root = tree.top
-    tree.report_state(report)
     searches = [_DatasetSearch.of(layout(name), tree) for name in names if tree.present([name])]
-    if not searches:
+    if searches:
+        tree.report_state(report, [name for search in searches for name in search.missing_folders()])
+    else:
         tree.report_nothing(names, report)
     total, done = sum(len(search.files) for search in searches), 0
     findings = report.findings
@@ -92,21 +88,34 @@ class _DatasetSearch:
     def of(cls, facts: Layout, tree: Tree) -> "_DatasetSearch":
         report = Report(tree.top)
         folders = {folder: tree.find(folder.name)[0] for folder in tree.present([facts.name])}
-        chosen = chosen_folders(facts, tree, eeg_candidates(facts, None, "paired"), report)
-        marker = find_marker(facts, folders.values(), report)
-        search = cls(facts, report, folders, {modality: folder for modality, (folder, _) in chosen.items()}, marker)
-        for folder, place in folders.items():
-            for path, (subject, session) in recorded_files(folder, place, report):
+        places = chosen_folders(tree, eeg_candidates(facts, None, "paired"), EYE_FOLDERS[facts.name], report)
+        chosen = {modality: folder for modality, (folder, _) in places.items()}
+        found = {folder: recorded_files(folder, place, report) for folder, place in folders.items()}
+        in_use = [path for folder in chosen.values() or folders for path, _ in found[folder]]
+        marker = find_marker(facts, in_use, report)
+        search = cls(facts, report, folders, chosen, marker)
+        for folder, files in found.items():
+            for path, (subject, session) in files:
                 search.files.append(ExaminedFile(path, folder, subject, session, report, folder.feature))
-            if folder.labelled:
-                search._check_labels(place / "label.mat")
+            if folder.labelled and folders[folder] not in tree.unreadable:
+                search._check_labels(folders[folder] / "label.mat")
+        by_modality = {
+            modality: {recording: path for path, recording in found[folder]} for modality, folder in chosen.items()
+        }
+        report_different_dates(places, by_modality, report)
         search._report_missing()
         return search
 
     def _check_labels(self, path: Path) -> None:
         check_label_file(path, self.facts, self.report)
-        if self.marker and path.is_file() and path.is_relative_to(self.marker.folder):
-            self.marker.check(path, sha256(path), self.report)
+        if self.marker and path.is_relative_to(self.marker.folder):
+            with problems_reported(path, lambda *problem: None):
+                self.marker.check(path, sha256(path), self.report)
+
+    def missing_folders(self) -> list[str]:
+        """The folders that windows cannot be read without and that are not here."""
+        usual = {"eeg": EEG_FOLDERS[self.facts.name], "eye": (EYE_FOLDERS[self.facts.name],)}
+        return [folder.name for modality in usual if modality not in self.chosen for folder in usual[modality]]
 
     # what should be there ----------------------------------------------------------------------------
 
@@ -126,9 +135,10 @@ class _DatasetSearch:
 
     def _report_missing(self) -> None:
         subjects = self.subjects() if self.chosen else []
+        wanted = subjects or self.expected_subjects()
         for folder, place in self.folders.items():
             if folder in self.chosen.values():
-                report_missing(folder, place, self.recorded(folder), subjects, self.report)
+                report_missing(folder, place, self.recorded(folder), wanted, self.report)
             else:
                 self._report_partial(folder, place)
         absent = [subject for subject in self.expected_subjects() if subject not in subjects]
@@ -149,12 +159,12 @@ class _DatasetSearch:
 
     def examine_files(self) -> Iterator[None]:
         """Examine file after file; afterwards whatever takes more than one file."""
-        earlier: dict[tuple[str, str], Path] = {}
+        earlier: dict[tuple[str, int | str], str] = {}
         for file in self.files:
             examine_file(file)
             if self.marker and file.sha256 and self._is_of_the_simulated_set(file):
                 self.marker.check_file(file)
-            check_identical(file, earlier)
+            check_copied(file, earlier)
             yield
         pairs = {
             (file.folder.modality, file.subject, file.session): file
@@ -167,7 +177,7 @@ class _DatasetSearch:
                 check_windows(file, other if file.folder in self.chosen.values() else None)
         self._check_prefixes()
         self._note_fingerprints()
-        if self.marker:  # simulated signals may hold the beginnings of their clips only
+        if self._signals_are_simulated():  # they may hold the beginnings of their clips only
             findings = self.report.findings
             self.report.findings = [finding for finding in findings if finding.code != "signal-length"]
 
@@ -176,8 +186,15 @@ class _DatasetSearch:
         assert self.marker is not None
         return file.folder in self.chosen.values() or file.path.is_relative_to(self.marker.folder)
 
+    def _signals_are_simulated(self) -> bool:
+        signals = [file.path for file in self.files if file.folder.content == "signal"]
+        return bool(find_marker(self.facts, signals, Report(self.report.root)))
+
     def _check_prefixes(self) -> None:
-        """Signals are named after the subject: one name over the sessions."""
+        """Signals are named after the subject: one name over the trials and the sessions."""
+        for file in self.files:
+            if len(file.prefixes) > 1:
+                file.add("wrong-subject", f"variables named {', '.join(sorted(file.prefixes))}_eeg", "one name")
         signals = sorted((file for file in self.files if file.prefixes), key=lambda file: file.subject)
         for _, sessions in groupby(signals, key=lambda file: file.subject):
             first, *rest = sessions
@@ -204,7 +221,7 @@ class _DatasetSearch:
         places = tuple(f"{self.report.where(self.folders[folder])}/" for folder in self.chosen.values())
         in_use = [finding for finding in errors if f"{finding.where}/".startswith(places)]
         blocking = ("missing-folder", "several-folders", "damaged-marker")
-        blocked = [finding.found for finding in errors if finding.code in blocking]
+        blocked = [finding.found for finding in errors if finding.code in blocking or finding.where.endswith(MARKER)]
         blocked += [finding.found for finding in in_use if finding.subject is None]
         unusable = {finding.subject for finding in in_use}
         ready = () if blocked else tuple(subject for subject in subjects if subject not in unusable)
@@ -271,6 +288,8 @@ class _DatasetSearch:
             page = f"papermill notebooks/ablation.ipynb out.ipynb -p dataset {name} -p data_root {place}"
             return f"export {ROOT_VARIABLES[name]}={place}", page
         if "eeg" not in self.chosen:
+            if seconds := self._use_of_seconds(errors):
+                return (seconds,)
             signals = any(folder.content in ("signal", "continuous") for folder in self.folders)
             return (f"ufama data features {place} FEATURES --dataset {name}",) if signals else ()
         codes, choice = {finding.code for finding in errors}, ""
@@ -283,14 +302,28 @@ class _DatasetSearch:
         some = "" if list(ready) == list(self.facts.subjects) else f", subjects={list(ready)}"
         return (f'ufama.open_dataset("{name}", data_root={str(self.report.root)!r}{some}{choice})',)
 
+    def _use_of_seconds(self, errors: list[Finding]) -> str:
+        """How to read windows of 1 s, where a folder of them is all the EEG there is."""
+        eyes = self.chosen.get("eye")
+        folder = next((folder for folder in EEG_FOLDERS[self.facts.name] if folder in self.folders), None)
+        if folder is None or eyes is None or any(finding.code != "missing-folder" for finding in errors):
+            return ""
+        whole = self.recorded(folder) & self.recorded(eyes)
+        subjects = sorted({subject for subject, _ in whole})
+        subjects = [subject for subject in subjects if all((subject, s) in whole for s in self.facts.sessions)]
+        if not subjects:
+            return ""
+        root = str(self.report.root)
+        return f'ufama.open_dataset("{self.facts.name}", data_root={root!r}, subjects={subjects}, eye="repeated")'
+
 
 def _examine_table(path: Path) -> Examination:
-    from ufama.data.two_modality import read_two_modality
+    from ufama.data.two_modality import read_with_remarks
 
     try:
-        windows = read_two_modality(path)
+        windows, remarks = read_with_remarks(path)
     except DataError as error:
-        found = str(error).removeprefix(str(path)).lstrip(": ")
+        found = str(error).removeprefix(str(path)).lstrip(": ").rstrip(".")
         return Examination(root=path, sets=(), findings=(Finding(code="unusable-table", where=path.name, found=found),))
     subjects = tuple(np.unique(windows.subject).tolist())
     card = windows.card
@@ -307,4 +340,10 @@ def _examine_table(path: Path) -> Examination:
         recordings=(),
         use=(f"ufama.open_dataset({str(path)!r})",),
     )
-    return Examination(root=path, sets=(examined,), findings=())
+    findings = tuple(
+        Finding(
+            code="table-warning" if remark.is_warning else "table-note", where=path.name, found=remark.text.rstrip(".")
+        )
+        for remark in remarks
+    )
+    return Examination(root=path, sets=(examined,), findings=findings)

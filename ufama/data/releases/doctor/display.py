@@ -120,7 +120,8 @@ def _findings(group: list[Finding]) -> RenderableType:
     if expected:
         table.add_row("expected", Text(expected[0] if len(expected) == 1 else f"{expected[0]} and so on"))
     table.add_row("means", Text(first.meaning))
-    table.add_row("to do", Text(first.remedy, style="bold"))
+    for remedy in dict.fromkeys(finding.remedy for finding in group):
+        table.add_row("to do", Text(remedy, style="bold"))
     return Group(head, Padding(table, _INDENT, expand=False))
 
 

@@ -75,8 +75,9 @@ class Examination:
 
     @property
     def exit_code(self) -> int:
-        """0 nothing wrong, 1 warnings only, 2 errors; notes do not count."""
-        return 2 if self.count("error") else 1 if self.count("warning") else 0
+        """0 nothing wrong, 1 warnings only, 2 errors or a set that cannot be used; notes do not count."""
+        unusable = any(not examined.ready_subjects for examined in self.sets)
+        return 2 if self.count("error") or unusable else 1 if self.count("warning") else 0
 
     @property
     def verdict(self) -> str:

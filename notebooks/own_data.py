@@ -76,7 +76,7 @@ if is_example:
 # | --- | --- | --- |
 # | `modality_a` | (n, tokens, features), or (n, features) | required |
 # | `modality_b` | (n, features) | required |
-# | `label` | (n,) from 0 | required |
+# | `label` | (n,) whole numbers, one in each trial | required |
 # | `subject`, `session`, `trial` | (n,) whole numbers | required |
 # | `window`, `clip` | (n,) position in the trial; identity of the stimulus | optional |
 # | `a_tokens`, `a_names`, `b_names`, `class_names` | text | optional |
@@ -86,20 +86,33 @@ if is_example:
 # modality and `b/FEATURE` for the second (such as `a/left/slow` and `b/rate`); what is optional above is in the
 # table's `attrs` of pandas.
 #
+# What is wrong is an error that names the array or column; what can be read but should be known, such as a person with
+# few windows, is a note on the data card.
+#
 # ## Open it
 
 # %%
 from ufama.datasets import open_dataset
-from ufama.data.folds import folds
+from ufama.data.folds import fold_remarks, folds
+from ufama.data.remarks import impossible_protocols
 
 windows = open_dataset(file)
 card = windows.card
-print(card.title, "|", len(windows), "windows of", card.window_seconds, "s |", ", ".join(card.class_names))
+length = f" of {card.window_seconds} s" if card.window_seconds else ""
+print(card.title, "|", len(windows), f"windows{length} |", ", ".join(card.class_names))
 print(len(card.eeg_tokens), "tokens x", len(card.eeg_features), "features, and", len(card.eye_features), "features")
 print("licence:", card.licence)
+for note in card.notes:
+    print("note:", note)
+impossible = impossible_protocols(windows)
 for protocol in ("cross_subject", "cross_subject_pooled", "cross_session"):
+    if protocol in impossible:
+        print("not possible:", impossible[protocol])
+        continue
     made = folds(windows, protocol)
     print(protocol, len(made), "folds, such as", made[0].name, "with", len(made[0].target), "windows to predict")
+    for remark in fold_remarks(windows, made):
+        print(" ", remark)
 
 # %% [markdown]
 # ## What a plain classifier reaches
@@ -107,21 +120,23 @@ for protocol in ("cross_subject", "cross_subject_pooled", "cross_session"):
 # The most important number of the page. A support vector machine sees the same windows under the same folds: with the
 # source's scaling alone, then with each person's session scaled by itself. The step between the two is what removing
 # offsets is worth, before any method. With permuted labels it must fall to chance (here a third); if it does not,
-# something in the table leaks the label.
+# something in the table leaks the label. People are held out with all their sessions where there are several; with
+# one person, sessions are.
 
 # %%
 from ufama.studies.baseline import svm_rows
 from ufama.report import real_recordings
 
-real_recordings.svm(windows, svm_rows(windows, protocol="cross_subject_pooled"))
+protocol = "cross_session" if "cross_subject_pooled" in impossible else "cross_subject_pooled"
+real_recordings.svm(windows, svm_rows(windows, protocol=protocol))
 
 # %% [markdown]
 # ## Adapt
 #
 # The same network twice, with the same seeds and batches: trained on the source's labels alone, and with all of UF-AMA,
-# which also sees the target's windows but never their labels. {func}`~ufama.campaigns.adaptation.adaptation` chooses the batch
-# from the table: the paper's 32, or as many windows as the smallest target has. This page computes in double precision,
-# so that it comes out alike on every processor.
+# which also sees the target's windows but never their labels. {func}`~ufama.campaigns.adaptation.adaptation` takes the
+# paper's batch of 32, and all of a target that has fewer windows. This page computes in double precision, so that it
+# comes out alike on every processor.
 
 # %%
 from dataclasses import replace
@@ -129,9 +144,9 @@ from dataclasses import replace
 from ufama.campaigns.adaptation import adaptation
 from ufama.campaigns import run
 
-block = adaptation(file, protocol="cross_subject_pooled", scale=page.scale, seeds=page.seeds)
+block = adaptation(file, protocol=protocol, scale=page.scale, seeds=page.seeds)
 block = replace(block, training=block.training.replace(precision="float64"))
-results = run.results([block], device=page.device, workers=1)
+results = run.results([block], device=page.device, workers=1, notify=print)
 real_recordings.adapted(results)
 
 # %%

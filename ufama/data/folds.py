@@ -92,7 +92,7 @@ def several_classes_checked(windows: Windows, fold: Fold, source: np.ndarray, wi
         )
 
 
-def least_windows(sizes: Sequence[int]) -> float:
+def least_windows(sizes: Sequence[int] | np.ndarray) -> float:
     """The fewest windows with which a recording counts: `ENOUGH_WINDOWS`, or half of the median size if that is less.
 
     Fewer windows than that say next to nothing, and would weigh as much as others in a mean over folds.

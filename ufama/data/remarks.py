@@ -20,7 +20,7 @@ UNIT_RATIO = 100.0
 LOST_SHARE = 1e-3
 """Of a feature's range in a recording: single precision must not round by more."""
 
-FLOAT64_NOISE = 1e-11  # of a value: a range below it is rounding, no change of the feature
+FLOAT64_NOISE = 1e-14  # of a value: a range below it is rounding, no change of the feature
 
 _MOST_NAMED = 6
 
@@ -48,9 +48,9 @@ class _Recordings:
 
 def enumerated(names: Iterable[object]) -> str:
     """The first few, and how many more."""
-    names = list(map(str, names))
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
+    texts = [str(name) for name in names]
+    more = f" and {len(texts) - _MOST_NAMED} more" if len(texts) > _MOST_NAMED else ""
+    return ", ".join(texts[:_MOST_NAMED]) + more
 
 
 def remarks(windows: Windows, where: str) -> list[Remark]:
@@ -108,7 +108,7 @@ def _few_windows(recordings: _Recordings) -> Iterator[Remark]:
         yield Remark(
             True,
             f"Too few windows: {recordings.named(few)} ({enumerated(sizes[k] for k in few)}; expected at least "
-            f"{least:g}). A fold that holds out so few is left out, and nobody is validated by them.",
+            f"{least:g}). A fold that holds out so few is left out, and they are not used for validation.",
         )
 
 
@@ -194,7 +194,7 @@ def _other_unit(windows: Windows, recordings: _Recordings) -> Iterator[Remark]:
         if len(spread) < 3 or not changing.any():
             continue
         ratio = np.median(spread[:, changing] / usual[changing], axis=1)
-        for number in np.flatnonzero((ratio > UNIT_RATIO) | ((ratio > 0) & (ratio < 1 / UNIT_RATIO))):
+        for number in np.flatnonzero((ratio > UNIT_RATIO) | ((ratio > 0) & (ratio < 1 / UNIT_RATIO))).tolist():
             yield Remark(
                 True,
                 f"{name} of {recordings.named([number])} spreads {ratio[number]:.2g} times as much as elsewhere: it "

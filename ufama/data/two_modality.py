@@ -1,5 +1,7 @@
 """Any two modalities as Windows: one .npz of plain arrays, or one Parquet table with a row per window."""
 
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,9 @@ import numpy as np
 
 from ufama.data.layout import DataError
 from ufama.data.releases.files import npz_members, numeric
+from ufama.data.remarks import Remark, enumerated, lost_precision, remarks
 from ufama.data.windows import DataCard, Windows, content_fingerprint
-from ufama.storage import write_atomically
+from ufama.storage import FileOutput, expanded
 
 ARRAYS = ("modality_a", "modality_b", "label", "subject", "session", "trial")
 OPTIONAL_ARRAYS = ("window", "clip")
@@ -17,6 +20,7 @@ FACTS = (
     "simulated",
 )  # fmt: skip
 ENDINGS = (".npz", ".parquet")
+OUTPUT = FileOutput("ufama two-modality table")
 
 
 def two_modality_windows(*, where: str = "the table", **members) -> Windows:
@@ -29,11 +33,13 @@ def two_modality_windows(*, where: str = "the table", **members) -> Windows:
     modality_b
         (n, features); takes the place of the eye movement
     label
-        (n,) whole numbers from 0
+        (n,) whole numbers from 0, of at least two classes; one in all windows of a trial. Without class_names, labels
+        that do not start at 0 or have gaps are numbered anew in their order and keep their numbers as names
     subject, session, trial
-        (n,) whole numbers; a trial is named by all three
+        (n,) whole numbers, at least 0 and below 2^53; a trial is named by all three
     window
-        (n,) position in the trial, from 0; else the order of the rows. This and all that follow may be left out or None
+        (n,) position in the trial, from 0, each once; else the order of the rows. This and all that follow may be left
+        out or None
     clip
         (n,) identity of the stimulus; else every trial of a session has its own, the same for all subjects
     a_tokens
@@ -61,8 +67,18 @@ def two_modality_windows(*, where: str = "the table", **members) -> Windows:
     Raises
     ------
     DataError
-        naming the member that is missing or malformed
+        naming the member that is missing or malformed, masked values, trials of two labels, and recordings that occur
+        twice
+
+    Notes
+    -----
+    What can be read but is remarkable, such as a subject with few windows, is a note on the card
+    (`ufama.data.remarks`).
     """
+    return _with_remarks(where, members)[0]
+
+
+def _with_remarks(where: str, members: dict[str, Any]) -> tuple[Windows, list[Remark]]:
     present = {name: value for name, value in members.items() if value is not None}
     unknown = sorted(set(present) - {*ARRAYS, *OPTIONAL_ARRAYS, *FACTS})
     missing = [name for name in ARRAYS if name not in present]
@@ -71,8 +87,8 @@ def two_modality_windows(*, where: str = "the table", **members) -> Windows:
             f"{where}: {'no ' + ', '.join(missing) if missing else 'not known: ' + ', '.join(unknown)}. Expected "
             f"{', '.join(ARRAYS)} and, optionally, {', '.join(OPTIONAL_ARRAYS + FACTS)}."
         )
-    eeg = numeric(np.asarray(present["modality_a"]), where, "modality_a").astype(np.float32)
-    eye = numeric(np.asarray(present["modality_b"]), where, "modality_b").astype(np.float32)
+    exact = {name: _features(present[f"modality_{name}"], where, f"modality_{name}") for name in "ab"}
+    eeg, eye = exact["a"].astype(np.float32), exact["b"].astype(np.float32)
     if eeg.ndim not in (2, 3) or eye.ndim != 2 or 0 in eeg.shape + eye.shape:
         raise DataError(
             f"{where}: modality_a has shape {eeg.shape} and modality_b {eye.shape}. "
@@ -82,30 +98,14 @@ def two_modality_windows(*, where: str = "the table", **members) -> Windows:
         raise DataError(f"{where}: modality_a has {len(eeg)} rows and modality_b {len(eye)}. Expected one per window.")
     eeg, tokens, features = _tokens(eeg, present, where)
     b_names = _texts(present.get("b_names"), where, "b_names", eye.shape[1], "b_{:02d}")
-    for name, values in (("modality_a", eeg), ("modality_b", eye)):
-        if not np.isfinite(values).all():
-            raise DataError(
-                f"{where}: {name} holds {(~np.isfinite(values)).sum()} values that are NaN or infinite. Expected "
-                "finite numbers; fill or drop them first."
-            )
+    named = [f"{token}/{feature}" for token in tokens for feature in features]
+    _check_finite(eeg, where, "modality_a", named)
+    _check_finite(eye, where, "modality_b", b_names)
     whole = {name: _whole_numbers(present[name], where, name, len(eeg)) for name in ARRAYS[2:]}
     whole["window"] = _whole_numbers(present.get("window", _positions(whole)), where, "window", len(eeg))
     whole["clip"] = _whole_numbers(present.get("clip", _clips_by_trial(whole)), where, "clip", len(eeg))
-    if whole["window"].min() < 0:
-        raise DataError(f"{where}: window runs from {whole['window'].min()}. Expected positions from 0.")
-    classes = int(whole["label"].max()) + 1
-    names = present.get("class_names")
-    if names is None and classes > len(eeg):
-        raise DataError(
-            f"{where}: label runs to {classes - 1}, with {len(eeg)} windows. Expected classes counted from 0; number "
-            "them anew, or name them all in class_names."
-        )
-    names = tuple(f"class {k}" for k in range(classes)) if names is None else _texts(names, where, "class_names")
-    if whole["label"].min() < 0 or classes > len(names):
-        raise DataError(
-            f"{where}: label runs from {whole['label'].min()} to {classes - 1}. Expected 0 to {len(names) - 1}, the "
-            "places in class_names."
-        )
+    whole["label"], names, found = _classes(whole["label"], present.get("class_names"), where)
+    _check_trials(whole, where)
     card = DataCard(
         fingerprint=content_fingerprint({"eeg": eeg, "eye": eye, **whole}, *names),
         eeg_tokens=tokens,
@@ -114,7 +114,10 @@ def two_modality_windows(*, where: str = "the table", **members) -> Windows:
         class_names=names,
         **_origin(present, where),
     )
-    return Windows(eeg=eeg, eye=eye, **whole, card=card)
+    windows = Windows(eeg=eeg, eye=eye, **whole, card=card)
+    found += [*lost_precision(windows, {"eeg": exact["a"], "eye": exact["b"]}), *remarks(windows, where)]
+    notes = dict.fromkeys((*card.notes, *(remark.text for remark in found)))
+    return replace(windows, card=replace(card, notes=tuple(notes))), found
 
 
 def read_two_modality(path: str | Path) -> Windows:
@@ -134,26 +137,27 @@ def read_two_modality(path: str | Path) -> Windows:
     DataError
         naming what is missing or malformed
     """
-    path = Path(path)
+    return read_with_remarks(path)[0]
+
+
+def read_with_remarks(path: str | Path) -> tuple[Windows, list[Remark]]:
+    """As `read_two_modality`, and beside the windows what their card's notes say of this table's content."""
+    path = expanded(path)
     if path.suffix not in ENDINGS:
         raise DataError(f"{path} is not a two-modality table: expected a file that ends in {' or '.join(ENDINGS)}.")
-    if not path.is_file():
-        raise DataError(f"{path} is missing: expected a two-modality {path.suffix} file. Check the path.")
+    _check_file(path)
     members = _npz(path) if path.suffix == ".npz" else _parquet(path)
-    return two_modality_windows(**{"name": path.name} | members, where=str(path))
+    return _with_remarks(str(path), {"name": path.name} | members)
 
 
 def write_two_modality(path: str | Path, windows: Windows) -> Path:
-    """Write windows as a two-modality table, .npz or .parquet by the ending; the whole file appears or none.
+    """Write windows as a two-modality table, .npz or .parquet by the ending, and their card as .json beside it.
 
     `read_two_modality` gives back equal arrays and an equal card, its fingerprint made from the content. Raises
-    DataError for another ending, for a folder that does not exist, and in Parquet for a name that holds a slash.
+    DataError for another ending and in Parquet for a name that holds a slash, and PathError as
+    `ufama.storage.FileOutput.write`: only a table that was written here is written over.
     """
-    path = Path(path)
-    if path.suffix not in ENDINGS:
-        raise DataError(f"{path} has no known ending: expected one of {', '.join(ENDINGS)}. Rename it.")
-    if not path.parent.is_dir():
-        raise DataError(f"the folder {path.parent} does not exist: make it first, or name another.")
+    path = check_table_output(path)
     card = windows.card
     facts = {
         "class_names": list(card.class_names),
@@ -169,23 +173,52 @@ def write_two_modality(path: str | Path, windows: Windows) -> Path:
         members: dict[str, Any] = {"modality_a": windows.eeg, "modality_b": windows.eye, **whole}
         members |= {name: np.asarray(value, dtype=np.str_) for name, value in names.items()}
         members |= {name: np.asarray(value, np.str_ if name == "notes" else None) for name, value in facts.items()}
-        return write_atomically(path, lambda file: np.savez_compressed(file, **members))
+        return OUTPUT.write(path, lambda file: np.savez_compressed(file, **members), facts)
     frame = _frame(windows, whole, path)
     frame.attrs = facts
-    return write_atomically(path, lambda file: frame.to_parquet(file, index=False, compression="zstd"))
+    return OUTPUT.write(path, lambda file: frame.to_parquet(file, index=False, compression="zstd"), facts)
+
+
+def check_table_output(path: str | Path, *, inputs: Collection[str | Path] = ()) -> Path:
+    """The place of a two-modality table to be written. Raises DataError or PathError as `write_two_modality`."""
+    path = expanded(path)
+    if path.suffix not in ENDINGS:
+        raise DataError(f"{path} has no known ending: expected one of {', '.join(ENDINGS)}. Rename it.")
+    return OUTPUT.check(path, inputs=inputs)
 
 
 # files ------------------------------------------------------------------------------------------------
 
 
+def _check_file(path: Path) -> None:
+    """Raise DataError for a file that is not there or cannot be opened."""
+    try:
+        with open(path, "rb"):
+            return
+    except FileNotFoundError:
+        problem = f"is missing: expected a two-modality {path.suffix} file. Check the path."
+    except IsADirectoryError:
+        problem = f"is a folder: expected one {path.suffix} file. Name the file, or write its parts as one."
+    except PermissionError as error:
+        problem = f"may not be read ({error.strerror}). Give yourself the right to read it (chmod u+r)."
+    except OSError as error:
+        problem = f"cannot be opened ({error.strerror}). Expected a two-modality {path.suffix} file; check the path."
+    raise DataError(f"{path} {problem}") from None
+
+
 def _npz(path: Path) -> dict:
     members: dict[str, Any] = dict(npz_members(path, ARRAYS, OPTIONAL_ARRAYS + FACTS))
     with np.load(path, allow_pickle=False) as archive:
-        unused = sorted(set(archive.files) - set(members))
-    if unused:
-        notes = np.atleast_1d(members.get("notes", np.array([], np.str_)))
-        members["notes"] = [*map(str, notes), f"Not read, because it is no part of a table: {', '.join(unused)}."]
-    return members
+        return _unused_noted(members, set(archive.files) - set(members))
+
+
+def _unused_noted(members: dict[str, Any], unused: Iterable[object]) -> dict[str, Any]:
+    """The members with a note on what else there is."""
+    names = sorted(map(str, unused))
+    if not names:
+        return members
+    notes = np.atleast_1d(members.get("notes", np.array([], np.str_)))
+    return members | {"notes": [*map(str, notes), f"Not read, because it is no part of a table: {', '.join(names)}."]}
 
 
 def _parquet(path: Path) -> dict:
@@ -229,16 +262,37 @@ def _parquet(path: Path) -> dict:
             f"{len(features)} names of features). Expected a/TOKEN/FEATURE for every token with every feature."
         )
     by_part = dict(zip(parts, frame.columns, strict=True))
-    order = [by_part.get(("a", t, f), by_part.get(("a", f))) for t in tokens for f in features]
-    members = {name: frame[name].to_numpy() for name in ARRAYS[2:] + OPTIONAL_ARRAYS if name in frame}
-    facts = {name: value for name, value in frame.attrs.items() if name in FACTS[3:]}
-    return members | facts | {
-        "modality_a": frame[order].to_numpy().reshape(len(frame), len(tokens), len(features)),
-        "modality_b": frame[b].to_numpy(),
+    order = [by_part[("a", t, f) if ("a", t, f) in by_part else ("a", f)] for t in tokens for f in features]
+    members: dict[str, Any] = {
+        name: _column(frame, name, path) for name in ARRAYS[2:] + OPTIONAL_ARRAYS if name in frame
+    }
+    members |= {name: value for name, value in frame.attrs.items() if name in FACTS[3:]}
+    members |= {
+        "modality_a": np.stack([_column(frame, name, path) for name in order], axis=1).reshape(
+            len(frame), len(tokens), len(features)
+        ),
+        "modality_b": np.stack([_column(frame, name, path) for name in b], axis=1),
         "a_tokens": tokens,
         "a_names": features,
         "b_names": [name.partition("/")[2] for name in b],
-    }  # fmt: skip
+    }
+    return _unused_noted(members, set(frame.attrs) - set(FACTS[3:]))
+
+
+def _column(frame, name: str, path: Path) -> np.ndarray:
+    """A column's numbers, whatever type they are kept in."""
+    column = frame[name]
+    kind = getattr(column.dtype, "numpy_dtype", None)  # of pandas' types that can hold missing values
+    missing = int(column.isna().sum())
+    if missing and (kind is not None or column.dtype.kind not in "f"):
+        raise DataError(
+            f"{path}: column {name} has {missing} missing values. Expected a number in every row; fill them or "
+            "leave the rows out."
+        )
+    values = column.to_numpy(dtype=kind)
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{path}: column {name} holds {column.dtype} values. Expected numbers; convert the column.")
+    return values
 
 
 def _frame(windows: Windows, whole: dict, path: Path):
@@ -254,6 +308,51 @@ def _frame(windows: Windows, whole: dict, path: Path):
     return pd.concat([pd.DataFrame(whole), a, b], axis=1)
 
 
+# arrays -----------------------------------------------------------------------------------------------
+
+
+def _array(values, where: str, name: str) -> np.ndarray:
+    """As a plain array. Raises DataError for what is none, and for values that are masked or missing."""
+    try:
+        if isinstance(values, (list, tuple)) and any(np.ma.isMaskedArray(part) for part in values):
+            values = np.ma.stack(values)
+        hidden = int(np.ma.getmaskarray(values).sum()) if np.ma.isMaskedArray(values) else 0
+        array = np.asarray(values)
+    except Exception as error:  # whatever is not an array may fail in its own way
+        raise DataError(
+            f"{where}: {name} cannot be read as an array ({str(error).splitlines()[0] if str(error) else error!r}). "
+            "Expected a plain numpy array, rows of equal length."
+        ) from None
+    if array.dtype == object:
+        import pandas as pd
+
+        hidden = int(pd.isna(array).sum())
+    if hidden:
+        raise DataError(
+            f"{where}: {name} has {hidden} masked or missing values. Expected a value everywhere; fill them, or leave "
+            "their windows out."
+        )
+    return array
+
+
+def _features(values, where: str, name: str) -> np.ndarray:
+    """In double precision."""
+    array = _array(values, where, name)
+    return numeric(array.astype(np.uint8) if array.dtype.kind == "b" else array, where, name)
+
+
+def _check_finite(values: np.ndarray, where: str, name: str, names: Iterable[str]) -> None:
+    flat = values.reshape(len(values), -1)
+    broken = ~np.isfinite(flat)
+    if broken.any():
+        columns = [name for name, some in zip(names, broken.any(axis=0), strict=True) if some]
+        raise DataError(
+            f"{where}: {name} holds {broken.sum()} values that are NaN, infinite or beyond single precision (first: "
+            f"row {broken.any(axis=1).argmax()}; in {enumerated(columns)}). Expected finite numbers; fill or drop them "
+            "first."
+        )
+
+
 # facts ------------------------------------------------------------------------------------------------
 
 
@@ -261,9 +360,10 @@ def _texts(values, where: str, name: str, count: int | None = None, default: str
     """``values`` as distinct texts, ``count`` of them where it is present; ``default`` with a number where absent."""
     if values is None:
         return tuple(default.format(place) for place in range(count or 0))
-    listed = np.asarray(values)
+    listed = _array(values, where, name)
     if listed.ndim != 1 or listed.dtype.kind != "U" or len(set(listed.tolist())) != len(listed):
-        raise DataError(f"{where}: {name} is not a list of texts, each once. Expected for example {default or 'rest'}.")
+        example = default.format(0) or "rest"
+        raise DataError(f"{where}: {name} is not a list of texts, each once. Expected for example {example}.")
     if count is not None and len(listed) != count:
         raise DataError(f"{where}: {name} has {len(listed)} names. Expected {count}, one per feature or token.")
     return tuple(str(text) for text in listed)
@@ -323,14 +423,81 @@ def _text(value, where: str, name: str) -> str:
 
 
 def _whole_numbers(values, where: str, name: str, rows: int) -> np.ndarray:
-    values = np.asarray(values)
-    whole = values.dtype.kind in "fiu" and (np.abs(values.astype(np.float64)) < 2.0**53) & (values == np.round(values))
-    if values.shape != (rows,) or not np.all(whole):
+    array = _array(values, where, name)
+    if array.shape != (rows,) or array.dtype.kind not in "biuf":
         raise DataError(
-            f"{where}: {name} has shape {values.shape} and type {values.dtype}. Expected {rows} whole numbers, one "
-            "per row of modality_a."
+            f"{where}: {name} has shape {array.shape} and type {array.dtype}. Expected {rows} whole numbers, one per "
+            "row of modality_a."
         )
-    return values.astype(np.int64)
+    broken = ~np.isfinite(array) | (array != np.round(array))
+    if broken.any():
+        raise DataError(
+            f"{where}: {name} has {broken.sum()} values that are no whole numbers (first: {array[broken.argmax()]} in "
+            f"row {broken.argmax()}). Expected whole numbers; number them anew."
+        )
+    limit = 2 ** min(53, np.finfo(array.dtype).nmant + 1) if array.dtype.kind == "f" else 2**53
+    outside = (array < 0) | (array >= limit)
+    if outside.any():
+        raise DataError(
+            f"{where}: {name} runs from {array.min()} to {array.max()}. Expected whole numbers from 0 to below "
+            f"{limit}, which {array.dtype} tells apart; number them anew."
+        )
+    return array.astype(np.int64)
+
+
+def _classes(label: np.ndarray, class_names, where: str) -> tuple[np.ndarray, tuple[str, ...], list[Remark]]:
+    """Labels as positions in the names of the classes, and what was changed for that."""
+    values, places = np.unique(label, return_inverse=True)
+    found = []
+    if class_names is not None:
+        names = _texts(class_names, where, "class_names")
+        if values[-1] >= len(names):
+            raise DataError(
+                f"{where}: label runs from {values[0]} to {values[-1]}. Expected 0 to {len(names) - 1}, the places in "
+                "class_names."
+            )
+    else:
+        if 2 < len(values) > len(label) / 2:
+            raise DataError(
+                f"{where}: label has {len(values)} values in {len(label)} windows. Expected classes of several windows "
+                "each; name them all in class_names if they are."
+            )
+        names = tuple(f"class {value}" for value in values)
+        if values[-1] != len(values) - 1:
+            label = places.reshape(-1)
+            text = (
+                f"Labels do not run from 0 without gaps: {enumerated(values)} became 0 to {len(values) - 1}, in order."
+            )
+            found = [Remark(True, text)]
+    if len(names) < 2:
+        raise DataError(f"{where}: label has one value, {values[0]}. Expected at least 2 classes.")
+    return label, names, found
+
+
+def _check_trials(whole: dict[str, np.ndarray], where: str) -> None:
+    """Raise DataError for trials of two labels and for windows whose place occurs twice."""
+    trial = _trial_numbers(whole, "subject", "session", "trial")
+    _, first = np.unique(trial, return_index=True)
+
+    def place(row: int) -> str:
+        return ", ".join(f"{name} {whole[name][row]}" for name in ("subject", "session", "trial"))
+
+    other = whole["label"] != whole["label"][first[trial]]
+    if other.any():
+        raise DataError(
+            f"{where}: {len(np.unique(trial[other]))} trials have windows of several labels (first: "
+            f"{place(other.argmax())}). Expected one label per trial; give every recording a trial number of its own."
+        )
+    places = np.stack([trial, whole["window"]], axis=1)
+    _, counts = np.unique(places, axis=0, return_counts=True)
+    if (counts > 1).any():
+        _, first, inverse = np.unique(places, axis=0, return_index=True, return_inverse=True)
+        again = int(np.flatnonzero(first[inverse.reshape(-1)] != np.arange(len(places)))[0])
+        raise DataError(
+            f"{where}: {(counts - 1).sum()} windows have the place of another one (first: row {again}, {place(again)}, "
+            f"window {whole['window'][again]}). Expected every window of a trial once; remove what is there twice, or "
+            "number trials and windows anew."
+        )
 
 
 def _trial_numbers(whole: dict[str, np.ndarray], *names: str) -> np.ndarray:

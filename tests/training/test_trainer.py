@@ -10,7 +10,7 @@ from ufama.methods.hadua.method import METHOD as HADUA
 
 SMALL = {"width": 8, "fusion_width": 16, "attention_head_width": 4, "head_hidden": 6, "sequence_windows": 3}
 QUIET = SMALL | {"attention_dropout": 0.0, "head_dropout": 0.0}
-BY_DOMAIN = {"hadua", "mmda", "cfda_csf"}
+BY_DOMAIN = {"c2pci_net", "cfda_csf", "hadua", "mmda", "rhpr_net"}
 
 
 def outputs(made, source, target):

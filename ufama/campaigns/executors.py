@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, NamedTuple
 
@@ -71,7 +72,8 @@ def in_processes(
                     del futures[future]
 
             def submit(stack: Stack) -> Future:
-                return pool.submit(_in_worker, worker, stack)
+                with _interrupts_held():
+                    return pool.submit(_in_worker, worker, stack)
 
             try:
                 for done in _as_they_finish(queue, submit, stop, ask_to_stop, tick):
@@ -219,6 +221,19 @@ def _device_of(device: str, number: int) -> str:
 
 _PROCESS: dict[str, Any] = {}
 """What a worker process was given at its start: its device, and the event that asks it to stop."""
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold back Ctrl-C, which is this process's alone: the processes started meanwhile never see it, importing too."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin_worker(parent: int, devices, stopping) -> None:

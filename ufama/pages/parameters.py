@@ -4,11 +4,11 @@ import ast
 import difflib
 from collections.abc import Callable, Sequence
 from itertools import dropwhile, takewhile
-from pathlib import Path
 
 from ufama.config import DATASETS, PRESETS, SCALES, ConfigError
 from ufama.errors import UserError
 from ufama.seeds import parsed_seeds
+from ufama.storage import expanded
 
 
 class ParameterError(UserError, ValueError):
@@ -44,8 +44,11 @@ def _switch(name: str, value):
 def _folder(name: str, value):
     if value is None:
         return None
-    if not isinstance(value, str) or not Path(value).is_dir():
-        raise ParameterError(f"{name} = {value!r} is not a folder; give the folder that holds your recordings.")
+    if not isinstance(value, str) or not value.strip() or not expanded(value).is_dir():
+        raise ParameterError(
+            f"{name} = {value!r} is not a folder; give the folder that holds your recordings, or None for what "
+            "UFAMA_SEED or UFAMA_SEED_IV name."
+        )
     return value
 
 
@@ -76,12 +79,14 @@ def _methods(name: str, value):
 
 
 def _device(name: str, value):
-    import torch
+    from ufama.campaigns.machine import check_device
 
-    usable = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    usable += ["cuda"] if torch.cuda.is_available() else []
-    if value not in usable:
-        raise ParameterError(f"{name} = {value!r} cannot be used here; choose one of {', '.join(map(repr, usable))}.")
+    if not isinstance(value, str):
+        raise ParameterError(f"{name} = {value!r} is not a device; write its name, such as 'cpu'.")
+    try:
+        check_device(value)
+    except ConfigError as error:
+        raise ParameterError(str(error)) from None
     return value
 
 

@@ -31,7 +31,8 @@ def read_accuracies(path: Path | str) -> pd.DataFrame:
     except UnicodeDecodeError:
         text = "\0"
     except ValueError as error:
-        raise TableError(f"{path} is not a CSV table with commas: {error}") from None
+        reason = "it is empty" if not text.strip() else error
+        raise TableError(f"{path} is not a CSV table with commas: {reason}.") from None
     if "\0" in text:
         raise TableError(f"{path} is not text in UTF-8: save it as CSV UTF-8, as spreadsheets call it.")
     cells = cells.apply(lambda column: column.str.strip()).replace("", None)
@@ -63,8 +64,9 @@ def tidy_accuracies(frame: pd.DataFrame, decimals: int | None) -> tuple[pd.DataF
         )
     text = [str(value).strip() for value in frame[name]]
     for row, value in enumerate(frame[name], start=1):
-        if not pd.isna(value):
-            _number(value, name, f"row {row}")
+        if pd.isna(value):
+            raise TableError(f"row {row}, column {name} is empty: every row needs an accuracy; leave no cell empty.")
+        _percent(value, name, f"row {row}")
     if decimals is None:
         decimals = max(len(value.partition(".")[2]) for value in text)
         if decimals > MOST_DECIMALS:
@@ -101,6 +103,13 @@ def _number(value: object, column: str, where: str) -> float:
             f"{where}, column {column}: {value!r} is not a number; values must be numbers in percent, with a point "
             "for decimals and nothing else in the cell."
         )
+    return number
+
+
+def _percent(value: object, column: str, where: str) -> float:
+    number = _number(value, column, where)
+    if not 0 <= number <= 100:
+        raise TableError(f"{where}, column {column}: {value} is not an accuracy: give percent from 0 to 100.")
     return number
 
 
@@ -180,10 +189,3 @@ def _unknown(where: str, what: str, name: str, known: list[str]) -> str:
         return f"{where}: {what} {name!r} is named, but the table of accuracies has no column {what.split()[0]}."
     given = "no method is named" if name == ALL else f"{what} {name!r} is not in the table of accuracies"
     return f"{where}: {given}, which has {', '.join(sorted(known, key=natural_order))}."
-
-
-def _percent(value: object, column: str, where: str) -> float:
-    number = _number(value, column, where)
-    if not 0 <= number <= 100:
-        raise TableError(f"{where}, column {column}: {value!r} is not a percentage from 0 to 100.")
-    return number

@@ -24,6 +24,9 @@ BLOCK = 100
 SEARCHED = range(200, 3601)
 """Window counts that a search goes through when no other range is given."""
 
+MOST_WINDOWS = 10**9
+"""In a test set: products of it and a printed value are still whole numbers of 64 bits."""
+
 MOST_TRIALS = 60
 """Trials per session at most: their choices are still counted in whole numbers of 64 bits."""
 
@@ -114,8 +117,9 @@ def granularity(values: Sequence, windows, *, decimals: int = 2, roundings: Sequ
     """
     units, full = printed_units(values, decimals), 100 * 10**decimals
     counts = np.broadcast_to(np.asarray(windows), units.shape)
-    if not np.issubdtype(counts.dtype, np.integer) or (counts < 1).any():
-        raise TableError(f"window counts must be whole numbers from 1; given was {windows!r}.")
+    if not np.issubdtype(counts.dtype, np.integer) or (counts < 1).any() or (counts > MOST_WINDOWS).any():
+        given = ", ".join(map(str, dict.fromkeys(counts.tolist())))
+        raise TableError(f"window counts must be whole numbers from 1 to {MOST_WINDOWS:,}; given was {given}.")
     correct = _correct(units, counts, roundings, full)
     table = pd.DataFrame({
         "value": units / 10**decimals, "windows": counts, "correct": pd.array(correct, "Int64"), "fits": correct >= 0,

@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from ufama.cli import data, training
-from ufama.cli.options import Datasets, OwnTable, ProtocolName, ScaleName, Workers, console, messages
+from ufama.cli.options import Datasets, OwnTable, ProtocolName, ScaleName, Workers, console, messages, names
 from ufama.errors import UserError
 from ufama.terminal import print_in_any_encoding
 
@@ -63,7 +63,7 @@ def reproduce(
 
     run(
         scale=scale,
-        datasets=tuple(datasets.split(",")),
+        datasets=names(datasets),
         until=until,
         everything=everything,
         train=lambda grid: trained(grid, console, workers=workers),
@@ -105,17 +105,21 @@ def audit(
     """
     from ufama.audit.given import counts_from, read_accuracies
     from ufama.audit.report import audit_table
+    from ufama.storage import FileOutput
 
+    output = FileOutput("ufama audit", earlier=frozenset({"findings", "level", "searched"}), is_note=True)
+    if json:
+        output.check(json, inputs=[table, *([printed] if printed else [])])
     report = audit_table(
         read_accuracies(table),
         windows=[counts_from(text) for text in [*(windows or []), *(more or [])]],
         trials=[counts_from(text, several=True) for text in trials] if trials else None,
         printed=None if printed is None else read_accuracies(printed),
     )
+    written = output.write(json, None, report.to_dict()) if json else None
     console.print(report)
-    if json:
-        json.write_text(report.to_json(), encoding="utf-8")
-        console.print(f"Written to {json}.")
+    if written:
+        console.print(f"Written to {written}.")
 
 
 @app.command("methods")
@@ -136,16 +140,22 @@ def svm(
     out: Annotated[Path | None, typer.Option(help="Also write the table there, as CSV.")] = None,
 ) -> None:
     """A support vector machine on your own table: the baseline that any method has to be compared with."""
+    from ufama.data.folds import fold_remarks, folds
     from ufama.datasets import open_dataset
     from ufama.report import real_recordings
-    from ufama.report.table import to_csv
+    from ufama.report.table import csv_output, to_csv
     from ufama.studies.baseline import svm_rows
 
-    windows = open_dataset(file)
-    table = real_recordings.svm(windows, svm_rows(windows, protocol=protocol, scalings=tuple(scalings.split(","))))
-    console.print(table)
     if out:
-        console.print(f"Written to {to_csv(table, out)}.")
+        csv_output("svm").check(out, inputs=[file])
+    windows = open_dataset(file)
+    for note in (*windows.card.notes, *fold_remarks(windows, folds(windows, protocol))):
+        console.print(f"Note: {note}")
+    table = real_recordings.svm(windows, svm_rows(windows, protocol=protocol, scalings=names(scalings)))
+    written = to_csv(table, out) if out else None
+    console.print(table)
+    if written:
+        console.print(f"Written to {written}.")
 
 
 def main() -> None:
@@ -185,8 +195,10 @@ def _ending(error: BaseException) -> tuple[int, str]:
         return 1, ""
     if hasattr(error, "format_message"):  # of the command line
         context = getattr(error, "ctx", None)
-        hint = f" See {context.command_path} --help." if context else ""
-        return error.exit_code, f"{error.format_message()}{hint}" if error.format_message() else ""
+        text = error.format_message()
+        if text and context:
+            text = f"{text.rstrip('.')}. {context.command_path} --help shows what there is."
+        return error.exit_code, text
     if isinstance(error, OSError):
         what = error.filename or "the output"
         return 2, f"{what} cannot be read or written: {error.strerror or error}."

@@ -25,14 +25,39 @@ messages = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, e
 """Errors, on standard error."""
 
 Seeds = Annotated[str, typer.Option(help="Seeds, separated by commas.")]
+
+
+def _one_of(kind: str) -> Callable[[str], str]:
+    """A check of an option whose values `ufama.config` lists, made before anything is read."""
+
+    def check(value: str) -> str:
+        from ufama import config
+
+        known = {"scale": config.SCALES, "preset": config.PRESETS, "protocol": config.PROTOCOLS}[kind]
+        if value not in known:
+            raise typer.BadParameter(f"{kind} {value!r} is not known; choose one of {', '.join(known)}.")
+        return value
+
+    return check
+
+
 ScaleName = Annotated[
-    str, typer.Option(help="quick: minutes on two cores; paper: the paper's own size; smoke: a test.")
+    str,
+    typer.Option(
+        callback=_one_of("scale"), help="quick: minutes on two cores; paper: the paper's own size; smoke: a test."
+    ),
 ]
-PresetName = Annotated[str, typer.Option(help="paper or released: which side of the ledger.")]
+PresetName = Annotated[
+    str, typer.Option(callback=_one_of("preset"), help="paper or released: which side of the ledger.")
+]
 Datasets = Annotated[str, typer.Option(help="seed, seed_iv or paths of two-modality tables, by commas.")]
 Device = Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:0 ...")]
 ProtocolName = Annotated[
-    str, typer.Option(help="cross_subject, cross_subject_pooled, cross_session or cross_subject_session.")
+    str,
+    typer.Option(
+        callback=_one_of("protocol"),
+        help="cross_subject, cross_subject_pooled, cross_session or cross_subject_session.",
+    ),
 ]
 OwnTable = Annotated[Path, typer.Argument(help="A two-modality table of your own, .npz or .parquet.")]
 Precision = Annotated[
@@ -60,11 +85,16 @@ def seeds_of(text: str) -> tuple[int, ...]:
         raise typer.BadParameter(f"--seeds {error}") from None
 
 
+def names(text: str) -> tuple[str, ...]:
+    """What is separated by commas, without blanks around it."""
+    return tuple(part.strip() for part in text.split(","))
+
+
 def numbers(text: str | None, option: str) -> list[int] | None:
     """Whole numbers separated by commas; None for an option that was not given."""
     if text is None:
         return None
-    if not all(part.strip().isdigit() for part in text.split(",")):
+    if not all(part.strip().isdecimal() for part in text.split(",")):
         raise typer.BadParameter(f"{option} {text!r}: expected whole numbers separated by commas, such as 1,2,5.")
     return [int(part) for part in text.split(",")]
 

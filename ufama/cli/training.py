@@ -20,6 +20,7 @@ from ufama.cli.options import (
     StackSize,
     Workers,
     console,
+    names,
     seeds_of,
 )
 
@@ -53,7 +54,7 @@ def campaign(
         return
     from ufama.campaigns.grids import grid_of
 
-    grids, sets = tuple(grid.split(",")), tuple(datasets.split(","))
+    grids, sets = names(grid), names(datasets)
     choices = {"scale": scale, "preset": preset, "seeds": seeds_of(seeds)}
     _train(
         grid_of(grids, sets, **choices, **({"precision": precision} if precision else {})),
@@ -87,7 +88,7 @@ def paper(
     """The paper's own experiment: Tables 3 to 7, both presets, both data sets, every protocol, seeds 0 to 4."""
     from ufama.campaigns.grids import paper_grid
 
-    sets = tuple(datasets.split(","))
+    sets = names(datasets)
     _train(
         paper_grid(sets, seeds_of(seeds), scale),
         sets,
@@ -112,10 +113,12 @@ def status() -> None:
 
 
 def _train(grid, datasets: tuple[str, ...], *, dry_run: bool, publish: Path | None, whole: bool, **machine) -> None:
-    from ufama.campaigns.results import RunStore
+    from ufama.campaigns.results import CAMPAIGN, RunStore
     from ufama.cli.campaigns import overview, trained
     from ufama.pages.reproduction import publish_campaign
 
+    if publish:
+        CAMPAIGN.check(publish, inputs=[RunStore().folder])
     if dry_run:
         console.print(overview(grid, RunStore()))
         console.print(
@@ -146,19 +149,27 @@ def adapt(
     Finished runs are kept: start it again after an interruption and it goes on where it was.
     """
     from ufama.campaigns.adaptation import adaptation, publish_adaptation
+    from ufama.campaigns.results import ADAPTATION, RunStore
     from ufama.cli.campaigns import trained
     from ufama.report import real_recordings
-    from ufama.report.table import to_csv
+    from ufama.report.table import csv_output, to_csv
 
+    if out:
+        csv_output("adapted").check(out, inputs=[file])
+    if publish:
+        ADAPTATION.check(publish, inputs=[file, RunStore().folder, *([out] if out else [])])
     block = adaptation(file, protocol=protocol, seeds=seeds_of(seeds), scale=scale, keep_windows=not thin)
     found = trained([block], console, device=device, workers=workers)
-    for table in (real_recordings.adapted(found), real_recordings.gain(found)):
-        console.print(table)
-        console.print()
-    if out:
-        console.print(f"Written to {to_csv(real_recordings.adapted(found), out)}.")
     if publish:
         publish_adaptation(found, publish)
+    adapted, gain = real_recordings.adapted(found), real_recordings.gain(found)
+    written = to_csv(adapted, out) if out else None
+    for table in (adapted, gain):
+        console.print(table)
+        console.print()
+    if written:
+        console.print(f"Written to {written}.")
+    if publish:
         console.print(f"Added {len(found.runs)} runs to {publish}.")
 
 
@@ -174,13 +185,15 @@ def tune(
     The comparison of methods reads the kept settings. Finished runs are not trained again.
     """
     from ufama.campaigns.experiments import DataRequest
-    from ufama.campaigns.tuning import candidates, keep_tuning, search_outcome, search_trials
+    from ufama.campaigns.tuning import candidates, check_tuning, keep_tuning, search_outcome, search_trials
     from ufama.cli.campaigns import trained
     from ufama.report.methods import tuning_table
 
-    tried = candidates(methods.split(",") if methods else None)
-    for dataset in datasets.split(","):
-        data = DataRequest(dataset=dataset)
+    tried = candidates(names(methods) if methods else None)
+    sets = [DataRequest(dataset=dataset) for dataset in names(datasets)]
+    for data in sets:
+        check_tuning(data, scale)
+    for data in sets:
         trials = search_trials(data, tried, scale_name=scale)
         found = trained([trial.experiment for trial in trials], console, device=device, workers=workers)
         rows = search_outcome(trials, found)

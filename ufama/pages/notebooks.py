@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from string import Template
-
-import jupytext
-import nbformat
-from nbclient import NotebookClient
+from typing import TYPE_CHECKING
 
 from ufama.config import ConfigError
+from ufama.errors import UserError
 from ufama.pages.parameters import assigned_literals
-from ufama.storage import project_root, write_atomically
+from ufama.storage import PathError, check_writable, digest_of, project_root, reported, write_atomically
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 NOTEBOOKS = ("datasets", "features", "calibration", "raw_simulation", "own_data", "network", "alignment", "screening",
              "training", "ledger_effects", "cost", "seed_results", "seed_iv_results", "ablation", "tsne", "hadua",
@@ -32,16 +33,24 @@ METADATA = {
 }
 
 
+class NotebookError(UserError, RuntimeError):
+    """A notebook or the book failed; the message has the end of what its program printed."""
+
+
 def project_folder() -> Path:
     """The checkout. Raises ConfigError for an installed package, which has no notebooks and no book."""
     root = project_root()
     if root is None:
-        raise ConfigError("this command needs the project's own folder: install it with `pip install -e .` from there.")
+        raise ConfigError(
+            "this command needs the project's own folder: clone it and install it with `pip install -e .` from there."
+        )
     return root
 
 
-def notebook_source(name: str) -> nbformat.NotebookNode:
+def notebook_source(name: str) -> "NotebookNode":
     """The notebook ``name`` as its .py source has it, not executed. Raises ConfigError where there is none."""
+    import jupytext
+
     if name not in NOTEBOOKS:
         raise ConfigError(f"there is no notebook {name!r}; there are {', '.join(NOTEBOOKS)}.")
     file, values = SHARED_SOURCES.get(name, (name, {}))
@@ -49,7 +58,7 @@ def notebook_source(name: str) -> nbformat.NotebookNode:
     return jupytext.reads(Template(text).substitute(values) if values else text, fmt="py:percent")
 
 
-def parameters_of(notebook: nbformat.NotebookNode) -> tuple[str, ...]:
+def parameters_of(notebook: "NotebookNode") -> tuple[str, ...]:
     """The names that a notebook's parameters cell sets."""
     (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     return assigned_literals(cell.source)
@@ -69,17 +78,48 @@ def refresh_notebooks(names: Sequence[str], report: Callable[[str], object]) -> 
     ------
     ConfigError
         for a notebook that does not exist
+    PathError
+        for an .ipynb that was changed since it was made, and where none can be written; then nothing is executed
     """
+    import nbformat
+    from nbclient import NotebookClient
+
     folder = project_folder() / "notebooks"
-    for name, notebook in [(name, notebook_source(name)) for name in names or NOTEBOOKS]:
+    sources = [(name, notebook_source(name)) for name in names or NOTEBOOKS]
+    check_writable(folder)
+    for name, _ in sources:
+        _refuse_changed(folder / f"{name}.ipynb")
+    for name, notebook in sources:
         resources = {"metadata": {"path": str(folder)}}
         NotebookClient(notebook, timeout=1800, kernel_name="python3", resources=resources).execute()
-        notebook.metadata = METADATA
+        notebook.metadata = METADATA | {"made_from": _digest(notebook)}
         for number, cell in enumerate(notebook.cells):
             cell.metadata.pop("execution", None)
             cell.id = f"{name.replace('_', '-')}-{number:02d}"
         write_atomically(folder / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
         report(f"executed {name}")
+
+
+def _digest(notebook: "NotebookNode") -> str:
+    return digest_of([[cell.cell_type, cell.source] for cell in notebook.cells])
+
+
+def _refuse_changed(path: Path) -> None:
+    """Raise PathError for a notebook whose cells are not those that it was made from."""
+    import nbformat
+
+    if not path.exists():
+        return
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        changed = notebook.metadata.get("made_from", _digest(notebook)) != _digest(notebook)
+    except Exception:  # what is no notebook can fail in any way
+        changed = True
+    if changed:
+        raise PathError(
+            f"{path} was changed since it was made from {path.stem}.py, and would be overwritten: take the changes "
+            "over into the .py, and remove or rename the .ipynb."
+        )
 
 
 def execute_notebooks(
@@ -98,11 +138,12 @@ def execute_notebooks(
 
     Raises
     ------
-    RuntimeError
+    NotebookError
         with the end of papermill's output when a notebook fails
     """
     source = project_folder() / "notebooks"
-    folder.mkdir(parents=True, exist_ok=True)
+    with reported(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
     def execute(name: str) -> Path:
         output = folder / f"{name}.ipynb"
@@ -117,7 +158,7 @@ def execute_notebooks(
             command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, env=environment
         )
         if done.returncode:
-            raise RuntimeError(f"notebook {name} failed; the end of papermill's output:\n{done.stderr[-3000:]}")
+            raise NotebookError(f"notebook {name} failed; the end of papermill's output:\n{done.stderr[-3000:]}")
         report(f"executed {name}")
         return output
 

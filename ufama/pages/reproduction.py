@@ -6,15 +6,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
+from rich.markup import escape
 
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.grids import GRIDS, grid_of, tsne_grid
 from ufama.campaigns.results import Results, RunStore, publish, run_provenance
 from ufama.config import SCALES, ConfigError
-from ufama.pages.notebooks import execute_notebooks, project_folder
+from ufama.data.layout import ROOT_VARIABLES
+from ufama.pages.notebooks import NotebookError, execute_notebooks, project_folder
+from ufama.storage import check_writable, expanded, reported, workspace
 
 _BOOK_COMMAND = "from jupyter_book.cli.main import main; main()"  # the builder of this environment, whatever the PATH
 STEPS = ("data", "training", "notebooks", "book")
@@ -45,17 +49,24 @@ def reproduce(
     Raises
     ------
     ConfigError
-        for a step or scale that does not exist
+        for a step or scale that does not exist, and a step that needs the project's folder where there is none
+    PathError
+        where something that is to be written cannot be
     """
     if until not in STEPS:
         raise ConfigError(f"step {until!r} is not known; choose one of {', '.join(STEPS)}.")
     if scale not in SCALES:
         raise ConfigError(f"scale {scale!r} is not known; choose one of {', '.join(SCALES)}.")
+    if until in ("notebooks", "book"):
+        _check_installation()
+        check_writable(project_folder() / "_build")
+    _make_paths_absolute()
+    check_writable(workspace())
     start = time.perf_counter()
     os.environ["UFAMA_PUBLISHED"] = "none"
 
     def finished(step: str, what: str) -> None:
-        report(f"[bold]{step}[/bold]  {what}  [dim]({(time.perf_counter() - start) / 60:.1f} min)[/dim]")
+        report(f"[bold]{step}[/bold]  {escape(what)}  [dim]({(time.perf_counter() - start) / 60:.1f} min)[/dim]")
 
     for dataset in datasets:
         card = DataRequest(dataset=dataset).open().card
@@ -71,7 +82,10 @@ def reproduce(
     shows_stored = () if everything else FURTHER_PAGES
     build = project_folder() / "_build" / "reproduction"
     executed = execute_notebooks(
-        build / "notebooks", scale=scale, shows_stored=shows_stored, report=lambda line: report(f"  [dim]{line}[/dim]")
+        build / "notebooks",
+        scale=scale,
+        shows_stored=shows_stored,
+        report=lambda line: report(f"  [dim]{escape(line)}[/dim]"),
     )
     finished("notebooks", f"{len(executed)} executed in {build / 'notebooks'}")
     if shows_stored:
@@ -81,7 +95,24 @@ def reproduce(
     finished("book", str(build_book(build)))
 
 
-def publish_campaign(results: Results, folder: Path, *, datasets: tuple[str, ...], whole: bool) -> None:
+def _check_installation() -> None:
+    """Raise ConfigError where notebooks and book cannot be made, before hours are trained for them."""
+    project_folder()
+    missing = [package for package in ("jupytext", "papermill", "jupyter_book") if find_spec(package) is None]
+    if missing:
+        raise ConfigError(
+            f"notebooks and book need {', '.join(missing)}: pip install 'ufama[book]', or stop with --until training."
+        )
+
+
+def _make_paths_absolute() -> None:
+    """The notebooks run in another folder: paths of the environment must mean the same there."""
+    for name in ("UFAMA_WORKSPACE", *ROOT_VARIABLES.values()):
+        if os.environ.get(name):
+            os.environ[name] = str(expanded(os.environ[name]).resolve())
+
+
+def publish_campaign(results: Results, folder: str | Path, *, datasets: tuple[str, ...], whole: bool) -> None:
     """Write a campaign's results where the book's pages read them, with their provenance.
 
     Parameters
@@ -119,15 +150,16 @@ def _embedded_runs(runs: pd.DataFrame, dataset: str) -> list[str]:
 def build_book(folder: Path) -> Path:
     """Build the book from ``folder``'s executed notebooks and the project's pages; its first page's path.
 
-    Raises RuntimeError with the end of the builder's output when it fails or warns.
+    Raises NotebookError with the end of the builder's output when it fails or warns.
     """
     root = project_folder()
-    for name in ("_config.yml", "_toc.yml", "CHANGELOG.md"):
-        shutil.copy2(root / name, folder / name)
-    shutil.copytree(root / "book", folder / "book", dirs_exist_ok=True)
+    with reported(folder):
+        for name in ("_config.yml", "_toc.yml", "CHANGELOG.md"):
+            shutil.copy2(root / name, folder / name)
+        shutil.copytree(root / "book", folder / "book", dirs_exist_ok=True)
     command = [sys.executable, "-c", _BOOK_COMMAND, "build", "-W", "-n", "--keep-going", "--all", str(folder)]
     command += ["--path-output", str(root)]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
-        raise RuntimeError(f"the book did not build; the end of its output:\n{(done.stdout + done.stderr)[-3000:]}")
+        raise NotebookError(f"the book did not build; the end of its output:\n{(done.stdout + done.stderr)[-3000:]}")
     return root / "_build" / "html" / "index.html"

@@ -28,8 +28,8 @@ def raw_fingerprint(
 
 
 def checked_length(seconds: float | None) -> None:
-    """Raise DataError where the first ``seconds`` of a clip are shorter than a window."""
-    if seconds is not None and seconds < WINDOW_SECONDS:
+    """Raise DataError where the first ``seconds`` of a clip are shorter than a window, or no number."""
+    if seconds is not None and not WINDOW_SECONDS <= seconds < np.inf:
         raise DataError(f"seconds = {seconds:g} holds no window: expected at least {WINDOW_SECONDS:g}.")
 
 

@@ -22,7 +22,7 @@ def test_fusion_joins_map_and_eeg_first_and_then_eeg_and_eyes():
     def attended(direction, receiver, giver, run):
         attention = fusion.attend[direction].attention
         weights = [getattr(attention, name).weight[run] for name in ("query", "key", "value", "output")]
-        return receiver + attention_by_heads(receiver, giver, *weights, heads=4)
+        return receiver + attention_by_heads(receiver, giver, *weights, heads=2)
 
     for run in range(2):
         entered = {}

@@ -9,7 +9,7 @@ side; a first stage with a head that classifies the trial; a second stage, a per
 the emotion head.
 
 What is ours: an EEG token is a channel's five bands (there: seven statistics of its signal), a peripheral token one
-eye feature. Sizes, which shrink with the scale: tokens 64 wide, 1 block, 4 heads, feed-forward 128 (there: 256, 4, 8,
+eye feature. Sizes, which shrink with the scale: tokens 64 wide, 1 block, 2 heads, feed-forward 128 (there: 256, 4, 8,
 1024); fusion 128 wide (there: 512); second stage 128-128 (there: 256-256-256). Layer normalisation comes before each
 part, and each result of the fusion is flattened and projected. The two stages are one objective: the first stage's
 loss, with the film clip as the trial, has a weight that falls to 0 during training, and all of the network is trained

@@ -24,7 +24,7 @@ class TokenConfig(NetworkConfig):
     dropout: Annotated[float, Rate] = 0.2  # before the head
     learning_rate: Annotated[float, OptimiserRate] = 3e-3
     ffn_width: Annotated[int, LayerWidth] = 128
-    attention_heads: Annotated[int, Range(1, 64)] = 4
+    attention_heads: Annotated[int, Range(1, 64)] = 2
     blocks: Annotated[int, Range(1, 64)] = 1  # of each encoder
 
     def __post_init__(self):

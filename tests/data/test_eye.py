@@ -6,7 +6,7 @@ from scipy.io import savemat
 
 from ufama.data.layout import EVENT_FEATURES, SEED, SEED_IV, SEED_IV_EYE_FEATURES, DataError, eye_columns
 from ufama.data.signals.eye import EyeEvents, EyeStreams, detect_events, eye_features
-from ufama.data.signals.eye_files import EYE_RAW_VARIABLES, EYE_RAW_WIDTHS, read_eye_raw, trial_statistics
+from ufama.data.signals.eye_files import EVENT_COUNTS, EYE_RAW_VARIABLES, EYE_RAW_WIDTHS, read_eye_raw, trial_statistics
 
 
 def events_of(fixations=(), saccades=(), blinks=()):
@@ -114,7 +114,7 @@ def test_every_window_statistic_equals_a_slow_twin():
 def test_pupil_entropy_of_a_wave_is_known_at_every_sampling_rate(rate):
     mean, height = 60.0, 3.0
     wave = (8.0, lambda time: (mean + height * np.cos(2 * np.pi * 0.5 * time), mean))
-    features = eye_features(streams_of(wave, rate), HAND, seconds=8.0)
+    features = eye_features(streams_of(wave, rate), HAND.before(8.0), seconds=8.0)
     # the Hann taper halves a mean, leaves a quarter of a wave's height in its own frequency and half of that beside it
     expected = {"x_0_0.2Hz": mean / 2, "x_0.4_0.6Hz": height / 4, "x_0.6_1Hz": height / 8, "y_0.2_0.4Hz": mean / 4}
     for name, amplitude in expected.items():
@@ -158,7 +158,10 @@ def test_smoothing_leaves_the_statistics_of_the_trial_alone():
         (lambda: eye_features(streams_of(STEADY), HAND, seconds=11.0, window_seconds=1.0), r"no frequency from 0\.2"),
         (lambda: eye_features(streams_of(STEADY), HAND, seconds=3.0), "lasts 3 s: expected at least one window of 4"),
         (lambda: eye_features(streams_of(STEADY), HAND, seconds=16.0), r"ends at 10\.97 s: expected 4 windows"),
-        (lambda: eye_features(streams_of((8.0, lambda t: (np.nan, np.nan))), HAND, seconds=8.0), "never seen"),
+        (
+            lambda: eye_features(streams_of((8.0, lambda t: (np.nan, np.nan))), HAND.before(8), seconds=8.0),
+            "never seen",
+        ),
         (lambda: EyeStreams(time=np.arange(3.0), pupil=np.ones((3, 1)), gaze=np.ones((3, 2))), r"shape \(3, 1\)"),
         (lambda: EyeStreams(time=np.array([0, 1, 5.0]), pupil=np.ones((3, 2)), gaze=np.ones((3, 2))), "steady rate"),
         (lambda: events_of(saccades=[(2, 30, 3), (1, 30, 3)]), "saccade_start goes back in time"),
@@ -194,7 +197,7 @@ def test_known_fixations_saccades_and_blinks_are_found():
 
 def test_the_threshold_and_the_shortest_fixation_decide():
     gaze = np.outer(np.arange(100), [2.0, 0.0])  # 10 degrees per second at 20 px per degree
-    streams = EyeStreams(time=np.arange(100) / 100, pupil=np.ones((100, 2)), gaze=gaze)
+    streams = EyeStreams(time=np.arange(100) / 100, pupil=np.full((100, 2), 40), gaze=gaze)
     assert len(detect_events(streams, pixels_per_degree=20).saccade_start) == 0
     found = detect_events(streams, pixels_per_degree=20, velocity_threshold=9)
     assert len(found.saccade_start) == 1 and len(found.fixation_start) == 0
@@ -211,9 +214,13 @@ def released(tmp_path):
     folder = tmp_path / "eye_raw_data"
     folder.mkdir()
     trials = {}
-    for kind, name in EYE_RAW_VARIABLES.items():
+    for kind in EYE_RAW_VARIABLES:
         counts = [1 if kind == "event" else 0 if (kind, t) == ("blink", 3) else 5 + t for t in range(1, 25)]
         trials[kind] = [rng.uniform(1, 500, (count, EYE_RAW_WIDTHS[kind])) for count in counts]
+    for kind, counted in EVENT_COUNTS.items():
+        for event, events in zip(trials["event"], trials[kind], strict=True):
+            event[0, counted - 1] = len(events)
+    for kind, name in EYE_RAW_VARIABLES.items():
         cell = np.empty((24, 1), object)
         cell[:, 0] = trials[kind]
         savemat(folder / f"2_20150915_{kind}.mat", {name: cell}, do_compression=True)

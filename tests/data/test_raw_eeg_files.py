@@ -9,7 +9,8 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from ufama.data.layout import BANDS, CHANNELS, SEED, DataError
-from ufama.data.releases.recordings import MARKER
+from ufama.data.releases.contents import sha256
+from ufama.data.releases.marker import MARKER
 from ufama.data.signals import eeg_files
 from ufama.data.signals.eeg import trial_features
 from ufama.data.signals.eeg_files import (
@@ -23,6 +24,7 @@ from ufama.data.signals.eeg_files import (
 from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.entropy import band_power
 from ufama.data.signals.smoothing import smoothed
+from ufama.storage import PathError
 
 SETTINGS = EegSettings(definition="log2_power")
 SECONDS = 8
@@ -45,7 +47,8 @@ def write(path, content):
 
 
 def mark_as_simulated(root, dataset):
-    (root / MARKER).write_text(json.dumps({"dataset": dataset, "fingerprint": "f" * 32, "files": {}}))
+    files = {path.relative_to(root).as_posix(): sha256(path) for path in root.rglob("*.mat")}
+    (root / MARKER).write_text(json.dumps({"dataset": dataset, "fingerprint": "f" * 32, "files": files}))
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +66,8 @@ def seed(tmp_path_factory):
     """Subjects 1 and 6 (who has no eye movement) of SEED, session 1."""
     root = tmp_path_factory.mktemp("raw") / "set"
     folder = root / "SEED_EEG" / "Preprocessed_EEG"
-    for name in ("1_20131027", "6_20130712"):
-        write(folder / f"{name}.mat", variables(15))
+    for place, name in enumerate(("1_20131027", "6_20130712")):
+        write(folder / f"{name}.mat", {key: (1 + place) * values for key, values in variables(15).items()})
     write(folder / "label.mat", {"label": np.zeros((1, 15))})
     (folder / "readme.txt").write_text("nothing")
     mark_as_simulated(root, "seed")
@@ -96,26 +99,32 @@ def test_people_come_by_number_and_sessions_by_date_not_by_listing(tmp_path):
     assert named(tmp_path, "seed", subjects=[15], sessions=[3, 2]) == expected[7:]
 
 
-def test_other_dates_are_ranked(tmp_path):
+def test_a_date_must_be_the_subjects_own(tmp_path):
     folder = tmp_path / "Preprocessed_EEG"
     folder.mkdir()
-    for date in ("20200310", "20200301", "20191224"):
+    for date in SEED.dates[4]:
         (folder / f"4_{date}.mat").touch()
-    assert [name for _, _, name in named(folder, "seed")] == ["4_20191224.mat", "4_20200301.mat", "4_20200310.mat"]
+    (folder / f"10_{SEED.dates[2][0]}.mat").touch()  # as a listing sorted as text would number subject 2
+    with pytest.raises(DataError, match=r"10_20140404\.mat has the date of subject 2, session 1"):
+        find_raw("seed", folder)
+    assert len(find_raw("seed", folder, subjects=[4])) == 3
+    (folder / "4_20140702.mat").rename(folder / "4_20140703.mat")
+    with pytest.raises(DataError, match=r"4_20140703\.mat has a date that subject 4 does not have"):
+        find_raw("seed", folder, subjects=[4])
 
 
 def test_seed_iv_takes_the_session_from_the_folder(tmp_path):
-    for session, date in ((1, "20161130"), (2, "20151125"), (3, "20151115")):
+    for session, date in ((1, "20161201"), (2, "20151125"), (3, "20151114")):
         folder = tmp_path / "x" / "eeg_raw_data" / str(session)
         folder.mkdir(parents=True)
         (folder / f"13_{date}.mat").touch()
     assert named(tmp_path, "seed_iv") == [
-        (13, 1, "13_20161130.mat"),
+        (13, 1, "13_20161201.mat"),
         (13, 2, "13_20151125.mat"),
-        (13, 3, "13_20151115.mat"),
+        (13, 3, "13_20151114.mat"),
     ]
     (tmp_path / "x" / "eeg_raw_data" / "2" / "13_20151126.mat").touch()
-    with pytest.raises(DataError, match="expected one file of subject 13 in session 2"):
+    with pytest.raises(DataError, match="13_20151126.mat are all subject 13, session 2"):
         find_raw("seed_iv", tmp_path)
 
 
@@ -209,7 +218,8 @@ def test_a_cnt_is_cut_at_the_documented_times_and_its_channels_picked(tmp_path, 
     names = ["M1", *reversed(CHANNELS), "HEO"]
     whole = np.tile(BASE[:1], (64, 33))[:, : 200 * 65] * np.linspace(1, 5, 64)[:, None]
     raw = mne.io.RawArray(whole * 1e-6, mne.create_info(names, 200.0, "eeg"), verbose="error")
-    monkeypatch.setattr(eeg_files, "read_raw", lambda path: raw)
+    monkeypatch.setattr(eeg_files, "read_raw", lambda path, **_: raw)
+    monkeypatch.setattr(eeg_files, "CNT_RATE", 200)
     monkeypatch.setattr(eeg_files, "SEED_CLIP_STARTS", range(0, 60, 4))
     found = recording_entropy(replace(recording, facts=short), SETTINGS)
     assert [values.shape for values in found] == [(2, 62, 5)] * 15
@@ -218,7 +228,7 @@ def test_a_cnt_is_cut_at_the_documented_times_and_its_channels_picked(tmp_path, 
 
 
 def test_a_time_txt_that_says_otherwise_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(eeg_files, "read_raw", lambda path: pytest.fail("must not be read"))
+    monkeypatch.setattr(eeg_files, "read_raw", lambda path, **_: pytest.fail("must not be read"))
     path = tmp_path / "1_1.cnt"
     path.touch()
     (tmp_path / "time.txt").write_text("start: " + " ".join(str(1000 * s) for s in SEED_CLIP_STARTS if s != 784))
@@ -284,8 +294,10 @@ def test_features_of_simulated_recordings_say_so_and_name_every_file(seed, tmp_p
 
 
 def test_features_of_real_recordings_have_no_marker(seed, tmp_path, monkeypatch):
-    monkeypatch.setattr(eeg_files, "MARKER", "another.json")
-    monkeypatch.setattr(eeg_files, "recording_entropy", lambda *_: [np.ones((2, 62, 5))] * 15)
+    monkeypatch.setattr(eeg_files, "find_marker", lambda *_: None)
+    monkeypatch.setattr(
+        eeg_files, "recording_entropy", lambda *_, note: [np.full((2, 62, 5), trial) for trial in range(1, 16)]
+    )
     write_features("seed", seed, tmp_path, SETTINGS, subjects=[6], sessions=[1])
     assert not (tmp_path / MARKER).exists()
     content = json.loads((tmp_path / eeg_files.PROVENANCE).read_text())
@@ -295,10 +307,11 @@ def test_features_of_real_recordings_have_no_marker(seed, tmp_path, monkeypatch)
 
 def test_features_made_otherwise_are_not_mixed(seed, seed_iv, tmp_path):
     (tmp_path / "eeg_feature_smooth").mkdir()
-    with pytest.raises(DataError, match=r"holds eeg_feature_smooth, but no EEG_FEATURES\.json"):
+    with pytest.raises(PathError, match="holds eeg_feature_smooth, which was not written by this command"):
         write_features("seed_iv", seed_iv, tmp_path, SETTINGS, sessions=[1])
-    with pytest.raises(DataError, match="holds the recordings themselves"):
-        write_features("seed_iv", seed_iv, seed_iv, SETTINGS, sessions=[1])
+    for out in (seed_iv, seed_iv / "eeg_raw_data", seed_iv / "new", seed_iv.parent):
+        with pytest.raises(PathError, match=r"reads or writes besides"):
+            write_features("seed_iv", seed_iv, out, SETTINGS, sessions=[1])
     with pytest.raises(DataError, match="has no place in SEED-IV"):
         write_features("seed_iv", seed_iv, tmp_path / "new", SETTINGS.replace(smoothing="none"))
     out = tmp_path / "out"
@@ -315,11 +328,11 @@ def test_the_command_writes_features_and_says_what_it_cannot_use(seed, tmp_path)
     def run(*more):
         return CliRunner().invoke(app, ["data", "features", str(seed), str(tmp_path / "out"), *more])
 
-    done = run("--subjects", "6", "--sessions", "1", "--window-seconds", "2", "--definition", "half_log_variance")
+    done = run("--subjects", "6", "--sessions", "1", "--window-seconds", "1", "--definition", "half_log_variance")
     assert done.exit_code == 0, done.output
     assert "2 files of features written" in done.output
-    content = loadmat(tmp_path / "out" / "SEED_EEG" / "ExtractedFeatures_2s" / "6_20130712.mat")
-    expected = expected_entropy(3, EegSettings(window_seconds=2.0))
+    content = loadmat(tmp_path / "out" / "SEED_EEG" / "ExtractedFeatures_1s" / "6_20130712.mat")
+    expected = trial_features(2 * signal(3), 200, EegSettings(window_seconds=1.0))
     np.testing.assert_allclose(content["de_LDS3"], expected.transpose(1, 0, 2), rtol=1e-12)
     assert "expected whole numbers separated by commas" in run("--subjects", "six").output
     assert isinstance(run("--subjects", "6").exception, DataError)  # sessions 2 and 3 are not there

@@ -4,53 +4,116 @@ MNE reads files, resamples and filters. Signals here are (channels, samples) in 
 (windows, channels, bands) with the bands of `ufama.data.layout.BAND_EDGES`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ufama.data.layout import DataError
+from ufama.data.releases.findings import unreadable
+from ufama.data.signals.amplitude import MICROVOLTS, Note, check_eeg, warned
+from ufama.data.signals.cnt import DataFormat, cnt_arguments, cnt_content
+from ufama.data.signals.edf import check_whole, edf_header, scale_to_volts, units_in_words
 from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.entropy import differential_entropy, window_samples
-from ufama.data.signals.filters import filter_reaches, preprocessed, resampling_ratio, shortest_signal
+from ufama.data.signals.filters import checked_signal, filter_reaches, preprocessed, resampling_ratio, shortest_signal
 from ufama.data.signals.smoothing import smoothed
 
 if TYPE_CHECKING:
     from mne.io import BaseRaw
 
-NOT_ON_THE_SCALP = ("M1", "M2", "VEO", "HEO")
-"""Mastoids and eye electrodes of the caps of SEED: recorded, never a feature."""
+NOT_ON_THE_SCALP = re.compile(
+    r"[MA][12]|A1A2|M1M2|E?REF|GND|GROUND"  # mastoids, ears, reference
+    r"|[VH]EO[GULR]?|[LR]OC|[LIS]O[12]|.*(EOG|ECG|EKG|EMG).*|(CHIN|LEG|TIB).*"  # eyes, heart, muscles
+    r"|(EDA|GSR|SCR|SKIN|RESP|ABD|THO|CHEST|FLOW|SNORE|PULS|PLETH|PPG|SPO2|SAO2|OSAT|TEMP|GAZE|PUPIL|EYE).*|HR"
+    r"|(TRIG|TRG|STATUS|STI|MARK|EVENT|ANNOT|CODE|BUTTON|PHOTO|AUDIO|AUX|BIP|EXG|DC\d|ACC|GYR|MAG).*"
+    r"|.*(TRIGGER|MARKER|COUNTER|BATTERY|ANNOTATION).*",
+)
+"""Bare names, in capitals, of what caps and amplifiers record besides EEG: never a feature."""
 
 BLOCK_SECONDS = 64.0
 """How much of a recording `session_features` holds at once, before its margins."""
 
 _OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}  # 10-20 names before 1991
+_GAP = re.compile(r"bad_acq_skip|.*\b(edge|boundary|gap|discontinu\w*)\b.*", re.IGNORECASE)
+_BAD = re.compile(r"bad.*", re.IGNORECASE)
 
 
-def read_raw(path: str | Path) -> "BaseRaw":
+def read_raw(
+    path: str | Path,
+    *,
+    unit: str | None = None,
+    data_format: DataFormat | None = None,
+    note: Note = warned,
+) -> "BaseRaw":
     """Open a recording (.cnt, .edf or .fif) with MNE, without loading its signal.
 
-    Raises DataError for a missing or damaged file and for any other ending.
+    Parameters
+    ----------
+    unit
+        of an .edf's channels whose own is blank or not a unit of voltage: one of `MICROVOLTS`
+    data_format
+        of a .cnt: int16 or int32 where neither its size nor its amplitude tells
+    note
+        is given a sentence about what is odd in a recording that is read nevertheless
+
+    Raises
+    ------
+    DataError
+        for a missing, damaged, cut or interrupted file, one that may not be read, and any other ending
     """
     import mne
 
     path = Path(path)
     readers = {".cnt": mne.io.read_raw_cnt, ".edf": mne.io.read_raw_edf, ".fif": mne.io.read_raw_fif}
-    if path.suffix.lower() not in readers:
+    ending = path.suffix.lower()
+    if ending not in readers:
         raise DataError(
             f"{path}: a file ending in {path.suffix or 'nothing'!r} is not read here. Expected {', '.join(readers)}; "
             "open it with MNE and pass the Raw object on."
         )
     if not path.is_file():
         raise DataError(f"{path} is missing: expected a recording. Check the path.")
+    for name, value, belongs in (("unit", unit, ".edf"), ("data_format", data_format, ".cnt")):
+        if value is not None and ending != belongs:
+            raise DataError(f"{path}: {name} = {value!r} has a meaning for {belongs} files only. Leave it out.")
     try:
-        return readers[path.suffix.lower()](path, preload=False, verbose="error")
+        if ending == ".cnt":
+            arguments = cnt_arguments(path, cnt_content(path, data_format), note)
+            return mne.io.read_raw_cnt(path, preload=False, verbose="error", **arguments)
+        if ending == ".edf":
+            header = edf_header(path)
+            check_whole(header, note)
+            raw = mne.io.read_raw_edf(path, preload=False, verbose="error")
+            scale_to_volts(raw, header, unit)
+            return raw
+        return _whole_fif(path)
+    except DataError:
+        raise
+    except PermissionError:
+        raise unreadable(path) from None
     except Exception as error:  # a damaged recording can fail in any way
         raise DataError(
-            f"{path} is damaged, cut short or not a {path.suffix} recording ({type(error).__name__}: {error}). "
-            "Copy the file again."
+            f"{path} is damaged, cut short or not a {path.suffix} recording ({type(error).__name__}). Copy the file "
+            "again."
         ) from error
+
+
+_END_OF_MEASUREMENT = re.compile(rb"\0\0\0\x69\0\0\0\x03\0\0\0\x04....\0\0\0\x64", re.DOTALL)
+"""FIF's tag that ends the block of the measurement; what follows is at most a directory of all tags."""
+
+
+def _whole_fif(path: Path) -> "BaseRaw":
+    import mne
+
+    raw = mne.io.read_raw_fif(path, preload=False, verbose="error")
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2**22))
+        if not _END_OF_MEASUREMENT.search(file.read()):
+            raise DataError(f"{path} is cut short: the end of its measurement is not there. Copy the file again.")
+    return raw
 
 
 def _bare_name(name: str) -> str:
@@ -59,22 +122,64 @@ def _bare_name(name: str) -> str:
     return _OLD_NAMES.get(bare, bare)
 
 
-def channel_rows(names: Sequence[str], wanted: Sequence[str] | None = None) -> list[int]:
+def channel_rows(
+    names: Sequence[str], wanted: Sequence[str] | None = None, *, types: Sequence[str] | None = None
+) -> list[int]:
     """Rows of the ``wanted`` channels in their order, found by bare name ("EEG Fp1-Ref" is FP1, T3 is T7).
 
-    None: every channel but those of `NOT_ON_THE_SCALP`, in file order. Raises DataError for a channel that is missing
-    or there twice.
+    None: every channel of EEG, in file order. ``types`` are MNE's of the channels; a channel of another type than EEG,
+    one of `NOT_ON_THE_SCALP`, and one of a pair of electrodes among channels with other references is none. Raises
+    DataError for a channel that is missing, there twice or no EEG, and where no channel is EEG.
     """
+    types = types or ["eeg"] * len(names)
     bare = [_bare_name(name) for name in names]
     if wanted is None:
-        return [row for row, name in enumerate(bare) if name not in NOT_ON_THE_SCALP]
+        ears = "A3" not in bare  # of a cap whose electrodes are A1 to A32 they are none
+        elsewhere = [_is_elsewhere(name) and (ears or name not in ("A1", "A2")) for name in bare]
+        rows = [row for row, kind in enumerate(types) if kind == "eeg" and not elsewhere[row]]
+        references = [bare[row].partition("-")[2] for row in rows]
+        usual = max(set(references), key=references.count, default="")
+        rows = [
+            row for row, other in zip(rows, references, strict=True) if other in (usual, "") or _is_reference(other)
+        ]
+        again = sorted({names[row] for row in rows if _counted(bare, row) > 1})
+        if not rows or again:
+            found = f"channels {', '.join(again)} are there more than once" if again else "no channel is one of EEG"
+            raise DataError(
+                f"{found}: expected each once among the recording's {', '.join(names)}. Rename them in the recording, "
+                "or name the channels to be used."
+            )
+        return rows
     missing = [name for name in wanted if bare.count(_bare_name(name)) != 1]
     if missing:
         raise DataError(
             f"channels {', '.join(missing)} are missing or there more than once: expected each once among the "
             f"recording's {', '.join(names)}. Rename them in the recording, or name other channels."
         )
-    return [bare.index(_bare_name(name)) for name in wanted]
+    rows = [bare.index(_bare_name(name)) for name in wanted]
+    other = [f"{names[row]} ({types[row]})" for row in rows if types[row] != "eeg"]
+    if other:
+        raise DataError(
+            f"channels {', '.join(other)} are not of EEG by their type: expected eeg. Set their types with MNE "
+            "(raw.set_channel_types), or name other channels."
+        )
+    return rows
+
+
+def _is_elsewhere(bare: str) -> bool:
+    """Whether a channel's electrode, before the reference that its name may state, is not on the scalp."""
+    return bool(NOT_ON_THE_SCALP.fullmatch(bare) or NOT_ON_THE_SCALP.fullmatch(bare.partition("-")[0].strip()))
+
+
+def _is_reference(bare: str) -> bool:
+    """Whether a name after the hyphen is an ear, mastoid or average, or the number that MNE gives to equal names."""
+    return bool(re.fullmatch(r"[AM][12]|A1A2|A1\+A2|M1M2|M1\+M2|AVG?R?|AV|CAR|LE|REF|LM|\d+", bare))
+
+
+def _counted(bare: Sequence[str], row: int) -> int:
+    """How many channels have the name of a row; MNE numbers equal names from 0."""
+    plain = [re.sub(r"-\d+$", "", name) for name in bare]
+    return plain.count(plain[row])
 
 
 def trial_features(signal: np.ndarray, rate: float, settings: EegSettings) -> np.ndarray:
@@ -82,7 +187,7 @@ def trial_features(signal: np.ndarray, rate: float, settings: EegSettings) -> np
 
     A trial of a whole number of seconds and one sample more loses the sample named by ``extra_sample``.
     """
-    signal = np.asarray(signal)
+    signal = np.asanyarray(signal)
     if settings.extra_sample == "first" and signal.ndim == 2 and signal.shape[1] % rate == 1:
         signal = signal[:, 1:]
     clean = preprocessed(signal, rate, settings)
@@ -96,6 +201,7 @@ def session_features(
     *,
     channels: Sequence[str] | None = None,
     block_seconds: float = BLOCK_SECONDS,
+    note: Note = warned,
 ) -> list[np.ndarray]:
     """Features of each trial of a continuous recording, (windows, channels, 5) each, in bounded memory.
 
@@ -110,15 +216,26 @@ def session_features(
         start and end of each trial, in seconds from the recording's first sample
     channels
         names in the features' order, see `channel_rows`
+    note
+        is given a sentence about what is odd in a trial that is read nevertheless: see `check_eeg`, and stretches or
+        channels that the recording marks as bad
 
     Raises
     ------
     DataError
-        for a span outside the recording and a recording that cannot be read
+        for a span outside the recording or over a gap, channels that are not there, an amplitude that no head gives,
+        and a recording that cannot be read
     """
     rate = float(raw.info["sfreq"])
-    rows = channel_rows(raw.ch_names, channels)
     name = raw.filenames[0] if raw.filenames and raw.filenames[0] else "the recording"
+    try:
+        rows = channel_rows(raw.ch_names, channels, types=raw.get_channel_types())
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from error
+    names = [raw.ch_names[row] for row in rows]
+    if bad := [channel for channel in names if channel in raw.info["bads"]]:
+        note(f"{name}: {', '.join(bad)}: marked as bad in the recording, and used.")
+    remedy = _unit_remedy(Path(name))
 
     def read(first: int, last: int) -> np.ndarray:
         try:
@@ -136,12 +253,50 @@ def session_features(
                 f"{name} lasts {raw.n_times / rate:g} s, but a trial should last from {start:g} s to {end:g} s. "
                 "Expected trials inside the recording; check the times, or copy the file again."
             )
+        where = f"{name}, {start:g} s to {end:g} s"
+        _check_marks(raw, start, end, where, note)
+        blocks = _blocks(read, round(start * rate), round(end * rate), round(block_seconds * rate))
+        check_eeg(map(checked_signal, blocks), rate, names, where=where, remedy=remedy, note=note)
         try:
             entropy = _span_entropy(read, raw.n_times, rate, (start, end), settings, block_seconds)
         except DataError as error:
             raise DataError(f"{name}, {start:g} s to {end:g} s: {error}") from error
         features.append(smoothed(entropy, settings))
     return features
+
+
+def _blocks(read: Callable[[int, int], np.ndarray], start: int, stop: int, length: int) -> Iterator[np.ndarray]:
+    for first in range(start, stop, length):
+        yield read(first, min(first + length, stop))
+
+
+def _check_marks(raw: "BaseRaw", start: float, end: float, where: str, note: Note) -> None:
+    """Gaps that the recording marks inside a span are an error, stretches marked as bad are noted."""
+    for mark in raw.annotations:
+        begins = mark["onset"] - raw.first_time
+        ends = begins + mark["duration"]
+        if begins >= end or ends < start or (ends == start and mark["duration"]):
+            continue
+        if _GAP.fullmatch(mark["description"]) and (start < begins or ends > start):
+            raise DataError(
+                f"{where}: the recording marks a gap at {begins:g} s ({mark['description']!r}), and no window may lie "
+                "over one. Give spans that end before it and begin after it."
+            )
+        if _BAD.fullmatch(mark["description"]):
+            note(f"{where}: marked as {mark['description']!r} from {begins:g} s to {ends:g} s, and used.")
+
+
+def _unit_remedy(path: Path) -> str:
+    """How to have a recording read in its right unit."""
+    if path.suffix.lower() == ".edf" and path.is_file():
+        return (
+            f"{units_in_words(edf_header(path))} Where none is stated give it as unit (convert: --unit), one of "
+            f"{', '.join(MICROVOLTS)}; a wrong one has to be corrected in the file."
+        )
+    return (
+        "MNE holds volts: scale the recording before it is stored, with raw.load_data().apply_function(lambda values: "
+        "values * 1e-6) where microvolts were taken for volts."
+    )
 
 
 def _span_entropy(

@@ -6,6 +6,7 @@ SEED: ``Preprocessed_EEG`` (.mat, 200 Hz) and ``SEED_RAW_EEG`` / ``01-EEG-raw`` 
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -25,15 +26,21 @@ from ufama.data.layout import (
     layout,
 )
 from ufama.data.releases.contents import sha256
+from ufama.data.releases.description import EEG_FOLDERS, PROVENANCE, RELEASED_FOLDERS, ReleasedFolder
+from ufama.data.releases.findings import StrictReport, unreadable
+from ufama.data.releases.marker import MARKER, find_marker
 from ufama.data.releases.matlab import mat_variables
-from ufama.data.releases.recordings import MARKER, Progress
-from ufama.data.releases.search import SEARCH_DEPTH, Tree
+from ufama.data.releases.names import recorded_files
+from ufama.data.releases.recordings import Progress
+from ufama.data.releases.tree import Tree, recording_files
+from ufama.data.signals.amplitude import MICROVOLTS, Note, check_distinct, check_eeg, note_loudness, unit_factor, warned
+from ufama.data.signals.cnt import DataFormat
 from ufama.data.signals.eeg import read_raw, session_features, trial_features
 from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.entropy import band_power
 from ufama.data.signals.release_files import SEED_DE_FOLDER, write_bands, write_labels, write_mat
 from ufama.data.signals.smoothing import smoothed
-from ufama.storage import write_atomically
+from ufama.storage import FolderOutput, expanded, write_atomically
 
 RATE = 200
 """Samples per second of the released .mat signals; a trial of T seconds has 200 T + 1 of them."""
@@ -41,28 +48,34 @@ RATE = 200
 RAW_FOLDERS = {"seed": ("Preprocessed_EEG", "SEED_RAW_EEG", "01-EEG-raw"), "seed_iv": ("eeg_raw_data",)}
 """Folders of raw EEG; where a release holds several, the first is read."""
 
+CNT_RATE = 1000
+"""Samples per second of SEED's .cnt recordings."""
+
 SEED_CLIP_STARTS = (27, 290, 551, 784, 1050, 1262, 1484, 1748, 1993, 2287, 2551, 2812, 3072, 3335, 3599)
 """Seconds from the start of a .cnt recording of SEED to each clip, as in the release's time.txt."""
 
-PROVENANCE = "EEG_FEATURES.json"
-"""Lies at the top of what `write_features` wrote: from which files, with which settings."""
-
-_FEATURE_FOLDERS = ("SEED_EEG", "SEED_Multimodal/Chinese/02-EEG-DE-feature", "eeg_feature_smooth")
-_FILE_NAMES = {
-    ".mat": r"(?P<subject>[1-9]\d?)_(?P<day>\d{8})\.mat",
-    ".cnt": r"(?P<subject>[1-9]\d?)_(?P<day>[1-3])\.cnt",
-}
+OUTPUT = FolderOutput(
+    "ufama data features",
+    PROVENANCE,
+    earlier=frozenset({"what", "source", "settings"}),
+    earlier_files=("SEED_EEG/*", "SEED_Multimodal/*", "eeg_feature_smooth*"),
+)
 
 
 @dataclass(frozen=True)
 class RawRecording:
-    """One subject-session of raw EEG. A simulated one may hold the beginnings of the clips only."""
+    """One subject-session of raw EEG. A simulated one may hold the beginnings of the clips only.
+
+    ``unit`` is that of a .mat's numbers; ``data_format`` the size of a .cnt's samples, found out if it is not given.
+    """
 
     facts: Layout
     subject: int
     session: int
     path: Path
     simulated: bool = False
+    unit: str = "uV"
+    data_format: DataFormat | None = None
 
     @property
     def place(self) -> tuple[int, int]:
@@ -71,118 +84,117 @@ class RawRecording:
 
 
 def find_raw(
-    dataset: str, root: str | Path, *, subjects: Sequence[int] | None = None, sessions: Sequence[int] | None = None
+    dataset: str,
+    root: str | Path,
+    *,
+    subjects: Sequence[int] | None = None,
+    sessions: Sequence[int] | None = None,
+    unit: str | None = None,
+    data_format: DataFormat | None = None,
 ) -> list[RawRecording]:
     """The recordings at or below ``root``, by subject and session.
 
     ``root`` is the release's top folder, or the folder of raw EEG itself; without ``subjects`` all who have a file
-    there. Raises DataError where there is none, one is missing, or a subject or session does not exist.
+    there. ``unit`` and ``data_format`` as in `RawRecording`. Raises DataError where there is none, one is missing, is
+    there twice or has the date of another, and where a subject or session does not exist.
     """
     facts = layout(dataset).with_eeg_only_subjects()
-    folder = _raw_folder(facts, Path(root))
+    released, folder = _raw_folder(facts, expanded(root))
     wanted = checked_sessions(facts, sessions)
-    files = _files(facts, folder)
+    chosen = checked_subjects(facts, subjects) if subjects is not None else None
+    options = _options(folder, released, unit, data_format)
+    report = StrictReport(folder, chosen)
+    files = {place: path for path, place in recorded_files(released, folder, report)}
     if not files:
         raise DataError(
-            f"{folder} holds no recording: expected files such as {_expected(facts, folder, facts.subjects[0], 1)}. "
-            "Unpack the release there."
+            f"{folder} holds no recording: expected files such as {released.file_name(facts.subjects[0], 1)}. Unpack "
+            "the release there."
         )
-    chosen = checked_subjects(facts, subjects) if subjects is not None else sorted(files)
-    simulated = _marker_above(folder) is not None
-    return [
-        RawRecording(
-            facts, subject, session, _file_of(facts, folder, files.get(subject, {}), subject, session), simulated
-        )
-        for subject in chosen
-        for session in wanted
-    ]
+    simulated = find_marker(facts, [folder], report) is not None
+    found = []
+    for subject in chosen or sorted({subject for subject, _ in files}):
+        for session in wanted:
+            if (subject, session) not in files:
+                raise DataError(
+                    f"{folder} has no file of subject {subject}, session {session}: expected "
+                    f"{released.file_name(subject, session)}. Copy it from the release (the oldest copies use the "
+                    "people's names: rename them to their numbers), or name the people and sessions to read."
+                )
+            path = files[subject, session]
+            found.append(RawRecording(facts, subject, session, path, simulated, **options))
+    return found
 
 
-def _raw_folder(facts: Layout, root: Path) -> Path:
+def _options(
+    folder: Path, released: ReleasedFolder, unit: str | None, data_format: DataFormat | None
+) -> dict[str, Any]:
+    """Those of `RawRecording`."""
+    for name, value, ending in (("unit", unit, ".mat"), ("data_format", data_format, ".cnt")):
+        if value is not None and released.ending != ending:
+            raise DataError(
+                f"{folder} holds {released.ending} files: {name} = {value!r} has a meaning for {ending} files only. "
+                "Leave it out."
+            )
+    unit_factor(unit or "uV")
+    return {"unit": unit or "uV", "data_format": data_format}
+
+
+def _raw_folder(facts: Layout, root: Path) -> tuple[ReleasedFolder, Path]:
+    """The description and the place of the folder of raw EEG."""
     if not root.is_dir():
         raise DataError(f"{root} is not a folder: expected the unpacked release of {facts.title}. Check the path.")
     names = RAW_FOLDERS[facts.name]
-    if root.name in names:
-        return root
-    tree = Tree.of(root)
+    released = {folder.name: folder for folder in RELEASED_FOLDERS if folder.name in names}
+    root = Path(os.path.abspath(root))  # "." has no name
+    matches = [place for place in (root, root.parent, root.resolve(), root.resolve().parent) if place.name in names]
+    tree = Tree.of(matches[0] if matches else root)
     for name in names:
-        matches = tree.find(name)
-        if len(matches) > 1:
+        places = tree.find(name)
+        if len(places) > 1:
             raise DataError(
-                f"{root} holds {len(matches)} folders named {name}: expected one. Point to one of "
-                f"{', '.join(map(str, matches))}."
+                f"{root} holds {len(places)} folders named {name}: expected one. Point to one of "
+                f"{', '.join(map(str, places))}."
             )
-        if matches:
-            return matches[0]
+        if places:
+            if closed := recording_files(places[0])[1]:
+                raise unreadable(closed[0])
+            return released[name], places[0]
+    if tree.unreadable:
+        raise unreadable(tree.unreadable[0])
     raise DataError(
         f"{root} holds no folder of raw EEG: expected {facts.title}'s {' or '.join(names)} at or below it. Point to "
         "the release's top folder, unpacked."
     )
 
 
-def _files(facts: Layout, folder: Path) -> dict[int, dict[str, Path]]:
-    """Subject -> date, or session, as written -> file. In SEED-IV the session is the folder's name."""
-    files: dict[int, dict[str, Path]] = {}
-    for path in folder.glob("[123]/*.mat" if facts.name == "seed_iv" else "*"):
-        match = re.fullmatch(_FILE_NAMES.get(path.suffix, "(?!)"), path.name)
-        if match and int(match["subject"]) in facts.subjects:
-            day = path.parent.name if facts.name == "seed_iv" else match["day"]
-            by_day = files.setdefault(int(match["subject"]), {})
-            if day in by_day:
-                raise DataError(
-                    f"{folder} holds {by_day[day].name} and {path.name}: expected one file of subject "
-                    f"{match['subject']} in session {day}. Remove the other."
-                )
-            by_day[day] = path
-    return files
-
-
-def _expected(facts: Layout, folder: Path, subject: int, session: int) -> str:
-    if facts.name == "seed_iv":
-        return f"{session}/{facts.dated_stem(subject, session)}.mat"
-    if folder.name == "Preprocessed_EEG":
-        return f"{facts.dated_stem(subject, session)}.mat"
-    return f"{subject}_{session}.cnt"
-
-
-def _file_of(facts: Layout, folder: Path, by_day: dict[str, Path], subject: int, session: int) -> Path:
-    """By session, or by the documented date, or by the date's rank where all of a subject's dates are there."""
-    by_rank = sorted(by_day) if len(by_day) == len(facts.sessions) else []
-    for day in (str(session), facts.dates[subject][session - 1], *by_rank[session - 1 : session]):
-        if day in by_day:
-            return by_day[day]
-    raise DataError(
-        f"{folder} has no file of subject {subject}, session {session}: expected "
-        f"{_expected(facts, folder, subject, session)}. Copy it from the release (the oldest copies use the people's "
-        "names: rename them to their numbers), or name the people and sessions to read."
-    )
-
-
-def _marker_above(folder: Path) -> Path | None:
-    """The marker of the simulated set that ``folder`` belongs to."""
-    above = [folder, *folder.parents][: SEARCH_DEPTH + 1]
-    return next((place / MARKER for place in above if (place / MARKER).is_file()), None)
-
-
-def raw_trials(recording: RawRecording) -> Iterator[tuple[int, np.ndarray]]:
+def raw_trials(recording: RawRecording, *, note: Note = warned) -> Iterator[tuple[int, np.ndarray]]:
     """Trial number and signal, (62, samples) float64 microvolts at 200 Hz, of a .mat recording, by number.
 
-    Variables are found by their names, ``<initials>_eeg<trial>``. Raises DataError for a damaged file, a trial that is
-    missing or there twice, swapped axes, values that are not finite, and a length that is not the clip's.
+    Variables are found by their names, ``<initials>_eeg<trial>``. ``note`` is given a sentence about each trial that is
+    odd and read nevertheless. Raises DataError for a damaged file, a trial that is missing or there twice, two people's
+    initials, swapped axes, values that are not finite or too large or small for EEG, and a length that is not the
+    clip's.
     """
     facts, following = recording.facts, 1
     waiting: dict[int, np.ndarray] = {}
+    first = None
     for variable in mat_variables(recording.path):
-        match = re.fullmatch(r".+_eeg(\d+)", variable.name)
+        match = re.fullmatch(r"(.+)_eeg(\d+)", variable.name)
         if not match:
             continue
-        trial = int(match[1])
+        trial = int(match[2])
         if trial not in facts.trials or trial < following or trial in waiting:
             raise DataError(
                 f"{recording.path}: {variable.name} is a trial too many: expected the trials 1 to {facts.trials[-1]}, "
                 "each once. Copy the file again from the release."
             )
-        waiting[trial] = _signal(recording, trial, variable.name, variable.array())
+        first = first or match[1]
+        if match[1] != first:
+            raise DataError(
+                f"{recording.path}: {variable.name} is another person's than {first}_eeg: expected one person's "
+                "initials in a file. Copy the file again from the release."
+            )
+        waiting[trial] = _signal(recording, trial, variable.name, variable.array(), note)
         while following in waiting:
             yield following, waiting.pop(following)
             following += 1
@@ -193,41 +205,60 @@ def raw_trials(recording: RawRecording) -> Iterator[tuple[int, np.ndarray]]:
         )
 
 
-def _signal(recording: RawRecording, trial: int, name: str, values: np.ndarray) -> np.ndarray:
-    facts = recording.facts
+def _signal(recording: RawRecording, trial: int, name: str, values: np.ndarray, note: Note) -> np.ndarray:
+    facts, where = recording.facts, f"{recording.path}: {name}"
     if values.ndim != 2 or values.shape[0] != len(CHANNELS):
         swapped = ", its axes look swapped" if values.shape[1:] == (len(CHANNELS),) else ""
         raise DataError(
-            f"{recording.path}: {name} has shape {values.shape}{swapped}. Expected ({len(CHANNELS)}, samples). Put the "
-            "axes in this order, or copy the file again from the release."
+            f"{where} has shape {values.shape}{swapped}. Expected ({len(CHANNELS)}, samples). Put the axes in this "
+            "order, or copy the file again from the release."
         )
     bad = values.size - int(np.isfinite(values).sum())
     if bad:
         raise DataError(
-            f"{recording.path}: {name} holds {bad} values that are NaN or infinite. Expected finite microvolts; copy "
-            "the file again from the release, or leave the person out."
+            f"{where} holds {bad} values that are NaN or infinite. Expected finite microvolts; copy the file again "
+            "from the release, or leave the person out."
         )
     expected = facts.window_counts[recording.session - 1][trial - 1]
     windows = int(values.shape[1] // (RATE * WINDOW_SECONDS))
     if windows != expected and not (recording.simulated and 0 < windows < expected):
         raise DataError(
-            f"{recording.path}: {name} lasts {values.shape[1] / RATE:g} s at {RATE} Hz, {windows} windows of "
-            f"{WINDOW_SECONDS:g} s. Expected {expected}; is this session {recording.session}? Copy the file again from "
-            "the release."
+            f"{where} lasts {values.shape[1] / RATE:g} s at {RATE} Hz, {windows} windows of {WINDOW_SECONDS:g} s. "
+            f"Expected {expected}; is this session {recording.session}? Copy the file again from the release."
         )
-    return values.astype(np.float64)
+    published = facts.clip_seconds[recording.session - 1]
+    if published and not recording.simulated and abs(values.shape[1] / RATE - published[trial - 1]) > 1:
+        note(
+            f"{where}: it lasts {values.shape[1] / RATE:g} s where the clip of trial {trial} lasts "
+            f"{published[trial - 1]} s: trials may be exchanged, or the signal was resampled or cut."
+        )
+    signal = values.astype(np.float64)
+    if recording.unit != "uV":
+        signal *= unit_factor(recording.unit)
+    remedy = f"Give the numbers' unit (features: --unit), one of {', '.join(MICROVOLTS)}, if it is not microvolts."
+    check_eeg([signal], RATE, CHANNELS, where=where, remedy=remedy, note=note)
+    return signal
 
 
-def recording_entropy(recording: RawRecording, settings: EegSettings) -> list[np.ndarray]:
-    """Differential entropy of each trial, (windows, 62, 5), not smoothed. Raises DataError naming file and trial."""
+def recording_entropy(recording: RawRecording, settings: EegSettings, *, note: Note = warned) -> list[np.ndarray]:
+    """Differential entropy of each trial, (windows, 62, 5), not smoothed.
+
+    ``note`` as in `raw_trials`. Raises DataError naming file and trial.
+    """
     plain = settings.replace(smoothing="none")
     if recording.path.suffix == ".cnt":
         _times_checked(recording)
+        raw = read_raw(recording.path, data_format=recording.data_format, note=note)
+        if raw.info["sfreq"] != CNT_RATE:
+            raise DataError(
+                f"{recording.path}: the header says a sampling rate of {raw.info['sfreq']:g} Hz. Expected {CNT_RATE} "
+                "Hz as released, by which the clips are found; copy the file again from the release."
+            )
         (seconds, *_) = recording.facts.clip_seconds
         spans = [(start, start + length) for start, length in zip(SEED_CLIP_STARTS, seconds or (), strict=True)]
-        return session_features(read_raw(recording.path), spans, plain, channels=CHANNELS)
+        return session_features(raw, spans, plain, channels=CHANNELS, note=note)
     entropy = []
-    for trial, signal in raw_trials(recording):
+    for trial, signal in raw_trials(recording, note=note):
         try:
             entropy.append(trial_features(signal, RATE, plain))
         except DataError as error:
@@ -235,12 +266,55 @@ def recording_entropy(recording: RawRecording, settings: EegSettings) -> list[np
     return entropy
 
 
+def entropies(
+    recordings: Sequence[RawRecording], settings: EegSettings, *, note: Note = warned
+) -> Iterator[tuple[RawRecording, list[np.ndarray]]]:
+    """Each recording with its `recording_entropy`, and checked against the others.
+
+    Raises DataError where files of one subject name their trials after different people, and where two recordings or
+    trials have the same signal.
+    """
+    _check_initials(recordings)
+    earlier: dict[bytes, str] = {}
+    loudness: dict[str, float] = {}
+    for recording in recordings:
+        entropy = recording_entropy(recording, settings, note=note)
+        for trial, values in enumerate(entropy, start=1):
+            check_distinct(earlier, values, f"{recording.path}, trial {trial},")
+        power = band_power(np.concatenate(entropy), settings)
+        loudness[str(recording.path)] = float(np.sqrt(np.median(power)))
+        if recording is recordings[-1]:
+            note_loudness(loudness, note)
+        yield recording, entropy
+
+
+def _check_initials(recordings: Sequence[RawRecording]) -> None:
+    """Raise DataError where the files of one subject name their trials after different people."""
+    known: dict[int, tuple[str, Path]] = {}
+    for recording in recordings:
+        if recording.path.suffix != ".mat":
+            continue
+        names = (re.fullmatch(r"(.+)_eeg\d+", variable.name) for variable in mat_variables(recording.path))
+        initials = next((match[1] for match in names if match), None)
+        if initials is None:
+            continue
+        usual, first = known.setdefault(recording.subject, (initials, recording.path))
+        if initials != usual:
+            raise DataError(
+                f"{recording.path} names its trials {initials}_eeg, {first} names them {usual}_eeg: expected one "
+                f"person's initials in all files of subject {recording.subject}. Copy the files again from the release."
+            )
+
+
 def _times_checked(recording: RawRecording) -> None:
     """A time.txt beside the recordings must name the clips' starts that are used here, in milliseconds."""
     path = recording.path.parent / "time.txt"
     if not path.is_file():
         return
-    numbers = set(re.findall(r"\d+", path.read_text(encoding="utf-8", errors="replace")))
+    try:
+        numbers = set(re.findall(r"\d+", path.read_text(encoding="utf-8", errors="replace")))
+    except OSError:
+        raise unreadable(path) from None
     missing = [str(1000 * start) for start in SEED_CLIP_STARTS if str(1000 * start) not in numbers]
     if missing:
         raise DataError(
@@ -257,15 +331,21 @@ def write_features(
     *,
     subjects: Sequence[int] | None = None,
     sessions: Sequence[int] | None = None,
+    unit: str | None = None,
+    data_format: DataFormat | None = None,
     progress: Progress | None = None,
+    note: Note = warned,
 ) -> list[Path]:
     """Features of raw recordings, as files in the layout of the release's own features; returns the files.
 
     Raises
     ------
     DataError
-        as `find_raw` and `recording_entropy` do; where ``out_root`` holds the recordings, the release's own features or
-        features computed otherwise; for SEED-IV without smoothing, for which the release has no name
+        as `find_raw` and `recording_entropy` do; for windows of a length that the release does not have; where two
+        recordings or trials have the same signal; where ``out_root`` holds features computed otherwise; for SEED-IV
+        without smoothing, for which the release has no name
+    PathError
+        where ``out_root`` holds anything but features written here, or lies in ``raw_root``, or cannot be written
 
     Notes
     -----
@@ -273,34 +353,70 @@ def write_features(
         SEED_EEG/ExtractedFeatures_<w>s/<subject>_<date>.mat and label.mat; for subjects with eye movement also
         SEED_Multimodal/Chinese/02-EEG-DE-feature/eeg_used_<w>s/<subject>_<session>.npz
     SEED-IV
-        eeg_feature_smooth/<session>/<subject>_<date>.mat (eeg_feature_smooth_<w>s if windows are not of 4 s)
+        eeg_feature_smooth/<session>/<subject>_<date>.mat
 
     A .mat holds de and psd of every trial under both smoothings of the release (movingAve, LDS), whatever
     ``settings.smoothing``; an .npz holds the entropy with the smoothing of ``settings``. psd is `band_power`; the
-    releases' asymmetry features are not computed. EEG_FEATURES.json holds source and settings; features of simulated
-    recordings carry SIMULATED.json as their source does.
+    releases' asymmetry features are not computed. EEG_FEATURES.json holds source, settings and what ``note`` was
+    given about recordings (``find_raw`` and `raw_trials`); features of simulated recordings carry SIMULATED.json as
+    their source does.
     """
-    raw_root, out_root = Path(raw_root), Path(out_root)
+    raw_root = expanded(raw_root)
+    out_root = OUTPUT.check_addition(out_root, inputs=[raw_root])
     if dataset == "seed_iv" and settings.smoothing == "none":
         raise DataError(
             "smoothing = 'none' has no place in SEED-IV's files, which name their features movingAve and LDS. Expected "
             "'lds' or 'moving_average': both are written."
         )
-    recordings = find_raw(dataset, raw_root, subjects=subjects, sessions=sessions)
-    marker = _marker_above(recordings[0].path.parent)
-    descriptions = _descriptions(dataset, out_root, settings, marker, recordings[0].path.parent)
+    _check_window_length(dataset, settings)
+    recordings = find_raw(dataset, raw_root, subjects=subjects, sessions=sessions, unit=unit, data_format=data_format)
+    marker = _checked_marker(recordings)
+    content = _provenance(dataset, out_root, settings, marker, recordings[0].path.parent)
     write = {"seed": _write_seed, "seed_iv": _write_seed_iv}[dataset]
     written: list[Path] = []
-    for done, recording in enumerate(recordings, start=1):
-        paths = list(write(recording, recording_entropy(recording, settings), out_root, settings))
-        if marker:
-            descriptions[MARKER]["files"] |= {path.relative_to(out_root).as_posix(): sha256(path) for path in paths}
-        for name, content in descriptions.items():
-            write_atomically(out_root / name, json.dumps(content, indent=1) + "\n")
-        written += paths
+    notes: dict[str, None] = dict.fromkeys(content.pop("notes"))
+
+    def noted(sentence: str) -> None:
+        notes.setdefault(sentence)
+        note(sentence)
+
+    for done, (recording, entropy) in enumerate(entropies(recordings, settings, note=noted), start=1):
+
+        def fill(building: Path, recording: RawRecording = recording, entropy: list = entropy) -> None:
+            paths = list(write(recording, entropy, building, settings))
+            if marker:
+                files = {path.relative_to(building).as_posix(): sha256(path) for path in paths}
+                _mark_simulated(out_root, dataset, settings, marker, files)
+
+        written += OUTPUT.add(out_root, fill, content | ({"notes": list(notes)} if notes else {}))
         if progress:
             progress(done, len(recordings), f"features of {recording.facts.title}")
     return written
+
+
+def _checked_marker(recordings: Sequence[RawRecording]) -> Path | None:
+    """The marker of the simulated set that the recordings belong to.
+
+    Raises DataError for one that was not simulated: its features would be marked as simulated.
+    """
+    folder = recordings[0].path.parent
+    report = StrictReport(folder)
+    marker = find_marker(recordings[0].facts, [folder], report)
+    if marker is None:
+        return None
+    for recording in recordings:
+        marker.check(recording.path, sha256(recording.path), report)
+    return marker.folder / MARKER
+
+
+def _check_window_length(dataset: str, settings: EegSettings) -> None:
+    lengths = sorted({folder.window_seconds for folder in EEG_FOLDERS[dataset]})
+    if settings.window_seconds not in lengths:
+        raise DataError(
+            f"window_seconds = {settings.window_seconds:g}: {layout(dataset).title} has folders for windows of "
+            f"{' and '.join(f'{length:g}' for length in lengths)} s, and features of another length could not be read "
+            "again. Expected one of these."
+        )
 
 
 def _write_seed(recording: RawRecording, entropy: list, out: Path, settings: EegSettings) -> Iterator[Path]:
@@ -319,9 +435,7 @@ def _write_seed(recording: RawRecording, entropy: list, out: Path, settings: Eeg
 
 
 def _write_seed_iv(recording: RawRecording, entropy: list, out: Path, settings: EegSettings) -> Iterator[Path]:
-    usual = settings.window_seconds == WINDOW_SECONDS
-    folder = "eeg_feature_smooth" if usual else f"eeg_feature_smooth_{settings.window_seconds:g}s"
-    path = out / folder / str(recording.session) / f"{recording.facts.dated_stem(*recording.place)}.mat"
+    path = out / "eeg_feature_smooth" / str(recording.session) / f"{recording.facts.dated_stem(*recording.place)}.mat"
     yield write_mat(path, _mat_features(entropy, settings), simulated=recording.simulated)
 
 
@@ -336,15 +450,8 @@ def _mat_features(entropy: list[np.ndarray], settings: EegSettings) -> dict[str,
     }
 
 
-def _descriptions(
-    dataset: str, out: Path, settings: EegSettings, marker: Path | None, source: Path
-) -> dict[str, dict[str, Any]]:
-    """File -> content: the record of the features in ``out``, and the marker of a simulated set."""
-    if out.resolve() == source.resolve() or out.resolve() in source.resolve().parents:
-        raise DataError(
-            f"{out} holds the recordings themselves: expected another folder, so that features made here are never "
-            "taken for the release's. Choose an empty one."
-        )
+def _provenance(dataset: str, out: Path, settings: EegSettings, marker: Path | None, source: Path) -> dict[str, Any]:
+    """The record of the features in ``out``."""
     content = {
         "what": "EEG features made by ufama from raw recordings",
         "dataset": dataset,
@@ -360,23 +467,23 @@ def _descriptions(
                 f"{out} holds features made from another source or with other settings (see {path}). Expected an "
                 "empty folder or features made likewise; choose another folder."
             )
-    elif present := [name for name in _FEATURE_FOLDERS if (out / name).exists()]:
-        raise DataError(
-            f"{out} holds {', '.join(present)}, but no {PROVENANCE}: expected a folder without features that were "
-            "made elsewhere. Nothing was written; choose another folder."
-        )
-    if marker is None:
-        return {PROVENANCE: content}
+        return content | {"notes": earlier.get("notes", [])}
+    return content | {"notes": []}
+
+
+def _mark_simulated(out: Path, dataset: str, settings: EegSettings, marker: Path, files: dict[str, str]) -> None:
+    """Add files, each with its sha256, to the marker of features of a simulated set."""
     fingerprint = _read_json(marker).get("fingerprint")
-    identity = json.dumps([fingerprint, content["settings"]])
+    identity = json.dumps([fingerprint, asdict(settings)])
+    earlier = _read_json(out / MARKER).get("files", {}) if (out / MARKER).is_file() else {}
     description = {
         "what": f"Features of simulated recordings in the layout of {layout(dataset).title}: nobody was recorded.",
         "dataset": dataset,
         "made_from": fingerprint,
         "fingerprint": hashlib.sha256(identity.encode()).hexdigest()[:32],
-        "files": _read_json(out / MARKER).get("files", {}) if (out / MARKER).is_file() else {},
+        "files": earlier | files,
     }
-    return {PROVENANCE: content, MARKER: description}
+    write_atomically(out / MARKER, json.dumps(description, indent=1) + "\n")
 
 
 def _read_json(path: Path) -> dict:

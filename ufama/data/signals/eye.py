@@ -17,6 +17,21 @@ from ufama.data.layout import EVENT_FEATURES, WINDOW_SECONDS, DataError, eye_col
 PUPIL_BANDS = {"0_0.2Hz": (0.0, 0.2), "0.2_0.4Hz": (0.2, 0.4), "0.4_0.6Hz": (0.4, 0.6), "0.6_1Hz": (0.6, 1.0)}
 """The four bands of the pupil's differential entropy, from each lower edge up to below the upper one."""
 
+TRACKER_RATES = (10.0, 5000.0)
+"""Samples per second that eye trackers have; time in ms instead of s would be below, in minutes above."""
+
+PUPIL_PIXELS = (10.0, 1000.0)
+"""What the median diameter of a pupil can be; in millimetres it is less than 10."""
+
+EVENT_MILLISECONDS = {"fixation": (5.0, 60_000.0), "saccade": (1.0, 2_000.0), "blink": (5.0, 60_000.0)}
+"""What the median duration of a kind of event can be; in seconds it would be below, in microseconds above."""
+
+LARGEST_SHARE = 2.0
+"""A moving gaze that never leaves it on either axis is given as a share of the screen, not in pixels."""
+
+CLOCK_SECONDS = 1.0
+"""How far the tracker's time may begin from the trial's start, and end behind its end."""
+
 Smoother = Callable[[np.ndarray], np.ndarray]
 """Turns (windows, features) of one trial into as many smoothed ones."""
 
@@ -25,7 +40,8 @@ Smoother = Callable[[np.ndarray], np.ndarray]
 class EyeStreams:
     """n samples of one trial at a steady rate. NaN, or a pupil of 0, is a sample that the tracker lost.
 
-    Raises DataError when the arrays are not aligned or time does not ascend evenly.
+    Raises DataError when the arrays are not aligned, have masked values, when time does not ascend evenly, does not
+    begin with the trial, and when its unit or the pupil's is another one.
     """
 
     time: np.ndarray  # (n,) s from the start of the trial, ascending
@@ -33,6 +49,8 @@ class EyeStreams:
     gaze: np.ndarray  # (n, 2) position of the gaze x and y, px
 
     def __post_init__(self):
+        for name in self.__dataclass_fields__:
+            object.__setattr__(self, name, _numbers(name, getattr(self, name)))
         count = len(self.time)
         for name in ("pupil", "gaze"):
             if getattr(self, name).shape != (count, 2):
@@ -44,6 +62,22 @@ class EyeStreams:
             raise DataError(
                 "time is not an evenly spaced, ascending series of at least 2 samples: expected a steady rate. "
                 "Interpolate the stream to one; mark lost samples as NaN instead of leaving them out."
+            )
+        if not TRACKER_RATES[0] <= self.rate <= TRACKER_RATES[1]:
+            raise DataError(
+                f"time has {self.rate:.3g} samples per second: expected {TRACKER_RATES[0]:g} to {TRACKER_RATES[1]:g}. "
+                "Give time in seconds, not in another unit."
+            )
+        if abs(self.time[0]) > CLOCK_SECONDS:
+            raise DataError(
+                f"time begins at {self.time[0]:.6g} s: expected 0, the start of the trial. Subtract the trial's start, "
+                "and leave out what was recorded before."
+            )
+        seen = self.pupil[~self.lost]
+        if len(seen) and not PUPIL_PIXELS[0] <= np.median(seen) <= PUPIL_PIXELS[1]:
+            raise DataError(
+                f"the pupil has a median diameter of {np.median(seen):.3g}: expected {PUPIL_PIXELS[0]:g} to "
+                f"{PUPIL_PIXELS[1]:g} pixels. Millimetres, shares of the image and areas are other units; convert them."
             )
 
     @property
@@ -61,7 +95,7 @@ class EyeStreams:
 class EyeEvents:
     """The events of one trial, each kind in order of time. Starts in s, durations in ms.
 
-    Raises DataError when the arrays of a kind are not aligned, not finite or not in order of time.
+    Raises DataError when the arrays of a kind are not aligned, not finite, not in order of time or in another unit.
     """
 
     fixation_start: np.ndarray  # (n,)
@@ -75,6 +109,8 @@ class EyeEvents:
 
     def __post_init__(self):
         for name in self.__dataclass_fields__:
+            object.__setattr__(self, name, _numbers(name, getattr(self, name)))
+        for name in self.__dataclass_fields__:
             kind, values = name.partition("_")[0], getattr(self, name)
             count = len(getattr(self, f"{kind}_start"))
             shape = (count, 2) if name == "fixation_dispersion" else (count,)
@@ -84,6 +120,10 @@ class EyeEvents:
                 )
             if name.endswith("_start") and (np.diff(values) < 0).any():
                 raise DataError(f"{name} goes back in time: expected ascending seconds. Sort the events by start.")
+            if name.endswith("_duration"):
+                check_durations(name, kind, values)
+            if name in ("fixation_dispersion", "saccade_amplitude") and (values < 0).any():
+                raise DataError(f"{name} holds negative values: expected sizes from 0 on.")
 
     @property
     def saccade_latency(self) -> np.ndarray:
@@ -100,6 +140,26 @@ class EyeEvents:
         keep = {kind: chosen(getattr(self, f"{kind}_start")) for kind in ("fixation", "saccade", "blink")}
         return EyeEvents(
             **{name: getattr(self, name)[keep[name.partition("_")[0]]] for name in self.__dataclass_fields__}
+        )
+
+
+def _numbers(name: str, values) -> np.ndarray:
+    """The values; whole numbers become float, so that differences do not run over."""
+    if np.ma.is_masked(values):
+        raise DataError(f"{name} has masked values: expected none. Mark lost samples as NaN.")
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiu":
+        raise DataError(f"{name} holds {values.dtype} values: expected numbers.")
+    return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+
+def check_durations(name: str, kind: str, values: np.ndarray) -> None:
+    """Raise DataError for durations of fixations, saccades or blinks that are not in milliseconds."""
+    low, high = EVENT_MILLISECONDS[kind]
+    if len(values) and ((values < 0).any() or not low <= np.median(values) <= high):
+        raise DataError(
+            f"{name} has a median of {np.median(values):.3g} and goes from {values.min():.3g} to {values.max():.3g}: "
+            f"expected milliseconds, with a median of {low:g} to {high:g}. Convert other units."
         )
 
 
@@ -121,8 +181,8 @@ def eye_features(
     Raises
     ------
     DataError
-        for a trial shorter than a window, for windows too short for the pupil's bands and for a trial in which the
-        pupil is never seen
+        for a trial shorter than a window, for windows too short for the pupil's bands, for a trial in which the pupil
+        is never seen, and for a stream or events that last longer than the trial
 
     Notes
     -----
@@ -135,6 +195,7 @@ def eye_features(
     count = int(seconds / window_seconds + 1e-9)
     if count < 1:
         raise DataError(f"the trial lasts {seconds:g} s: expected at least one window of {window_seconds:g} s.")
+    _check_clock(streams, events, seconds)
     table = _pupil(streams, count, window_seconds) | _events(events, count, window_seconds)
     names = eye_columns(layout(dataset))
     windowed = np.stack([table[name] for name in names if name not in EVENT_FEATURES], axis=1)
@@ -142,6 +203,16 @@ def eye_features(
         windowed = smooth(windowed)
     whole = _whole_trial(events, seconds)
     return np.hstack([windowed, np.tile([whole[name] for name in EVENT_FEATURES], (count, 1))])
+
+
+def _check_clock(streams: EyeStreams, events: EyeEvents, seconds: float) -> None:
+    starts = {kind: getattr(events, f"{kind}_start") for kind in EVENT_MILLISECONDS}
+    for what, times in {"pupil stream": streams.time, **starts}.items():
+        if len(times) and (times[0] < -CLOCK_SECONDS or times[-1] > seconds + CLOCK_SECONDS):
+            raise DataError(
+                f"the {what} goes from {times[0]:.6g} s to {times[-1]:.6g} s: expected times within the trial of "
+                f"{seconds:g} s. Give the trial's own, in seconds from its start."
+            )
 
 
 def _pupil(streams: EyeStreams, count: int, window_seconds: float) -> dict[str, np.ndarray]:
@@ -267,6 +338,13 @@ def detect_events(
     sampling rates above the 30 to 120 Hz of glasses.
     """
     rate, seen = streams.rate, ~streams.lost & np.isfinite(streams.gaze).all(axis=1)
+    if not pixels_per_degree > 0:
+        raise DataError(f"pixels_per_degree = {pixels_per_degree:g}: expected a number above 0.")
+    if seen.any() and np.abs(streams.gaze[seen]).max() <= LARGEST_SHARE and np.ptp(streams.gaze[seen]) > 0:
+        raise DataError(
+            f"the gaze never leaves {-LARGEST_SHARE:g} to {LARGEST_SHARE:g}: expected pixels, these look like shares "
+            "of the screen. Multiply them by the screen's size in pixels."
+        )
     steps = np.linalg.norm(np.diff(streams.gaze, axis=0), axis=1) * rate / pixels_per_degree
     both_seen = seen[1:] & seen[:-1]
     step_ms = 1000 / rate

@@ -86,6 +86,11 @@ def preprocessed(signal: np.ndarray, rate: float, settings: EegSettings) -> np.n
 
 def checked_signal(signal: np.ndarray) -> np.ndarray:
     """The signal in float64. Raises DataError unless it is (channels, samples) of finite numbers."""
+    if np.ma.is_masked(signal):
+        raise DataError(
+            f"the signal has {np.ma.count_masked(signal)} masked values: expected none. Interpolate or leave out what "
+            "is masked."
+        )
     signal = np.asarray(signal)
     if signal.ndim != 2 or signal.dtype.kind not in "fiu":
         raise DataError(

@@ -12,9 +12,12 @@ import numpy as np
 
 from ufama.data.layout import DataError
 from ufama.data.releases.files import npz_members
+from ufama.data.releases.findings import listed, unreadable
+from ufama.data.signals.amplitude import Note, check_distinct, check_ecg, note_loudness
 from ufama.data.signals.ecg import ECG_STATISTICS, ecg_statistics
-from ufama.data.two_modality import two_modality_windows, write_two_modality
+from ufama.data.two_modality import check_table_output, two_modality_windows, write_two_modality
 from ufama.data.windows import Windows, content_fingerprint
+from ufama.storage import expanded
 
 EEGMAT_CHANNELS = (
     "Fp1", "Fp2", "F3", "F4", "F7", "F8", "T3", "T4", "C3", "C4", "T5", "T6", "P3", "P4", "O1", "O2", "Fz", "Cz", "Pz",
@@ -28,6 +31,8 @@ EEGMAT_BANDS = {
 }
 """Hz. The recordings are released low-passed at 45 Hz, so the last band ends there."""
 ECG_CHANNEL = "ECG ECG"
+EEGMAT_RATE = 500.0
+"""Hz of the published recordings."""
 EEGMAT_SECONDS = 4.0
 EEGMAT_TASK_WINDOWS = 15
 """Windows of the minute of arithmetic."""
@@ -75,7 +80,7 @@ def eegmat(source: str | Path, *, balanced: bool = True) -> Windows:
     balanced
         keep the last 15 windows of rest and the first 15 of arithmetic of every subject; else all windows
     """
-    path = Path(source)
+    path = expanded(source)
     members = _members(path, "a_names", "b_names", "label", "balanced", "ecg_ok")
     names = [f"{channel}_{band}" for channel in EEGMAT_CHANNELS for band in EEGMAT_BANDS]
     if [str(name) for name in members["a_names"]] != names:
@@ -131,35 +136,41 @@ def eegmat_rest(source: str | Path) -> Windows:
     return replace(chosen, label=part, trial=part + 1, clip=part + 1, card=card)
 
 
-def eegmat_from_edf(folder: str | Path, *, balanced: bool = True) -> Windows:
+def eegmat_from_edf(folder: str | Path, *, balanced: bool = True, unit: str | None = None) -> Windows:
     """EEGMAT from its recordings: ``SubjectNN_1.edf`` (rest) and ``SubjectNN_2.edf`` (arithmetic) of any people.
 
     EEG: differential entropy (half log of 2 pi e variance, microvolts) of 19 channels in EEGMAT_BANDS, windows of 4 s,
     neither resampled nor smoothed; ECG: `ufama.data.signals.ecg`. A window with too few heartbeats takes its
-    recording's medians, and a note counts them. The rest is as in `eegmat`.
+    recording's medians, and a note counts them. The rest is as in `eegmat`; ``unit`` is that of channels whose own is
+    not stated (`ufama.data.signals.eeg.read_raw`).
 
-    Raises DataError for a folder without recordings, a person with one of the two, a channel that is not there, and
-    for an ECG without a single usable window.
+    Raises DataError for a folder without recordings, a person with one of the two, a channel that is not there, an
+    amplitude that is no EEG's, a recording that is cut, interrupted or there twice, and for an ECG without a single
+    usable window. What is odd and read nevertheless is in the notes.
     """
-    folder = Path(folder)
-    files = {
-        (int(match[1]), int(match[2])): path
-        for path in sorted(folder.glob("Subject*_*.edf"))
-        if (match := re.fullmatch(r"Subject(\d+)_([12])\.edf", path.name))
-    }
-    subjects = sorted({subject for subject, _ in files})
-    if not subjects:
-        raise DataError(
-            f"{folder} holds no SubjectNN_1.edf and SubjectNN_2.edf. Name the folder of EEGMAT's EDF files."
-        )
-    rows: list[dict[str, np.ndarray]] = []
+    folder = expanded(folder)
     notes = [*EEGMAT_NOTES, "Computed from the EDF recordings."]
+    files = _edf_files(folder, notes.append)
+    subjects = sorted({subject for subject, _ in files})
     for subject in subjects:
         for recording in (1, 2):
             if (subject, recording) not in files:
                 raise DataError(f"{folder} has no Subject{subject:02d}_{recording}.edf beside the other recording.")
-        rest, task = (_recording(files[subject, recording], notes) for recording in (1, 2))
+    rows: list[dict[str, np.ndarray]] = []
+    earlier: dict[bytes, str] = {}
+    loudness: dict[str, float] = {}
+    for subject in subjects:
+        rest, task = (_recording(files[subject, recording], notes.append, unit) for recording in (1, 2))
+        if len(task[0]) > len(rest[0]):
+            raise DataError(
+                f"{files[subject, 2]} (arithmetic, {len(task[0])} windows) is longer than {files[subject, 1].name} "
+                f"(rest, {len(rest[0])} windows): expected three minutes of rest and one of arithmetic. The two were "
+                "probably exchanged; give both their own names."
+            )
         for label, (eeg, ecg) in enumerate((rest, task)):
+            path = files[subject, label + 1]
+            check_distinct(earlier, eeg, str(path))
+            loudness[path.name] = float(np.exp(np.median(eeg)))
             window = np.arange(len(eeg))
             rows.append(
                 {
@@ -172,8 +183,36 @@ def eegmat_from_edf(folder: str | Path, *, balanced: bool = True) -> Windows:
                     "balanced": window >= len(eeg) - len(task[0]),
                 }
             )
+    note_loudness(loudness, notes.append)
     members = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     return _eegmat_windows(folder, members | {"b_names": np.array(ECG_STATISTICS)}, balanced, notes)
+
+
+def _edf_files(folder: Path, note: Note) -> dict[tuple[int, int], Path]:
+    """Subject and recording -> file."""
+    try:
+        paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError:
+        raise unreadable(folder) from None
+    files: dict[tuple[int, int], Path] = {}
+    others = []
+    for path in (path for path in paths if path.suffix.lower() == ".edf" and not path.name.startswith(".")):
+        match = re.fullmatch(r"Subject([0-9]+)_([12])\.edf", path.name, re.IGNORECASE)
+        if match is None:
+            others.append(path.name)
+            continue
+        first = files.setdefault((int(match[1]), int(match[2])), path)
+        if first is not path:
+            raise DataError(
+                f"{folder} holds {first.name} and {path.name}: expected one file of each recording. Remove the other."
+            )
+    if not files:
+        raise DataError(
+            f"{folder} holds no SubjectNN_1.edf and SubjectNN_2.edf. Name the folder of EEGMAT's EDF files."
+        )
+    if others:
+        note(f"Not read, for their names are not SubjectNN_1.edf or SubjectNN_2.edf: {listed(others)}.")
+    return files
 
 
 def cogwear(source: str | Path, *, sessions: tuple[str, ...] = COGWEAR_SESSIONS) -> Windows:
@@ -190,7 +229,7 @@ def cogwear(source: str | Path, *, sessions: tuple[str, ...] = COGWEAR_SESSIONS)
     sessions
         which of COGWEAR_SESSIONS; ("pre", "post") keeps only subjects who have both, for `cross_session`
     """
-    path = Path(source)
+    path = expanded(source)
     members = _members(path, "a_names", "b_names", "label")
     if members["modality_b"].shape[1] != len(members["b_names"]) or not str(members["b_names"][-1]).startswith("temp"):
         raise DataError(f"{path}: b_names do not end in skin temperature. Expected 11 features of EDA, then of temp.")
@@ -236,14 +275,19 @@ CONVERTERS: dict[str, Callable[[str | Path], Windows]] = {
 """What `ufama data convert` knows, by name."""
 
 
-def convert(name: str, source: str | Path, out: str | Path) -> Windows:
+def convert(name: str, source: str | Path, out: str | Path, *, unit: str | None = None) -> Windows:
     """Write the named open set as a two-modality table to ``out``, .npz or .parquet; its windows.
 
-    Raises DataError for a name that is not one of CONVERTERS, and as they do.
+    ``unit`` as in `eegmat_from_edf`, and for nothing else. Raises DataError for a name that is not one of CONVERTERS,
+    and as they do; PathError as `write_two_modality` does, before anything is read.
     """
     if name not in CONVERTERS:
         raise DataError(f"there is no open set {name!r}: choose one of {', '.join(CONVERTERS)}.")
-    windows = CONVERTERS[name](source)
+    if unit is not None and name != "eegmat-edf":
+        raise DataError(f"unit = {unit!r} has a meaning for eegmat-edf only, not for {name}. Leave it out.")
+    source = expanded(source)
+    check_table_output(out, inputs=[source])
+    windows = CONVERTERS[name](source) if unit is None else eegmat_from_edf(source, unit=unit)
     write_two_modality(out, windows)
     return windows
 
@@ -260,21 +304,25 @@ def _members(path: Path, *more: str) -> dict[str, np.ndarray]:
     return members
 
 
-def _recording(path: Path, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """One recording's features, (windows, 19, 5) and (windows, 15); what was filled in is added to ``notes``."""
+def _recording(path: Path, note: Note, unit: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """One recording's features, (windows, 19, 5) and (windows, 15); what is odd or was filled in is noted."""
     from ufama.data.signals.eeg import read_raw, session_features
     from ufama.data.signals.eeg_settings import EegSettings
 
-    raw = read_raw(path)
+    raw = read_raw(path, unit=unit, note=note)
     if ECG_CHANNEL not in raw.ch_names:
         raise DataError(f"{path} has no channel {ECG_CHANNEL!r}: expected it among {', '.join(raw.ch_names)}.")
     rate = float(raw.info["sfreq"])
+    if rate != EEGMAT_RATE:
+        note(f"{path.name}: its header says {rate:g} Hz; EEGMAT's recordings have {EEGMAT_RATE:g} Hz.")
     settings = EegSettings(high=45.0, window_seconds=EEGMAT_SECONDS, smoothing="none")
-    (eeg,) = session_features(raw, [(0.0, raw.n_times / rate)], settings, channels=EEGMAT_CHANNELS)
+    (eeg,) = session_features(raw, [(0.0, raw.n_times / rate)], settings, channels=EEGMAT_CHANNELS, note=note)
+    volts = raw.get_data(picks=[ECG_CHANNEL])[0]
     try:
-        ecg = ecg_statistics(raw.get_data(picks=[ECG_CHANNEL])[0], rate, window_seconds=EEGMAT_SECONDS)
+        ecg = ecg_statistics(volts, rate, window_seconds=EEGMAT_SECONDS)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+    check_ecg(volts * 1e6, rate, where=path.name, note=note)
     empty = np.isnan(ecg).any(axis=1)
     if empty.all():
         raise DataError(
@@ -282,5 +330,5 @@ def _recording(path: Path, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
         )
     if empty.any():
         ecg = np.where(np.isnan(ecg), np.nanmedian(ecg, axis=0), ecg)
-        notes.append(f"{path.name}: {empty.sum()} windows without heartbeats have the recording's median statistics.")
+        note(f"{path.name}: {empty.sum()} windows without heartbeats have the recording's median statistics.")
     return eeg[: len(ecg)], ecg[: len(eeg)]

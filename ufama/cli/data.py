@@ -8,6 +8,9 @@ from rich.console import Console
 
 from ufama.cli.options import console, numbers, progress_bar
 
+MOST_NOTES = 20
+"""About recordings, that are printed."""
+
 app = typer.Typer(no_args_is_help=True, help="Recordings: examine them, make features, convert and simulate.")
 
 
@@ -16,11 +19,14 @@ def convert(
     name: Annotated[str, typer.Argument(help="eegmat, eegmat-edf, eegmat-rest, cogwear or cogwear-sessions.")],
     source: Annotated[Path, typer.Argument(help="Your download: a feature file, or the folder of EDF recordings.")],
     out: Annotated[Path, typer.Argument(help="The two-modality table to write, .npz or .parquet.")],
+    unit: Annotated[
+        str | None, typer.Option(help="nV, uV, mV or V: of EDF channels whose own unit is not stated.")
+    ] = None,
 ) -> None:
     """Write an openly licensed set of real recordings as a two-modality table."""
     from ufama.data.signals.open_recordings import convert as write
 
-    card = write(name, source, out).card
+    card = write(name, source, out, unit=unit).card
     console.print(f"{card.name} written to {out}. {card.licence}")
     for note in card.notes:
         console.print(f"  {note}")
@@ -53,27 +59,32 @@ def doctor(
     folder: Annotated[Path, typer.Argument(help="A release's folder, or one two-modality .npz or .parquet file.")],
     dataset: Annotated[str | None, typer.Option(help="seed or seed_iv; by default whatever is found.")] = None,
     json_file: Annotated[
-        str | None, typer.Option("--json", help="Also write the report as JSON to this file; - prints it instead.")
+        Path | None, typer.Option("--json", help="Also write the report as JSON to this file; - prints it instead.")
     ] = None,
 ) -> None:
     """Look at recordings: what is there, what is missing or damaged, what that means and what to do.
 
-    Nothing is changed. Ends with 0 if nothing is wrong, 1 after warnings only, 2 after errors.
+    Nothing is changed. Ends with 0 if nothing is wrong, 1 after warnings only, 2 after errors or where a set cannot be
+    read.
     """
     import json
 
     from ufama.data.releases.doctor import examine
     from ufama.data.releases.doctor.display import show
+    from ufama.storage import FileOutput
 
+    output = FileOutput("ufama data doctor", earlier=frozenset({"report", "verdict", "findings"}), is_note=True)
+    printed = json_file == Path("-")
+    if json_file and not printed:
+        output.check(json_file, inputs=[folder])
     with progress_bar("looking at the names", Console(stderr=True), transient=True) as progress:
         examination = examine(folder, dataset, progress=progress)
-    report = json.dumps(examination.to_json(), indent=1, allow_nan=False)
-    if json_file == "-":
-        print(report)
+    if printed:
+        print(json.dumps(examination.to_json(), indent=1, allow_nan=False))
     else:
-        show(examination, Console(highlight=False))
         if json_file:
-            Path(json_file).write_text(report + "\n", encoding="utf-8")
+            output.write(json_file, None, examination.to_json())
+        show(examination, Console(highlight=False))
     raise typer.Exit(examination.exit_code)
 
 
@@ -82,7 +93,7 @@ def features(
     folder: Annotated[Path, typer.Argument(help="The release's folder, or its folder of raw EEG.")],
     out: Annotated[Path, typer.Argument(help="Where the features are written, in the release's own layout.")],
     dataset: Annotated[str, typer.Option(help="seed or seed_iv.")] = "seed",
-    window_seconds: Annotated[float, typer.Option(help="Length of a window.")] = 4.0,
+    window_seconds: Annotated[float, typer.Option(help="Length of a window: 4, or 1 for SEED.")] = 4.0,
     definition: Annotated[
         str, typer.Option(help="log2_power, the scale of the released files, or half_log_variance, the paper's Eq. 1.")
     ] = "log2_power",
@@ -91,12 +102,19 @@ def features(
     ] = "lds",
     subjects: Annotated[str | None, typer.Option(help="By commas; everybody in the folder if not named.")] = None,
     sessions: Annotated[str | None, typer.Option(help="By commas; all if not named.")] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="nV, uV, mV or V: of the numbers in a .mat; microvolts if not named.")
+    ] = None,
+    data_format: Annotated[
+        str | None, typer.Option(help="int16 or int32: of the samples in a .cnt; found out if not named.")
+    ] = None,
 ) -> None:
     """Make differential entropy from the raw EEG of SEED or SEED-IV: 200 Hz, 1-75 Hz, windows, smoothing."""
     from ufama.data.signals.eeg_files import write_features
     from ufama.data.signals.eeg_settings import EegSettings
 
     settings = EegSettings(window_seconds=window_seconds, definition=definition, smoothing=smoothing)
+    notes: list[str] = []
     with progress_bar(f"features of {dataset}") as progress:
         written = write_features(
             dataset,
@@ -105,6 +123,13 @@ def features(
             settings,
             subjects=numbers(subjects, "--subjects"),
             sessions=numbers(sessions, "--sessions"),
+            unit=unit,
+            data_format=data_format,
             progress=progress,
+            note=notes.append,
         )
     console.print(f"{len(set(written))} files of features written to {out}.")
+    for sentence in notes[:MOST_NOTES]:
+        console.print(f"  {sentence}")
+    if len(notes) > MOST_NOTES:
+        console.print(f"  and {len(notes) - MOST_NOTES} more such notes, in {out / 'EEG_FEATURES.json'}")

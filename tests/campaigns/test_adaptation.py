@@ -9,11 +9,16 @@ import pytest
 from typer.testing import CliRunner
 
 from ufama.campaigns.adaptation import adaptation, publish_adaptation
+from ufama.campaigns.experiments import Experiment, remarks, resolve
 from ufama.campaigns.results import RunStore, read_published
-from ufama.campaigns.run import results
+from ufama.campaigns.run import OpenedData, results
 from ufama.cli.main import app
-from ufama.config import ConfigError
+from ufama.config import ConfigError, TrainingConfig
+from ufama.data.folds import folds
+from ufama.data.layout import DataError
 from ufama.data.two_modality import write_two_modality
+from ufama.report.real_recordings import run_scores
+from ufama.training.batches import make_split
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +31,89 @@ def trained(table, tmp_path, **choices):
     return results([adaptation(table, scale="smoke", **choices)], store=RunStore(tmp_path / "runs"), workers=1)
 
 
-def test_the_batch_is_the_papers_or_the_smallest_target(table, small):
+def batches(experiment):
+    return {config.fold: config.training.batch_size for config in experiment.configs()}
+
+
+def test_the_batch_is_the_papers_or_the_whole_target(table, small):
     sizes = np.unique(np.stack([small.subject, small.session]), axis=1, return_counts=True)[1]
     assert sizes.min() > 32
-    assert adaptation(table).training.batch_size == 32
+    assert set(batches(adaptation(table)).values()) == {32}
     few = small.select(small.window < 3)
     assert len(few) < 32 * 8
     path = write_two_modality(table.with_name("few.npz"), few)
-    assert adaptation(path).training.batch_size == 15  # 5 trials of 3 windows
-    assert adaptation(path, batch_size=4).training.batch_size == 4
+    assert set(batches(adaptation(path)).values()) == {15}  # 5 trials of 3 windows
+    assert set(batches(adaptation(path, batch_size=4)).values()) == {4}
+
+
+@pytest.mark.parametrize(("kept", "own"), [(2, None), (9, 9)])
+def test_a_short_recording_decides_for_nobody_else(kept, own, table, small, tmp_path):
+    """Its fold is left out, or has a batch of its own; batches and steps of the others are as without it."""
+    short = (small.subject == 2) & (small.session == 1)
+    windows = small.select(~short | (np.cumsum(short) <= kept))
+    block = adaptation(write_two_modality(tmp_path / "short.npz", windows))
+    expected = dict.fromkeys(batches(adaptation(table)), 32) | {"session1-subject2": own}
+    assert batches(block) == {fold: batch for fold, batch in expected.items() if batch}
+    expected = "Folds left out" if own is None else "Batches of fewer than 32 windows"
+    assert any(text.startswith(expected) and f"session1-subject2 ({kept})" in text for text in remarks([block]))
+    steps = {job.config.fold: job.steps for job in resolve([block])}
+    assert (
+        steps["session2-subject1"]
+        == {job.config.fold: job.steps for job in resolve([adaptation(table)])}["session2-subject1"]
+    )
+
+
+def test_a_short_recording_never_validates(small):
+    """However the seed draws."""
+    short = (small.subject == 2) & (small.session == 1)
+    windows = small.select(~short | (np.cumsum(short) <= 3))
+    fold = folds(windows, "cross_subject")[0]
+    drawn = [make_split(windows, fold, TrainingConfig(), seed).validation for seed in range(12)]
+    assert {subject for rows in drawn for subject in windows.subject[rows].tolist()} == {3, 4}
+
+
+def test_folds_without_enough_windows_are_said_before_anything_is_trained(small, tmp_path):
+    block = adaptation(write_two_modality(tmp_path / "t.npz", small), protocol="cross_session")
+    with pytest.raises(
+        DataError, match=r"own.npz: cross_subject leaves too few windows to predict in session1-subject1"
+    ):
+        one = replace(small.card, name="one")
+        first = small.select(small.window + 100 * small.trial == 100)
+        Experiment(
+            data=OpenedData(dataset="own.npz", windows=replace(first, card=one, label=first.subject % 2)), scale=None
+        ).configs()
+    assert remarks([block]) == []
+
+
+@pytest.mark.parametrize("subjects", [1, 2])
+def test_too_few_subjects_are_one_error_before_anything_is_trained(subjects, small, tmp_path, monkeypatch):
+    monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path / "workspace"))
+    path = write_two_modality(tmp_path / "t.npz", small.select(small.subject <= subjects))
+    done = CliRunner().invoke(app, ["adapt", str(path), "--scale", "smoke", "--workers", "1"])
+    assert isinstance(done.exception, DataError)
+    expected = {1: "needs at least 2 subjects, but there are 1: choose cross_session", 2: "nobody is left to train on"}
+    assert expected[subjects] in str(done.exception)
+    assert not (tmp_path / "workspace" / "runs").exists()
+
+
+def test_long_numbers_of_subjects_are_stored_and_published_as_they_are(small, tmp_path):
+    long = {name: getattr(small, name) + 2**40 + 1 for name in ("subject", "session", "trial", "clip", "window")}
+    path = write_two_modality(tmp_path / "long.npz", replace(small, **long))
+    found = trained(path, tmp_path, protocol="cross_session")
+    publish_adaptation(found, tmp_path / "published")
+    stored = read_published(tmp_path / "published")
+    for table in (stored.predictions, found.predictions, found.embeddings):
+        for name in ("subject", "session", "trial", "window"):
+            assert set(table[name]) <= set(long[name].tolist())
+    assert sorted(stored.runs.session.unique().tolist()) == np.unique(long["session"]).tolist()
+    assert run_scores(stored).trials.notna().all()
+
+
+def test_numbers_of_usual_size_are_stored_in_32_bits(table, tmp_path):
+    found = trained(table, tmp_path, protocol="cross_session")
+    assert {str(found.predictions[name].dtype) for name in ("subject", "session", "trial", "window", "label")} == {
+        "int32"
+    }
 
 
 def test_both_models_share_everything_but_the_objective(table):

@@ -67,7 +67,7 @@ def test_the_ledger_grid_changes_one_row_at_a_time(table):
 @pytest.mark.parametrize("dataset, subjects", [("seed", 12), ("seed_iv", 15)])
 def test_the_compared_folds_are_of_nine_subjects_three_per_session(dataset, subjects, monkeypatch):
     """And the fold of Fig. 7 is among them. Of the recordings, their subjects and sessions count alone."""
-    windows = made_windows(subjects=subjects, sessions=3, trials=1)
+    windows = made_windows(subjects=subjects, sessions=3, trials=2)
     monkeypatch.setattr(experiments, "open_dataset", lambda *_, **__: windows)
     names = compared_folds(DataRequest(dataset=dataset, data_root="made up"), "quick")
     assert len({name.split("-")[1] for name in names}) == len(names) == 9

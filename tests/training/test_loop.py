@@ -192,11 +192,6 @@ def test_the_logged_accuracies_are_those_of_the_trained_network(small):
         assert result.history[name][-1] == np.mean(predicted == small.label[rows])
 
 
-def test_nobody_left_to_train_on_is_an_error(split):
-    with pytest.raises(ValueError, match="validation_subjects = 3 leaves none"):
-        split(0, validation_subjects=3)
-
-
 def test_without_validation_people_and_criteria_neither_is_logged(small):
     (result,), _ = trained(small, PAPER, TRAINING.replace(validation_subjects=0, criteria="none"), [(0, 0)])
     assert set(result.selected) == {"oracle", "last"}

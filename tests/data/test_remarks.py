@@ -63,6 +63,11 @@ def test_masked_values_are_counted_in_an_error(name, small):
     np.testing.assert_array_equal(two_modality_windows(**members(small, **{name: unmasked})).eeg, small.eeg)
 
 
+def test_windows_take_no_masked_array(small):
+    with pytest.raises(ValueError, match="eye is a masked array"):
+        replace(small, eye=np.ma.array(small.eye))
+
+
 def test_pandas_columns_that_may_miss_values_are_read_where_none_is_missing(small):
     label = pd.Series(small.label).astype("Int64")
     np.testing.assert_array_equal(two_modality_windows(**members(small, label=label)).label, small.label)

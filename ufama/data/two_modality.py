@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -201,8 +202,9 @@ def _check_file(path: Path) -> None:
         problem = f"is a folder: expected one {path.suffix} file. Name the file, or write its parts as one."
     except PermissionError as error:
         problem = f"may not be read ({error.strerror}). Give yourself the right to read it (chmod u+r)."
-    except OSError as error:
-        problem = f"cannot be opened ({error.strerror}). Expected a two-modality {path.suffix} file; check the path."
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
+        problem = f"cannot be opened ({reason}). Expected a two-modality {path.suffix} file; check the path."
     raise DataError(f"{path} {problem}") from None
 
 
@@ -327,6 +329,8 @@ def _array(values, where: str, name: str) -> np.ndarray:
         import pandas as pd
 
         hidden = int(pd.isna(array).sum())
+        if not hidden and all(isinstance(value, Real) for value in array.flat):
+            array = np.array(array.tolist())
     if hidden:
         raise DataError(
             f"{where}: {name} has {hidden} masked or missing values. Expected a value everywhere; fill them, or leave "
@@ -338,6 +342,8 @@ def _array(values, where: str, name: str) -> np.ndarray:
 def _features(values, where: str, name: str) -> np.ndarray:
     """In double precision."""
     array = _array(values, where, name)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{where}: {name} holds {array.dtype} values. Expected numbers; convert them.")
     return numeric(array.astype(np.uint8) if array.dtype.kind == "b" else array, where, name)
 
 

@@ -56,7 +56,7 @@ class Windows:
     Raises
     ------
     ValueError
-        when the arrays are not aligned or hold a value that is not finite
+        when the arrays are not aligned, are masked, or hold a value that is not finite
     """
 
     eeg: np.ndarray
@@ -77,6 +77,8 @@ class Windows:
             )
         for name in self._arrays():
             array = getattr(self, name)
+            if np.ma.isMaskedArray(array):
+                raise ValueError(f"{name} is a masked array, whose mask would be lost: fill it, or leave windows out.")
             if len(array) != len(self.eeg):
                 raise ValueError(
                     f"{name} has {len(array)} rows but eeg has {len(self.eeg)}: every array needs one row per window."

@@ -92,15 +92,15 @@ def _validation_subjects(windows: Windows, fold: Fold, count: int, seed: int) ->
     if count >= len(subjects):
         raise DataError(
             f"fold {fold.name} of protocol {fold.protocol}: {count} of {len(subjects)} source subjects would be held "
-            f"out for validation, so nobody is left to train on. Expected at least {count + 1}: add subjects, or "
-            f"train with validation_subjects of at most {len(subjects) - 1}."
+            f"out for validation, so nobody is left to train on. Expected at least {count + 1}: add subjects. "
+            f"In Python, TrainingConfig(validation_subjects={len(subjects) - 1}) holds out fewer."
         )
     enough = subjects[sizes >= least_windows(sizes)]
     if count > len(enough):
         raise DataError(
             f"fold {fold.name} of protocol {fold.protocol} has {len(enough)} source subjects with enough windows for "
-            f"validation. Expected at least {count}: add windows, or train with validation_subjects of at most "
-            f"{len(enough)}."
+            f"validation. Expected at least {count}: add windows. In Python, "
+            f"TrainingConfig(validation_subjects={len(enough)}) holds out fewer."
         )
     return stream(seed, "validation subjects", fold.name).choice(enough, count, replace=False)
 

@@ -71,7 +71,7 @@ real_recordings.stored_svm(baselines / "cogwear.csv", baselines / "cogwear_sessi
 #
 # The same network, seeds and batches, with and without adaptation. As the features of both sets have different
 # units, every person's session is scaled to mean 0 and SD 1, as for the support vector machine above. A batch holds 32
-# windows, or all of the smallest target where that is less (EEGMAT: 30); nothing was chosen by its result. CogWear's
+# windows, or all of a target that has fewer (EEGMAT: 30); nothing was chosen by its result. CogWear's
 # networks were trained across sessions only: the source is one visit of the 11 people who came twice, the target the
 # other.
 

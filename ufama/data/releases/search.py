@@ -1,7 +1,7 @@
 """What is read of a release for a choice of EEG folder, feature and eye movement, and from which files."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -11,7 +11,7 @@ from ufama.data.releases.contents import RecordedFile
 from ufama.data.releases.description import EEG_FOLDERS, EYE_CHOICES, EYE_FOLDERS, ReleasedFolder
 from ufama.data.releases.findings import Finding, StrictReport
 from ufama.data.releases.names import recorded_files, report_different_dates, report_missing
-from ufama.data.releases.tree import Tree, check_folder, chosen_folders, top_folder
+from ufama.data.releases.tree import Tree, check_folder, chosen_folders, recording_notes, top_folder
 from ufama.storage import expanded
 
 
@@ -104,7 +104,7 @@ def plan_reading(
         labels=labels if folder.labelled and os.path.isfile(labels) else None,
     )
     others = [other.name for other in EEG_FOLDERS[facts.name] if other != folder and tree.find(other.name)]
-    return replace(plan, notes=(*_notes(plan, others), *noted(report))), report
+    return replace(plan, notes=(*_notes(plan, others), *noted(report), *recording_notes(eeg_path))), report
 
 
 _NOTED = ("own-features", "unexpected-date", "unusual-scale", "repeated-windows", "shifted-trials")
@@ -190,7 +190,8 @@ def _with_readable_subjects(facts: Layout, folder: ReleasedFolder, subjects: Seq
     """The layout with the subjects who can be read."""
     if eye == "none" and folder.all_subjects:
         return facts.with_eeg_only_subjects()
-    if alone := [subject for subject in subjects or () if subject in facts.eeg_only]:
+    named = subjects if isinstance(subjects, Iterable) else ()
+    if alone := [subject for subject in named if subject in facts.eeg_only]:
         holders = [other.name for other in EEG_FOLDERS[facts.name] if other.all_subjects]
         raise DataError(
             f"subject {', '.join(map(str, alone))} of {facts.title} has EEG alone: expected one of "

@@ -3,6 +3,7 @@
 Folders are found by their own name, so the names above them may be those of any release.
 """
 
+import json
 import os
 import zipfile
 from collections import defaultdict
@@ -230,6 +231,16 @@ class Tree:
 def is_computed(folder: Path) -> bool:
     """Whether a folder belongs to features that ufama computed from raw recordings, as `write_features` places them."""
     return first_above(folder, PROVENANCE, most=_LEVELS_OF_FEATURES) is not None
+
+
+def recording_notes(folder: Path) -> tuple[str, ...]:
+    """What was odd about the raw recordings from which ufama computed the features in a folder."""
+    path = first_above(folder, PROVENANCE, most=_LEVELS_OF_FEATURES)
+    try:
+        notes = json.loads(path.read_text(encoding="utf-8")).get("notes", []) if path else []
+    except (OSError, ValueError, AttributeError):
+        return ()
+    return tuple(map(str, notes)) if isinstance(notes, list) else ()
 
 
 def _may_hold(archive: Path, names: Collection[str]) -> bool:

@@ -102,4 +102,4 @@ def test_every_published_method_that_is_listed_has_a_bibliography_entry(root):
         for name in ("table3_seed_methods.csv", "table6_seed_iv_methods.csv")
         for line in (published / name).read_text(encoding="utf-8").splitlines()[1:]
     } - {""}
-    assert keys - entries == {"An2025a", "Ma2025"}, "book/bibliography.md says which two could not be verified"
+    assert keys <= entries

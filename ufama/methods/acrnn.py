@@ -1,9 +1,12 @@
 """ACRNN-like: channel attention, a convolution over all channels, a recurrent network and attention over time.
 
-From the description in arXiv:2606.00170 and the title of Tao et al. 2020 (doi:10.1109/TAFFC.2020.3025777). As published
-it reads 3-s pieces of raw EEG; here its time axis is a window with those before it in the trial, and its features are
-differential entropy. Own decisions: that input, the number of windows, one convolution over all channels and bands
-of a window, and all sizes. It does not adapt: of the target only the scaling of its features is used.
+Built from the description in arXiv:2606.00170, the title of Tao et al. 2020 (doi:10.1109/TAFFC.2020.3025777) and
+public facts about its code (Chang-Li-HFUT/ACRNN, which was not followed line by line). As published it reads 3-s
+pieces of raw EEG; here its time axis is a window with those before it in the trial, and its features are differential
+entropy. Own decisions: that input, the number of windows, and all sizes: one convolution over all channels and bands
+of a window to 128 numbers, where there it has 40 maps of 32 x 45 samples and max-pooling (75 long, step 10); one
+recurrent layer of 64, where there are two of 64 over a single step; attention with tanh, where there is ELU. It does
+not adapt: of the target only the scaling of its features is used.
 """
 
 from dataclasses import dataclass

@@ -3,8 +3,9 @@
 From the abstract (doi:10.1016/j.knosys.2023.111137) and its description in arXiv:2606.00170; no code is public: bands
 apart, differential entropy of groups of each band's data on a map of the electrodes, parallel branches of primary
 capsules that are fused for capsules of the emotions, and adversarial domain adaptation. There the groups are cut from
-the raw signal; here they are the window and those before it in the trial. Own decisions: that, one convolution per
-branch, 3 x 3 places for the primary capsules, and all sizes.
+the raw signal; here they are the window and those before it in the trial. There are four bands there, five
+here. Own decisions: groups and bands, one convolution per branch, 3 x 3 places for the primary capsules,
+and all sizes.
 
 A capsule is a vector whose length is a probability; capsules and their routing are those of Sabour et al. 2017
 (arXiv:1710.09829). Shapes: R runs, N windows, S primary capsules, C classes, D numbers in a vector.

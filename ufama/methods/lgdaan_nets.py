@@ -1,10 +1,14 @@
 """LGDAAN-Nets-like: convolutional memories over time and over bands, with local and global domain discriminators.
 
-From the abstract (doi:10.1016/j.knosys.2025.113613) and its description in arXiv:2606.00170; the public code is
-incomplete and was not used: residual convolutional LSTMs on a spatial-temporal and a spatial-spectral matrix,
-self-attention between the two kinds of features, a local discriminator for each and a global one for both. Own
-decisions: the temporal matrix is the window's map with those before it in the trial, bands as its channels; the
-spectral one walks through the bands of the window's own map; one memory of each kind, and all sizes.
+Built from the abstract (An et al. 2025, doi:10.1016/j.knosys.2025.113613), its description in arXiv:2606.00170 and
+public facts about its code (cvmdsp/LGDAAN-Nets, which is incomplete and was not followed): residual convolutional
+LSTMs on a spatial-temporal and a spatial-spectral matrix, self-attention between the two kinds of features, a local
+discriminator for each and a global one for both. Own decisions: the temporal matrix is the window's map with those
+before it in the trial, bands as its channels; the spectral one walks through the bands of the window's own map.
+
+It is much smaller than the original. A branch there has three convolutional LSTM blocks of 64, 128 and 128 maps, 4 x 4
+cells with step 2, batch normalisation and pooling, and gated attention; here it has one of 6 maps, 3 x 3 cells,
+without these, and plain attention. A discriminator there has layers of 128 and 64 numbers, here two of 128.
 """
 
 from dataclasses import dataclass
@@ -94,7 +98,7 @@ class LgdaanNets(NetworkMethod[LgdaanConfig, LgdaanOutputs]):
 
     name = "lgdaan_nets"
     title = "LGDAAN-Nets-like"
-    source = "doi:10.1016/j.knosys.2025.113613 (abstract)"
+    source = "doi:10.1016/j.knosys.2025.113613 (abstract; smaller here)"
     inputs = "eeg, sequences of windows, electrode maps"
     checked_against = "torch's convolution and LSTM, torch's binary cross-entropy"
     network_class = LgdaanNetwork

@@ -28,8 +28,8 @@ def methods_table() -> Table:
         ),
     )
     caption = (
-        f"The {len(rows)} methods. A title that ends in -like was built from a description and public facts: no official "
-        "code is public, or it exists and was not followed line by line."
+        f"The {len(rows)} methods. A title that ends in -like was built from a description and public facts: no "
+        "official code is public, or it exists and was not followed line by line."
     )
     return Table("methods", pd.DataFrame(rows), columns, caption)
 

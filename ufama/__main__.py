@@ -1,5 +1,6 @@
 """``ufama`` and ``python -m ufama``: the command, which Ctrl-C ends quietly while it is still being imported."""
 
+import os
 import sys
 
 
@@ -10,8 +11,8 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        print("ufama: stopped by Ctrl-C.", file=sys.stderr)
-        raise SystemExit(130) from None
+        print("ufama: stopped by Ctrl-C.", file=sys.stderr, flush=True)
+        os._exit(130)  # at once: modules that are half imported have nothing to finish
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def test_a_dry_run_trains_nothing(own_workspace, long_table):
 @pytest.mark.slow
 def test_ctrl_c_saves_and_the_same_command_goes_on(own_workspace, long_table):
     line = command(long_table)
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     store = RunStore()
     while not store.digests():
         assert process.poll() is None

@@ -3,7 +3,13 @@
 import sys
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
+from ufama.audit.granularity import TableError
+from ufama.campaigns.checkpoints import StoppedError
+from ufama.campaigns.results import StoreError
+from ufama.config import ConfigError
+from ufama.data.layout import DataError
 from ufama.pages.parameters import ParameterError, assigned_literals, checked_parameters, declared_parameters
 
 DEFAULTS = {
@@ -126,3 +132,32 @@ def test_methods_as_papermill_passes_them(given, meant):
 def test_methods_that_do_not_exist_are_answered_with_those_that_do(given, message):
     with pytest.raises(ParameterError, match=message):
         checked_methods(given)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_text_is_no_value(name, text):
+    with pytest.raises(ParameterError, match=name):
+        checked(**{name: text})
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:7", "mps", "cpu:0", "CPU", 0, None])
+def test_a_device_that_is_not_here(monkeypatch, device):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ParameterError, match=r"device = .* such as 'cpu'|device = .* choose one of 'cpu'"):
+        checked(device=device)
+
+
+@pytest.mark.parametrize("error", [DataError, ConfigError, ParameterError, TableError, StoreError, StoppedError])
+def test_a_notebook_shows_the_message_of_an_error_alone(error, capsys):
+    """As IPython shows what a cell raised: without the lines of code that led to it."""
+    shell = InteractiveShell()
+    shell.user_ns["fail"] = lambda: (_ for _ in ()).throw(error("what to mend"))
+    shell.run_cell("fail()")
+    printed = capsys.readouterr().out
+    assert printed.strip() == f"{error.__name__}: what to mend"
+
+
+def test_a_fault_of_the_package_keeps_its_traceback_in_a_notebook(capsys):
+    InteractiveShell().run_cell("raise KeyError('a fault')")
+    assert "Traceback" in capsys.readouterr().out

@@ -188,4 +188,4 @@ def _unknown(where: str, what: str, name: str, known: list[str]) -> str:
     if known == [ALL]:
         return f"{where}: {what} {name!r} is named, but the table of accuracies has no column {what.split()[0]}."
     given = "no method is named" if name == ALL else f"{what} {name!r} is not in the table of accuracies"
-    return f"{where}: {given}, which has {', '.join(sorted(known, key=natural_order))}."
+    return f"{where}: {given}; there are {', '.join(sorted(known, key=natural_order))}."

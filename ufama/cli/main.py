@@ -171,7 +171,8 @@ def main() -> None:
         code, message = _ending(error)
         _discard_output()
     if message:
-        messages.print(Text.assemble(("ufama: ", "red"), message))
+        with contextlib.suppress(OSError):
+            messages.print(Text.assemble(("ufama: ", "red"), message))
     raise SystemExit(code)
 
 
@@ -200,8 +201,8 @@ def _ending(error: BaseException) -> tuple[int, str]:
             text = f"{text.rstrip('.')}. {context.command_path} --help shows what there is."
         return error.exit_code, text
     if isinstance(error, OSError):
-        what = error.filename or "the output"
-        return 2, f"{what} cannot be read or written: {error.strerror or error}."
+        what = f"{error.filename} cannot be read or written" if error.filename else "the output cannot be written"
+        return 2, f"{what}: {error.strerror or error}."
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("ufama"):
         return 2, f"the package {error.name} is not installed; pip install 'ufama[book,cluster]' brings all of them."
     if isinstance(error, MemoryError):

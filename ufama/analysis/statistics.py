@@ -20,7 +20,7 @@ from ufama.campaigns.results import Results
 def outcome_table(results: Results, *, rule: str, unit: str = "trials", branch: str = "fusion") -> pd.DataFrame:
     """One row per run and trial: the run's columns, subject, session, trial, right, weight.
 
-    Over trials, right says whether the majority of the trial's windows are (weight 1); over windows it is their share
+    Over trials, right says whether the plurality of the trial's windows are (weight 1); over windows it is their share
     and weight their number. Raises ValueError for an unknown unit and for a rule that is not stored.
     """
     if unit == "trials":

@@ -110,7 +110,7 @@ def _svm_table(frame: pd.DataFrame, origin: str, provenance: dict) -> Table:
 
 def run_scores(results: Results) -> pd.DataFrame:
     """One row per run and rule: data, protocol, variant, fold, seed, balanced (windows, 0 to 1), accuracy (windows)
-    and trials (share of trials whose majority is right)."""
+    and trials (share of trials that are right by the plurality of their windows)."""
     windows = window_outcomes(results)
     trials = trial_outcomes(results)
     scores = pd.DataFrame(

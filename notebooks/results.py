@@ -61,7 +61,7 @@ page.show(figures.subjects_beside_published(per_recording, printed, rule="last")
 # ## By session, and by trial
 #
 # A window's neighbours in its trial are nearly equal to it, so whole trials are right or wrong: accuracy over trials
-# (the majority of their windows) counts the outcomes that are closer to independent.
+# (the plurality of their windows) counts the outcomes that are closer to independent.
 
 # %%
 page.show(tables.sessions(results, page.data.dataset))

@@ -300,10 +300,11 @@ class FolderOutput:
         ``inputs`` are what the command reads, or writes besides.
         """
         folder = _resolved(folder)
-        self._refuse_inputs(folder, inputs)
-        self._refuse_strangers(folder)
-        if folder.exists() and (os.path.ismount(folder) or folder.samefile(os.curdir)):
-            raise PathError(f"{folder} is where the command runs, or a whole disk: name a folder in it instead.")
+        with reported(folder):
+            self._refuse_inputs(folder, inputs)
+            self._refuse_strangers(folder)
+            if folder.exists() and (os.path.ismount(folder) or folder.samefile(os.curdir)):
+                raise PathError(f"{folder} is where the command runs, or a whole disk: name a folder in it instead.")
         check_writable(folder.parent)
         check_writable(folder)
         return folder
@@ -346,9 +347,10 @@ class FolderOutput:
     def check_addition(self, folder: str | Path, *, inputs: Collection[str | Path] = ()) -> Path:
         """As ``check``, where files are added to those that the command wrote before; others beside them stay."""
         folder = _resolved(folder)
-        self._refuse_inputs(folder, inputs)
-        if self._own(folder) is None:
-            self._refuse_strangers(folder)
+        with reported(folder):
+            self._refuse_inputs(folder, inputs)
+            if self._own(folder) is None:
+                self._refuse_strangers(folder)
         check_writable(folder)
         return folder
 
@@ -391,19 +393,18 @@ class FolderOutput:
                 )
 
     def _refuse_strangers(self, folder: Path) -> None:
-        with reported(folder):
-            if not folder.exists():
-                return
-            if not folder.is_dir():
-                raise PathError(f"{folder} is a file: name a folder.")
-            own = self._own(folder)
-            listed = {} if own is None else own | {self.note: "*"}
-            for name, path in _every_file(folder):
-                if not _is_as_listed(path, listed.get(name, "")):
-                    raise PathError(
-                        f"{folder} holds {name}, which was not written by this command or has been changed since. "
-                        "Nothing was overwritten: expected a new or empty folder, or one that the command wrote."
-                    )
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise PathError(f"{folder} is a file: name a folder.")
+        own = self._own(folder)
+        listed = {} if own is None else own | {self.note: "*"}
+        for name, path in _every_file(folder):
+            if not _is_as_listed(path, listed.get(name, "")):
+                raise PathError(
+                    f"{folder} holds {name}, which was not written by this command or has been changed since. "
+                    "Nothing was overwritten: expected a new or empty folder, or one that the command wrote."
+                )
 
     def _move_into_place(self, building: Path, folder: Path, is_wanted: Callable[[Path], bool]) -> None:
         """Rename; if another process was faster with the same files, keep them; earlier ones are moved out first."""
@@ -432,13 +433,15 @@ def _resolved(path: str | Path) -> Path:
     path = expanded(path)
     try:
         return path.resolve()
-    except (RuntimeError, OSError):
-        raise PathError(f"{path} is a link that leads to itself. Name another path.") from None
+    except RuntimeError:
+        raise PathError(f"{path} is a link that leads to itself: name another path.") from None
+    except OSError as error:
+        raise PathError(f"{path} cannot be found: {error.strerror}. Name another path.") from None
 
 
 def _refuse_same(path: Path, source: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if os.path.samefile(path, source):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if path == _resolved(source) or os.path.samefile(path, source):
             raise PathError(f"{path} is also what the command reads or writes besides: name another place.")
 
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from ufama.audit.report import audit_table
-from ufama.report.methods import methods_table
+from ufama.report.method_list import method_list
 from ufama.report.table import Column, Table
 from ufama.terminal import TerminalTable
 
@@ -58,7 +58,7 @@ def test_every_table_of_the_audit_is_whole(width):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_list_of_methods_is_whole(width):
-    assert_whole(methods_table().__rich__(), width)
+    assert_whole(method_list(), width)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -9,19 +9,21 @@ from typer.testing import CliRunner
 
 from ufama.analysis import paper
 from ufama.cli.main import app
-from ufama.methods import methods
+from ufama.methods import _descriptions, methods
 from ufama.report.comparison import plain_name
-from ufama.report.methods import (
-    methods_table,
-    tuning_table,
-)
+from ufama.report.method_list import method_list
+from ufama.report.methods import tuning_table
 
 
 def test_every_method_is_listed_with_what_it_says_of_itself():
-    rows = methods_table().frame.set_index("name")
-    assert set(rows.index) == set(methods())
-    assert rows["title"].is_unique
-    assert all(text.strip() for text in rows.to_numpy().ravel())
+    """The list reads files; the methods themselves are imported here."""
+    rows = {row.name: row for row in method_list().rows}
+    assert rows.keys() == methods().keys()
+    assert len({row.title for row in rows.values()}) == len(rows)
+    for name, chosen in methods().items():
+        said = {field: getattr(chosen, field) for field in rows[name]._fields}
+        assert rows[name]._asdict() == said | {"presets": ", ".join(chosen.presets)}
+        assert all(text.strip() for text in rows[name])
 
 
 def test_every_method_of_the_papers_tables_is_built():
@@ -40,7 +42,7 @@ def test_the_command_lists_every_method():
 
 def test_the_terminals_table_holds_every_name_at_any_width():
     shown = Console(width=60, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    shown.print(methods_table())
+    shown.print(method_list())
     letters = "".join(shown.export_text().split())
     for name in methods():
         assert name in letters
@@ -72,3 +74,11 @@ def test_the_tuning_table_has_the_default_beside_the_choice():
         ["UF-AMA, released", "3", "61.00", "52.00", "65.00", "learning_rate 0.004"],
         ["SVM (linear)", "1", "70.00", "70.00", "70.00", "default"],
     ]
+
+
+def test_a_method_whose_fields_are_no_literals_is_asked_itself(monkeypatch):
+    monkeypatch.setattr(_descriptions, "_attributes", lambda module, class_name: {})
+    assert _descriptions.descriptions() == sorted(
+        _descriptions.Description(*(getattr(chosen, field) for field in _descriptions.Description._fields))
+        for chosen in methods().values()
+    )

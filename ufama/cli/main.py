@@ -125,9 +125,9 @@ def audit(
 @app.command("methods")
 def list_methods() -> None:
     """What can be compared: every method, where it is from, what it reads and what checks it."""
-    from ufama.report.methods import methods_table
+    from ufama.report.method_list import method_list
 
-    console.print(methods_table())
+    console.print(method_list())
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ class Description(NamedTuple):
     title: str
     source: str
     inputs: str
-    presets: tuple[str, ...]
+    presets: Sequence[str]
     checked_against: str
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
-import numpy as np
-
 from ufama.config import ValidatedConfig
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
     from ufama.core.objective import Terms
@@ -156,7 +155,7 @@ class UnlabelledWindows(NamedTuple):
     window: np.ndarray  # (n,)
 
 
-Predictor = Callable[[UnlabelledWindows], np.ndarray]
+Predictor = Callable[[UnlabelledWindows], "np.ndarray"]
 """Windows -> (n, 3, C) class probabilities of the branches eeg, eye, fusion; NaN for a branch that does not exist."""
 
 

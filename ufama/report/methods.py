@@ -1,4 +1,4 @@
-"""The list of methods: what there is, where it is from, what checks it; and what tuning found."""
+"""What methods are called in tables, and what tuning found."""
 
 import json
 from collections.abc import Mapping
@@ -6,32 +6,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ufama.methods import method
-from ufama.methods._descriptions import descriptions
-from ufama.report.captions import column_group, keys
+from ufama.report.captions import column_group
 from ufama.report.table import Column, Table
 
 CONTROL = "a control"
 """What a control gives as its source."""
-
-
-def methods_table() -> Table:
-    """Every method of the package by name."""
-    rows = [described._asdict() | {"presets": ", ".join(described.presets)} for described in descriptions()]
-    columns = (
-        *keys(
-            name="name",
-            title="title",
-            source="source",
-            inputs="inputs",
-            presets="presets",
-            checked_against="checked against",
-        ),
-    )
-    caption = (
-        f"The {len(rows)} methods. A title that ends in -like was built from a description and public facts: no "
-        "official code is public, or it exists and was not followed line by line."
-    )
-    return Table("methods", pd.DataFrame(rows), columns, caption)
 
 
 def tuning_table(draws: pd.DataFrame, title: str, scale: str) -> Table:

@@ -138,22 +138,21 @@ class Experiment:
 def remarks(experiments: Iterable[Experiment]) -> list[str]:
     """Sentences on folds that are left out, have smaller batches, or lack a class; most data sets need none."""
     asked: dict[tuple[DataRequest, str, int], set[str]] = defaultdict(set)
-    sentences: dict[str, None] = {}
+    own_batches: dict[int, dict[str, None]] = defaultdict(dict)  # by the usual batch
     for experiment in experiments:
-        configs = experiment.configs()
-        asked[experiment.data, experiment.protocol, configs[0].training.window_stride].update(
-            experiment.fold_names or experiment.data.folds(experiment.protocol)
-        )
-        batches = {config.fold: config.training.batch_size for config in configs}
-        usual = experiment.training.batch_size
-        small = [f"{fold} ({batch})" for fold, batch in batches.items() if batch < usual]
-        if small:
-            sentences[f"Batches of fewer than {usual} windows, because the target has no more: {', '.join(small)}."] = (
-                None
-            )
-    for (data, protocol, stride), names in asked.items():
+        configs, usual = experiment.configs(), experiment.training.batch_size
+        names = experiment.fold_names or experiment.data.folds(experiment.protocol)
+        asked[experiment.data, experiment.protocol, configs[0].training.window_stride].update(names)
+        for config in configs:
+            if config.training.batch_size < usual:
+                own_batches[usual][f"{config.fold} ({config.training.batch_size})"] = None
+    sentences = {
+        f"Batches of fewer than {usual} windows, because the target has no more: {', '.join(folds)}.": None
+        for usual, folds in own_batches.items()
+    }
+    for (data, protocol, stride), named in asked.items():
         every = list(data.folds(protocol, stride).values())
-        sentences |= dict.fromkeys(fold_remarks(data.open(stride), every, names))
+        sentences |= dict.fromkeys(fold_remarks(data.open(stride), every, named))
     return list(sentences)
 
 

@@ -145,10 +145,23 @@ def swapped_sessions(root):
         replace_file(second, content)
 
 
-def zipped(root):
-    shutil.make_archive(str(root / "SEED-IV"), "zip", root / "eye_feature_smooth")
+def in_one_folder(root):
+    """SEED-IV's files without the folders of their sessions."""
     for folder in ("eeg_feature_smooth", "eye_feature_smooth"):
-        shutil.rmtree(root / folder)
+        for path in list((root / folder).glob("*/*.mat")):
+            path.rename(root / folder / path.name)
+
+
+def session_folders(root):
+    for session in "123":
+        (root / "eye_feature_smooth" / session).rename(root / "eye_feature_smooth" / f"session{session}")
+
+
+def zipped(root):
+    shutil.make_archive(str(root.parent / "SEED-IV"), "zip", root)
+    shutil.rmtree(root)
+    root.mkdir()
+    shutil.move(root.parent / "SEED-IV.zip", root)
 
 
 def other_names(root):
@@ -159,6 +172,33 @@ def other_names(root):
 def named_by_surname(root):
     for path in list((root / MAT).glob("10_*")):
         path.rename(path.with_name(path.name.replace("10_", "anybody_")))
+
+
+def archived(root):
+    """One modality lies in an archive beside the other."""
+    shutil.make_archive(str(root / "eyes"), "zip", root, "eye_feature_smooth")
+    shutil.rmtree(root / "eye_feature_smooth")
+
+
+def older_copy(root):
+    shutil.copytree(root / "eeg_feature_smooth", root / "old" / "eeg_feature_smooth")
+
+
+def linked(root):
+    """A file is a link to another subject's, which lies outside the folder."""
+    target = root / "elsewhere" / "13_20151115.mat"
+    target.parent.mkdir()
+    shutil.copy(root / "eye_feature_smooth/1/13_20151115.mat", target)
+    (root / "eye_feature_smooth/1/13_20151115.mat").unlink()
+    (root / IV_EYE).rename(root / "eye_feature_smooth/1/13_20151115.mat")
+    (root / IV_EYE).symlink_to(target)
+
+
+def computed(path):
+    """The file as `ufama data features` writes it."""
+    content = path.read_bytes()
+    mark = b"MATLAB 5.0 MAT-file, computed by ufama".ljust(116)
+    replace_file(path, mark + content[len(mark) :])
 
 
 def at(place, change, *arguments):
@@ -234,6 +274,41 @@ DAMAGES = {
         f"{MAT}/10_20140101.mat",
         "10_20131211.mat, 10_20140101.mat are all subject 10, session 3",
     ),
+    "date of another subject": Damage(
+        "seed_mat",
+        at(MAT_EEG, lambda path: path.rename(path.with_name("10_20140404.mat"))),
+        {"wrong-subject"},
+        f"{MAT}/10_20140404.mat",
+        "has the date of subject 2, session 1",
+    ),
+    "no date": Damage(
+        "seed_mat",
+        at(MAT_EEG, lambda path: path.rename(path.with_name("10_20131399.mat"))),
+        {"unknown-session"},
+        f"{MAT}/10_20131399.mat",
+        "a date that subject 10 does not have",
+    ),
+    "date of the eyes changed": Damage(
+        "seed_iv",
+        at(IV_EYE, lambda path: path.rename(path.with_name("2_20150101.mat"))),
+        {"different-dates"},
+        "eye_feature_smooth/1/2_20150101.mat",
+        "the EEG file is 2_20150915.mat, the eye file 2_20150101.mat",
+    ),
+    "all in one folder": Damage(
+        "seed_iv", in_one_folder, {"misplaced-file"}, "eye_feature_smooth/2_20150915.mat", "lies in eye_feature_smooth"
+    ),
+    "folders of other names": Damage(
+        "seed_iv",
+        session_folders,
+        {"misplaced-file"},
+        "eye_feature_smooth/session1/2_20150915.mat",
+        "is subject 2, session 1, and lies in eye_feature_smooth/session1",
+    ),
+    "link to another subject": Damage("seed_iv", linked, {"wrong-subject"}, IV_EYE, "is a link to 13_20151115.mat"),
+    "computed among released": Damage(
+        "seed_iv", at(IV_EEG, computed), {"mixed-features"}, IV_EEG, "was computed by ufama, other files"
+    ),
     "duplicate file": Damage(
         "seed_iv",
         lambda root: shutil.copy(root / IV_EEG, root / "eeg_feature_smooth/1/2_20160101.mat"),
@@ -258,6 +333,12 @@ DAMAGES = {
     ),
     # folders
     "modality missing": Damage("seed", at(SEED_EYE, shutil.rmtree), {"missing-folder"}, ".", "no folder named eye_"),
+    "one modality in an archive": Damage(
+        "seed_iv", archived, {"missing-folder", "not-extracted"}, ".", "it may lie in eyes.zip"
+    ),
+    "an older copy below": Damage(
+        "seed_iv", older_copy, {"several-folders"}, ".", "eeg_feature_smooth, old/eeg_feature_smooth"
+    ),
     "zip only": Damage("seed_iv", zipped, {"not-extracted"}, "SEED-IV.zip"),
     "wrong folder": Damage("seed_iv", other_names, {"nothing-recognised"}, "."),
     "two releases": Damage(
@@ -280,6 +361,10 @@ DAMAGES = {
     "object in an archive": npz(on("test_label", lambda _: None), "damaged-file", "holds Python objects"),
     # parts
     "trial missing": iv_eye(without("eye_7"), "missing-trial", "no trial 7"),
+    "trial too many": iv_eye(lambda content: content.update(eye_25=content["eye_1"]), "extra-trial", "eye_25 is too"),
+    "trial copied over another": iv_eye(
+        lambda content: content.update(eye_10=content["eye_1"]), "identical-trials", "trial 10 is the same as trial 1"
+    ),
     "band missing": npz(without_gamma, "missing-part", "train_data has no gamma"),
     "eye group missing": eyes(without("test_data_eye"), "missing-part", "no test_data_eye"),
     "labels missing": npz(without("test_label"), "missing-part", "no test_label"),
@@ -334,6 +419,13 @@ DAMAGES = {
     "NaN in the eye movement": iv_eye(
         on("eye_5", put((0, slice(1, 3)), np.nan)), "not-finite", r"2 values are NaN or infinite \(trial 5: 2\)"
     ),
+    "a feature without a value": Damage(
+        "seed_iv",
+        at(IV_EYE, change_mat, on("eye_5", put(2, np.nan))),
+        {"not-finite", "empty-feature"},
+        IV_EYE,
+        "trial 5 has no finite value in feature 2",
+    ),
     "infinite EEG": npz(in_bands(put((60, 5), np.inf)), "not-finite", r"\(trial 2: 5\)"),
     "wrong labels": npz(on("train_label", lambda labels: labels - 1), "wrong-labels", "499 labels of train_label"),
     "a wrong label": npz(on("train_label", put(60, 2)), "wrong-labels", "1 labels .* in trial 2, the first is 2"),
@@ -363,6 +455,22 @@ WARNINGS = {
     "dead electrode": iv_eeg(on(r"de_LDS\d+", _dead_electrode), "dead-channel"),
     "two electrodes with the same values": iv_eeg(on(r"de_LDS\d+", _twin_electrodes), "dead-channel"),
     "half-log scale": iv_eeg(on(r"de_LDS\d+", _half_log), "unusual-scale"),
+    "EEG of another unit": iv_eeg(on(r"de_LDS\d+", lambda values: 1e6 * values), "unusual-scale"),
+    "eyes of another unit": iv_eye(on("eye_7", lambda values: 1e-6 * values), "unusual-scale", "in trial 7"),
+    "a mark for missing values": iv_eye(on("eye_7", put((3, 5), -9999.0)), "unusual-scale", "1 values of eye"),
+    "windows doubled": iv_eye(on("eye_7", lambda values: np.repeat(values[:, ::2], 2, 1)), "repeated-windows"),
+    "named by session": Damage(
+        "seed_mat",
+        at(MAT_EEG, lambda path: path.rename(path.with_name("10_1.mat"))),
+        {"unexpected-date"},
+        f"{MAT}/10_1.mat",
+    ),
+    "trials shifted": Damage(
+        "seed",
+        at(PICKLE, change_pickle, on("train_data_eye", lambda values: np.roll(values, 7, 0))),
+        {"shifted-trials", "constant-eye-row"},
+        PICKLE,
+    ),
     "lost eyes": Damage(
         "seed_iv",
         at(LATER_EYE, change_mat, on("eye_5", _still)),

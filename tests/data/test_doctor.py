@@ -79,7 +79,7 @@ def test_each_damage_is_named_and_reading_ends_in_an_error_exactly_where_the_doc
         assert examination.sets[0].ready_subjects == SUBJECTS[copy]
     else:
         assert codes(examination, "error") == expected
-        assert warnings <= {"unexpected-file"} and examination.exit_code == 2
+        assert warnings <= {"unexpected-file", "unexpected-date"} and examination.exit_code == 2
     here = [finding for finding in examination.findings if finding.where == where]
     assert any(re.search(found, finding.found) for finding in here if finding.code in expected or not expected)
 

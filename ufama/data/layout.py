@@ -4,7 +4,7 @@ Facts come from the official pages of the BCMI laboratory and from public reader
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -322,10 +322,13 @@ def checked_sessions(facts: Layout, sessions: Sequence[int] | None) -> tuple[int
 def _chosen(facts: Layout, what: str, numbers: Sequence[int] | None, valid: tuple[int, ...]) -> tuple[int, ...]:
     if numbers is None:
         return valid
-    unknown = [number for number in numbers if number not in valid]
-    if unknown or not numbers:
+    if not isinstance(numbers, Iterable):
+        raise DataError(f"{what}s = {numbers!r} is not a list: name them as in [{numbers!r}].")
+    chosen = list(numbers)
+    unknown = [number for number in chosen if number not in valid]
+    if unknown or not chosen:
         raise DataError(
             f"{facts.title} has no {what} {', '.join(map(str, unknown)) or '(none chosen)'}: choose from "
             f"{', '.join(map(str, valid))}."
         )
-    return tuple(sorted(set(numbers)))
+    return tuple(number for number in valid if number in chosen)

@@ -84,6 +84,8 @@ def read_recordings(
     """
     if nan not in ("error", "interpolate"):
         raise DataError(f'nan = {nan!r} is not known: choose "error" or "interpolate".')
+    if not str(root).strip():
+        raise DataError(f"root is an empty text: expected the folder of {layout(dataset).title}.")
     tolerated = ("not-finite",) if nan == "interpolate" else ()
     plan, report = plan_reading(
         layout(dataset), expanded(root), subjects=subjects, eeg=eeg, feature=feature, eye=eye, tolerated=tolerated

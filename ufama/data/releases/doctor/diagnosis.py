@@ -4,6 +4,7 @@ The reader of the releases, told to go on after errors: it reads every file once
 executes nothing. What it can find is listed in `ufama.data.releases.findings`.
 """
 
+import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ def examine(root: str | Path, dataset: str | None = None, *, progress: Progress 
     """
     names = [layout(dataset).name] if dataset else list(LAYOUTS)
     root = expanded(root)
-    if root.is_file() and root.suffix in ENDINGS:
+    if os.path.isfile(root) and root.suffix in ENDINGS:
         return _examine_table(root)
     report = Report(root)
     if not check_folder(root, report):
@@ -82,6 +83,7 @@ class _DatasetSearch:
     folders: dict[ReleasedFolder, Path]
     chosen: dict[str, ReleasedFolder]
     marker: Marker | None
+    unreadable: list[Path]
     files: list[ExaminedFile] = field(default_factory=list)
 
     @classmethod
@@ -93,7 +95,7 @@ class _DatasetSearch:
         found = {folder: recorded_files(folder, place, report) for folder, place in folders.items()}
         in_use = [path for folder in chosen.values() or folders for path, _ in found[folder]]
         marker = find_marker(facts, in_use, report)
-        search = cls(facts, report, folders, chosen, marker)
+        search = cls(facts, report, folders, chosen, marker, tree.unreadable)
         for folder, files in found.items():
             for path, (subject, session) in files:
                 search.files.append(ExaminedFile(path, folder, subject, session, report, folder.feature))
@@ -137,6 +139,8 @@ class _DatasetSearch:
         subjects = self.subjects() if self.chosen else []
         wanted = subjects or self.expected_subjects()
         for folder, place in self.folders.items():
+            if any(path.is_relative_to(place) for path in self.unreadable):
+                continue  # what may not be listed is not missing
             if folder in self.chosen.values():
                 report_missing(folder, place, self.recorded(folder), wanted, self.report)
             else:

@@ -388,8 +388,8 @@ class FolderOutput:
             source = _resolved(given)
             if folder in source.parents or source in folder.parents:
                 raise PathError(
-                    f"{folder} and {source}, which the command reads or writes besides, lie in one another: name a "
-                    "folder apart from it."
+                    f"{folder} and {source}, an input or another output of this command, lie in one another: name "
+                    "a folder apart from it."
                 )
 
     def _refuse_strangers(self, folder: Path) -> None:
@@ -442,7 +442,7 @@ def _resolved(path: str | Path) -> Path:
 def _refuse_same(path: Path, source: Path) -> None:
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         if path == _resolved(source) or os.path.samefile(path, source):
-            raise PathError(f"{path} is also what the command reads or writes besides: name another place.")
+            raise PathError(f"{path} is also an input, or another output, of this command: name another place.")
 
 
 def _refuse_other_than_file(path: Path) -> None:

@@ -4,6 +4,7 @@ import base64
 import io
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.results import Results
 from ufama.campaigns.run import CampaignProgress, results
 from ufama.pages.parameters import checked_parameters
-from ufama.storage import workspace
+from ufama.storage import PathError, workspace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,7 +83,8 @@ class Page:
     def show(self, result):
         """A table or a figure for display, the last expression of a cell.
 
-        A table is also written as CSV, its provenance beside it; a figure is shown with its alt text.
+        A table is also written as CSV, its provenance beside it, or a warning says why not; a figure is shown with its
+        alt text.
         """
         from ufama.report.table import Table, to_csv
 
@@ -90,7 +92,10 @@ class Page:
             return DescribedFigure(result)
         data = Path(self.data.dataset).stem + ("-simulated" if self.windows.card.simulated else "")
         folder = workspace() / "tables" / f"{self.name}-{data}-{self.preset}-{self.scale}"
-        to_csv(result, folder / f"{result.name}.csv")
+        try:
+            to_csv(result, folder / f"{result.name}.csv")
+        except PathError as error:
+            warnings.warn(f"The table is shown, and not written as CSV: {error}", stacklevel=2)
         return result
 
 

@@ -204,6 +204,54 @@ def test_the_threshold_and_the_shortest_fixation_decide():
     assert len(detect_events(streams, pixels_per_degree=20, shortest_fixation=991).fixation_start) == 0
 
 
+def whole_numbers(**changes):
+    state = {"time": np.arange(0, 500) / 60, "pupil": np.full((500, 2), 40), "gaze": np.tile([400, 300], (500, 1))}
+    return EyeStreams(**(state | changes))
+
+
+def test_whole_numbers_do_not_run_over():
+    gaze = np.array([[10, 10], [3, 3]] * 250, np.uint16)
+    streams = whole_numbers(gaze=gaze)
+    assert streams.gaze.dtype == float
+    found = detect_events(streams, pixels_per_degree=30)
+    np.testing.assert_allclose(found.saccade_amplitude, np.hypot(7, 7) / 30)
+    with pytest.raises(DataError, match="ascending"):
+        whole_numbers(time=np.arange(500, 0, -1).astype(np.uint32))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"time": np.arange(500) * 1000 / 60}, "0.06 samples per second.*time in seconds"),
+        ({"time": np.arange(500) / 60 + 3600}, "time begins at 3600 s"),
+        ({"pupil": np.full((500, 2), 3.4)}, "median diameter of 3.4: expected 10 to 1000 pixels. Millimetres"),
+        ({"pupil": np.ma.masked_equal(np.full((500, 2), 40), 40)}, "pupil has masked values"),
+        ({"time": np.zeros((500, 1))}, r"time has shape \(500, 1\)"),
+    ],
+)
+def test_streams_in_another_unit_or_time_are_refused(changes, message):
+    with pytest.raises(DataError, match=message):
+        whole_numbers(**changes)
+
+
+def test_gaze_as_a_share_of_the_screen_is_refused():
+    streams = whole_numbers(gaze=np.random.default_rng(0).uniform(0, 1, (500, 2)))
+    with pytest.raises(DataError, match="shares of the screen"):
+        detect_events(streams, pixels_per_degree=30)
+
+
+def test_events_in_seconds_or_of_another_trial_are_refused():
+    with pytest.raises(DataError, match=r"fixation_duration has a median of 0\.3.*expected milliseconds"):
+        events_of(fixations=[(0.5, 0.2, 1, 1), (1.0, 0.3, 1, 1), (2.0, 0.9, 1, 1)])
+    late = events_of(fixations=[(500, 200, 10, 1), (1000, 400, 30, 5)])
+    with pytest.raises(
+        DataError, match="the fixation goes from 500 s to 1000 s: expected times within the trial of 11 s"
+    ):
+        eye_features(streams_of(STEADY), late, seconds=11.0)
+    with pytest.raises(DataError, match="the pupil stream goes from 0 s to 10"):
+        eye_features(streams_of(STEADY), HAND.before(8), seconds=8.0)
+
+
 # the released events ---------------------------------------------------------------------------------
 
 
@@ -256,6 +304,25 @@ def test_a_trial_s_statistics_from_the_released_events(released):
     assert statistics["blink_duration_mean"] == 0
     assert statistics["fixation_dispersion_max"] == trial.event[14]  # column 15
     assert statistics["saccade_latency_average"] == trial.event[27]  # the last
+
+
+def test_files_of_two_recordings_or_another_date_are_refused(released):
+    folder, trials = released
+    cell = np.empty((24, 1), object)
+    cell[:, 0] = [events[:-1] for events in trials["saccade"]]
+    savemat(folder / "2_20150915_saccade.mat", {"Eye_Saccade": cell})
+    with pytest.raises(DataError, match=r"saccade\.mat: in 24 of 24 trials there are not as many events as"):
+        read_eye_raw(folder, 2, 1)
+    cell[1:, 0] = trials["saccade"][1:]
+    savemat(folder / "2_20150915_saccade.mat", {"Eye_Saccade": cell})
+    notes = []
+    assert len(read_eye_raw(folder, 2, 1, note=notes.append)) == 24
+    assert len(notes) == 1 and notes[0].endswith("counts in trial 1.")
+    (folder / "1").mkdir()
+    for path in folder.glob("*.mat"):
+        path.rename(folder / "1" / path.name.replace("20150915", "20150919"))
+    with pytest.raises(DataError, match=r"2_20150919_event\.mat has the date of subject 3, session 1"):
+        read_eye_raw(folder, 2, 1)
 
 
 def test_damaged_and_missing_released_events_are_named(released):

@@ -172,8 +172,10 @@ def test_without_names_only_channels_of_eeg_are_taken():
     assert channel_rows(["EEG Fp1-CPz", "EEG M1-CPz", "EEG Oz-CPz"]) == [0, 2]
     assert channel_rows(["A1", "A2", "A3", "B1"]) == [0, 1, 2, 3]  # a cap that calls its electrodes so
     assert channel_rows(["Fp1", "Fp2"], types=["eeg", "misc"]) == [0]
-    with pytest.raises(DataError, match="no channel is one of EEG"):
-        channel_rows(["ECG", "A1"])
+    for names in (["ECG", "A1"], ["Fp1-F7", "F7-T3", "T3-T5", "T5-O1"]):
+        with pytest.raises(DataError, match="no channel is one of EEG"):
+            channel_rows(names)
+    assert channel_rows(["C3-A2", "C4-A1", "F3-AVG"]) == [0, 1, 2]
     with pytest.raises(DataError, match="channels Fp1-0, Fp1-1 are there more than once"):
         channel_rows(["Fp1-0", "Fp1-1", "Cz"])
     with pytest.raises(DataError, match=r"channels Fp2 \(stim\) are not of EEG by their type"):
@@ -197,6 +199,35 @@ def test_what_is_odd_about_channels_is_noted_by_their_names(tmp_path):
     assert "Fp1, C4: sample by sample the same" in notes[1]
     with pytest.warns(UserWarning, match="Fp2: at the largest"):
         session_features(read_raw(tmp_path / "a.edf"), [(1.0, 11.0)], PLAIN)
+
+
+@pytest.mark.parametrize("mark", ["BAD boundary", "EDGE boundary", "Recording gap", "New Segment/", "BAD_ACQ_SKIP"])
+def test_no_window_lies_over_a_gap(mark):
+    import mne
+
+    raw = mne.io.RawArray(NOISE[:2, :6000] * 1e-6, mne.create_info(["Fp1", "Fp2"], 500.0, "eeg"), verbose="error")
+    raw.set_annotations(mne.Annotations([6.0], [0.0], [mark]))
+    with pytest.raises(DataError, match="2 s to 11 s: the recording marks a gap at 6 s"):
+        session_features(raw, [(2.0, 11.0)], PLAIN)
+    (whole,) = session_features(raw, [(6.0, 12.0)], PLAIN, note=pytest.fail)
+    cropped = raw.copy().crop(4.0)
+    with pytest.raises(DataError, match="a gap at 2 s"):
+        session_features(cropped, [(1.0, 7.0)], PLAIN)
+    raw.set_annotations(mne.Annotations([7.0], [1.0], ["BAD_muscle"]))
+    notes = []
+    (marked,) = session_features(raw, [(6.0, 12.0)], PLAIN, note=notes.append)
+    np.testing.assert_array_equal(marked, whole)
+    assert notes == ["the recording, 6 s to 12 s: marked as 'BAD_muscle' from 7 s to 8 s, and used."]
+
+
+def test_a_trial_in_volts_or_without_a_rate_is_refused():
+    with pytest.raises(DataError, match=r"the signal: the EEG .*volts were probably taken for microvolts"):
+        trial_features(NOISE[:, :801] * 1e-6, 200, PLAIN)
+    for rate in (0, -200.0, np.nan, "200", None):
+        with pytest.raises(DataError, match="expected samples per second, a number above 0"):
+            trial_features(NOISE[:, :801], rate, PLAIN)
+    with pytest.raises(DataError, match="channels are of different length"):
+        trial_features([[1.0, 2.0], [3.0]], 200, PLAIN)
 
 
 def test_masked_values_are_no_signal():

@@ -35,6 +35,9 @@ OTHER_LOUDNESS = 5.0
 CLIPPED_SHARE = 0.01
 """Of the samples of a channel: more that stay at its largest or smallest value are noted."""
 
+RESCALE = "Scale the signal to microvolts."
+"""What to do about another unit where no reader can be told it."""
+
 Note = Callable[[str], None]
 """Takes a sentence about a recording that is read nevertheless."""
 
@@ -63,13 +66,29 @@ def channel_amplitudes(signal: np.ndarray, rate: float) -> np.ndarray:
     return np.median(second_amplitudes(signal, rate), axis=1)
 
 
+def check_amplitude(amplitude: np.ndarray, names: Sequence[str], *, where: str, remedy: str) -> None:
+    """Raise DataError for `channel_amplitudes` that no head gives; the arguments are those of `check_eeg`."""
+    typical = float(np.median(amplitude))
+    if not EEG_MICROVOLTS[0] <= typical <= EEG_MICROVOLTS[1]:
+        raise DataError(
+            f"{where}: the EEG ({listed(list(names))}) has an amplitude of {typical:.3g} microvolts (SD of a median "
+            f"second). Expected {EEG_MICROVOLTS[0]:g} to {EEG_MICROVOLTS[1]:g}{_likely_unit(typical)}. {remedy}"
+        )
+    if (loud := amplitude > HIGHEST_CHANNEL_MICROVOLTS).any():
+        row = int(loud.argmax())
+        raise DataError(
+            f"{where}: channel {names[row]} has an amplitude of {amplitude[row]:.3g} microvolts where the others have "
+            f"{typical:.3g}{_likely_unit(amplitude[row])}. {remedy} Or leave the channel out."
+        )
+
+
 def check_eeg(
     blocks: Iterable[np.ndarray],
     rate: float,
     names: Sequence[str],
     *,
     where: str,
-    remedy: str = "Correct the unit in the file, or scale the signal.",
+    remedy: str = RESCALE,
     note: Note = warned,
 ) -> None:
     """Check one stretch of EEG, given as blocks of (channels, samples) in microvolts that follow each other.
@@ -88,18 +107,8 @@ def check_eeg(
         for content, row in zip(contents, block, strict=True):
             content.append(hash(row.tobytes()))
     amplitude = np.median(np.hstack(amplitudes), axis=1)
+    check_amplitude(amplitude, names, where=where, remedy=remedy)
     typical = float(np.median(amplitude))
-    if not EEG_MICROVOLTS[0] <= typical <= EEG_MICROVOLTS[1]:
-        raise DataError(
-            f"{where}: the EEG ({listed(list(names))}) has an amplitude of {typical:.3g} microvolts (SD of a median "
-            f"second). Expected {EEG_MICROVOLTS[0]:g} to {EEG_MICROVOLTS[1]:g}{_likely_unit(typical)}. {remedy}"
-        )
-    if (loud := amplitude > HIGHEST_CHANNEL_MICROVOLTS).any():
-        row = int(loud.argmax())
-        raise DataError(
-            f"{where}: channel {names[row]} has an amplitude of {amplitude[row]:.3g} microvolts where the others have "
-            f"{typical:.3g}{_likely_unit(amplitude[row])}. {remedy} Or leave the channel out."
-        )
     odd = (amplitude > ODD_CHANNEL * typical) | (amplitude < typical / ODD_CHANNEL)
     _note_channels(note, where, names, odd, f"over {ODD_CHANNEL:g} times louder or quieter than the other channels")
     _note_channels(

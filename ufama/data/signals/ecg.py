@@ -55,6 +55,8 @@ def ecg_statistics(
     context_seconds
         before and after a window, whose beats count too: four seconds hold too few for a variability
     """
+    if np.ma.is_masked(signal):
+        raise DataError(f"the ECG has {np.ma.count_masked(signal)} masked values: expected none. Interpolate them.")
     signal = np.asarray(signal, np.float64)
     size = round(window_seconds * rate)
     if signal.ndim != 1 or len(signal) < size or not np.isfinite(signal).all() or not np.ptp(signal):

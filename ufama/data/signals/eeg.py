@@ -13,12 +13,28 @@ import numpy as np
 
 from ufama.data.layout import DataError
 from ufama.data.releases.findings import unreadable
-from ufama.data.signals.amplitude import MICROVOLTS, Note, check_eeg, warned
+from ufama.data.signals.amplitude import (
+    MICROVOLTS,
+    RESCALE,
+    Note,
+    channel_amplitudes,
+    check_amplitude,
+    check_eeg,
+    unit_factor,
+    warned,
+)
 from ufama.data.signals.cnt import DataFormat, cnt_arguments, cnt_content
 from ufama.data.signals.edf import check_whole, edf_header, scale_to_volts, units_in_words
 from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.entropy import differential_entropy, window_samples
-from ufama.data.signals.filters import checked_signal, filter_reaches, preprocessed, resampling_ratio, shortest_signal
+from ufama.data.signals.filters import (
+    checked_rate,
+    checked_signal,
+    filter_reaches,
+    preprocessed,
+    resampling_ratio,
+    shortest_signal,
+)
 from ufama.data.signals.smoothing import smoothed
 
 if TYPE_CHECKING:
@@ -37,7 +53,9 @@ BLOCK_SECONDS = 64.0
 """How much of a recording `session_features` holds at once, before its margins."""
 
 _OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}  # 10-20 names before 1991
-_GAP = re.compile(r"bad_acq_skip|.*\b(edge|boundary|gap|discontinu\w*)\b.*", re.IGNORECASE)
+_GAP = re.compile(
+    r"bad_acq_skip|.*\b(edge|boundary|gap|pause|new segment|interrupt\w*|discontinu\w*)\b.*", re.IGNORECASE
+)
 _BAD = re.compile(r"bad.*", re.IGNORECASE)
 
 
@@ -79,6 +97,8 @@ def read_raw(
     for name, value, belongs in (("unit", unit, ".edf"), ("data_format", data_format, ".cnt")):
         if value is not None and ending != belongs:
             raise DataError(f"{path}: {name} = {value!r} has a meaning for {belongs} files only. Leave it out.")
+    if unit is not None:
+        unit_factor(unit)
     try:
         if ending == ".cnt":
             arguments = cnt_arguments(path, cnt_content(path, data_format), note)
@@ -138,7 +158,8 @@ def channel_rows(
         elsewhere = [_is_elsewhere(name) and (ears or name not in ("A1", "A2")) for name in bare]
         rows = [row for row, kind in enumerate(types) if kind == "eeg" and not elsewhere[row]]
         references = [bare[row].partition("-")[2] for row in rows]
-        usual = max(set(references), key=references.count, default="")
+        usual = max(references, key=references.count, default="")
+        usual = usual if references.count(usual) > len(rows) / 2 else ""  # else they are pairs
         rows = [
             row for row, other in zip(rows, references, strict=True) if other in (usual, "") or _is_reference(other)
         ]
@@ -185,10 +206,14 @@ def _counted(bare: Sequence[str], row: int) -> int:
 def trial_features(signal: np.ndarray, rate: float, settings: EegSettings) -> np.ndarray:
     """(windows, channels, 5) of one trial that was cut out before: preprocessed, differential entropy, smoothed.
 
-    A trial of a whole number of seconds and one sample more loses the sample named by ``extra_sample``.
+    A trial of a whole number of seconds and one sample more loses the sample named by ``extra_sample``. Raises
+    DataError for a signal that is not one of finite microvolts of a head.
     """
-    signal = np.asanyarray(signal)
-    if settings.extra_sample == "first" and signal.ndim == 2 and signal.shape[1] % rate == 1:
+    signal, rate = checked_signal(signal), checked_rate(rate)
+    if signal.size:
+        names = [f"row {row}" for row in range(len(signal))]
+        check_amplitude(channel_amplitudes(signal, rate), names, where="the signal", remedy=RESCALE)
+    if settings.extra_sample == "first" and signal.shape[1] % rate == 1:
         signal = signal[:, 1:]
     clean = preprocessed(signal, rate, settings)
     return smoothed(differential_entropy(clean, settings.sampling_rate, settings), settings)
@@ -277,7 +302,9 @@ def _check_marks(raw: "BaseRaw", start: float, end: float, where: str, note: Not
         ends = begins + mark["duration"]
         if begins >= end or ends < start or (ends == start and mark["duration"]):
             continue
-        if _GAP.fullmatch(mark["description"]) and (start < begins or ends > start):
+        if _GAP.fullmatch(mark["description"]):
+            if ends <= start:
+                continue  # it lies where the span begins
             raise DataError(
                 f"{where}: the recording marks a gap at {begins:g} s ({mark['description']!r}), and no window may lie "
                 "over one. Give spans that end before it and begin after it."

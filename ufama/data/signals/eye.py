@@ -51,6 +51,8 @@ class EyeStreams:
     def __post_init__(self):
         for name in self.__dataclass_fields__:
             object.__setattr__(self, name, _numbers(name, getattr(self, name)))
+        if self.time.ndim != 1:
+            raise DataError(f"time has shape {self.time.shape}: expected (samples,).")
         count = len(self.time)
         for name in ("pupil", "gaze"):
             if getattr(self, name).shape != (count, 2):
@@ -112,7 +114,7 @@ class EyeEvents:
             object.__setattr__(self, name, _numbers(name, getattr(self, name)))
         for name in self.__dataclass_fields__:
             kind, values = name.partition("_")[0], getattr(self, name)
-            count = len(getattr(self, f"{kind}_start"))
+            count = getattr(self, f"{kind}_start").size
             shape = (count, 2) if name == "fixation_dispersion" else (count,)
             if values.shape != shape or not np.isfinite(values).all():
                 raise DataError(
@@ -147,7 +149,10 @@ def _numbers(name: str, values) -> np.ndarray:
     """The values; whole numbers become float, so that differences do not run over."""
     if np.ma.is_masked(values):
         raise DataError(f"{name} has masked values: expected none. Mark lost samples as NaN.")
-    values = np.asarray(values)
+    try:
+        values = np.asarray(values)
+    except ValueError:
+        raise DataError(f"{name} has rows of different length: expected an array.") from None
     if values.dtype.kind not in "fiu":
         raise DataError(f"{name} holds {values.dtype} values: expected numbers.")
     return values if values.dtype.kind == "f" else values.astype(np.float64)

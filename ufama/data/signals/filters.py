@@ -15,6 +15,7 @@ from ufama.data.signals.eeg_settings import EegSettings
 
 def resampling_ratio(rate: float, settings: EegSettings) -> Fraction:
     """Samples out per sample in, a fraction of small whole numbers."""
+    rate = checked_rate(rate)
     if settings.high is not None and rate < 2 * settings.high:
         raise DataError(
             f"a signal of {rate:g} Hz has no content up to high = {settings.high:g} Hz: expected a sampling rate of at "
@@ -84,6 +85,13 @@ def preprocessed(signal: np.ndarray, rate: float, settings: EegSettings) -> np.n
     return signal
 
 
+def checked_rate(rate: float) -> float:
+    """The sampling rate. Raises DataError unless it is a number above 0."""
+    if not isinstance(rate, (int, float, np.number)) or not 0 < rate < np.inf:
+        raise DataError(f"the sampling rate is {rate!r}: expected samples per second, a number above 0.")
+    return rate
+
+
 def checked_signal(signal: np.ndarray) -> np.ndarray:
     """The signal in float64. Raises DataError unless it is (channels, samples) of finite numbers."""
     if np.ma.is_masked(signal):
@@ -91,7 +99,10 @@ def checked_signal(signal: np.ndarray) -> np.ndarray:
             f"the signal has {np.ma.count_masked(signal)} masked values: expected none. Interpolate or leave out what "
             "is masked."
         )
-    signal = np.asarray(signal)
+    try:
+        signal = np.asarray(signal)
+    except ValueError:
+        raise DataError("the signal's channels are of different length: expected (channels, samples).") from None
     if signal.ndim != 2 or signal.dtype.kind not in "fiu":
         raise DataError(
             f"a signal of shape {signal.shape} and type {signal.dtype}: expected numbers as (channels, samples)."

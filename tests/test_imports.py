@@ -29,7 +29,7 @@ def test_the_method_imports_core_configuration_and_contract_only():
     script = "import sys, ufama.methods.ufama; print(*(name for name in sys.modules if name.startswith('ufama.')))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     rooms = {name.split(".")[1] for name in done.stdout.split()}
-    assert rooms == {"config", "core", "methods", "seeds"}
+    assert rooms == {"config", "core", "errors", "methods", "seeds"}
     assert not loaded_by("import ufama.methods.ufama", {"pandas", "ufama.methods.bases", "ufama.methods.parts"})
 
 

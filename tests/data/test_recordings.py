@@ -23,6 +23,7 @@ from tests.data.damages import (
     replace_file,
 )
 from ufama.data.layout import DataError
+from ufama.data.releases.doctor import examine
 from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.data.two_modality import read_two_modality
 from ufama.datasets import open_dataset
@@ -158,6 +159,78 @@ def test_windows_are_kept_until_a_file_changes(as_real, tmp_path, monkeypatch):
     cut_short(stored)
     assert read_recordings("seed", root, subjects=[1], cache=cache).eye[0, 0] == 1.0
     assert list(cache.iterdir()) == [stored]
+
+
+def test_files_exchanged_without_a_change_of_size_or_time_are_read_anew(as_real, tmp_path):
+    root = as_real("seed")
+    for path in root.rglob("*"):
+        os.utime(path, (315532800, 315532800))
+    choice = {"subjects": [1, 10], "cache": tmp_path / "cache"}
+    before = read_recordings("seed", root, **choice)
+    eyes = root / SEED_EYE
+    for old, new in (("1_1", "aside"), ("10_1", "1_1"), ("aside", "10_1")):
+        (eyes / old).rename(eyes / new)
+    after = read_recordings("seed", root, **choice)
+    assert not np.array_equal(after.eye, before.eye)
+    np.testing.assert_array_equal(after.eye, read_recordings("seed", root, subjects=[1, 10]).eye)
+
+
+def test_computed_features_are_read_only_where_the_release_has_none_and_the_card_says_so(as_real):
+    root = as_real("seed_iv")
+    released = read_recordings("seed_iv", root, subjects=[2])
+    mine = root / "mine" / "eeg_feature_smooth"
+    shutil.copytree(root / "eeg_feature_smooth", mine)
+    for path in mine.rglob("*.mat"):
+        change_mat(path, on(r"de_LDS\d+", lambda values: values + 1))
+    (root / "mine" / "EEG_FEATURES.json").write_text("{}")
+    for start in (root, root / "eeg_feature_smooth"):
+        read = read_recordings("seed_iv", start, subjects=[2])
+        np.testing.assert_array_equal(read.eeg, released.eeg)
+        assert read.card.notes[0].startswith("mine/eeg_feature_smooth: eeg_feature_smooth computed by ufama, beside")
+    shutil.rmtree(root / "eeg_feature_smooth")
+    own = read_recordings("seed_iv", root, subjects=[2])
+    np.testing.assert_allclose(own.eeg, released.eeg + 1, rtol=1e-6)
+    assert "EEG features that ufama computed from raw recordings" in own.card.notes[0]
+
+
+@pytest.mark.parametrize("levels", [0, 5, 9])
+def test_a_marker_is_found_from_the_folders_of_a_set_however_deep_they_lie(levels, seed_iv_folder, tmp_path):
+    """Simulated recordings never pass for real ones, also where links lead to them."""
+    deep = tmp_path / "set" / "/".join("abcdefghi"[:levels])
+    deep.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(seed_iv_folder, deep, copy_function=os.link)
+    if levels:
+        (deep / MARKER).rename(tmp_path / "set" / MARKER)
+    (tmp_path / "links").mkdir()
+    for name in ("eeg_feature_smooth", "eye_feature_smooth"):
+        (tmp_path / "links" / name).symlink_to(deep / name)
+    for root in (deep, tmp_path / "links"):
+        if levels:
+            with pytest.raises(DataError, match="does not list it"):
+                read_recordings("seed_iv", root, subjects=[2])
+            assert {finding.code for finding in examine(root).findings} >= {"simulated", "changed-simulated-file"}
+        else:
+            assert read_recordings("seed_iv", root, subjects=[2]).card.simulated
+            assert examine(root).sets[0].simulated
+
+
+@pytest.mark.parametrize("levels", [5, 6])
+def test_reader_and_doctor_look_equally_deep(levels, seed_iv_folder, tmp_path):
+    deep = tmp_path / "/".join("abcdef"[: levels - 1])
+    deep.parent.mkdir(parents=True, exist_ok=True)
+    deep.symlink_to(seed_iv_folder)
+    assert examine(tmp_path).sets[0].ready_subjects == (2, 13)
+    read_recordings("seed_iv", tmp_path, subjects=[2])
+
+
+def test_folders_and_subjects_that_are_no_names_are_refused(seed_iv_folder):
+    for root in ("", "  "):
+        with pytest.raises(DataError, match="an empty text"):
+            read_recordings("seed_iv", root)
+    with pytest.raises(DataError, match="subjects = 2 is not a list"):
+        read_recordings("seed_iv", seed_iv_folder, subjects=2)
+    read = read_recordings("seed_iv", seed_iv_folder, subjects=np.array([2.0, 2.0]))
+    assert (set(read.subject), read.subject.dtype) == ({2}, np.int64)
 
 
 def test_the_simulated_set_is_written_once_and_used_by_default(tmp_path, monkeypatch, whole_seed_folder):

@@ -9,7 +9,7 @@ from tests.data.raw_damages import CNT_RATE, CNT_SHORT, CNT_STARTS, FAMILIES, SH
 from ufama.data.layout import LAYOUTS, DataError
 from ufama.data.signals import eeg_files
 
-DRAWS = {"edf": 160, "mat": 160, "cnt": 60, "fif": 40, "eyes": 99, "eye_raw": 60}
+DRAWS = {"edf": 140, "mat": 130, "cnt": 50, "fif": 40, "eyes": 99, "eye_raw": 60}
 
 
 @pytest.fixture(autouse=True)

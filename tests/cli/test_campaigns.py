@@ -33,13 +33,13 @@ def test_the_paper_s_campaign_holds_every_table_with_both_presets_and_every_seed
     seeds = (0, 1)
     grid = paper_grid((str(long_table),), seeds, "paper")
     runs = {
-        (config.preset, config.protocol, config.variant, config.fold, config.seed)
+        (config.preset, config.protocol, config.variant, config.fold, config.seed, config.training.validation_subjects)
         for block in grid
         for config in block.configs()
     }
     for preset in ("paper", "released"):
-        protocols = [run[1] for run in runs if run[0] == preset]
-        whole = [run[1] for run in runs if run[0] == preset and run[2] == "M6"]
+        protocols = [run[1] for run in runs if run[0] == preset and run[5] == 1]
+        whole = [run[1] for run in runs if run[0] == preset and run[2] == "M6" and run[5] == 0]  # beside published ones
         assert protocols.count("cross_subject") == 6 * 6 * len(seeds)  # Models 1 to 6 of Table 7 on every fold
         assert whole.count("cross_session") == 2 * len(seeds)
         assert set(protocols) >= {"cross_subject_pooled", "cross_subject_session"}

@@ -79,6 +79,7 @@ class SingleHeadNetwork(nn.Module):
         dropout = self.numbers.dropout(config.dropout)
         self.head = Head(self.runs, self.fused_width, settings.fusion_head_width, self.classes, dropout)
         initialise(self, seeds)
+        start_as_released(self)
 
     def forward(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None = None) -> PlainOutputs:
         eeg_tokens, eeg_embedding = self.eeg_encoder(eeg, noise)

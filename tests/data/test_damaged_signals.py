@@ -1,5 +1,6 @@
 """Raw recordings with one damage each: read as if undamaged, refused, or noted; never silently wrong."""
 
+import shutil
 import zlib
 
 import numpy as np
@@ -53,6 +54,7 @@ def outcomes(family, names, count, tmp_path):
         folder = tmp_path / str(place)
         folder.mkdir()
         found.append(outcome(family, names[place % len(names)], place, folder, healthy))
+        shutil.rmtree(folder)  # some gigabytes together
     return found
 
 

@@ -27,10 +27,10 @@ from ufama.pages.page import open_page
 page = open_page("${dataset}_results", globals(), dataset="$dataset")
 
 # %%
-from ufama.campaigns.grids import published_grid
+from ufama.campaigns.grids import PUBLISHED, results_grid
 from ufama.report import measured, tables
 
-results = page.results(published_grid(page.data, **page.choices))
+results = page.results(results_grid(page.data, training=PUBLISHED, **page.choices))
 page.show(measured.provenance(results))
 
 # %% [markdown]

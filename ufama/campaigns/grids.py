@@ -55,6 +55,9 @@ HADUA_FLIPS: dict[str, dict[str, Any]] = {
 make, batch normalisation over source and target together, and the conditional term at full weight from the first
 step."""
 
+PUBLISHED = TrainingConfig(validation_subjects=0)
+"""The training beside published tables: every source subject is trained on, as there (ledger row 30)."""
+
 COMPARED_WITH = "source_only"
 """The method that all others are compared with; it is always among them."""
 
@@ -76,13 +79,8 @@ SHOWN_FOLDS: dict[str, dict[str, str]] = {
 
 
 def results_grid(data: DataRequest, **choices) -> list[Experiment]:
-    """UF-AMA on every fold, cross-subject and cross-session, with a source subject held out for selection."""
+    """UF-AMA on every fold, cross-subject and cross-session; with training `PUBLISHED`, Tables 3-6 and Fig. 6."""
     return [Experiment(data=data, protocol=protocol, **choices) for protocol in COMPARED_PROTOCOLS]
-
-
-def published_grid(data: DataRequest, **choices) -> list[Experiment]:
-    """`results_grid` with every source subject trained on, as in the paper's Tables 3-6 and Fig. 6 (ledger row 30)."""
-    return results_grid(data, training=TrainingConfig(validation_subjects=0), **choices)
 
 
 def compared_folds(data: DataRequest, scale: str) -> tuple[str, ...]:
@@ -117,7 +115,7 @@ def _on_compared_folds(data: DataRequest, blocks: Iterable[dict[str, Any]], **ch
 
 
 def ablation_grid(data: DataRequest, **choices) -> list[Experiment]:
-    """Models 1-6, cross-subject: Table 7."""
+    """Models 1-6, cross-subject; with training `PUBLISHED`, Table 7."""
     return _on_compared_folds(data, [{"variants": VARIANTS}], **choices)
 
 
@@ -135,8 +133,13 @@ def tsne_grid(data: DataRequest, **choices) -> list[Experiment]:
 def book_grid(data: DataRequest, **choices) -> list[Experiment]:
     """Everything the book's pages ask for on one data set."""
     shown = choices | {"seeds": Experiment(data=data, **choices).seeds[:1]}
-    grids = (results_grid, published_grid, ablation_grid)
-    return [block for grid in grids for block in grid(data, **choices)] + tsne_grid(data, **shown)
+    blocks = [
+        block
+        for training in (TrainingConfig(), PUBLISHED)
+        for grid in (results_grid, ablation_grid)
+        for block in grid(data, training=training, **choices)
+    ]
+    return blocks + tsne_grid(data, **shown)
 
 
 def stability_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:

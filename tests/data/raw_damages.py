@@ -58,12 +58,13 @@ class Edf:
     onsets: np.ndarray | None = None  # of an EDF+
     kept: float = 1.0  # share of the file's bytes
     limit: float = 3276.7
+    said_limit: float | None = None
 
     def content(self) -> bytes:
         channels, per = len(self.values), round(self.rate * self.record_seconds)
         records = self.values.shape[1] // per
         labels, units, widths = [*self.names], [*self.units], [per] * channels
-        limits = [self.limit] * channels
+        limits = [self.limit if self.said_limit is None else self.said_limit] * channels
         if self.onsets is not None:
             labels, units, widths = [*labels, "EDF Annotations"], [*units, b""], [*widths, 30]
             limits.append(1)
@@ -174,6 +175,9 @@ class EdfFamily:
             "wrong rate in the header": of_file(_wrong_rate),
             "resampled": of_file(_resampled_edf),
             "records without a length": of_file(lambda f, d: setattr(f, "said_seconds", 0)),
+            "nothing transmitted for a second": of_file(_lost),
+            "a duration that is none": of_file(lambda f, d: setattr(f, "said_seconds", one_of((np.nan, np.inf, -1), d))),
+            "a range that is none": of_file(lambda f, d: setattr(f, "said_limit", one_of((0.0, np.inf, np.nan), d))),
             "recordings of one person exchanged": _exchanged("Subject03_1.edf", "Subject03_2.edf"),
             "recording copied to another person": lambda files, d: files.update(
                 {"Subject12_1.edf": deepcopy(files["Subject03_1.edf"])}
@@ -242,6 +246,11 @@ def _renamed(file: Edf, draw) -> None:
 def _copied(file: Edf, draw) -> None:
     first, second = draw.choice(19, 2, replace=False)
     file.values[first] = file.values[second]
+
+
+def _lost(file: Edf, draw) -> None:
+    start = int(draw.integers(2 * RATE, 9 * RATE))
+    file.values[:, start : start + RATE] = file.values[:, start : start + 1]
 
 
 def _silenced(file: Edf, draw) -> None:

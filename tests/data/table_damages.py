@@ -376,6 +376,27 @@ def a_subject_in_another_unit(table, draw):
     table.members[name] = values
 
 
+@damage(note="Features that have one value in each class")
+def a_feature_made_from_the_label(table, draw):
+    table.members["modality_b"][:, 0] = 3.5 - 2 * table.members["label"]
+
+
+@damage(note="Features that are the number of the ")
+def a_number_among_the_features(table, draw):
+    numbers = [name for name in ("subject", "trial") if len(np.unique(table.members[name])) > 1]
+    table.members["modality_b"][:, 0] = table.members[str(draw.choice(numbers))]
+
+
+@damage(note="Features that are equal in every window")
+def a_feature_that_is_there_twice(table, draw):
+    table.members["modality_b"][:, 0] = table.members["modality_b"][:, 1]
+
+
+@damage(note="Window numbers advance by 4")
+def windows_numbered_by_their_seconds(table, draw):
+    table.members["window"] = 4 * table.members["window"]
+
+
 @damage(note="Features that never change: ")
 def a_feature_that_never_changes(table, draw):
     name = modality(draw)
@@ -530,6 +551,19 @@ def compressed(table, draw):
 def columns_in_another_order(table, draw):
     table.of_frame.append(lambda frame: frame[draw.permutation(frame.columns)])
     table.harmless = True
+
+
+@damage("parquet")
+def places_as_the_index(table, draw):
+    table.harmless = True
+    names = ["subject", "session", "trial"]
+    table.of_frame.append(lambda frame: frame.set_index(names[: int(draw.integers(1, 4))]))
+
+
+@damage("npz", "arrays")
+def names_as_objects(table, draw):
+    table.harmless = table.form == "arrays"
+    table.members["a_tokens"] = np.array(table.members["a_tokens"], object)
 
 
 @damage("parquet")

@@ -339,6 +339,10 @@ DAMAGES = {
     "a millionth": in_trials(lambda folder, trials: {n: 1e-6 * values for n, values in trials.items()}),
     "a million times in one trial": in_one_trial(lambda values: 1e6 * values),
     "zeros in one trial": in_one_trial(lambda values: 0 * values),
+    "standardised": in_trials(
+        lambda folder, trials: {n: (x - x.mean(0)) / (x.std(0) + 1e-9) for n, x in trials.items()}
+    ),
+    "another mark for missing values": lambda folder: folder.modality == "eye" and put_somewhere(-999.0)(folder),
     "NaN": put_somewhere(np.nan),
     "infinite": put_somewhere(np.inf),
     "a mark for missing values": put_somewhere(-9999.0),

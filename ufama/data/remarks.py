@@ -67,6 +67,7 @@ def remarks(windows: Windows, where: str) -> list[Remark]:
         *_constant(windows, recordings),
         *_other_unit(windows, recordings),
         *_positions(windows),
+        *_no_measurements(windows),
     ]
 
 
@@ -209,6 +210,38 @@ def _positions(windows: Windows) -> Iterator[Remark]:
             f"Window numbers start at {windows.window.min()}, expected 0: thinning keeps the windows whose number a "
             "stride divides.",
         )
+    elif (step := int(np.gcd.reduce(windows.window))) > 1:
+        yield Remark(
+            True,
+            f"Window numbers advance by {step}, expected 1: thinning keeps the windows whose number a stride divides.",
+        )
+
+
+def _no_measurements(windows: Windows) -> Iterator[Remark]:
+    """Features that are the class or a number of the window, and those that are there twice."""
+    values = np.hstack(_flat(windows))
+    changing = np.flatnonzero(np.ptp(values, axis=0) > 0)
+    values, names = values[:, changing], np.array(feature_names(windows))[changing]
+    labels = np.unique(windows.label)
+    of_class = np.all([np.ptp(values[windows.label == label], axis=0) == 0 for label in labels], axis=0)
+    if of_class.any() and len(labels) < len(windows):
+        yield Remark(
+            True,
+            f"Features that have one value in each class: {enumerated(names[of_class])}. Expected measurements; leave "
+            "out what was made from the label.",
+        )
+    for place in ("subject", "session", "trial", "window", "clip"):
+        same = (values == getattr(windows, place)[:, None]).all(axis=0)
+        if (same & ~of_class).any():
+            yield Remark(True, f"Features that are the number of the {place}: {enumerated(names[same])}.")
+    first: dict[bytes, str] = {}
+    twins = []
+    for name, column in zip(names, values.T, strict=True):
+        other = first.setdefault(column.tobytes(), name)
+        if other != name and len(np.unique(column)) > len(column) / 2:  # few values can agree by chance
+            twins.append(f"{other} and {name}")
+    if twins:
+        yield Remark(True, f"Features that are equal in every window: {enumerated(twins)}.")
 
 
 def lost_precision(windows: Windows, given: dict[str, np.ndarray]) -> Iterator[Remark]:

@@ -233,6 +233,8 @@ def _parquet(path: Path) -> dict:
             f"{path} is damaged, cut short or not Parquet ({type(error).__name__}). Expected a whole Parquet table; "
             "copy or write the file again."
         ) from error
+    levels = set(ARRAYS[2:] + OPTIONAL_ARRAYS) - set(frame.columns)
+    frame = frame.reset_index([name for name in frame.index.names if name in levels])
     parts = [tuple(str(column).split("/")) for column in frame.columns]
     stray = [
         "/".join(part)
@@ -331,6 +333,8 @@ def _array(values, where: str, name: str) -> np.ndarray:
         hidden = int(pd.isna(array).sum())
         if not hidden and all(isinstance(value, Real) for value in array.flat):
             array = np.array(array.tolist())
+        elif array.size and all(isinstance(value, str) for value in array.flat):
+            array = array.astype(np.str_)
     if hidden:
         raise DataError(
             f"{where}: {name} has {hidden} masked or missing values. Expected a value everywhere; fill them, or leave "

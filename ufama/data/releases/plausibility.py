@@ -32,10 +32,13 @@ _SCALES = {
     "de": _Scale("differential entropy", 8.0, 40.0, False, -200.0, 200.0, "the releases store log2(100 * power)"),
     "psd": _Scale("power", 1.0, 1e10, True, 0.0, np.inf),
     **dict.fromkeys(("dasm", "rasm", "asm", "dcau"), _DIFFERENCE),
-    "eye": _Scale("eye features", 1e-2, 1e4, True, -1000.0, np.inf),
+    "eye": _Scale("eye features", 1e-2, 1e4, True, -200.0, np.inf),
 }
 """By kind of feature. The releases' differential entropy is about 11 to 28. Eye features are of many units: half of
-them lie between 1 and 100; those that can be negative are entropies."""
+them lie between 1 and 100; those that can be negative are entropies, a quarter of all."""
+
+_NEGATIVE_SHARE = 0.3
+"""More of the eye features are negative only where they were standardised."""
 
 
 def _flat(values: np.ndarray) -> np.ndarray:
@@ -58,6 +61,11 @@ def implausible_values(trials: Trials, kind: str) -> tuple[str, str] | None:
         if kind == "de" and HALF_LOG_SCALE[0] <= middle < HALF_LOG_SCALE[1]:
             found += ", which is half the log of 2 pi e variance"
         return found, f"a median between {scale.low:g} and {scale.high:g}: {scale.expected}"
+    if kind == "eye":
+        negative = [name for name, v in finite.items() if (v < 0).sum() > _NEGATIVE_SHARE * max(len(v), 1)]
+        if negative:
+            found = f"eye features below 0 for over {_NEGATIVE_SHARE:.0%} in {listed(negative)}: standardised before"
+            return found, "durations, counts, amplitudes and sizes as measured, which are not negative"
     beyond = {name: int(((v < scale.lowest) | (v > scale.highest)).sum()) for name, v in finite.items()}
     if sum(beyond.values()):
         places = listed([name for name, count in beyond.items() if count])

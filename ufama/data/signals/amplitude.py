@@ -35,6 +35,9 @@ OTHER_LOUDNESS = 5.0
 CLIPPED_SHARE = 0.01
 """Of the samples of a channel: more that stay at its largest or smallest value are noted."""
 
+LOST_SECONDS = 0.25
+"""Stretches in which no channel changes for longer are noted: nothing was transmitted."""
+
 RESCALE = "Scale the signal to microvolts."
 """What to do about another unit where no reader can be told it."""
 
@@ -99,15 +102,21 @@ def check_eeg(
     """
     amplitudes: list[np.ndarray] = []
     clipped: list[np.ndarray] = []
+    longest_still = 0
     contents: list[list[int]] = [[] for _ in names]
     for block in blocks:
         if block.shape[1] >= rate or not amplitudes:
             amplitudes.append(second_amplitudes(block, rate))
         clipped.append(_clipped_share(block))
+        changes = np.flatnonzero((block[:, 1:] != block[:, :-1]).any(axis=0))
+        inside = changes[round(rate) : -round(rate)]  # the ends of a recording may be padded
+        longest_still = max(longest_still, int(np.diff(inside).max(initial=1)) - 1)
         for content, row in zip(contents, block, strict=True):
             content.append(hash(row.tobytes()))
     amplitude = np.median(np.hstack(amplitudes), axis=1)
     check_amplitude(amplitude, names, where=where, remedy=remedy)
+    if longest_still > LOST_SECONDS * rate:
+        note(f"{where}: no channel changes for {longest_still / rate:.2g} s: the signal was lost there.")
     typical = float(np.median(amplitude))
     odd = (amplitude > ODD_CHANNEL * typical) | (amplitude < typical / ODD_CHANNEL)
     _note_channels(note, where, names, odd, f"over {ODD_CHANNEL:g} times louder or quieter than the other channels")

@@ -4,6 +4,7 @@ The format: Kemp et al. 1992, Electroencephalography and Clinical Neurophysiolog
 Clinical Neurophysiology 114.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,10 @@ _ANNOTATIONS = "EDF Annotations"
 
 @dataclass(frozen=True)
 class EdfHeader:
-    """What the header says. ``units`` and ``samples`` (of a data record) are by channel in file order."""
+    """What the header says. ``units``, ``samples`` (of a data record) and ``ranges`` are by channel in file order.
+
+    ``ranges`` are the physical and the digital minimum and maximum, as text.
+    """
 
     path: Path
     bytes_before: int
@@ -35,6 +39,7 @@ class EdfHeader:
     labels: tuple[str, ...]
     units: tuple[str, ...]
     samples: tuple[int, ...]
+    ranges: tuple[tuple[str, ...], ...]
 
     @property
     def record_bytes(self) -> int:
@@ -62,6 +67,7 @@ def edf_header(path: Path) -> EdfHeader:
                 _column(texts, channels, 0, 16),
                 _column(texts, channels, 96, 8),
                 tuple(int(text) for text in _column(texts, channels, 216, 8)),
+                tuple(zip(*(_column(texts, channels, before, 8) for before in (104, 112, 120, 128)), strict=True)),
             )
         except ValueError:
             raise DataError(
@@ -79,10 +85,25 @@ def _column(texts: str, channels: int, before: int, width: int) -> tuple[str, ..
     return tuple(texts[start + width * k : start + width * (k + 1)].strip() for k in range(channels))
 
 
+def check_calibrated(header: EdfHeader) -> None:
+    """Raise DataError where the header does not say which physical values the stored numbers stand for."""
+    for label, limits in zip(header.labels, header.ranges, strict=True):
+        try:
+            physical, digital = (float(limits[k + 1]) - float(limits[k]) for k in (0, 2))
+        except ValueError:
+            physical, digital = math.nan, math.nan
+        if label != _ANNOTATIONS and (not math.isfinite(physical) or not physical or not digital):
+            raise DataError(
+                f"{header.path}: the header gives channel {label} the physical range {limits[0]!r} to {limits[1]!r} "
+                f"and the digital range {limits[2]!r} to {limits[3]!r}. Expected numbers, each minimum unlike its "
+                "maximum; correct the header, or copy the file again."
+            )
+
+
 def check_whole(header: EdfHeader, note: Note) -> None:
     """Raise DataError for a recording that is cut short, interrupted, or does not say how long its records last."""
     there = header.whole_records
-    if header.seconds <= 0:
+    if not 0 < header.seconds < math.inf:
         raise DataError(
             f"{header.path}: the header says that a data record lasts {header.seconds:g} s, so the sampling rate is "
             "not known. Expected seconds; write them into bytes 244 to 251 of the header, or copy the file again."

@@ -24,7 +24,7 @@ from ufama.data.signals.amplitude import (
     warned,
 )
 from ufama.data.signals.cnt import DataFormat, cnt_arguments, cnt_content
-from ufama.data.signals.edf import check_whole, edf_header, scale_to_volts, units_in_words
+from ufama.data.signals.edf import check_calibrated, check_whole, edf_header, scale_to_volts, units_in_words
 from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.entropy import differential_entropy, window_samples
 from ufama.data.signals.filters import (
@@ -106,6 +106,7 @@ def read_raw(
         if ending == ".edf":
             header = edf_header(path)
             check_whole(header, note)
+            check_calibrated(header)
             raw = mne.io.read_raw_edf(path, preload=False, verbose="error")
             scale_to_volts(raw, header, unit)
             return raw

@@ -1,8 +1,20 @@
 """Configurations are checked at the door, and the message says what would have been right."""
 
+import numpy as np
 import pytest
 
-from ufama.config import PAPER, SCALES, ConfigError, RunConfig, Scale, TrainingConfig, preset, scale, variant
+from ufama.config import (
+    PAPER,
+    SCALES,
+    ConfigError,
+    RunConfig,
+    Scale,
+    TrainingConfig,
+    UfamaConfig,
+    preset,
+    scale,
+    variant,
+)
 
 
 def run(**changes):
@@ -92,3 +104,14 @@ def test_digest_is_the_same_on_every_machine():
 
 
 GOLDEN = "b380d3d8d98beaa6"
+
+
+def test_numbers_of_numpy_are_settings_like_any_other():
+    theirs = TrainingConfig(epochs=np.int64(3), learning_rate=np.float32(0.5))
+    assert theirs == TrainingConfig(epochs=3, learning_rate=0.5)
+    assert (type(theirs.epochs), type(theirs.learning_rate)) == (int, float)
+    for value in (np.True_, np.float64(3), "3"):
+        with pytest.raises(ConfigError, match="expected a whole number"):
+            TrainingConfig(epochs=value)
+    with pytest.raises(ConfigError, match="modality_head_width"):
+        UfamaConfig(modality_head_width=0)

@@ -6,6 +6,7 @@ Greek letters of the paper are words here: alpha is ``trusted_share``, beta ``ga
 
 import hashlib
 import json
+import numbers
 from dataclasses import asdict, dataclass, fields, replace
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
@@ -37,6 +38,14 @@ Share = Range(0, 1)
 Rate = Range(0, 0.99)
 Width = Range(1, 4096)
 Penalty = Range(0, 1e6)
+Seed = Range(0, 2**63 - 1)  # as large as a column of whole numbers holds
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of other kinds, such as numpy's, as Python's own: so that equal settings have equal digests."""
+    if isinstance(value, (bool, int, float)) or not isinstance(value, numbers.Real):
+        return value
+    return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
 def _accepts(kind: Any, value: Any) -> bool:
@@ -76,7 +85,8 @@ class ValidatedConfig:
 
     def __post_init__(self):
         for field in fields(self):
-            value = getattr(self, field.name)
+            value = _plain(getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
             if not _accepts(field.type, value):
                 raise ConfigError(f"{type(self).__name__}.{field.name} = {value!r}: expected {_describe(field.type)}.")
             self._check_range(field.name, value, allowed_range(field.type))
@@ -112,8 +122,8 @@ class UfamaConfig(ValidatedConfig):
     eeg_token_axis: Literal["channels", "bands"] = "channels"  # 4
     branch_feature: Literal["flatten", "mean"] = "flatten"  # 5
     fusion_norm: bool = True  # 6
-    modality_head_width: int = 32  # 7
-    fusion_head_width: int = 64  # 7
+    modality_head_width: Annotated[int, Width] = 32  # 7
+    fusion_head_width: Annotated[int, Width] = 64  # 7
     head_dropout: Annotated[float, Rate] = 0.5  # 7
     train_heads: bool = True  # 8
     initial_weights: Literal["released", "framework"] = "released"  # 31
@@ -320,7 +330,7 @@ class RunConfig(ValidatedConfig):
     dataset: str
     protocol: Literal["cross_subject", "cross_subject_pooled", "cross_session", "cross_subject_session"]
     fold: str
-    seed: int
+    seed: Annotated[int, Seed]
     scale: str
     method: str
     preset: str

@@ -60,7 +60,8 @@ def open_dataset(
     UserWarning
         where the parsed windows cannot be kept
     """
-    if str(dataset).endswith((".npz", ".parquet")):
+    dataset = str(dataset)
+    if dataset.endswith((".npz", ".parquet")):
         if (data_root, subjects, eeg, feature, eye) != (None, None, None, None, "paired"):
             raise DataError(
                 f"data_root, subjects, eeg, feature and eye have no meaning for {dataset}, which is read whole: leave "
@@ -72,7 +73,7 @@ def open_dataset(
         return windows
     if dataset not in LAYOUTS:
         raise DataError(
-            f"dataset {str(dataset)!r} is not known: choose {', '.join(map(repr, LAYOUTS))} or the path of a "
+            f"dataset {dataset!r} is not known: choose {', '.join(map(repr, LAYOUTS))} or the path of a "
             "two-modality .npz or .parquet."
         )
     variable = ROOT_VARIABLES[dataset]

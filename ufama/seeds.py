@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+MOST_SEED = 2**63 - 1  # as large as a column of whole numbers holds
+
 
 def derived_seed(seed: int, *names: object) -> int:
     """A seed of 63 bits for one named use of ``seed``."""
@@ -30,7 +32,7 @@ def parsed_seeds(value: object) -> tuple[int, ...]:
     parts = list(parts) if isinstance(parts, Sequence) else [parts]
     whole = all(isinstance(part, (int, str)) and not isinstance(part, bool) and str(part).isdecimal() for part in parts)
     seeds = tuple(map(int, parts)) if whole else ()
-    if not seeds or len(set(seeds)) != len(seeds):
+    if not seeds or len(set(seeds)) != len(seeds) or max(seeds) > MOST_SEED:
         raise ValueError(
             f"{value!r} is not a list of seeds; give whole numbers from 0, each once, such as 0 or '0,1,2'."
         )

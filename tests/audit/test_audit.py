@@ -415,3 +415,8 @@ def test_other_refusals():
         counts_from("8a")
     assert (counts_from("842"), counts_from("851,832"), counts_from("5", several=True)) == (842, (851, 832), (5,))
     assert printed_units(["93.10", 93.1], 2).tolist() == [9310, 9310] and ROUNDINGS[:2] == NEAREST
+
+
+def test_trials_of_more_windows_than_can_be_counted_are_refused():
+    with pytest.raises(TableError, match="at most 50,000"):
+        audit_table(pd.DataFrame({"accuracy": [80.12]}), trials=[1_000_000_000, 20])

@@ -1,5 +1,6 @@
 """A stack that is stopped anywhere goes on as if nothing had been; nobody trains it twice at once."""
 
+import json
 import threading
 
 import numpy as np
@@ -147,3 +148,25 @@ def test_restore_writes_in_place_so_that_a_captured_step_reads_it(stack):
     for name, value in trainer.tensors().items():
         assert value.data_ptr() == places[name] and torch.equal(value, before[name])
     assert np.isfinite(trainer.train_epoch(0)["classification"]).all()
+
+
+@pytest.mark.parametrize("kept", [(), ("made_by",), ("made_by", "logged")])
+def test_a_checkpoint_that_is_not_whole_is_not_used(stack, tmp_path, kept):
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "x") as checkpoint:
+        with pytest.raises(StoppedError):
+            train_stack(stack, checkpoint=checkpoint, stopping=lambda: True)
+        with safe_open(checkpoint.path, framework="pt") as file:
+            metadata = file.metadata()
+        save_file({"x": torch.zeros(2)}, checkpoint.path, metadata={name: metadata[name] for name in kept} or None)
+        assert_equal_records(train_stack(stack, checkpoint=checkpoint), train_stack(stack))
+
+
+def test_a_note_of_progress_that_means_nothing_is_ignored(tmp_path):
+    note = {"runs": 1, "epoch": 1, "epochs": 2, "accuracy": 0.5, "label": "x", "host": "y", "updated": 0.0}
+    for number, change in enumerate(({}, {"epochs": 0}, {"epoch": "x"}, {"accuracy": "x"}, {"updated": None})):
+        (tmp_path / f"{number}.json").write_text(json.dumps(note | change))
+    (tmp_path / "list.json").write_text("[]")
+    assert list(unfinished_stacks(tmp_path)) == ["0"]

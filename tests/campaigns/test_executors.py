@@ -138,3 +138,16 @@ def test_what_another_campaign_trains_comes_last():
 def test_each_worker_has_its_own_gpu(monkeypatch, device, number, expected):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     assert executors._device_of(device, 3) == expected
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://127.0.0.1:1"])
+def test_what_is_no_address_of_a_scheduler_is_named(asked, address):
+    with pytest.raises(CampaignError, match=f"answers at {address}"):
+        results(asked, scheduler=address)
+
+
+def test_a_script_that_trains_while_it_is_imported_is_told_what_to_write(monkeypatch):
+    monkeypatch.setattr(executors.sys.modules["__main__"], "__file__", "/home/me/mine.py", raising=False)
+    assert "mine.py" in executors._advice_to_scripts() and "__main__" in executors._advice_to_scripts()
+    monkeypatch.setattr(executors.sys.modules["__main__"], "__file__", executors.__file__)
+    assert executors._advice_to_scripts() == ""

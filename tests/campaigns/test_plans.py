@@ -73,3 +73,12 @@ def test_a_gpu_s_stack_fills_its_free_memory(missing, tmp_path, monkeypatch, fre
     assert plans.gpu_stack_size(first, device="cuda", cache=PlanCache(tmp_path), notify=lines.append) == size
     assert size == max(1, min(450, int((0.6 * free_gib * 1024 - 30) / 20)))
     assert len(lines) == 1 and lines[0].startswith("a GPU: 20 MiB per run of ufama")
+
+
+@pytest.mark.parametrize("content", ["[1]", "null", "5", "{", ""])
+def test_a_damaged_cache_is_made_anew(tmp_path, content):
+    (tmp_path / "plan").write_text(content)
+    cache = PlanCache(tmp_path)
+    assert cache.get("key") is None
+    cache.set("key", 3)
+    assert cache.get("key") == 3

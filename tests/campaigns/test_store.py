@@ -1,6 +1,7 @@
 """The store shows a whole record or none, and says what is wrong in one message."""
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,9 +25,14 @@ def record(digest="d1", value=0.25):
             "training": {"epochs": 2},
             "data_card": {"name": "made"},
             "versions": {"numpy": "2"},
+            **dict.fromkeys(("method", "preset", "variant", "dataset", "protocol", "fold", "scale", "data_title"), "x"),
+            **{"subject": 1, "session": 1, "simulated": True, "target_windows": 3, "epochs": 2},
         },
         history=pd.DataFrame({"epoch": [0, 1], "classification": np.float32([1.5, 0.5])}),
-        predictions=pd.DataFrame({"rule": ["last"] * 3, "label": [0, 1, 1], "fusion_0": np.float32([value, 0.5, 1.0])}),
+        predictions=pd.DataFrame(
+            {"rule": "last", "epoch": 1, "subject": 1, "session": 1, "trial": 1, "window": [0, 1, 2]}
+            | {"label": [0, 1, 1], "fusion_0": np.float32([value, 0.5, 1.0])}
+        ),
         embeddings=pd.DataFrame({"domain": ["source"], "z0": np.float32([value])}),
     )
 
@@ -103,6 +109,64 @@ def test_a_damaged_record_names_its_folder(tmp_path):
     (tmp_path / "d1" / "history.parquet").write_bytes(b"not parquet")
     with pytest.raises(StoreError, match=r"d1 cannot be read .*Remove that folder"):
         store.load("d1")
+
+
+def without(metadata, name):
+    return {key: value for key, value in metadata.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda record: replace(record, metadata=record.metadata | {"digest": "d2"}), "does not describe run d1"),
+        (lambda record: replace(record, metadata=without(record.metadata, "data_title")), "lacks data_title"),
+        (
+            lambda record: replace(record, predictions=record.predictions.drop(columns="label")),
+            "predictions.parquet lacks label",
+        ),
+        (lambda record: replace(record, predictions=record.predictions[:2]), "3 rows for every rule"),
+        (lambda record: replace(record, history=record.history[:1]), "1 rows for 2 epochs"),
+    ],
+)
+def test_a_record_that_is_not_whole_is_never_read(tmp_path, change, said):
+    store, damaged = RunStore(tmp_path), change(record())
+    store.save(damaged)
+    if damaged.digest != "d1":
+        (tmp_path / damaged.digest).rename(tmp_path / "d1")
+    with pytest.raises(StoreError, match=said):
+        store.load("d1")
+
+
+def published(folder):
+    publish(Results.of([record("a"), record("b")]), folder, embeddings_of=[], provenance={})
+    return folder
+
+
+def keep_rows(path, rows):
+    pd.read_parquet(path).iloc[rows].to_parquet(path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / "runs.parquet").unlink(), "cannot be read"),
+        (lambda folder: (folder / "predictions.parquet").write_bytes(b"PAR1"), "cannot be read"),
+        (
+            lambda folder: keep_rows(folder / "predictions.parquet", slice(3)),
+            "cannot be read .predictions.parquet has no rows of run b",
+        ),
+        (
+            lambda folder: shutil.copy(folder / "history.parquet", folder / "runs.parquet"),
+            "cannot be read .column 'config' is missing",
+        ),
+    ],
+)
+def test_damaged_published_results_name_their_folder(tmp_path, damage, said):
+    folder = published(tmp_path / "shown")
+    assert len(read_published(str(folder)).runs) == 2
+    damage(folder)
+    with pytest.raises(StoreError, match=f"shown {said}"):
+        read_published(folder)
 
 
 def test_results_keep_the_asked_order():

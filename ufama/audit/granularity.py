@@ -28,6 +28,7 @@ MOST_WINDOWS = 10**9
 """In a test set: products of it and a printed value are still whole numbers of 64 bits."""
 
 MOST_TRIALS = 60
+MOST_IN_TRIALS = 50_000  # windows of all trials together: choices are counted in a table of trials by windows
 """Trials per session at most: their choices are still counted in whole numbers of 64 bits."""
 
 CLOSE = 1e-9
@@ -289,6 +290,8 @@ def _checked_trials(trial_windows: Sequence[int]) -> tuple[int, ...]:
         raise TableError(
             f"{len(trials)} trials are too many: with more than {MOST_TRIALS}, any count is a sum of some."
         )
+    if sum(trials) > MOST_IN_TRIALS:
+        raise TableError(f"the trials hold {sum(trials):,} windows together: expected at most {MOST_IN_TRIALS:,}.")
     return trials
 
 

@@ -105,12 +105,19 @@ class StackCheckpoint:
 
         try:
             with safe_open(self.path, framework="pt") as file:
-                if file.metadata().get("made_by") != self._made_by:
+                metadata = file.metadata() or {}
+                if metadata.get("made_by") != self._made_by:
                     return
                 values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-                logged = json.loads(file.metadata()["logged"])
-        except (SafetensorError, OSError):
+                logged = json.loads(metadata.get("logged", "null"))
+        except (SafetensorError, OSError, ValueError):
             return  # written whole or not at all: only a foreign file ends here
+        shapes = {f"trainer.{name}": value.shape for name, value in trainer.tensors().items()}
+        needed = {*shapes, "state.progress", *(f"state.history.{name}" for name in logged or ())}
+        if not isinstance(logged, list) or needed - values.keys():
+            return
+        if any(values[name].shape != shape for name, shape in shapes.items()):
+            return
         trainer.restore({k.removeprefix("trainer."): v for k, v in values.items() if k.startswith("trainer.")})
         arrays = {k.removeprefix("state."): v.numpy() for k, v in values.items() if k.startswith("state.")}
         state.restore(arrays, logged)
@@ -172,6 +179,9 @@ def unfinished_stacks(folder: Path) -> dict[str, tuple[StackProgress, bool]]:
     for path in sorted(folder.glob("[!.]*.json")):
         with contextlib.suppress(OSError, ValueError, TypeError):
             progress = StackProgress(**json.loads(path.read_text()))
+            if not (progress.epochs > 0 and math.isfinite(progress.updated) and 0 <= progress.epoch <= progress.epochs):
+                continue
+            float(progress.accuracy)
             lock = FileLock(path.with_suffix(".lock"))
             try:
                 with lock.acquire(timeout=0):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -10,6 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ufama.campaigns.checkpoints import StoppedError
@@ -86,7 +88,19 @@ def in_processes(
                     raise CampaignError(
                         f"worker processes ended {ATTEMPTS} times before they finished anything, as they do when "
                         "memory runs out. Lower --workers or --stack-size and start the same command again."
+                        + _advice_to_scripts()
                     ) from None
+
+
+def _advice_to_scripts() -> str:
+    """Every worker imports the script that started it: one that trains while it is imported ends its workers."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    if script is None or Path(script).is_relative_to(Path(__file__).parent.parent):
+        return ""
+    return (
+        f" In a script of your own, here {Path(script).name}, what trains must stand under "
+        "`if __name__ == '__main__':`, because every worker imports the script; or train with workers=1."
+    )
 
 
 def _as_they_finish(
@@ -182,7 +196,7 @@ def on_dask(
     cluster = LocalCluster(**local) if address == "local" else None
     try:
         client = Client(cluster or address, timeout=timeout)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise CampaignError(
             f"no Dask scheduler answers at {address}: {error}. Start one, or check --scheduler."
         ) from None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,6 +57,18 @@ def _folds(request: DataRequest, protocol: str, stride: int) -> dict[str, Fold]:
     return {fold.name: fold for fold in folds(request.open(stride), protocol)}
 
 
+_SEVERAL = (tuple, list, range)
+_KINDS: tuple[tuple[str, Any, str], ...] = (
+    ("data", DataRequest, "a DataRequest, such as DataRequest(dataset='seed')"),
+    ("seeds", _SEVERAL, "several seeds, such as (0,)"),
+    ("variants", (*_SEVERAL, type(None)), "several names, or None"),
+    ("fold_names", (*_SEVERAL, type(None)), "several names, or None"),
+    ("changes", dict, "a dictionary of switches"),
+    ("training", TrainingConfig, "a TrainingConfig"),
+)
+"""Fields of an `Experiment` that are easily given something else."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """A block of runs: every variant x fold x seed of one method, preset, data set and protocol.
@@ -79,6 +91,13 @@ class Experiment:
     learning_rate: float | None = None  # None: the scale's, unless the method sets its own
     precision: str | None = None  # None: that of ``training``
     keep_windows: bool = False  # at any scale: for recordings whose neighbouring windows are not nearly equal
+
+    def __post_init__(self):
+        for name, kind, expected in _KINDS:
+            if not isinstance(getattr(self, name), kind):
+                raise ConfigError(f"Experiment.{name} = {getattr(self, name)!r}: expected {expected}.")
+        if not self.seeds or self.fold_names == () or self.variants == ():
+            raise ConfigError("Experiment: expected at least one seed, fold and variant; leave out what is not chosen.")
 
     def configs(self) -> list[RunConfig]:
         """The runs of the block, in a fixed order.

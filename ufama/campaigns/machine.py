@@ -14,6 +14,8 @@ def usable_devices() -> list[str]:
 
 def check_device(device: str) -> None:
     """Raise ConfigError for a device that cannot be used here, with those that can."""
+    if not isinstance(device, str):
+        raise ConfigError(f"device = {device!r}: expected a name, such as 'cpu'.")
     usable = usable_devices()
     if device not in usable:
         raise ConfigError(

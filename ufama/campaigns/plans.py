@@ -51,9 +51,10 @@ class PlanCache:
             write_atomically(self._path, json.dumps(self._read() | {key: choice}))
 
     def _read(self) -> dict[str, Any]:
+        choices = None
         with contextlib.suppress(OSError, ValueError):
-            return json.loads(self._path.read_text())
-        return {}
+            choices = json.loads(self._path.read_text())
+        return choices if isinstance(choices, dict) else {}
 
 
 def gpu_stack_size(first: Job, *, device: str, cache: PlanCache, notify: Callable[[str], None]) -> int:

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,16 @@ from ufama.storage import FolderOutput, PathError, check_writable, expanded, pro
 
 TABLES = ("history", "predictions", "embeddings")
 JSON_COLUMNS = ("config", "training", "data_card", "versions")
+
+_FACTS = (
+    *("digest", "method", "preset", "variant", "dataset", "protocol", "fold", "subject", "session", "seed", "scale"),
+    *("simulated", "data_title", "class_names", "target_windows", "epochs"),
+)
+_COLUMNS = {
+    "history": ("epoch",),
+    "predictions": ("rule", "epoch", "subject", "session", "trial", "window", "label", "fusion_0"),
+}
+"""What every table of results needs of a record; later versions may add, and earlier ones may lack, other things."""
 
 
 def _publication(command: str, key: str) -> FolderOutput:
@@ -115,15 +126,34 @@ def published_digests() -> dict[Path, frozenset[str]]:
 
 @lru_cache(maxsize=32)
 def _digests(home: Path) -> frozenset[str]:
-    return frozenset(pd.read_parquet(home / "runs.parquet", columns=["digest"]).digest)
+    with _published_in(home):
+        return frozenset(pd.read_parquet(home / "runs.parquet", columns=["digest"]).digest)
 
 
-def read_published(folder: Path) -> Results:
-    """The published results of one folder, as `publish` wrote them."""
-    tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("runs", *TABLES)}
-    for column in JSON_COLUMNS:
-        tables["runs"][column] = tables["runs"][column].map(json.loads)
+def read_published(folder: str | Path) -> Results:
+    """The published results of one folder, as `publish` wrote them. Raises StoreError for a folder that is damaged."""
+    folder = expanded(folder)
+    with _published_in(folder):
+        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("runs", *TABLES)}
+        for column in JSON_COLUMNS:
+            tables["runs"][column] = tables["runs"][column].map(json.loads)
+        for name in ("history", "predictions"):
+            if missing := set(tables["runs"].digest) - set(tables[name].digest):
+                raise ValueError(f"{name}.parquet has no rows of run {min(missing)}")
     return Results(**tables)
+
+
+@contextmanager
+def _published_in(folder: Path) -> Iterator[None]:
+    """Turn what a damaged folder of published results raises into a StoreError."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"column {error} is missing" if isinstance(error, KeyError) else error
+        raise StoreError(
+            f"the published results in {folder} cannot be read ({reason}). Expected runs.parquet, history.parquet, "
+            "predictions.parquet and embeddings.parquet as they were written: restore them, or move the folder away."
+        ) from error
 
 
 def publish(
@@ -239,8 +269,25 @@ class RunStore:
         try:
             metadata = json.loads((home / "about.json").read_text())
             tables = {name: pd.read_parquet(home / f"{name}.parquet") for name in TABLES}
+            _check_whole(digest, metadata, tables)
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"the record {home} cannot be read ({error}). Remove that folder to train it again."
             ) from error
         return RunRecord(metadata=metadata, **tables)
+
+
+def _check_whole(digest: str, metadata: Any, tables: dict[str, pd.DataFrame]) -> None:
+    """Raise ValueError for what is no record of this run, or lacks a part of one."""
+    if not isinstance(metadata, dict) or metadata.get("digest") != digest:
+        raise ValueError(f"about.json does not describe run {digest}")
+    if missing := [name for name in _FACTS if name not in metadata]:
+        raise ValueError(f"about.json lacks {', '.join(missing)}")
+    for name, columns in _COLUMNS.items():
+        if missing := [column for column in columns if column not in tables[name]]:
+            raise ValueError(f"{name}.parquet lacks {', '.join(missing)}")
+    if len(tables["history"]) != metadata["epochs"]:
+        raise ValueError(f"history.parquet has {len(tables['history'])} rows for {metadata['epochs']} epochs")
+    rows = tables["predictions"].groupby("rule").size()
+    if not len(rows) or (rows != metadata["target_windows"]).any():
+        raise ValueError(f"predictions.parquet does not have {metadata['target_windows']} rows for every rule")

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from ufama.campaigns.checkpoints import stack_name, unfinished_stacks
@@ -19,7 +20,7 @@ from ufama.campaigns.machine import check_device, check_machine
 from ufama.campaigns.plans import ExecutionPlan, PlanCache, cpu_plan, gpu_stack_size
 from ufama.campaigns.results import Results, RunStore, published_digests, read_published
 from ufama.campaigns.worker import Worker, train_stack
-from ufama.config import TrainingConfig, ValidatedConfig
+from ufama.config import ConfigError, TrainingConfig, ValidatedConfig
 from ufama.data.folds import Fold, folds
 from ufama.data.windows import Windows
 
@@ -87,7 +88,9 @@ def results(
     PathError
         when the store cannot be written, before anything is trained
     """
-    experiments = list(experiments)
+    experiments = [experiments] if isinstance(experiments, Experiment) else list(experiments)
+    if not experiments or not all(isinstance(experiment, Experiment) for experiment in experiments):
+        raise ConfigError("experiments: expected one or more Experiment.")
     check_machine(device, workers, stack_size, scheduler)
     store, jobs = store or RunStore(), resolve(experiments)
     for remark in remarks(experiments):
@@ -255,6 +258,14 @@ def train(
         each of `ufama.campaigns.experiments.remarks`
     """
     check_device(device)
+    for name, value, kind in (("windows", windows, Windows), ("fold", fold, Fold)):
+        if not isinstance(value, kind):
+            raise ConfigError(f"{name} is {type(value).__name__}: expected {kind.__name__}.")
+    if config is not None and not isinstance(config, ValidatedConfig):
+        raise ConfigError(f"config = {config!r}: expected the method's configuration, such as UfamaConfig(...).")
+    own = {some.name: some for some in folds(windows, fold.protocol)}.get(fold.name)
+    if own is None or not all(np.array_equal(getattr(own, rows), getattr(fold, rows)) for rows in ("source", "target")):
+        raise ConfigError(f"fold {fold.name} is not of these windows: expected one of ufama.folds(windows, ...).")
     block = Experiment(
         data=OpenedData(dataset=windows.card.name, windows=windows),
         protocol=fold.protocol,

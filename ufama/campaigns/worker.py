@@ -85,7 +85,8 @@ def train_stack(
     windows, splits = stack.jobs[0].windows(), [job.split() for job in stack.jobs]
     scaled, seeds = scaled_windows(windows, training, splits[0]), [job.config.seed for job in stack.jobs]
     label = windows.label
-    threads_before = torch.get_num_threads()
+    threads_before, type_before = torch.get_num_threads(), torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)  # whatever a notebook has set: equal digests are equal results
     if torch.device(device).type == "cpu":
         torch.set_num_threads(threads)
     try:
@@ -108,6 +109,7 @@ def train_stack(
         threads_used = torch.get_num_threads()
     finally:
         torch.set_num_threads(threads_before)
+        torch.set_default_dtype(type_before)
     return [
         record_of(job, split, result, windows, stack=stack.digests, device=device, threads=threads_used)
         for job, split, result in zip(stack.jobs, splits, trained, strict=True)

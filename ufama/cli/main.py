@@ -63,7 +63,7 @@ def reproduce(
 
     run(
         scale=scale,
-        datasets=names(datasets),
+        datasets=names(datasets, "--datasets"),
         until=until,
         everything=everything,
         train=lambda grid: trained(grid, console, workers=workers),
@@ -146,12 +146,13 @@ def svm(
     from ufama.report.table import csv_output, to_csv
     from ufama.studies.baseline import svm_rows
 
+    chosen = names(scalings, "--scalings")
     if out:
         csv_output("svm").check(out, inputs=[file])
     windows = open_dataset(file)
     for note in (*windows.card.notes, *fold_remarks(windows, folds(windows, protocol))):
         console.print(f"Note: {note}")
-    table = real_recordings.svm(windows, svm_rows(windows, protocol=protocol, scalings=names(scalings)))
+    table = real_recordings.svm(windows, svm_rows(windows, protocol=protocol, scalings=chosen))
     written = to_csv(table, out) if out else None
     console.print(table)
     if written:

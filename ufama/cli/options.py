@@ -85,9 +85,12 @@ def seeds_of(text: str) -> tuple[int, ...]:
         raise typer.BadParameter(f"--seeds {error}") from None
 
 
-def names(text: str) -> tuple[str, ...]:
-    """What is separated by commas, without blanks around it."""
-    return tuple(part.strip() for part in text.split(","))
+def names(text: str, option: str) -> tuple[str, ...]:
+    """What is separated by commas, without blanks around it, each once."""
+    parts = tuple(part.strip() for part in text.split(","))
+    if not all(parts) or len(set(parts)) < len(parts):
+        raise typer.BadParameter(f"{option} {text!r}: expected names separated by commas, each once.")
+    return parts
 
 
 def numbers(text: str | None, option: str) -> list[int] | None:

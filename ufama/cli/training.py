@@ -54,7 +54,7 @@ def campaign(
         return
     from ufama.campaigns.grids import grid_of
 
-    grids, sets = names(grid), names(datasets)
+    grids, sets = names(grid, "--grid"), names(datasets, "--datasets")
     choices = {"scale": scale, "preset": preset, "seeds": seeds_of(seeds)}
     _train(
         grid_of(grids, sets, **choices, **({"precision": precision} if precision else {})),
@@ -88,7 +88,7 @@ def paper(
     """The paper's own experiment: Tables 3 to 7, both presets, both data sets, every protocol, seeds 0 to 4."""
     from ufama.campaigns.grids import paper_grid
 
-    sets = names(datasets)
+    sets = names(datasets, "--datasets")
     _train(
         paper_grid(sets, seeds_of(seeds), scale),
         sets,
@@ -189,8 +189,8 @@ def tune(
     from ufama.cli.campaigns import trained
     from ufama.report.methods import tuning_table
 
-    tried = candidates(names(methods) if methods else None)
-    sets = [DataRequest(dataset=dataset) for dataset in names(datasets)]
+    tried = candidates(names(methods, "--methods") if methods else None)
+    sets = [DataRequest(dataset=dataset) for dataset in names(datasets, "--datasets")]
     for data in sets:
         check_tuning(data, scale)
     for data in sets:

@@ -194,6 +194,8 @@ def check_table_output(path: str | Path, *, inputs: Collection[str | Path] = ())
 def _check_file(path: Path) -> None:
     """Raise DataError for a file that is not there or cannot be opened."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise DataError(f"{path} is no ordinary file: expected a two-modality {path.suffix} file on disk.")
         with open(path, "rb"):
             return
     except FileNotFoundError:

@@ -80,7 +80,10 @@ def method(name: str) -> Method | Fitted:
 def _from_elsewhere(name: str) -> Method | Fitted:
     module, _, attribute = name.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        chosen = getattr(importlib.import_module(module), attribute)
+        if missing := [part for part in ("name", "presets", "version", "preset") if not hasattr(chosen, part)]:
+            raise AttributeError(f"it has no {', '.join(missing)}")
+        return chosen
     except (ImportError, ValueError, AttributeError) as error:
         raise ConfigError(
             f"method {name!r} cannot be had: {error}. Expected an importable module and the name of the method in it, "

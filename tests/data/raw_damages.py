@@ -176,7 +176,9 @@ class EdfFamily:
             "resampled": of_file(_resampled_edf),
             "records without a length": of_file(lambda f, d: setattr(f, "said_seconds", 0)),
             "nothing transmitted for a second": of_file(_lost),
-            "a duration that is none": of_file(lambda f, d: setattr(f, "said_seconds", one_of((np.nan, np.inf, -1), d))),
+            "a duration that is none": of_file(
+                lambda f, d: setattr(f, "said_seconds", one_of((np.nan, np.inf, -1), d))
+            ),
             "a range that is none": of_file(lambda f, d: setattr(f, "said_limit", one_of((0.0, np.inf, np.nan), d))),
             "recordings of one person exchanged": _exchanged("Subject03_1.edf", "Subject03_2.edf"),
             "recording copied to another person": lambda files, d: files.update(

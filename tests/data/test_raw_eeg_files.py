@@ -124,7 +124,7 @@ def test_seed_iv_takes_the_session_from_the_folder(tmp_path):
         (13, 3, "13_20151114.mat"),
     ]
     (tmp_path / "x" / "eeg_raw_data" / "2" / "13_20151126.mat").touch()
-    with pytest.raises(DataError, match="13_20151126.mat are all subject 13, session 2"):
+    with pytest.raises(DataError, match=r"13_20151126\.mat are all subject 13, session 2"):
         find_raw("seed_iv", tmp_path)
 
 

@@ -17,9 +17,7 @@ def split(windows, seed=0, **changes):
 
 
 def test_nobody_left_to_train_on_is_an_error(small):
-    with pytest.raises(
-        DataError, match=r"session1-subject1 .*3 of 3 source subjects .*validation_subjects=2"
-    ):
+    with pytest.raises(DataError, match=r"session1-subject1 .*3 of 3 source subjects .*validation_subjects=2"):
         split(small, validation_subjects=3)
 
 

@@ -37,7 +37,8 @@ def svm_predictions(
 ) -> Iterator[tuple[Fold, str, SvmPrediction]]:
     """For each fold and modality, what a machine trained on the source says of the target.
 
-    A fold with too few windows to predict is left out (`ufama.data.folds.long_enough`). ``scaling`` is one of `SVM_SCALINGS` or of `ufama.data.folds.SCALINGS`.
+    A fold with too few windows to predict is left out (`ufama.data.folds.long_enough`). ``scaling`` is one of
+    `SVM_SCALINGS` or of `ufama.data.folds.SCALINGS`.
     """
     classes = len(windows.card.class_names)
     common = None if scaling == "source_zscore" else _rescaled(windows, scaling)

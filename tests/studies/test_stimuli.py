@@ -40,7 +40,7 @@ def small(labels=LABELS, people=(1, 2, 3), new_clips=True):
         # its first trial is 0 or 1 with equal chance, its second is 0 or 0 there and 2 here
         ({1: (0, 0), 2: (1, 0), 3: (1, 2)}, 3, (1 / 2 + 0) / 2),
         # positions that the source lacks are guessed among all classes
-        ({1: (0,), 2: (0, 1, 1)}, 2, (1 + 1 / 3 + 1 / 3) / 3),
+        ({1: (0, 1), 2: (0, 1, 1)}, 2, (1 + 1 + 1 / 3) / 3),
     ],
 )
 def test_position_across_sessions_by_hand(labels, session, expected):

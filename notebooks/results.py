@@ -69,7 +69,7 @@ page.show(tables.sessions(results, page.data.dataset))
 # %% [markdown]
 # ## Confusions
 #
-# Of its SEED-IV cross-session confusions the paper says that about 15 % of the happy windows become neutral or sad
+# On the set with four classes, the paper says, about 15 % of the happy windows become neutral or sad across sessions
 # (section 3.5).
 
 # %% mystnb={"figure": {"name": "fig-$dataset-confusion", "caption": "Confusion matrices, rule `last`, pooled over runs, and the recalls that the paper prints."}}

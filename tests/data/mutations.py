@@ -408,14 +408,15 @@ def _write_raw(root: Path) -> None:
     (root / RAW).parent.mkdir(parents=True)
     trials = {f"ha_eeg{trial}": draw.normal(0, 30, (62, 200 * 4 + 1)) for trial in range(1, 25)}
     savemat(root / RAW, trials, do_compression=True)
-    (root / MARKER).write_text("{}")  # simulated signals may be shorter than their clips
+    marker = {"dataset": "seed_iv", "fingerprint": "noise", "files": {}}
+    (root / MARKER).write_text(json.dumps(marker))  # simulated signals may be shorter than their clips
 
 
 def _write_tables(folder: Path) -> None:
     draw, rows = np.random.default_rng(2), 60
     folder.mkdir()
-    numbers = {"label": np.arange(rows) % 3, "subject": np.arange(rows) // 30 + 1, "session": np.ones(rows, int)}
-    numbers["trial"] = np.arange(rows) // 5 + 1
+    trial = np.arange(rows) // 5
+    numbers = {"label": trial % 3, "subject": trial // 6 + 1, "session": np.ones(rows, int), "trial": trial + 1}
     eeg, eye = draw.normal(size=(rows, 4, 2)), draw.normal(size=(rows, 3))
     np.savez(folder / "own.npz", modality_a=eeg, modality_b=eye, class_names=["a", "b", "c"], **numbers)
     columns = {f"a/{token}/{name}": eeg[:, token, place] for token in range(4) for place, name in enumerate("xy")}

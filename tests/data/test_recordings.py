@@ -164,7 +164,7 @@ def test_windows_are_kept_until_a_file_changes(as_real, tmp_path, monkeypatch):
 def test_files_exchanged_without_a_change_of_size_or_time_are_read_anew(as_real, tmp_path):
     root = as_real("seed")
     for path in root.rglob("*"):
-        os.utime(path, (315532800, 315532800))
+        os.utime(path, (500_000_000, 500_000_000))
     choice = {"subjects": [1, 10], "cache": tmp_path / "cache"}
     before = read_recordings("seed", root, **choice)
     eyes = root / SEED_EYE

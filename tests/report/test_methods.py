@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from ufama.analysis import paper
 from ufama.cli.main import app
+from ufama.cli.options import FILE_WIDTH, console
 from ufama.methods import _descriptions, methods
 from ufama.report.comparison import plain_name
 from ufama.report.method_list import method_list
@@ -33,7 +34,8 @@ def test_every_method_of_the_papers_tables_is_built():
     assert published <= {plain_name(chosen.title) for chosen in methods().values()}
 
 
-def test_the_command_lists_every_method():
+def test_the_command_lists_every_method(monkeypatch):
+    monkeypatch.setattr(console, "_width", FILE_WIDTH)  # whatever COLUMNS said when it was made
     done = CliRunner().invoke(app, ["methods"])
     assert done.exit_code == 0, done.output
     for name in methods():

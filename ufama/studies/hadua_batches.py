@@ -87,7 +87,7 @@ def class_shares(watched: Watched) -> pd.DataFrame:
 
 def confidence_against_truth(watched: Watched) -> pd.DataFrame:
     """Whether a low weight finds wrong pseudo-labels: windows above and below the mean confidence, their number, and
-    how many of their pseudo-labels are right."""
+    how many of their pseudo-labels are right (NaN of none)."""
     confidence = watched.probabilities.max(-1)
     right = watched.probabilities.argmax(-1) == watched.label
     above = confidence >= confidence.mean()
@@ -95,6 +95,6 @@ def confidence_against_truth(watched: Watched) -> pd.DataFrame:
         {
             "windows": ["at or above the mean confidence", "below"],
             "count": [int(above.sum()), int((~above).sum())],
-            "right": [float(right[above].mean()), float(right[~above].mean())],
+            "right": [float(right[some].mean()) if some.any() else np.nan for some in (above, ~above)],
         }
     )

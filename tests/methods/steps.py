@@ -25,6 +25,16 @@ def initialised(module, seeds=(0, 1)):
     return module.double()
 
 
+def attention_by_heads(receiver, giver, attention, run):
+    """(..., T, D), (..., U, D) -> (..., T, D): what one run's `StackedAttention` gives, one head after the other."""
+    query, key, value, output = (getattr(attention, name).weight[run] for name in ("query", "key", "value", "output"))
+    heads = []
+    for q, k, v in zip(*(matrix.chunk(attention.heads, dim=1) for matrix in (query, key, value)), strict=True):
+        score = (receiver @ q) @ (giver @ k).transpose(-2, -1) / q.shape[1] ** 0.5
+        heads.append(score.softmax(-1) @ (giver @ v))
+    return torch.cat(heads, dim=-1) @ output
+
+
 def trainer(method, windows, seeds=(0,), fold_numbers=(0,), training=TRAINING, **changes):
     """A trainer of the method's whole variant at preset paper, one run per seed and fold number."""
     config = method.preset(method.presets[0], dataset="made", variant=method.variants[-1]).replace(**changes)

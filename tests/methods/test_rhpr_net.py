@@ -30,18 +30,16 @@ def slow_contrast(x, y, clip, temperature):
 
 
 def test_terms_equal_slow_twins(small):
-    training = TRAINING.replace(epochs=8)
-    made = trainer(METHOD, named(small), training=training, dropout=0.0, **SMALL)
+    made = trainer(METHOD, named(small), training=TRAINING.replace(epochs=8), dropout=0.0, **SMALL)
     source, target = first_batch(made)
     s, _ = outputs_in_training(made, source, target)
     expected = {
         "classification": losses.cross_entropy(s.logits, source.label).mean(),
         "scenario": losses.cross_entropy(s.clip_logits, source.clip).mean(),
-        "contrast": slow_contrast(s.one_half[0], s.other_half[0], source.clip[0].tolist(), 0.1),
+        "contrast": slow_contrast(s.first_half[0], s.second_half[0], source.clip[0].tolist(), 0.1),
     }
     assert 1 < len(source.clip.unique()) < source.clip.numel()
-    made = trainer(METHOD, named(small), training=training, dropout=0.0, **SMALL)
-    terms = made.step(*first_batch(made), torch.tensor(6.0, dtype=torch.float64))
+    terms = made.step(source, target, torch.tensor(6.0, dtype=torch.float64))
     check_losses(terms, expected)
     assert [weight.item() for weight in terms.weights.values()] == pytest.approx([1, 0.1 * 2 / 8, 0.1])
 

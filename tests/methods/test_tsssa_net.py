@@ -4,27 +4,11 @@ import torch
 from torch.nn import functional
 
 from tests.methods.electrodes import named
-from tests.methods.steps import first_batch, initialised, normal, trainer
+from tests.methods.steps import attention_by_heads, first_batch, initialised, normal, trainer
 from ufama.core.random import DropoutIds
 from ufama.methods.tsssa_net import METHOD, ClassDecoder, SynchronousLayer, TsssaConfig, axes
 
 SMALL = {"width": 8, "ffn_width": 8}
-
-
-def attention_of_one(query, tokens, attention, run):
-    """(D,), (S, D) -> (D,): one token attends to the others, head by head."""
-    weight = [getattr(attention, name).weight[run] for name in ("query", "key", "value", "output")]
-    q, k, v = query @ weight[0], tokens @ weight[1], tokens @ weight[2]
-    parts = (
-        q.view(attention.heads, -1),
-        k.view(len(tokens), attention.heads, -1),
-        v.view(len(tokens), attention.heads, -1),
-    )
-    found = []
-    for head in range(attention.heads):
-        score = parts[1][:, head] @ parts[0][head] / parts[0].shape[1] ** 0.5
-        found.append(score.softmax(0) @ parts[2][:, head])
-    return torch.cat(found) @ weight[3]
 
 
 def test_a_layer_equals_a_loop_over_tokens_and_axes():
@@ -38,7 +22,7 @@ def test_a_layer_equals_a_loop_over_tokens_and_axes():
             for token in range(9):
                 value = x[run, n, token].clone()
                 for axis, of_axis in enumerate(normed.split(sizes)):
-                    z = attention_of_one(normed[token], of_axis, layer.attend[axis], run)
+                    z = attention_by_heads(normed[token : token + 1], of_axis, layer.attend[axis], run)[0]
                     gate = layer.gate[axis]
                     share = (torch.cat([normed[token], z]) @ gate.weight[run] + gate.bias[run, 0]).sigmoid()
                     value = value + share * z
@@ -56,9 +40,9 @@ def test_each_class_has_a_query_that_attends_to_all_tokens():
         for n in range(4):
             normed = functional.layer_norm(tokens[run, n], (8,))
             for label in range(3):
-                query = decoder.queries.weight[run, label]
-                expected = functional.layer_norm(query + attention_of_one(query, normed, decoder.attend, run), (8,))
-                torch.testing.assert_close(found[run, n, label], expected, rtol=1e-9, atol=1e-12)
+                query = decoder.queries.weight[run, label : label + 1]
+                expected = functional.layer_norm(query + attention_by_heads(query, normed, decoder.attend, run), (8,))
+                torch.testing.assert_close(found[run, n, label], expected[0], rtol=1e-9, atol=1e-12)
 
 
 def test_tokens_hold_the_values_of_their_window_band_or_electrode():

@@ -4,7 +4,6 @@ import json
 import sys
 
 import pandas as pd
-from rich.console import Console
 from typer.testing import CliRunner
 
 from ufama.analysis import paper
@@ -40,14 +39,6 @@ def test_the_command_lists_every_method(monkeypatch):
     assert done.exit_code == 0, done.output
     for name in methods():
         assert any(line.split()[:1] == [name] for line in done.output.splitlines()), name
-
-
-def test_the_terminals_table_holds_every_name_at_any_width():
-    shown = Console(width=60, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    shown.print(method_list())
-    letters = "".join(shown.export_text().split())
-    for name in methods():
-        assert name in letters
 
 
 def test_a_title_that_ends_in_like_says_in_its_file_what_is_the_description_s_and_what_is_not():

@@ -48,14 +48,17 @@ def is_fitted(chosen: Method | Fitted) -> "TypeIs[Fitted]":
     return hasattr(chosen, "fit")
 
 
+def method_modules() -> list[str]:
+    """The modules of this folder that have a ``METHOD``, by their full names."""
+    others = ("bases", "contract", "parts")
+    names = [module.name for module in pkgutil.iter_modules(__path__)]
+    return [f"{__name__}.{name}" for name in names if not name.startswith("_") and name not in others]
+
+
 def methods() -> dict[str, Method | Fitted]:
     """Every method of this folder, by name."""
-    registered: dict[str, Method | Fitted] = {}
-    for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_") and module.name not in ("bases", "contract", "parts"):
-            chosen = importlib.import_module(f"{__name__}.{module.name}").METHOD
-            registered[chosen.name] = chosen
-    return registered
+    chosen = [importlib.import_module(module).METHOD for module in method_modules()]
+    return {method.name: method for method in chosen}
 
 
 def method(name: str) -> Method | Fitted:

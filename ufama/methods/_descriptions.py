@@ -1,15 +1,13 @@
-"""What methods say of themselves, read from their files without importing them, since a list needs no torch."""
+"""The descriptions of all methods, read from their files: importing the methods would import torch."""
 
 import ast
 import importlib
-import pkgutil
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOMS = ("bases", "contract", "parts")
-"""What lies among the methods and is none."""
+from ufama.methods import method_modules
 
 
 class Description(NamedTuple):
@@ -25,16 +23,15 @@ class Description(NamedTuple):
 
 def descriptions() -> list[Description]:
     """Every method of this folder, by name."""
-    files = pkgutil.iter_modules([str(Path(__file__).parent)])
-    return sorted(_description(file.name) for file in files if not file.name.startswith("_") and file.name not in ROOMS)
+    return sorted(map(_description, method_modules()))
 
 
 def _description(module: str) -> Description:
-    """From the class of the module's METHOD; from METHOD itself where the class says something else than literals."""
+    """From the class of the module's METHOD; from METHOD itself, imported, where a field of the class is no literal."""
     try:
-        return Description(**_attributes(*_class_of_method(f"ufama.methods.{module}")))
+        return Description(**_attributes(*_class_of_method(module)))
     except (KeyError, TypeError, ValueError):
-        chosen = importlib.import_module(f"ufama.methods.{module}").METHOD
+        chosen = importlib.import_module(module).METHOD
         return Description(*(getattr(chosen, field) for field in Description._fields))
 
 

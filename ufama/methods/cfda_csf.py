@@ -84,7 +84,7 @@ class CfdaCsf(NetworkMethod[CfdaCsfConfig, PlainOutputs]):
     search = search_space(learning_rate=(1e-4, 5e-4, 2e-3, 5e-3), alignment_weight=(0.1, 0.5))
 
     def preset(self, name: str, *, dataset: str, variant: str) -> CfdaCsfConfig:
-        """The correlation weighs 0.5 on SEED and 0.1 on any other set."""
+        """``correlation_weight`` is 0.5 on SEED and 0.1 on any other data set."""
         self.check_names(name, variant)
         return CfdaCsfConfig(correlation_weight=0.5 if dataset == "seed" else 0.1)
 

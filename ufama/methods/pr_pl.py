@@ -29,7 +29,7 @@ from ufama.methods.bases.network import (
     weighted_terms,
 )
 from ufama.methods.parts.adversarial import adversarial_loss
-from ufama.methods.parts.normal_noise import standard_normal
+from ufama.methods.parts.normal_noise import NormalNoise
 from ufama.methods.parts.outputs import fusion_only
 from ufama.methods.parts.pairwise import class_prototypes, closing_thresholds, orthogonality, source_pairs, target_pairs
 from ufama.methods.parts.perceptron import Perceptron
@@ -82,7 +82,7 @@ class PrototypeNetwork(nn.Module):
         self.discriminator = Perceptron(
             runs, (config.width, config.width, 1), numbers, dropout=config.discriminator_dropout, last=False
         )
-        self.noise_layers = (numbers.used + 1, numbers.used + 2)
+        self.jitter = NormalNoise(numbers, config.feature_noise)
         self.register_buffer("prototypes", torch.zeros(runs, classes, config.width))
         self.register_buffer("cluster_counts", torch.zeros(runs, classes, classes))  # (R, cluster, class)
         initialise(self, seeds)
@@ -108,10 +108,6 @@ class PrototypeNetwork(nn.Module):
         self.prototypes.copy_(prototypes)
         self.cluster_counts.mul_(COUNT_DECAY).add_(count)
 
-    def jittered(self, features: Tensor, noise: CounterRNG, scale: float) -> Tensor:
-        """``features`` plus normal noise of SD ``scale``."""
-        return features + scale * standard_normal(noise, self.noise_layers, features)
-
 
 class PrPl(NetworkMethod[PrPlConfig, PrototypeOutputs]):
     """Pairs of the source by their labels, pairs of the target by how alike they are scored, and one discriminator."""
@@ -136,7 +132,7 @@ class PrPl(NetworkMethod[PrPlConfig, PrototypeOutputs]):
         thresholds = closing_thresholds(
             step.epoch, step.progress, config.upper_threshold, config.lower_threshold, config.thresholds_meet
         )
-        jittered = network.jittered(torch.cat([source, target], dim=1), step.noise, config.feature_noise)
+        jittered = network.jitter(torch.cat([source, target], dim=1), step.noise)
         first = source.shape[1]
         domain = adversarial_loss(step, network.discriminator, jittered[:, :first], jittered[:, first:], 1.0)
         of_source = source_pairs(scores.softmax(-1), step.source_label)

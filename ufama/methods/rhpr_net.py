@@ -53,8 +53,8 @@ class RhprOutputs(NamedTuple):
     fused: Tensor  # (R, N, 3 D) the three levels side by side
     logits: Tensor  # (R, N, C)
     clip_logits: Tensor  # (R, N, clips)
-    one_half: Tensor  # (R, N, D) a view of a random half of the tokens; of all of them in evaluation
-    other_half: Tensor  # (R, N, D) of the other half
+    first_half: Tensor  # (R, N, D) a view of a random half of the tokens; of all of them in evaluation
+    second_half: Tensor  # (R, N, D) of the other half
 
 
 class RhprNetwork(nn.Module):
@@ -87,8 +87,8 @@ class RhprNetwork(nn.Module):
         levels = [norm(x) for norm, x in zip(self.norm, (patterns, domains, modalities), strict=True)]
         projected = [project(x.flatten(2)) for project, x in zip(self.project, levels, strict=True)]
         fused = torch.relu(torch.cat(projected, dim=-1))
-        one, other = (self.view(half) for half in self.halves(levels[-1], noise))
-        return RhprOutputs(fused, self.head(fused, noise), self.clip_head(fused), one, other)
+        views = (self.view(half) for half in self.halves(levels[-1], noise))
+        return RhprOutputs(fused, self.head(fused, noise), self.clip_head(fused), *views)
 
     def halves(self, tokens: Tensor, noise: CounterRNG | None) -> tuple[Tensor, Tensor]:
         """The mean of a random half of every window's tokens, and of the others: (R, N, T, D) -> (R, N, D) twice.
@@ -97,8 +97,8 @@ class RhprNetwork(nn.Module):
         """
         if noise is None:
             return tokens.mean(2), tokens.mean(2)
-        one = noise.bernoulli_mask(self.half_layer, tokens.shape[:3], 0.5)
-        return mean_of(tokens, one), mean_of(tokens, ~one)
+        first = noise.bernoulli_mask(self.half_layer, tokens.shape[:3], 0.5)
+        return mean_of(tokens, first), mean_of(tokens, ~first)
 
 
 def mean_of(tokens: Tensor, keep: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class RhprNet(NetworkMethod[RhprConfig, RhprOutputs]):
         source, clip = step.source, step.source_clip
         other_clip = clip[:, :, None] != clip[:, None, :]
         scenario = losses.cross_entropy(source.clip_logits, clip).mean(-1)
-        contrast = cross_view_contrast(source.one_half, source.other_half, config.contrast_temperature, other_clip)
+        contrast = cross_view_contrast(source.first_half, source.second_half, config.contrast_temperature, other_clip)
         return {
             "scenario": (scenario, config.scenario_weight * (1 - step.progress)),
             "contrast": (contrast, config.contrast_weight),

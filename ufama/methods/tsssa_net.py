@@ -58,8 +58,8 @@ class SynchronousLayer(nn.Module):
     def forward(self, x: Tensor, noise: CounterRNG | None) -> Tensor:
         normed = self.norm(x)
         for attend, gate, of_axis in zip(self.attend, self.gate, normed.split(self.tokens, dim=2), strict=True):
-            found = attend(normed, of_axis, noise)
-            x = x + gate(torch.cat([normed, found], dim=-1)).sigmoid() * found
+            attended = attend(normed, of_axis, noise)
+            x = x + gate(torch.cat([normed, attended], dim=-1)).sigmoid() * attended
         return x + self.feed_forward(self.feed_forward_norm(x), noise)
 
 

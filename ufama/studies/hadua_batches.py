@@ -95,6 +95,6 @@ def confidence_against_truth(watched: Watched) -> pd.DataFrame:
         {
             "windows": ["at or above the mean confidence", "below"],
             "count": [int(above.sum()), int((~above).sum())],
-            "right": [float(right[some].mean()) if some.any() else np.nan for some in (above, ~above)],
+            "right": [float(right[group].mean()) if group.any() else np.nan for group in (above, ~above)],
         }
     )

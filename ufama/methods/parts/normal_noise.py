@@ -1,4 +1,4 @@
-"""Normal draws of a training step, and a layer that adds them."""
+"""A layer that adds normal noise in training."""
 
 import math
 
@@ -8,17 +8,11 @@ from torch import Tensor, nn
 from ufama.core.random import CounterRNG, DropoutIds
 
 
-def standard_normal(noise: CounterRNG, layers: tuple[int, int], like: Tensor) -> Tensor:
-    """Draws of mean 0 and SD 1 by Box and Muller's transform, in shape and type of ``like`` (R, ...).
-
-    ``layers`` are the numbers of two layers that draw nothing else.
-    """
-    radius, angle = (noise.uniform(layer, like.shape).to(like.dtype) for layer in layers)
-    return torch.sqrt(-2 * torch.log(radius)) * torch.cos(2 * math.pi * angle)
-
-
 class NormalNoise(nn.Module):
-    """Adds normal noise of SD ``scale`` to every number (R, ...); the identity without a generator (evaluation)."""
+    """Adds normal noise of SD ``scale`` to every number (R, ...); the identity without a generator (evaluation).
+
+    The noise is drawn by Box and Muller's transform, from the uniform numbers of two layers.
+    """
 
     def __init__(self, numbers: DropoutIds, scale: float):
         super().__init__()
@@ -28,4 +22,5 @@ class NormalNoise(nn.Module):
     def forward(self, x: Tensor, noise: CounterRNG | None) -> Tensor:
         if noise is None or self.scale == 0:
             return x
-        return x + self.scale * standard_normal(noise, self.layers, x)
+        radius, angle = (noise.uniform(layer, x.shape).to(x.dtype) for layer in self.layers)
+        return x + self.scale * (torch.sqrt(-2 * torch.log(radius)) * torch.cos(2 * math.pi * angle))

@@ -8,7 +8,7 @@ from ufama.data.layout import LAYOUTS, ROOT_VARIABLES, DataError
 from ufama.data.releases.description import EEG_FOLDERS, ReleasedFolder
 from ufama.data.releases.recordings import Progress, read_recordings
 from ufama.data.releases.search import eeg_candidates
-from ufama.data.two_modality import read_two_modality
+from ufama.data.two_modality import ENDINGS, read_two_modality
 from ufama.data.windows import Windows
 from ufama.simulation.files import write_simulated
 
@@ -61,7 +61,7 @@ def open_dataset(
         where the parsed windows cannot be kept
     """
     dataset = str(dataset)
-    if dataset.endswith((".npz", ".parquet")):
+    if dataset.endswith(ENDINGS):
         if (data_root, subjects, eeg, feature, eye) != (None, None, None, None, "paired"):
             raise DataError(
                 f"data_root, subjects, eeg, feature and eye have no meaning for {dataset}, which is read whole: leave "

@@ -5,8 +5,9 @@ import pytest
 from scipy.io import savemat
 
 from ufama.data.layout import EVENT_FEATURES, SEED, SEED_IV, SEED_IV_EYE_FEATURES, DataError, eye_columns
+from ufama.data.releases.description import EYE_EVENT_WIDTHS
 from ufama.data.signals.eye import EyeEvents, EyeStreams, detect_events, eye_features
-from ufama.data.signals.eye_files import EVENT_COUNTS, EYE_RAW_VARIABLES, EYE_RAW_WIDTHS, read_eye_raw, trial_statistics
+from ufama.data.signals.eye_files import EVENT_COUNTS, EYE_RAW_VARIABLES, read_eye_raw, trial_statistics
 
 
 def events_of(fixations=(), saccades=(), blinks=()):
@@ -264,7 +265,7 @@ def released(tmp_path):
     trials = {}
     for kind in EYE_RAW_VARIABLES:
         counts = [1 if kind == "event" else 0 if (kind, t) == ("blink", 3) else 5 + t for t in range(1, 25)]
-        trials[kind] = [rng.uniform(1, 500, (count, EYE_RAW_WIDTHS[kind])) for count in counts]
+        trials[kind] = [rng.uniform(1, 500, (count, EYE_EVENT_WIDTHS[kind])) for count in counts]
     for kind, counted in EVENT_COUNTS.items():
         for event, events in zip(trials["event"], trials[kind], strict=True):
             event[0, counted - 1] = len(events)

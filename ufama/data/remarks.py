@@ -9,6 +9,7 @@ import numpy as np
 from ufama.config import PROTOCOLS
 from ufama.data.folds import folds, least_windows
 from ufama.data.layout import DataError
+from ufama.data.releases.findings import listed
 from ufama.data.windows import Windows
 
 MODALITIES = {"eeg": "modality_a", "eye": "modality_b"}
@@ -21,8 +22,6 @@ LOST_SHARE = 1e-3
 """Of a feature's range in a recording: single precision must not round by more."""
 
 FLOAT64_NOISE = 1e-14  # of a value: a range below it is rounding, no change of the feature
-
-_MOST_NAMED = 6
 
 
 class Remark(NamedTuple):
@@ -43,14 +42,7 @@ class _Recordings:
         """Positions in the windows, each recording's in the order of its trials."""
 
     def named(self, numbers: Iterable[int]) -> str:
-        return enumerated(f"subject {self.places[k][0]} in session {self.places[k][1]}" for k in numbers)
-
-
-def enumerated(names: Iterable[object]) -> str:
-    """The first few, and how many more."""
-    texts = [str(name) for name in names]
-    more = f" and {len(texts) - _MOST_NAMED} more" if len(texts) > _MOST_NAMED else ""
-    return ", ".join(texts[:_MOST_NAMED]) + more
+        return listed(f"subject {self.places[k][0]} in session {self.places[k][1]}" for k in numbers)
 
 
 def remarks(windows: Windows, where: str) -> list[Remark]:
@@ -108,7 +100,7 @@ def _few_windows(recordings: _Recordings) -> Iterator[Remark]:
     if few:
         yield Remark(
             True,
-            f"Too few windows: {recordings.named(few)} ({enumerated(sizes[k] for k in few)}; expected at least "
+            f"Too few windows: {recordings.named(few)} ({listed(sizes[k] for k in few)}; expected at least "
             f"{least:g}). A fold that holds out so few is left out, and they are not used for validation.",
         )
 
@@ -116,7 +108,7 @@ def _few_windows(recordings: _Recordings) -> Iterator[Remark]:
 def _lacking_classes(windows: Windows, recordings: _Recordings) -> Iterator[Remark]:
     names, counts = windows.card.class_names, np.bincount(windows.label, minlength=len(windows.card.class_names))
     if (counts == 0).any():
-        never = enumerated(names[k] for k in np.flatnonzero(counts == 0))
+        never = listed(names[k] for k in np.flatnonzero(counts == 0))
         yield Remark(True, f"No window has the class {never}; it still counts as one of {len(names)} classes.")
     present = set(np.flatnonzero(counts).tolist())
     lacking = [k for k, rows in enumerate(recordings.rows) if present - set(windows.label[rows].tolist())]
@@ -141,13 +133,13 @@ def _repeated(windows: Windows, recordings: _Recordings, where: str) -> Iterator
                 f"{MODALITIES[name]} of {recordings.named([first])} and of {recordings.named([second])} is the same: "
                 "one may be a copy of the other.",
             )
-    _, place, inverse, counts = np.unique(both, return_index=True, return_inverse=True, return_counts=True)
-    again = np.flatnonzero((counts > 1)[inverse] & (place[inverse] != np.arange(len(both))))
+    _, first_rows, inverse = np.unique(both, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first_rows[inverse] != np.arange(len(both)))
     if len(again):
         yield Remark(
             True,
             f"{len(again)} windows repeat another in every feature (first: row {again[0]} is row "
-            f"{place[inverse[again[0]]]}, counted from 0).",
+            f"{first_rows[inverse[again[0]]]}, counted from 0).",
         )
 
 
@@ -175,15 +167,12 @@ def _constant(windows: Windows, recordings: _Recordings) -> Iterator[Remark]:
     )
     everywhere = np.concatenate([np.ptp(values, axis=0) == 0 for values in _flat(windows)])
     if everywhere.any() and len(windows) > 1:
-        yield Remark(False, f"Features that never change: {enumerated(names[k] for k in np.flatnonzero(everywhere))}.")
-    some = [k for k in long if (constant[k] & ~constant[long].all(axis=0)).any()]
-    if some:
-        features = np.flatnonzero(constant[some].any(axis=0) & ~constant[long].all(axis=0))
-        yield Remark(
-            True,
-            f"Features that never change in {recordings.named(some)}, though they do elsewhere: "
-            f"{enumerated(names[k] for k in features)}.",
-        )
+        yield Remark(False, f"Features that never change: {listed(names[k] for k in np.flatnonzero(everywhere))}.")
+    partly = constant[long] & ~constant[long].all(axis=0)
+    if partly.any():
+        places = recordings.named(k for k, features in zip(long, partly, strict=True) if features.any())
+        features = listed(names[k] for k in np.flatnonzero(partly.any(axis=0)))
+        yield Remark(True, f"Features that never change in {places}, though they do elsewhere: {features}.")
 
 
 def _other_unit(windows: Windows, recordings: _Recordings) -> Iterator[Remark]:
@@ -204,17 +193,10 @@ def _other_unit(windows: Windows, recordings: _Recordings) -> Iterator[Remark]:
 
 
 def _positions(windows: Windows) -> Iterator[Remark]:
-    if windows.window.min() > 0:
-        yield Remark(
-            True,
-            f"Window numbers start at {windows.window.min()}, expected 0: thinning keeps the windows whose number a "
-            "stride divides.",
-        )
-    elif (step := int(np.gcd.reduce(windows.window))) > 1:
-        yield Remark(
-            True,
-            f"Window numbers advance by {step}, expected 1: thinning keeps the windows whose number a stride divides.",
-        )
+    start, step = windows.window.min(), np.gcd.reduce(windows.window)
+    unusual = f"start at {start}, expected 0" if start > 0 else f"advance by {step}, expected 1" if step > 1 else ""
+    if unusual:
+        yield Remark(True, f"Window numbers {unusual}: thinning keeps the windows whose number a stride divides.")
 
 
 def _no_measurements(windows: Windows) -> Iterator[Remark]:
@@ -227,13 +209,13 @@ def _no_measurements(windows: Windows) -> Iterator[Remark]:
     if of_class.any() and len(labels) < len(windows):
         yield Remark(
             True,
-            f"Features that have one value in each class: {enumerated(names[of_class])}. Expected measurements; leave "
+            f"Features that have one value in each class: {listed(names[of_class])}. Expected measurements; leave "
             "out what was made from the label.",
         )
     for place in ("subject", "session", "trial", "window", "clip"):
         same = (values == getattr(windows, place)[:, None]).all(axis=0)
         if (same & ~of_class).any():
-            yield Remark(True, f"Features that are the number of the {place}: {enumerated(names[same])}.")
+            yield Remark(True, f"Features that are the number of the {place}: {listed(names[same])}.")
     first: dict[bytes, str] = {}
     twins = []
     for name, column in zip(names, values.T, strict=True):
@@ -241,30 +223,27 @@ def _no_measurements(windows: Windows) -> Iterator[Remark]:
         if other != name and len(np.unique(column)) > len(column) / 2:  # few values can agree by chance
             twins.append(f"{other} and {name}")
     if twins:
-        yield Remark(True, f"Features that are equal in every window: {enumerated(twins)}.")
+        yield Remark(True, f"Features that are equal in every window: {listed(twins)}.")
 
 
 def lost_precision(windows: Windows, given: dict[str, np.ndarray]) -> Iterator[Remark]:
     """Features whose changes single precision rounds away; ``given`` are both modalities in double precision."""
     recordings, lost = _Recordings(windows), []
-    for name in MODALITIES:
-        exact = given[name].reshape(len(windows), -1)
-        error = np.abs(exact - getattr(windows, name).reshape(exact.shape))
-        if not error.any():
-            lost.append((name, np.zeros(exact.shape[1], bool)))
-            continue
-        for rows in recordings.rows:
+    for name, kept in zip(MODALITIES, _flat(windows), strict=True):
+        exact = given[name].reshape(kept.shape)
+        error = np.abs(exact - kept)
+        of_modality = np.zeros(exact.shape[1], bool)
+        for rows in recordings.rows if error.any() else ():
             extent = np.ptp(exact[rows], axis=0)
             changes = extent > FLOAT64_NOISE * np.abs(exact[rows]).max(axis=0)
-            lost.append((name, changes & (error[rows].mean(axis=0) > LOST_SHARE * extent)))
-    found = np.concatenate([np.any([some for of, some in lost if of == name], axis=0) for name in MODALITIES])
-    if found.any():
-        names = feature_names(windows)
+            of_modality |= changes & (error[rows].mean(axis=0) > LOST_SHARE * extent)
+        lost.append(of_modality)
+    names = [name for name, of in zip(feature_names(windows), np.concatenate(lost), strict=True) if of]
+    if names:
         yield Remark(
             True,
-            "Windows are kept in single precision, which rounds away what changes in "
-            f"{enumerated(names[k] for k in np.flatnonzero(found))}: subtract each feature's mean, or scale it, before "
-            "the table is written.",
+            f"Windows are kept in single precision, which rounds away what changes in {listed(names)}: subtract each "
+            "feature's mean, or scale it, before the table is written.",
         )
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from ufama.data.layout import DataError
 from ufama.data.releases.files import npz_members, numeric
-from ufama.data.remarks import Remark, enumerated, lost_precision, remarks
+from ufama.data.releases.findings import listed
+from ufama.data.remarks import Remark, lost_precision, remarks
 from ufama.data.windows import DataCard, Windows, content_fingerprint
 from ufama.storage import FileOutput, expanded
 
@@ -357,10 +358,10 @@ def _check_finite(values: np.ndarray, where: str, name: str, names: Iterable[str
     flat = values.reshape(len(values), -1)
     broken = ~np.isfinite(flat)
     if broken.any():
-        columns = [name for name, some in zip(names, broken.any(axis=0), strict=True) if some]
+        columns = [column for column, of in zip(names, broken.any(axis=0), strict=True) if of]
         raise DataError(
             f"{where}: {name} holds {broken.sum()} values that are NaN, infinite or beyond single precision (first: "
-            f"row {broken.any(axis=1).argmax()}; in {enumerated(columns)}). Expected finite numbers; fill or drop them "
+            f"row {broken.any(axis=1).argmax()}; in {listed(columns)}). Expected finite numbers; fill or drop them "
             "first."
         )
 
@@ -372,13 +373,13 @@ def _texts(values, where: str, name: str, count: int | None = None, default: str
     """``values`` as distinct texts, ``count`` of them where it is present; ``default`` with a number where absent."""
     if values is None:
         return tuple(default.format(place) for place in range(count or 0))
-    listed = _array(values, where, name)
-    if listed.ndim != 1 or listed.dtype.kind != "U" or len(set(listed.tolist())) != len(listed):
+    texts = _array(values, where, name)
+    if texts.ndim != 1 or texts.dtype.kind != "U" or len(set(texts.tolist())) != len(texts):
         example = default.format(0) or "rest"
         raise DataError(f"{where}: {name} is not a list of texts, each once. Expected for example {example}.")
-    if count is not None and len(listed) != count:
-        raise DataError(f"{where}: {name} has {len(listed)} names. Expected {count}, one per feature or token.")
-    return tuple(str(text) for text in listed)
+    if count is not None and len(texts) != count:
+        raise DataError(f"{where}: {name} has {len(texts)} names. Expected {count}, one per feature or token.")
+    return tuple(str(text) for text in texts)
 
 
 def _tokens(eeg: np.ndarray, present: dict, where: str) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
@@ -477,9 +478,7 @@ def _classes(label: np.ndarray, class_names, where: str) -> tuple[np.ndarray, tu
         names = tuple(f"class {value}" for value in values)
         if values[-1] != len(values) - 1:
             label = places.reshape(-1)
-            text = (
-                f"Labels do not run from 0 without gaps: {enumerated(values)} became 0 to {len(values) - 1}, in order."
-            )
+            text = f"Labels do not run from 0 without gaps: {listed(values)} became 0 to {len(values) - 1}, in order."
             found = [Remark(True, text)]
     if len(names) < 2:
         raise DataError(f"{where}: label has one value, {values[0]}. Expected at least 2 classes.")
@@ -500,13 +499,12 @@ def _check_trials(whole: dict[str, np.ndarray], where: str) -> None:
             f"{where}: {len(np.unique(trial[other]))} trials have windows of several labels (first: "
             f"{place(other.argmax())}). Expected one label per trial; give every recording a trial number of its own."
         )
-    places = np.stack([trial, whole["window"]], axis=1)
-    _, counts = np.unique(places, axis=0, return_counts=True)
-    if (counts > 1).any():
-        _, first, inverse = np.unique(places, axis=0, return_index=True, return_inverse=True)
-        again = int(np.flatnonzero(first[inverse.reshape(-1)] != np.arange(len(places)))[0])
+    _, first = np.unique(np.stack([trial, whole["window"]], axis=1), axis=0, return_index=True)
+    repeated = np.setdiff1d(np.arange(len(trial)), first)
+    if len(repeated):
+        again = repeated[0]
         raise DataError(
-            f"{where}: {(counts - 1).sum()} windows have the place of another one (first: row {again}, {place(again)}, "
+            f"{where}: {len(repeated)} windows have the place of another one (first: row {again}, {place(again)}, "
             f"window {whole['window'][again]}). Expected every window of a trial once; remove what is there twice, or "
             "number trials and windows anew."
         )

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ufama.data.layout import SEED_TRAINING_TRIALS, checked_sessions, checked_subjects, layout
+from ufama.data.releases.description import EYE_EVENT_WIDTHS
 from ufama.data.releases.recordings import Progress
 from ufama.data.signals.eye import EyeEvents, EyeStreams, eye_features
-from ufama.data.signals.eye_files import EYE_RAW_VARIABLES, EYE_RAW_WIDTHS
+from ufama.data.signals.eye_files import EYE_RAW_VARIABLES
 from ufama.data.signals.release_files import write_labels, write_mat, write_seed_eye
 from ufama.simulation.features import EEG_RESPONSE, REGIONS
 from ufama.simulation.gaze import PIXELS_PER_DEGREE
@@ -148,7 +149,7 @@ def _released_events(streams: EyeStreams, events: EyeEvents, seconds: float) -> 
         "pupil": np.hstack([pupil, events.fixation_dispersion]),
         "saccade": np.stack([events.saccade_duration, events.saccade_amplitude], axis=1),
     }
-    return {kind: np.reshape(content, (-1, EYE_RAW_WIDTHS[kind])) for kind, content in values.items()}
+    return {kind: np.reshape(content, (-1, EYE_EVENT_WIDTHS[kind])) for kind, content in values.items()}
 
 
 def _summary(values: np.ndarray, seconds: float = 0.0, *, count: bool = False) -> list[float]:

@@ -248,7 +248,7 @@ def _read_eye_groups(file: RecordedFile) -> None:
     for group, (segment, trials) in trial_groups(file.facts).items():
         name = f"{group}_data_eye"
         if name not in content:
-            found = f"no {name}; there is {listed(list(content)) or 'nothing'}"
+            found = f"no {name}; there is {listed(content) or 'nothing'}"
             file.add("missing-part", found, "train_data_eye and test_data_eye")
             continue
         values = shaped(file, name, content[name], {"windows": None, "features": len(file.facts.eye_features)})

@@ -10,7 +10,8 @@ from typing import Any
 
 from ufama.data.layout import SEED, SEED_FEATURES, SEED_IV, SEED_IV_FEATURES, Layout
 
-EYE_EVENT_KINDS = ("blink", "event", "fixation", "pupil", "saccade")
+EYE_EVENT_WIDTHS = {"blink": 1, "event": 28, "fixation": 1, "pupil": 4, "saccade": 2}
+"""Kind of eye events -> columns of a trial's array; one file each."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,12 +73,12 @@ class ReleasedFolder:
         pairs = [(subject, session) for subject in self.facts.subjects for session in self.facts.sessions]
         if self.content == "events":
             stems = {pair: self.file_name(*pair).removesuffix(self.ending) for pair in pairs}
-            return {f"{stems[pair]}_{kind}{self.ending}": pair for pair in pairs for kind in EYE_EVENT_KINDS}
+            return {f"{stems[pair]}_{kind}{self.ending}": pair for pair in pairs for kind in EYE_EVENT_WIDTHS}
         return {self.file_name(*pair): pair for pair in pairs}
 
     def numbers(self, name: str) -> tuple[int, str] | None:
         """Subject, and date or session as written, of a file name that could belong here; None for one that cannot."""
-        events = rf"_({'|'.join(EYE_EVENT_KINDS)})" if self.content == "events" else ""
+        events = rf"_({'|'.join(EYE_EVENT_WIDTHS)})" if self.content == "events" else ""
         stamp = r"[0-9]+" if self.dated else "|".join(map(str, self.facts.sessions))
         match = re.fullmatch(rf"([1-9][0-9]*)_({stamp}){events}{re.escape(self.ending)}", PurePosixPath(name).name)
         return (int(match[1]), match[2]) if match and int(match[1]) in self.facts.subjects else None

@@ -4,7 +4,7 @@ One reader reports to either of two: `Report` collects everything (the doctor), 
 (reading). So whatever reading refuses is a finding of the doctor's, in the same words.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -387,7 +387,8 @@ class StrictReport(Report):
 _MOST_NAMED = 6
 
 
-def listed(items: list, unit: str = "") -> str:
-    """The first few in words."""
-    shown = ", ".join(map(str, items[:_MOST_NAMED]))
-    return f"{unit}{shown}" + (f" and {len(items) - _MOST_NAMED} more" if len(items) > _MOST_NAMED else "")
+def listed(items: Iterable[object], unit: str = "") -> str:
+    """The first few, and how many more."""
+    texts = [str(item) for item in items]
+    more = f" and {len(texts) - _MOST_NAMED} more" if len(texts) > _MOST_NAMED else ""
+    return unit + ", ".join(texts[:_MOST_NAMED]) + more

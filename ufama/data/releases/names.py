@@ -163,8 +163,8 @@ def report_different_dates(
         paths = {modality: files[modality][recording] for modality in ("eeg", "eye")}
         stamps = {(folders[modality][0].numbers(path.name) or ("", ""))[1] for modality, path in paths.items()}
         findings = [date_finding(folders[modality][0], recording, path) for modality, path in paths.items()]
-        told = any(finding and finding[0] != "unexpected-date" for finding in findings)
-        if len({stamp for stamp in stamps if len(stamp) > 1}) > 1 and not told:
+        explained = any(finding and finding[0] != "unexpected-date" for finding in findings)
+        if len({stamp for stamp in stamps if len(stamp) > 1}) > 1 and not explained:
             subject, session = recording
             found = f"the EEG file is {paths['eeg'].name}, the eye file {paths['eye'].name}"
             report.add("different-dates", paths["eye"], found, "equal dates", subject=subject, session=session)

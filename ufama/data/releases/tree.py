@@ -164,9 +164,9 @@ class Tree:
 
     def _holds_recordings(self, folder: Path) -> bool:
         """Whether a folder has a file that could be a recording, or keeps what it has from being seen."""
-        released = [released for released in RELEASED_FOLDERS if released.name == folder.name]
+        same_name = [released for released in RELEASED_FOLDERS if released.name == folder.name]
         files, unreadable = recording_files(folder)
-        return bool(unreadable) or any(one.numbers(path.name) for one in released for path in files)
+        return bool(unreadable) or any(released.numbers(path.name) for released in same_name for path in files)
 
     def computed(self, names: Iterable[str]) -> list[Path]:
         """The folders of some names with features that ufama computed from raw recordings."""

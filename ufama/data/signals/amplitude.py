@@ -74,7 +74,7 @@ def check_amplitude(amplitude: np.ndarray, names: Sequence[str], *, where: str, 
     typical = float(np.median(amplitude))
     if not EEG_MICROVOLTS[0] <= typical <= EEG_MICROVOLTS[1]:
         raise DataError(
-            f"{where}: the EEG ({listed(list(names))}) has an amplitude of {typical:.3g} microvolts (SD of a median "
+            f"{where}: the EEG ({listed(names)}) has an amplitude of {typical:.3g} microvolts (SD of a median "
             f"second). Expected {EEG_MICROVOLTS[0]:g} to {EEG_MICROVOLTS[1]:g}{_likely_unit(typical)}. {remedy}"
         )
     if (loud := amplitude > HIGHEST_CHANNEL_MICROVOLTS).any():

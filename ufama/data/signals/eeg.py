@@ -85,11 +85,10 @@ def read_raw(
     import mne
 
     path = Path(path)
-    readers = {".cnt": mne.io.read_raw_cnt, ".edf": mne.io.read_raw_edf, ".fif": mne.io.read_raw_fif}
     ending = path.suffix.lower()
-    if ending not in readers:
+    if ending not in (".cnt", ".edf", ".fif"):
         raise DataError(
-            f"{path}: a file ending in {path.suffix or 'nothing'!r} is not read here. Expected {', '.join(readers)}; "
+            f"{path}: a file ending in {path.suffix or 'nothing'!r} is not read here. Expected .cnt, .edf, .fif; "
             "open it with MNE and pass the Raw object on."
         )
     if not path.is_file():
@@ -286,7 +285,7 @@ def session_features(
         try:
             entropy = _span_entropy(read, raw.n_times, rate, (start, end), settings, block_seconds)
         except DataError as error:
-            raise DataError(f"{name}, {start:g} s to {end:g} s: {error}") from error
+            raise DataError(f"{where}: {error}") from error
         features.append(smoothed(entropy, settings))
     return features
 

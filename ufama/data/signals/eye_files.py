@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ufama.data.layout import EVENT_FEATURES, SEED_IV, DataError, checked_subjects
+from ufama.data.releases.description import EYE_EVENT_WIDTHS
 from ufama.data.releases.findings import listed
 from ufama.data.releases.matlab import mat_variables
 from ufama.data.signals.amplitude import Note, warned
@@ -23,11 +24,8 @@ EYE_RAW_VARIABLES = {
 """Ending of a file's name -> its one variable, a cell of 24 trials. The copies' sixth kind, ``PD``, is not described
 anywhere and is left alone."""
 
-EYE_RAW_WIDTHS = {"blink": 1, "event": 28, "fixation": 1, "pupil": 4, "saccade": 2}
-
 EVENT_COLUMNS = (2, 8, 11, 13, 15, 19, 21, 25, 28)
 """Where, counted from 1, the 28 trial statistics of ``Eye_Event`` hold the nine of `EVENT_FEATURES`."""
-
 
 EVENT_COUNTS = {"blink": 1, "fixation": 7, "pupil": 7, "saccade": 18}
 """Kind -> where, counted from 1, ``Eye_Event`` holds the number of its events; the pupil is measured per fixation."""
@@ -76,13 +74,13 @@ def read_eye_raw(root: str | Path, subject: int, session: int, *, note: Note = w
 def _check_counts(stem: Path, cells: dict[str, list[np.ndarray]], note: Note) -> None:
     """The five files must be of one recording: as many events as the statistics of the trial count."""
     for kind, counted in EVENT_COUNTS.items():
-        said = [trial[0, counted - 1] for trial in cells["event"]]
-        wrong = [place for place, trial in enumerate(cells[kind], start=1) if len(trial) != said[place - 1]]
-        if len(wrong) > len(said) / 2:
+        counts = [trial[0, counted - 1] for trial in cells["event"]]
+        wrong = [place for place, trial in enumerate(cells[kind], start=1) if len(trial) != counts[place - 1]]
+        if len(wrong) > len(counts) / 2:
             raise DataError(
-                f"{stem}_{kind}.mat: in {len(wrong)} of {len(said)} trials there are not as many events as "
+                f"{stem}_{kind}.mat: in {len(wrong)} of {len(counts)} trials there are not as many events as "
                 f"{stem.name}_event.mat counts (trial {wrong[0]}: {len(cells[kind][wrong[0] - 1])} and "
-                f"{said[wrong[0] - 1]:g}). Expected files of one recording; copy them again from the release."
+                f"{counts[wrong[0] - 1]:g}). Expected files of one recording; copy them again from the release."
             )
         if wrong:
             note(f"{stem}_{kind}.mat: not as many events as {stem.name}_event.mat counts in {listed(wrong, 'trial ')}.")
@@ -147,7 +145,7 @@ def _check_date(path: Path, subject: int, session: int) -> None:
 
 def _cell(path: Path, kind: str) -> list[np.ndarray]:
     """The 24 arrays (events, width) of one kind."""
-    name, width = EYE_RAW_VARIABLES[kind], EYE_RAW_WIDTHS[kind]
+    name, width = EYE_RAW_VARIABLES[kind], EYE_EVENT_WIDTHS[kind]
     if not path.is_file():
         raise DataError(f"{path} is missing: expected it beside the other kinds. Copy it from the release.")
     variable = next((variable for variable in mat_variables(path) if variable.name == name), None)

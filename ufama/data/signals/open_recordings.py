@@ -89,8 +89,8 @@ def eegmat(source: str | Path, *, balanced: bool = True) -> Windows:
     recordings = sorted(set(zip(members["subject"][unplugged], members["session_or_trial"][unplugged], strict=True)))
     notes = [*EEGMAT_NOTES]
     if recordings:
-        listed = ", ".join(f"subject {person} recording {recording + 1}" for person, recording in recordings)
-        notes.append(f"The ECG lead looks unplugged in {listed}; these are kept.")
+        places = ", ".join(f"subject {person} recording {recording + 1}" for person, recording in recordings)
+        notes.append(f"The ECG lead looks unplugged in {places}; these are kept.")
     return _eegmat_windows(path, members, balanced, notes)
 
 

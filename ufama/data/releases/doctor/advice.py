@@ -7,7 +7,7 @@ import numpy as np
 
 from ufama.data.layout import CHANNELS, EVENT_FEATURES
 from ufama.data.releases.contents import READERS, RecordedFile, read_file, shaped, trial_arrays
-from ufama.data.releases.description import EYE_EVENT_KINDS
+from ufama.data.releases.description import EYE_EVENT_WIDTHS
 from ufama.data.releases.findings import listed
 from ufama.data.releases.matlab import mat_variables
 
@@ -22,7 +22,6 @@ LOST_SHARE = 0.5
 """A trial in which this share of the changing eye features is constant was not tracked."""
 
 SAMPLES_PER_SECOND = 200
-EYE_EVENT_WIDTHS = dict(zip(EYE_EVENT_KINDS, (1, 28, 1, 4, 2), strict=True))
 
 
 @dataclass

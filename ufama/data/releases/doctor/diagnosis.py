@@ -24,7 +24,7 @@ from ufama.data.releases.names import recorded_files, report_different_dates, re
 from ufama.data.releases.recordings import Progress
 from ufama.data.releases.search import eeg_candidates
 from ufama.data.releases.tree import Tree, check_folder, chosen_folders, top_folder
-from ufama.data.two_modality import ENDINGS
+from ufama.data.two_modality import ENDINGS, read_with_remarks
 from ufama.storage import expanded
 
 
@@ -322,8 +322,6 @@ class _DatasetSearch:
 
 
 def _examine_table(path: Path) -> Examination:
-    from ufama.data.two_modality import read_with_remarks
-
     try:
         windows, remarks = read_with_remarks(path)
     except DataError as error:

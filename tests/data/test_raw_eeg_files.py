@@ -10,19 +10,14 @@ from scipy.io import loadmat, savemat
 
 from ufama.data.layout import BANDS, CHANNELS, SEED, DataError
 from ufama.data.releases.contents import sha256
+from ufama.data.releases.description import PROVENANCE
 from ufama.data.releases.marker import MARKER
-from ufama.data.signals import eeg_files
+from ufama.data.signals import eeg_files, feature_files
 from ufama.data.signals.eeg import trial_features
-from ufama.data.signals.eeg_files import (
-    SEED_CLIP_STARTS,
-    RawRecording,
-    find_raw,
-    raw_trials,
-    recording_entropy,
-    write_features,
-)
+from ufama.data.signals.eeg_files import SEED_CLIP_STARTS, RawRecording, find_raw, raw_trials, recording_entropy
 from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.entropy import band_power
+from ufama.data.signals.feature_files import write_features
 from ufama.data.signals.smoothing import smoothed
 from ufama.storage import PathError
 
@@ -290,17 +285,18 @@ def test_features_of_simulated_recordings_say_so_and_name_every_file(seed, tmp_p
     assert marker["made_from"] == "f" * 32 != marker["fingerprint"]
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*") if path.suffix != ".json"}
     assert set(marker["files"]) == files
-    assert json.loads((tmp_path / eeg_files.PROVENANCE).read_text())["simulated"] is True
+    assert json.loads((tmp_path / PROVENANCE).read_text())["simulated"] is True
 
 
 def test_features_of_real_recordings_have_no_marker(seed, tmp_path, monkeypatch):
-    monkeypatch.setattr(eeg_files, "find_marker", lambda *_: None)
+    for module in (eeg_files, feature_files):
+        monkeypatch.setattr(module, "find_marker", lambda *_: None)
     monkeypatch.setattr(
         eeg_files, "recording_entropy", lambda *_, note: [np.full((2, 62, 5), trial) for trial in range(1, 16)]
     )
     write_features("seed", seed, tmp_path, SETTINGS, subjects=[6], sessions=[1])
     assert not (tmp_path / MARKER).exists()
-    content = json.loads((tmp_path / eeg_files.PROVENANCE).read_text())
+    content = json.loads((tmp_path / PROVENANCE).read_text())
     assert content["simulated"] is False
     assert EegSettings(**content["settings"]) == SETTINGS
 

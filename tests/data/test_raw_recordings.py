@@ -8,12 +8,14 @@ from typer.testing import CliRunner
 
 from tests.data.raw_damages import CNT_RATE, Cnt, Edf
 from ufama.cli.main import app
-from ufama.data.layout import CHANNELS, DataError
-from ufama.data.signals import eeg_files
+from ufama.data.layout import CHANNELS, SEED_IV, DataError
+from ufama.data.releases.contents import sha256
+from ufama.data.signals import eeg_files, feature_files
 from ufama.data.signals.amplitude import EEG_MICROVOLTS, channel_amplitudes, check_distinct, check_eeg, note_loudness
 from ufama.data.signals.eeg import channel_rows, read_raw, session_features, trial_features
-from ufama.data.signals.eeg_files import find_raw, raw_trials, write_features
+from ufama.data.signals.eeg_files import find_raw, raw_trials
 from ufama.data.signals.eeg_settings import EegSettings
+from ufama.data.signals.feature_files import write_features
 from ufama.data.signals.open_recordings import convert, eegmat_from_edf
 from ufama.data.signals.release_files import write_mat
 
@@ -93,9 +95,8 @@ def test_a_drift_or_one_artefact_does_not_count_as_amplitude():
 
 
 def test_a_mat_of_volts_is_refused_and_read_with_its_unit(tmp_path, monkeypatch):
-    facts = eeg_files.layout("seed_iv")
     path = tmp_path / "eeg_raw_data" / "1" / "2_20150915.mat"
-    trials = {f"ha_eeg{trial}": NOISE[:, trial : trial + 801] * 1e-6 for trial in facts.trials}
+    trials = {f"ha_eeg{trial}": NOISE[:, trial : trial + 801] * 1e-6 for trial in SEED_IV.trials}
     write_mat(path, trials, simulated=True)
     monkeypatch.setattr(eeg_files, "find_marker", lambda *_: "some")
     (recording,) = find_raw("seed_iv", tmp_path, sessions=[1])
@@ -248,7 +249,7 @@ def signals(tmp_path_factory):
     for subject, stem, name in ((1, "1_20131027", "djc"), (6, "6_20130712", "mhw")):
         trials = {f"{name}_eeg{trial}": NOISE[:, 7 * trial + subject :][:, :1601] for trial in range(1, 16)}
         write_mat(folder / f"{stem}.mat", trials, simulated=True)
-    files = {path.relative_to(root).as_posix(): eeg_files.sha256(path) for path in folder.iterdir()}
+    files = {path.relative_to(root).as_posix(): sha256(path) for path in folder.iterdir()}
     (root / "SIMULATED.json").write_text(json.dumps({"dataset": "seed", "fingerprint": "f" * 32, "files": files}))
     return root
 
@@ -289,7 +290,7 @@ def test_notes_are_printed_and_kept_with_the_features(signals, tmp_path, monkeyp
             note(f"{recording.path.name} is odd")
             yield recording, [np.full((2, 62, 5), trial + recording.subject / 9) for trial in range(15)]
 
-    monkeypatch.setattr(eeg_files, "entropies", entropies)
+    monkeypatch.setattr(feature_files, "entropies", entropies)
     out = tmp_path / "out"
     done = CliRunner().invoke(app, ["data", "features", str(signals), str(out), "--sessions", "1"])
     assert done.exit_code == 0, done.output

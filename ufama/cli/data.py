@@ -110,8 +110,8 @@ def features(
     ] = None,
 ) -> None:
     """Make differential entropy from the raw EEG of SEED or SEED-IV: 200 Hz, 1-75 Hz, windows, smoothing."""
-    from ufama.data.signals.eeg_files import write_features
     from ufama.data.signals.eeg_settings import EegSettings
+    from ufama.data.signals.feature_files import write_features
 
     settings = EegSettings(window_seconds=window_seconds, definition=definition, smoothing=smoothing)
     notes: list[str] = []

@@ -140,8 +140,9 @@ if seed_iv:
 # ## How to read it
 #
 # A method that loses here has lost at this scale, with this budget, on these recordings. Short trainings favour methods
-# that need few steps, and a published method was tuned by its authors on recordings that this page may not have. Names
-# that end in *-like* follow a description, not code.
+# that need few steps, and a published method was tuned by its authors on recordings that this page may not have. Each
+# training holds one source person out for the choice of the epoch, which the paper's does not
+# ({ref}`ledger row 30 <ledger-30>`). Names that end in *-like* were built from a description, not line by line from code.
 #
 # Mean ranks depend on who else is in the table: add ten weak methods and the critical difference grows. The paired
 # differences to source only do not, but for Holm's correction.

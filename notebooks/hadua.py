@@ -37,14 +37,14 @@ page.show(hadua.ledger())
 # %% [markdown]
 # One value is ours. At the released code's learning rate of 0.05 preset `released`, whose head stays as it was drawn,
 # learns; preset `paper`, whose head is trained, does not: both have a row below, where single switches are changed.
-# It has 0.02, and 0.002 for the extractors: of 0.002, 0.005, 0.01, 0.02 and 0.05 the one with the best accuracy on held-out
+# Preset `paper` has 0.02, and 0.002 for the extractors: of 0.002, 0.005, 0.01, 0.02 and 0.05 the one with the best accuracy on held-out
 # *source* people, averaged over nine folds of either simulated set at scale `quick`. No target label had a part in it.
 # Past windows carry their place: on those people that was slightly worse than without, but without it the order of a
 # sequence could not matter.
 #
 # In training, source and target pass the network one after the other, so that each is normalised by its own batch
-# statistics; the released code does so, and the abstract says nothing else. What normalising them together would change
-# is measured there, too.
+# statistics; the released code does so, and the abstract says nothing else. Normalising them together has a row there,
+# too.
 
 # %% [markdown]
 # ## Attention over a sequence
@@ -104,6 +104,9 @@ page.show(hadua.weights_by_confidence(paper))
 # The weights assume that low confidence finds wrong pseudo-labels. For this fold that can be counted with the target's
 # labels, which no training reads: windows at or above and below the mean confidence, and the share of either whose
 # pseudo-label is right. One fold is no proof of either answer.
+#
+# Where the batches' confidence falls back to 1 over the number of classes at the end of the training, the training has
+# failed: every window gets nearly the same probabilities, and neither the count nor the alignment below says more.
 
 # %%
 # NBVAL_IGNORE_OUTPUT

@@ -99,9 +99,9 @@ real_recordings.gain(cogwear)
 #   independent computation to within half a percentage point, and the network learns from them.
 # - Most of what is gained over a classifier that ignores the person is gained by scaling each person's session by
 #   itself. That step reads all of the person's windows, as adaptation does.
-# - On EEGMAT, UF-AMA changes little beside the same network without it: one or two points on average, about as many
-#   people up as down, a spread over people several times as large. The support vector machine reaches as much. Across
-#   CogWear's two sessions the change is about as large as the spread over seeds.
+# - On EEGMAT, UF-AMA changes little beside the same network without it: one or two points on average, somewhat more
+#   people up than down, a spread over people several times as large. The support vector machine reaches as much. Across
+#   CogWear's two sessions the change is smaller than the spread over seeds.
 #
 # ## What may not
 #

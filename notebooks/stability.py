@@ -5,8 +5,8 @@
 #
 # The paper's box plots are of repeated runs with several seeds: Fig. 4 of SEED, Fig. 5 of SEED-IV, each (a) cross-subject
 # with a box per person and (b) cross-session with a box per session. Its confusion matrices are those of the best seed.
-# The released code fixes one seed per experiment. Here every fold runs with the same seeds, five at the paper's scale and three below. All of them are shown,
-# and the last part asks what the best of them is worth.
+# The released code fixes one seed per experiment. Here every fold runs with the same seeds, five at the paper's scale and
+# three below. All of them are shown, and the last part asks what the best of them is worth.
 
 # %% tags=["parameters"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz

@@ -31,7 +31,7 @@ page.show(measured.provenance(results))
 
 # %% [markdown]
 # The four panels of the paper's figure are the whole method on two data sets under two protocols: the panels M6 here and
-# for SEED-IV below. Beside it stand the network alone (M1), with compactness and MMD (M3), and with screening (M5).
+# for SEED-IV below. Beside them stand the network alone (M1), with compactness and MMD (M3), and with screening (M5).
 #
 # ## Cross-subject
 

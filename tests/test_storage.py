@@ -10,10 +10,11 @@ import pytest
 
 from ufama import storage
 from ufama.errors import UserError
-from ufama.storage import FileOutput, FolderOutput, PathError, expanded, workspace, write_atomically
+from ufama.outputs import FileOutput, FolderOutput
+from ufama.storage import PathError, expanded, workspace, write_atomically
 
 TABLE = FileOutput("ufama table t", earlier=frozenset({"table", "caption"}))
-SET = FolderOutput("ufama set", "SET.json", earlier=frozenset({"made"}), earlier_files=("*.bin",))
+SET = FolderOutput("ufama set", note="SET.json", earlier=frozenset({"made"}), earlier_files=("*.bin",))
 
 
 def fill(*names):
@@ -57,7 +58,7 @@ def test_the_longest_name_that_a_disk_holds_is_written(tmp_path):
 
 def test_what_a_killed_process_left_goes_after_a_day_and_nothing_else_does(tmp_path):
     old = time.time() - 25 * 3600
-    left, recent = (tmp_path / f"{storage._UNFINISHED}{name}" for name in ("0123456789ab", "ba9876543210"))
+    left, recent = (tmp_path / f"{storage.UNFINISHED}{name}" for name in ("0123456789ab", "ba9876543210"))
     neighbours = [tmp_path / ".backup-set", tmp_path / ".0123abcd-set"]
     for folder in (left, recent, *neighbours):
         folder.mkdir()

@@ -14,7 +14,8 @@ import pandas as pd
 
 from ufama.config import ConfigError
 from ufama.errors import UserError
-from ufama.storage import FolderOutput, PathError, check_writable, expanded, project_root, temporary_beside, workspace
+from ufama.outputs import FolderOutput
+from ufama.storage import PathError, check_writable, expanded, project_root, temporary_beside, workspace
 
 TABLES = ("history", "predictions", "embeddings")
 JSON_COLUMNS = ("config", "training", "data_card", "versions")
@@ -33,7 +34,7 @@ _COLUMNS = {
 def _publication(command: str, key: str) -> FolderOutput:
     """Published results of a command, which its earlier provenance tells by a key."""
     files = tuple(f"{name}.parquet" for name in ("runs", *TABLES))
-    return FolderOutput(command, "provenance.json", frozenset({"runs", "core_hours", key}), files)
+    return FolderOutput(command, frozenset({"runs", "core_hours", key}), files, note="provenance.json")
 
 
 CAMPAIGN = _publication("ufama campaign", "kept")

@@ -71,7 +71,7 @@ def doctor(
 
     from ufama.data.releases.doctor import examine
     from ufama.data.releases.doctor.display import show
-    from ufama.storage import FileOutput
+    from ufama.outputs import FileOutput
 
     output = FileOutput("ufama data doctor", earlier=frozenset({"report", "verdict", "findings"}), is_note=True)
     printed = json_file == Path("-")

@@ -105,7 +105,7 @@ def audit(
     """
     from ufama.audit.given import counts_from, read_accuracies
     from ufama.audit.report import audit_table
-    from ufama.storage import FileOutput
+    from ufama.outputs import FileOutput
 
     output = FileOutput("ufama audit", earlier=frozenset({"findings", "level", "searched"}), is_note=True)
     if json:

@@ -11,7 +11,8 @@ from ufama.data.members import ARRAYS, FACTS, OPTIONAL_ARRAYS, checked_windows
 from ufama.data.releases.files import npz_members
 from ufama.data.remarks import Remark
 from ufama.data.windows import Windows
-from ufama.storage import FileOutput, expanded
+from ufama.outputs import FileOutput
+from ufama.storage import expanded
 
 ENDINGS = (".npz", ".parquet")
 OUTPUT = FileOutput("ufama two-modality table")

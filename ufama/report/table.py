@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ufama.storage import FileOutput
+from ufama.outputs import FileOutput
 from ufama.terminal import TerminalTable
 
 DASH = "–"

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from ufama.data.releases.marker import MARKER
-from ufama.storage import FolderOutput
+from ufama.outputs import FolderOutput
 
-SIMULATED_SET = FolderOutput("ufama data simulate", MARKER, earlier=frozenset({"fingerprint", "files"}))
+SIMULATED_SET = FolderOutput("ufama data simulate", note=MARKER, earlier=frozenset({"fingerprint", "files"}))
 """Its note is the marker that says that nobody was recorded."""
 
 
 def write_simulated_folder(folder: Path, identity: dict[str, Any], fill: Callable[[Path], dict[str, Any]]) -> Path:
-    """Write a simulated set as `ufama.storage.FolderOutput.write` does; return its folder.
+    """Write a simulated set as `ufama.outputs.FolderOutput.write` does; return its folder.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ import pandas as pd
 from ufama.analysis.statistics import crossed_ends, percentile_ends, person_means, resampled_means, studentised_ends
 from ufama.campaigns.results import published_folder
 from ufama.data.layout import LAYOUTS
-from ufama.storage import FileOutput
+from ufama.outputs import FileOutput
 
 
 @dataclass(frozen=True, kw_only=True)

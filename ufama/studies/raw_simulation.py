@@ -16,9 +16,10 @@ import pandas as pd
 from ufama.data.layout import DataError
 from ufama.data.windows import Windows
 from ufama.methods.svm import fit_and_predict
+from ufama.outputs import FileOutput
 from ufama.simulation.raw_windows import raw_windows
 from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawWorld
-from ufama.storage import FileOutput, project_root
+from ufama.storage import project_root
 from ufama.studies.baseline import fold_scores, svm_anchors
 
 OUTPUT = FileOutput("ufama.studies.raw_simulation", earlier=frozenset({"simulated", "command", "settings"}))

@@ -22,11 +22,12 @@ from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.entropy import band_power
 from ufama.data.signals.release_files import SEED_DE_FOLDER, write_bands, write_labels, write_mat
 from ufama.data.signals.smoothing import smoothed
-from ufama.storage import FolderOutput, expanded, write_atomically
+from ufama.outputs import FolderOutput
+from ufama.storage import expanded, write_atomically
 
 OUTPUT = FolderOutput(
     "ufama data features",
-    PROVENANCE,
+    note=PROVENANCE,
     earlier=frozenset({"what", "source", "settings"}),
     earlier_files=("SEED_EEG/*", "SEED_Multimodal/*", "eeg_feature_smooth*"),
 )

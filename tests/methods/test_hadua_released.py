@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.methods.steps import trainer
+from tests.methods.test_hadua_confidence import slow_pseudo_labels
 from ufama.core.random import CounterRNG
 from ufama.methods.hadua.config import PAPER, RELEASED, HaduaConfig
 from ufama.methods.hadua.method import METHOD
@@ -138,23 +139,6 @@ def conditional_mmd(kernel, n, label, share):
     return total / classes
 
 
-def gaussian_weights(probabilities, epoch):
-    """From start values 0.5, 1.0 and even classes: mean and SD of raw confidences, the weight of aligned ones."""
-    rows, classes = probabilities.detach().tolist(), probabilities.shape[1]
-    seen = [0.999 / classes + 0.001 * sum(row[k] for row in rows) / len(rows) for k in range(classes)]
-    strength = 0.3 / (1 + math.exp((epoch - 20) / 6))
-    raw = [max(row) for row in rows]
-    centre = sum(raw) / len(raw)
-    spread = math.sqrt(sum((value - centre) ** 2 for value in raw) / (len(raw) - 1))
-    mean, sd = 0.999 * 0.5 + 0.001 * centre, 0.999 * 1.0 + 0.001 * spread
-    weights = []
-    for row in rows:
-        shifted = [p * (strength / classes + (1 - strength) * c) / c for p, c in zip(row, seen, strict=True)]
-        confidence = max(shifted) / sum(shifted)
-        weights.append(1.0 if confidence >= mean else math.exp(-((confidence - mean) ** 2) / (2 * sd**2)))
-    return torch.tensor(weights, dtype=torch.float64)
-
-
 def twin_losses(twin, source, target, epoch):
     """Every loss of a step and the outputs, source first."""
     s_fused, s_logits = twin.forward(source.eeg[0], source.eye[0])
@@ -165,7 +149,8 @@ def twin_losses(twin, source, target, epoch):
     )
     probabilities = torch.exp(t_logits) / torch.exp(t_logits).sum(1, keepdim=True)
     kernel = kernel_matrix(s_fused, t_fused)
-    share = gaussian_weights(probabilities, epoch)[:, None] * probabilities
+    _, weights, *_ = slow_pseudo_labels([probabilities.tolist()], epoch, 0.999)
+    share = torch.tensor(weights, dtype=torch.float64)[:, None] * probabilities
     values = (classification / n, mmd(kernel, n), conditional_mmd(kernel, n, label, share))
     return dict(zip(LOSSES, values, strict=True)), (s_fused, s_logits, t_fused, t_logits)
 
@@ -196,5 +181,5 @@ def test_three_steps_equal_plain_loops(small, changes):
         if ".norm." in name:
             torch.testing.assert_close(value[0], twin.running[name], rtol=1e-9, atol=1e-9, msg=name)
     with torch.no_grad():
-        said = made.network(target.eeg, target.eye)
-        torch.testing.assert_close(said.logits[0], twin.forward(target.eeg[0], target.eye[0], training=False)[1])
+        logits = made.network(target.eeg, target.eye).logits[0]
+        torch.testing.assert_close(logits, twin.forward(target.eeg[0], target.eye[0], training=False)[1])

@@ -38,6 +38,11 @@ class Damage(NamedTuple):
     found: str = ""
 
 
+def one_of(choices, draw: np.random.Generator):
+    choices = list(choices)
+    return choices[draw.integers(len(choices))]
+
+
 # changing files --------------------------------------------------------------------------------------
 
 

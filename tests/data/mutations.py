@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 from scipy.io import loadmat, savemat
 
+from tests.data.damages import one_of
 from ufama.data.layout import DataError
 from ufama.data.releases.doctor import examine
 from ufama.data.releases.recordings import MARKER, read_recordings
@@ -40,10 +41,6 @@ RAW = "eeg_raw_data/1/2_20150915.mat"
 
 Mutation = Callable[[bytes, np.random.Generator, Path], bytes]
 """Called as mutation(content, draw, trace): a command that is run would make the folder ``trace``."""
-
-
-def one_of(choices, draw: np.random.Generator):
-    return choices[draw.integers(len(choices))]
 
 
 # any file --------------------------------------------------------------------------------------------

@@ -3,19 +3,26 @@
 Each family writes whole recordings, reads them, and knows its damages by name. Reading gives values by subject,
 session and trial, and the notes. What a damage may lead to: a DataError, a note that names the file, or the undamaged
 values.
+
+No content of a file reveals, and so none of this is drawn: labels of EEG channels exchanged among each other; all
+recordings of one person under another's number, dates, initials and all; two trials of equal length, or two sessions of
+the same clips, exchanged; values scaled by less than ten, which heads differ by; a lacking beginning or end where no
+length is documented; a tracker's clock shifted by less than a second; x and y exchanged.
 """
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.io import savemat
 
+from tests.data.damages import one_of
 from ufama.data.layout import CHANNELS, SEED, SEED_IV, DataError
 from ufama.data.signals import eeg, eeg_files
 from ufama.data.signals.eeg_settings import EegSettings
@@ -35,8 +42,27 @@ def world(dataset: str) -> RawWorld:
     return RawWorld(dataset)
 
 
-def one_of(choices, draw: np.random.Generator):
-    return list(choices)[draw.integers(len(list(choices)))]
+def of_file(change: Callable[[Any, np.random.Generator], object]) -> Damage:
+    """One of the files is changed."""
+    return lambda files, draw: change(files[one_of(sorted(files), draw)], draw)
+
+
+def write_files(files: dict, folder: Path) -> None:
+    for name, file in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file if isinstance(file, bytes) else file.content())
+
+
+def entropies_by_trial(folder: Path, sessions: Sequence[int]) -> tuple[Values, list[str]]:
+    notes: list[str] = []
+    found = eeg_files.find_raw("seed", folder, sessions=sessions)
+    values = {
+        (*recording.place, trial): entropy
+        for recording, trials in eeg_files.entropies(found, EegSettings(), note=notes.append)
+        for trial, entropy in enumerate(trials, start=1)
+    }
+    return values, notes
 
 
 # EDF -------------------------------------------------------------------------------------------------
@@ -53,26 +79,26 @@ class Edf:
     units: list[bytes]
     rate: int = RATE
     record_seconds: float = 1.0
-    said_records: int | None = None
-    said_seconds: float | None = None
+    stated_records: int | None = None
+    stated_seconds: float | None = None
     onsets: np.ndarray | None = None  # of an EDF+
     kept: float = 1.0  # share of the file's bytes
     limit: float = 3276.7
-    said_limit: float | None = None
+    stated_limit: float | None = None
 
     def content(self) -> bytes:
         channels, per = len(self.values), round(self.rate * self.record_seconds)
         records = self.values.shape[1] // per
         labels, units, widths = [*self.names], [*self.units], [per] * channels
-        limits = [self.limit if self.said_limit is None else self.said_limit] * channels
+        limits = [self.limit if self.stated_limit is None else self.stated_limit] * channels
         if self.onsets is not None:
             labels, units, widths = [*labels, "EDF Annotations"], [*units, b""], [*widths, 30]
             limits.append(1)
         count = len(labels)
-        said = records if self.said_records is None else self.said_records
-        length = self.record_seconds if self.said_seconds is None else self.said_seconds
+        count_stated = records if self.stated_records is None else self.stated_records
+        length = self.record_seconds if self.stated_seconds is None else self.stated_seconds
         fixed = [("0", 8), ("X X X X", 80), ("Startdate X X X X", 80), ("01.01.20", 8), ("10.00.00", 8),
-                 (256 * (count + 1), 8), ("EDF+D" if self.onsets is not None else "", 44), (said, 8),
+                 (256 * (count + 1), 8), ("EDF+D" if self.onsets is not None else "", 44), (count_stated, 8),
                  (f"{length:g}", 8), (count, 4)]  # fmt: skip
         columns = [(labels, 16), ([""] * count, 80), (units, 8), ([f"-{value:g}" for value in limits], 8),
                    ([f"{value:g}" for value in limits], 8), ([-32767] * count, 8), ([32767] * count, 8),
@@ -120,10 +146,7 @@ class EdfFamily:
         return deepcopy(_edf_set())
 
     def read(self, files: dict, folder: Path) -> tuple[Values, list[str]]:
-        for name, file in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(file if isinstance(file, bytes) else file.content())
+        write_files(files, folder)
         windows = eegmat_from_edf(folder)
         values = {}
         for subject in np.unique(windows.subject):
@@ -132,14 +155,8 @@ class EdfFamily:
                 values[int(subject), label] = np.hstack([windows.eeg[rows].reshape(rows.sum(), -1), windows.eye[rows]])
         return values, list(windows.card.notes)
 
-    def file_of(self, files: dict, draw) -> Edf:
-        return files[one_of(sorted(files), draw)]
-
     @property
     def damages(self) -> dict[str, Damage]:
-        def of_file(change: Callable[[Edf, np.random.Generator], None]) -> Damage:
-            return lambda files, draw: change(self.file_of(files, draw), draw)
-
         return {
             "unit blank, numbers as they were": of_file(lambda f, d: _units(f, b"")),
             "unit blank in one channel": of_file(lambda f, d: _units(f, b"", [int(d.integers(19))])),
@@ -158,8 +175,10 @@ class EdfFamily:
             "channels in another order": of_file(_reordered),
             "channel left out": of_file(lambda f, d: _without(f, int(d.integers(21)))),
             "channel added": of_file(_with_another),
-            "channel there twice": of_file(lambda f, d: _named(f, 0, f.names[int(d.integers(1, 19))])),
-            "channel renamed": of_file(lambda f, d: _named(f, int(d.integers(21)), one_of(("EOG", "X1", "EEG Oz"), d))),
+            "channel there twice": of_file(lambda f, d: f.names.__setitem__(0, f.names[int(d.integers(1, 19))])),
+            "channel renamed": of_file(
+                lambda f, d: f.names.__setitem__(int(d.integers(21)), one_of(("EOG", "X1", "EEG Oz"), d))
+            ),
             "old names and references": of_file(_renamed),
             "channel copied over another": of_file(_copied),
             "flat channel": of_file(lambda f, d: f.values.__setitem__(int(d.integers(19)), 0.0)),
@@ -167,26 +186,26 @@ class EdfFamily:
             "saturated": of_file(_saturated),
             "amplifier's range too small": of_file(lambda f, d: setattr(f, "limit", 12.0)),
             "cut short": of_file(lambda f, d: setattr(f, "kept", float(d.uniform(0.01, 0.95)))),
-            "more records said than there are": of_file(lambda f, d: setattr(f, "said_records", 40)),
-            "fewer records said than there are": of_file(lambda f, d: setattr(f, "said_records", 9)),
-            "number of records unknown": of_file(lambda f, d: setattr(f, "said_records", -1)),
+            "more records said than there are": of_file(lambda f, d: setattr(f, "stated_records", 40)),
+            "fewer records said than there are": of_file(lambda f, d: setattr(f, "stated_records", 9)),
+            "number of records unknown": of_file(lambda f, d: setattr(f, "stated_records", -1)),
             "interrupted": of_file(_interrupted),
-            "an EDF+ without gaps": of_file(lambda f, d: _with_onsets(f, np.arange(40.0))),
+            "an EDF+ without gaps": of_file(lambda f, d: setattr(f, "onsets", np.arange(40.0))),
             "wrong rate in the header": of_file(_wrong_rate),
             "resampled": of_file(_resampled_edf),
-            "records without a length": of_file(lambda f, d: setattr(f, "said_seconds", 0)),
+            "records without a length": of_file(lambda f, d: setattr(f, "stated_seconds", 0)),
             "nothing transmitted for a second": of_file(_lost),
             "a duration that is none": of_file(
-                lambda f, d: setattr(f, "said_seconds", one_of((np.nan, np.inf, -1), d))
+                lambda f, d: setattr(f, "stated_seconds", one_of((np.nan, np.inf, -1), d))
             ),
-            "a range that is none": of_file(lambda f, d: setattr(f, "said_limit", one_of((0.0, np.inf, np.nan), d))),
+            "a range that is none": of_file(lambda f, d: setattr(f, "stated_limit", one_of((0.0, np.inf, np.nan), d))),
             "recordings of one person exchanged": _exchanged("Subject03_1.edf", "Subject03_2.edf"),
             "recording copied to another person": lambda files, d: files.update(
                 {"Subject12_1.edf": deepcopy(files["Subject03_1.edf"])}
             ),
-            "recording copied, rounded anew": _copied_and_louder,
+            "recording copied, rounded anew": _copied_with_another_header,
             "one of two recordings missing": lambda files, d: files.pop(one_of(sorted(files), d)),
-            "name in capitals": _file_renamed(lambda name: name.upper().replace(".EDF", ".EDF")),
+            "name in capitals": _file_renamed(lambda name: name.upper()),
             "name of a copy": _file_renamed(lambda name: name.replace(".edf", " (1).edf")),
             "name without a zero": lambda files, d: files.update(
                 {"Subject3_1.edf": deepcopy(files["Subject12_1.edf"])}
@@ -217,14 +236,16 @@ def _multiplied(file: Edf, factor: float) -> None:
     file.values[:20] *= factor
 
 
-def _reordered(file: Edf, draw) -> None:
-    order = draw.permutation(21)
+def _reordered(file: "Edf | Cnt", draw) -> None:
+    order = draw.permutation(len(file.names))
     file.values, file.names = file.values[order], [file.names[row] for row in order]
 
 
-def _without(file: Edf, row: int) -> None:
+def _without(file: "Edf | Cnt", row: int) -> None:
     file.values = np.delete(file.values, row, axis=0)
-    del file.names[row], file.units[row]
+    del file.names[row]
+    if isinstance(file, Edf):
+        del file.units[row]
 
 
 def _with_another(file: Edf, draw) -> None:
@@ -233,10 +254,6 @@ def _with_another(file: Edf, draw) -> None:
     file.values = np.insert(file.values, row, values, axis=0)
     file.names.insert(row, one_of(("EOG left", "TRIGGER", "Status", "EMG", "EEG M1-CPz"), draw))
     file.units.insert(row, one_of((b"", b"uV", b"Boolean"), draw))
-
-
-def _named(file: Edf, row: int, name: str) -> None:
-    file.names[row] = name
 
 
 def _renamed(file: Edf, draw) -> None:
@@ -266,10 +283,6 @@ def _saturated(file: Edf, draw) -> None:
     file.values[row] = np.clip(file.values[row], -level, level)
 
 
-def _with_onsets(file: Edf, onsets: np.ndarray) -> None:
-    file.onsets = onsets
-
-
 def _interrupted(file: Edf, draw) -> None:
     onsets = np.arange(40.0)
     onsets[int(draw.integers(1, 11)) :] += draw.uniform(0.01, 1000)
@@ -295,8 +308,7 @@ def _exchanged(first: str, second: str) -> Damage:
     return damage
 
 
-def _copied_and_louder(files: dict, draw) -> None:
-    """Not byte for byte the same: the header differs."""
+def _copied_with_another_header(files: dict, draw) -> None:
     copy = deepcopy(files["Subject03_1.edf"])
     copy.names[19] = "EEG M2-M1"
     files["Subject12_1.edf"] = copy
@@ -334,18 +346,20 @@ class Mat:
     compressed: bool = False
 
     def content(self) -> bytes:
+        return _undamaged_contents().get(self.identity()) or self.encoded()
+
+    def encoded(self) -> bytes:
         written = io.BytesIO()
         savemat(written, self.variables, format="5", do_compression=self.compressed)
         return written.getvalue()[: int(len(written.getvalue()) * self.kept)]
 
+    def identity(self) -> tuple:
+        return (self.kept, self.compressed, *((name, id(values)) for name, values in self.variables.items()))
+
 
 @cache
-def _mat_contents() -> dict[tuple, bytes]:
-    return {_identity(file): file.content() for file in _mat_set().values()}
-
-
-def _identity(file: Mat) -> tuple:
-    return (file.kept, file.compressed, *((name, id(values)) for name, values in file.variables.items()))
+def _undamaged_contents() -> dict[tuple, bytes]:
+    return {file.identity(): file.encoded() for file in _mat_set().values()}
 
 
 @cache
@@ -379,20 +393,8 @@ class MatFamily:
         return {name: Mat(dict(file.variables)) for name, file in _mat_set().items()}
 
     def read(self, files: dict, folder: Path) -> tuple[Values, list[str]]:
-        for name, file in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(
-                file if isinstance(file, bytes) else _mat_contents().get(_identity(file)) or file.content()
-            )
-        notes: list[str] = []
-        found = eeg_files.find_raw("seed", folder, sessions=SESSIONS)
-        values = {
-            (*recording.place, trial): entropy
-            for recording, trials in eeg_files.entropies(found, EegSettings(), note=notes.append)
-            for trial, entropy in enumerate(trials, start=1)
-        }
-        return values, notes
+        write_files(files, folder)
+        return entropies_by_trial(folder, SESSIONS)
 
     @property
     def damages(self) -> dict[str, Damage]:
@@ -404,9 +406,6 @@ class MatFamily:
 
             return damage
 
-        def of_file(change: Callable[[Mat, np.random.Generator], None]) -> Damage:
-            return lambda files, draw: change(files[one_of(sorted(files), draw)], draw)
-
         first, second, other, _ = sorted(_mat_set())  # 2's two sessions, then 9's
         return {
             "volts": of_file(lambda f, d: _all(f, lambda x: x * 1e-6)),
@@ -416,9 +415,7 @@ class MatFamily:
             "one channel in nanovolts of nanovolts": of_trial(lambda x, d: _row(x, d, lambda row: row * 1e6)),
             "one channel a thousandth": of_trial(lambda x, d: _row(x, d, lambda row: row * 1e-3)),
             "flat channel": of_trial(lambda x, d: _row(x, d, lambda row: 0 * row + 3)),
-            "channel copied over another": of_trial(
-                lambda x, d: _row(x, d, lambda row: x[0] if row is not x[0] else x[1])
-            ),
+            "channel copied over another": of_trial(lambda x, d: _row(x, d, lambda row: x[0])),
             "NaN": of_trial(lambda x, d: _row(x, d, lambda row: np.where(row > row.mean(), np.nan, row))),
             "infinite": of_trial(lambda x, d: _row(x, d, lambda row: row / 0.0)),
             "saturated": of_trial(lambda x, d: _row(x, d, lambda row: np.clip(row, -np.std(row), np.std(row)))),
@@ -474,7 +471,7 @@ def _row(values: np.ndarray, draw, change: Callable[[np.ndarray], np.ndarray]) -
     values = values.copy()
     row = int(draw.integers(62))
     with np.errstate(divide="ignore", invalid="ignore"):
-        values[row] = values[(row + 1) % 62] if change is None else change(values[row])
+        values[row] = change(values[row])
     return values
 
 
@@ -525,7 +522,7 @@ class Cnt:
     names: list[str]
     bytes_: int = 4
     rate: int = CNT_RATE
-    said: int | None = None
+    stated: int | None = None
     table: int | None = None
     kept: float = 1.0
     calibration: float = 0.1
@@ -536,7 +533,7 @@ class Cnt:
         head[:12], head[225:235], head[235:247] = b"Version 3.0\0", b"01/01/20\0\0", b"10:00:00\0\0\0\0"
         table = 900 + 75 * channels + samples * channels * self.bytes_
         for place, kind, value in (
-            (370, "<H", channels), (376, "<H", self.rate), (864, "<i", samples if self.said is None else self.said),
+            (370, "<H", channels), (376, "<H", self.rate), (864, "<i", samples if self.stated is None else self.stated),
             (886, "<i", table if self.table is None else self.table),
         ):  # fmt: skip
             struct.pack_into(kind, head, place, value)
@@ -572,57 +569,34 @@ class CntFamily:
         return deepcopy(_cnt_set())
 
     def read(self, files: dict, folder: Path) -> tuple[Values, list[str]]:
-        for name, file in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(file if isinstance(file, bytes) else file.content())
-        notes: list[str] = []
-        found = eeg_files.find_raw("seed", folder, sessions=[1])
-        values = {
-            (*recording.place, trial): entropy
-            for recording, trials in eeg_files.entropies(found, EegSettings(), note=notes.append)
-            for trial, entropy in enumerate(trials, start=1)
-        }
-        return values, notes
+        write_files(files, folder)
+        return entropies_by_trial(folder, [1])
 
     @property
     def damages(self) -> dict[str, Damage]:
-        def of_file(change: Callable[[Cnt, np.random.Generator], None]) -> Damage:
-            return lambda files, draw: change(files[one_of(sorted(files), draw)], draw)
-
         first, second = sorted(_cnt_set())
         return {
-            "samples said 0": of_file(lambda f, d: setattr(f, "said", 0)),
-            "samples said negative": of_file(lambda f, d: setattr(f, "said", -int(d.integers(1, 2**31)))),
-            "samples said wrong": of_file(lambda f, d: setattr(f, "said", int(d.integers(1, 2**31 - 1)))),
-            "twice as many said": of_file(lambda f, d: setattr(f, "said", 24_000)),
+            "samples said 0": of_file(lambda f, d: setattr(f, "stated", 0)),
+            "samples said negative": of_file(lambda f, d: setattr(f, "stated", -int(d.integers(1, 2**31)))),
+            "samples said wrong": of_file(lambda f, d: setattr(f, "stated", int(d.integers(1, 2**31 - 1)))),
+            "twice as many said": of_file(lambda f, d: setattr(f, "stated", 24_000)),
             "16 bit": of_file(lambda f, d: setattr(f, "bytes_", 2)),
-            "16 bit, half as many said": of_file(lambda f, d: (setattr(f, "bytes_", 2), setattr(f, "said", 6_000))),
-            "16 bit, samples said 0": of_file(lambda f, d: (setattr(f, "bytes_", 2), setattr(f, "said", 0))),
+            "16 bit, half as many said": of_file(lambda f, d: (setattr(f, "bytes_", 2), setattr(f, "stated", 6_000))),
+            "16 bit, samples said 0": of_file(lambda f, d: (setattr(f, "bytes_", 2), setattr(f, "stated", 0))),
             "cut": of_file(lambda f, d: setattr(f, "kept", float(d.uniform(0.001, 0.99)))),
             "no event table": of_file(lambda f, d: setattr(f, "table", 0)),
             "event table in the samples": of_file(lambda f, d: setattr(f, "table", 10_000 + int(d.integers(10_000)))),
             "wrong rate": of_file(lambda f, d: setattr(f, "rate", one_of((0, 200, 500, 2000), d))),
             "calibration a thousandfold": of_file(lambda f, d: setattr(f, "calibration", 100.0)),
             "calibration a thousandth": of_file(lambda f, d: setattr(f, "calibration", 1e-4)),
-            "channel missing": of_file(lambda f, d: _cnt_without(f, int(d.integers(62)))),
+            "channel missing": of_file(lambda f, d: _without(f, int(d.integers(62)))),
             "channel there twice": of_file(lambda f, d: f.names.__setitem__(64, "FP1")),
-            "channels in another order": of_file(_cnt_reordered),
+            "channels in another order": of_file(_reordered),
             "flat channel": of_file(lambda f, d: f.values.__setitem__(int(d.integers(62)), 0.0)),
             "recording exchanged with a copy": lambda files, d: files.update({second: deepcopy(files[first])}),
             "session unknown": _file_renamed(lambda name: name.replace("_1.cnt", "_4.cnt")),
             "empty": lambda files, d: files.update({first: b""}),
         }
-
-
-def _cnt_without(file: Cnt, row: int) -> None:
-    file.values = np.delete(file.values, row, axis=0)
-    del file.names[row]
-
-
-def _cnt_reordered(file: Cnt, draw) -> None:
-    order = draw.permutation(66)
-    file.values, file.names = file.values[order], [file.names[row] for row in order]
 
 
 # .fif ------------------------------------------------------------------------------------------------
@@ -742,7 +716,7 @@ class EyeFamily:
 
 
 @cache
-def _eye_raw_set() -> dict[str, dict[str, np.ndarray]]:
+def _eye_raw_set() -> dict[str, Mat]:
     """Subject 3's sessions 1 and 2, subject 5's session 1: the first 16 s of every clip."""
     files = {}
     for subject, session in ((3, 1), (3, 2), (5, 1)):
@@ -752,7 +726,7 @@ def _eye_raw_set() -> dict[str, dict[str, np.ndarray]]:
             for kind, values in released.items():
                 kinds[kind][trial - 1, 0] = values
         for kind, cell in kinds.items():
-            files[f"{SEED_IV.stem(subject, session)}_{kind}.mat"] = {EYE_RAW_VARIABLES[kind]: cell}
+            files[f"{SEED_IV.stem(subject, session)}_{kind}.mat"] = Mat({EYE_RAW_VARIABLES[kind]: cell})
     return files
 
 
@@ -763,10 +737,7 @@ class EyeRawFamily:
         return deepcopy(_eye_raw_set())
 
     def read(self, files: dict, folder: Path) -> tuple[Values, list[str]]:
-        for name, variables in files.items():
-            path = folder / "eye_raw_data" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            savemat(path, variables) if isinstance(variables, dict) else path.write_bytes(variables)
+        write_files(files, folder / "eye_raw_data")
         notes: list[str] = []
         trials: list[RawEyeTrial] = read_eye_raw(folder, 3, 1, note=notes.append)
         return {(3, 1, k): np.array(list(trial_statistics(t).values())) for k, t in enumerate(trials, 1)}, notes
@@ -778,11 +749,14 @@ class EyeRawFamily:
         def cells(kinds, change: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Damage:
             def damage(files: dict, draw) -> None:
                 kind = one_of(kinds, draw)
-                (cell,) = files[f"{own}_{kind}.mat"].values()
+                (cell,) = files[f"{own}_{kind}.mat"].variables.values()
                 for row in range(24):
                     cell[row, 0] = change(cell[row, 0], draw)
 
             return damage
+
+        def whole(kind: str, change: Callable[[np.ndarray], np.ndarray]) -> Damage:
+            return lambda files, draw: _all(files[f"{own}_{kind}.mat"], change)
 
         def from_another(files: dict, draw) -> None:
             kind = one_of(EYE_RAW_VARIABLES, draw)
@@ -796,13 +770,9 @@ class EyeRawFamily:
             "NaN": cells(("fixation", "pupil", "saccade", "event"), lambda x, d: np.where(x == x.max(), np.nan, x)),
             "negative": cells(("fixation", "saccade"), lambda x, d: -x),
             "swapped axes": cells(("pupil", "saccade", "event"), lambda x, d: x.T),
-            "trials in another order": lambda files, d: files[f"{own}_fixation.mat"].update(
-                Eye_Fixation=files[f"{own}_fixation.mat"]["Eye_Fixation"][::-1]
-            ),
-            "20 trials": lambda files, d: files[f"{own}_saccade.mat"].update(
-                Eye_Saccade=files[f"{own}_saccade.mat"]["Eye_Saccade"][:20]
-            ),
-            "no cell": lambda files, d: files[f"{own}_blink.mat"].update(Eye_Blink=np.ones((24, 1))),
+            "trials in another order": whole("fixation", lambda cell: cell[::-1]),
+            "20 trials": whole("saccade", lambda cell: cell[:20]),
+            "no cell": whole("blink", lambda cell: np.ones((24, 1))),
             "file missing": lambda files, d: files.pop(f"{own}_{one_of(EYE_RAW_VARIABLES, d)}.mat"),
             "file empty": lambda files, d: files.update({f"{own}_{one_of(EYE_RAW_VARIABLES, d)}.mat": b""}),
             "another's date": lambda files, d: [
@@ -816,13 +786,3 @@ FAMILIES = {
     "edf": EdfFamily(), "mat": MatFamily(), "cnt": CntFamily(), "fif": FifFamily(), "eyes": EyeFamily(),
     "eye_raw": EyeRawFamily(),
 }  # fmt: skip
-
-UNREVEALED = (
-    "labels of EEG channels exchanged among each other",
-    "all recordings of one person under another's number, dates, initials and all",
-    "two trials of equal length exchanged; two sessions of the same clips exchanged",
-    "values scaled by less than ten, which heads differ by",
-    "a recording that lacks its beginning or its end, where no length is documented",
-    "a tracker's clock shifted by less than a second; x and y exchanged",
-)
-"""What no content of a file can reveal. None of it is drawn."""

@@ -126,8 +126,8 @@ def test_an_interrupted_edf_is_refused_and_a_steady_one_read(tmp_path):
     ("change", "message"),
     [
         ({"kept": 0.5}, r"a\.edf is cut short: its header says 12 data records of 1 s, the file holds"),
-        ({"said_records": 9}, r"a\.edf holds 12 data records of 1 s where its header says 9"),
-        ({"said_seconds": 0}, "lasts 0 s, so the sampling rate is not known"),
+        ({"stated_records": 9}, r"a\.edf holds 12 data records of 1 s where its header says 9"),
+        ({"stated_seconds": 0}, "lasts 0 s, so the sampling rate is not known"),
     ],
 )
 def test_an_edf_that_contradicts_its_header_is_refused(tmp_path, change, message):
@@ -136,18 +136,18 @@ def test_an_edf_that_contradicts_its_header_is_refused(tmp_path, change, message
 
 
 @pytest.mark.parametrize("width", [4, 2])
-@pytest.mark.parametrize("said", [0, -732, 24_000, 6_000, 1, 2**31 - 1])
-def test_a_cnt_is_read_right_whatever_its_number_of_samples_says(tmp_path, width, said):
+@pytest.mark.parametrize("stated", [0, -732, 24_000, 6_000, 1, 2**31 - 1])
+def test_a_cnt_is_read_right_whatever_its_number_of_samples_says(tmp_path, width, stated):
     notes = []
-    found = features(cnt(tmp_path / "a.cnt", bytes_=width, said=said), notes)
+    found = features(cnt(tmp_path / "a.cnt", bytes_=width, stated=stated), notes)
     np.testing.assert_array_equal(found, features(cnt(tmp_path / "b.cnt", bytes_=width)))
     assert notes == [
-        f"a.cnt: the header says {said} samples; the file holds 12000 of int{8 * width}, and these were read."
+        f"a.cnt: the header says {stated} samples; the file holds 12000 of int{8 * width}, and these were read."
     ]
 
 
 def test_the_size_of_samples_can_be_given(tmp_path):
-    path = cnt(tmp_path / "a.cnt", values=NOISE * 1e-3, said=0)
+    path = cnt(tmp_path / "a.cnt", values=NOISE * 1e-3, stated=0)
     with pytest.raises(DataError, match=r"fits neither 16 nor 32 bit.*Give the size as data_format \(int16 or int32\)"):
         read_raw(path)
     assert read_raw(path, data_format="int32", note=lambda _: None).n_times == 12_000

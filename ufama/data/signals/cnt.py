@@ -25,11 +25,11 @@ _PROBED_SECONDS = 20
 
 @dataclass(frozen=True)
 class CntContent:
-    """Samples per channel as stored, and how many of them the header says."""
+    """Samples per channel as stored, and as the header states them."""
 
     format: DataFormat
     samples: int
-    said: int
+    stated: int
 
 
 def cnt_content(path: Path, data_format: DataFormat | None = None) -> CntContent:
@@ -56,10 +56,10 @@ def cnt_content(path: Path, data_format: DataFormat | None = None) -> CntContent
             f"{path}: the header says a sampling rate of 0 Hz. Expected the recording's rate in bytes 376 and 377. "
             "Copy the file again."
         )
-    (said,), (table,) = struct.unpack_from("<i", head, 864), struct.unpack_from("<i", head, 886)
+    (stated,), (table,) = struct.unpack_from("<i", head, 864), struct.unpack_from("<i", head, 886)
     if size >= _LARGEST_WITH_TABLE:
         widths = [_BYTES[data_format]] if data_format else list(_BYTES.values())
-        ends = [start + said * channels * width for width in widths]
+        ends = [start + stated * channels * width for width in widths]
         table = next((end for end in ends if end <= size), ends[0])
     if table > size:
         raise DataError(
@@ -71,17 +71,17 @@ def cnt_content(path: Path, data_format: DataFormat | None = None) -> CntContent
             f"{path}: the header does not say where the samples end (byte {table}, before their beginning). Expected "
             "the place of the event table in bytes 886 to 889; copy the file again."
         )
-    chosen = data_format or _probed_format(path, head, electrodes, table, said)
+    chosen = data_format or _probed_format(path, head, electrodes, table, stated)
     frame = channels * _BYTES[chosen]
     if (table - start) % frame:
         raise DataError(
             f"{path}: the samples take {table - start} bytes, which {channels} channels of {chosen} do not divide. "
             f"Expected a multiple of {frame}; copy the file again, or give another data_format."
         )
-    return CntContent(chosen, (table - start) // frame, said)
+    return CntContent(chosen, (table - start) // frame, stated)
 
 
-def _probed_format(path: Path, head: bytes, electrodes: bytes, table: int, said: int) -> DataFormat:
+def _probed_format(path: Path, head: bytes, electrodes: bytes, table: int, stated: int) -> DataFormat:
     channels, rate = struct.unpack_from("<H4xH", head, 370)
     start = _HEADER + len(electrodes)
     fields = np.frombuffer(electrodes, np.uint8).reshape(channels, _ELECTRODE)
@@ -89,7 +89,7 @@ def _probed_format(path: Path, head: bytes, electrodes: bytes, table: int, said:
         fields[:, place : place + 4].copy().view("<f4")[:, 0].astype(float) for place in (59, 71)
     )
     microvolts = np.abs(sensitivity * calibration) / 204.8
-    consistent = [name for name, width in _BYTES.items() if said * channels * width == table - start]
+    consistent = [name for name, width in _BYTES.items() if stated * channels * width == table - start]
     for name, width in _BYTES.items():
         frames = (table - start) // (channels * width)
         count = min(frames, _PROBED_SECONDS * rate)
@@ -102,8 +102,8 @@ def _probed_format(path: Path, head: bytes, electrodes: bytes, table: int, said:
     if consistent:
         return consistent[0]
     raise DataError(
-        f"{path}: the header says {said} samples of {channels} channels, which fits neither 16 nor 32 bit, and read as "
-        "either the file holds no EEG. Give the size as data_format (int16 or int32), or copy the file again."
+        f"{path}: the header says {stated} samples of {channels} channels, which fits neither 16 nor 32 bit, and read "
+        "as either the file holds no EEG. Give the size as data_format (int16 or int32), or copy the file again."
     )
 
 
@@ -112,18 +112,18 @@ def cnt_arguments(path: Path, content: CntContent, note: Note) -> dict[str, obje
     import mne
 
     arguments: dict[str, object] = {"data_format": content.format}
-    if content.said != content.samples:
+    if content.stated != content.samples:
         known = "recompute_n_samples" in inspect.signature(mne.io.read_raw_cnt).parameters
-        if (not known and content.said != 0) or path.stat().st_size >= _LARGEST_WITH_TABLE:
+        if (not known and content.stated != 0) or path.stat().st_size >= _LARGEST_WITH_TABLE:
             raise DataError(
-                f"{path}: the header says {content.said} samples, the file holds {content.samples} of "
+                f"{path}: the header says {content.stated} samples, the file holds {content.samples} of "
                 f"{content.format}, and MNE {mne.__version__} believes the header. Update MNE to 1.12 or later, or "
                 "write the right number into bytes 864 to 867 of the header."
             )
         if known:
             arguments["recompute_n_samples"] = True
         note(
-            f"{path.name}: the header says {content.said} samples; the file holds {content.samples} of "
+            f"{path.name}: the header says {content.stated} samples; the file holds {content.samples} of "
             f"{content.format}, and these were read."
         )
     return arguments

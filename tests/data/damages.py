@@ -51,6 +51,12 @@ def replace_file(path, content):
     path.write_bytes(content)
 
 
+def exchange(first, second):
+    content = first.read_bytes()
+    replace_file(first, second.read_bytes())
+    replace_file(second, content)
+
+
 def cut_short(path):
     replace_file(path, path.read_bytes()[: path.stat().st_size // 2])
 
@@ -144,10 +150,7 @@ def wrong_number(root):
 
 def swapped_sessions(root):
     for folder in ("eeg_feature_smooth", "eye_feature_smooth"):
-        first, second = root / folder / "1/2_20150915.mat", root / folder / "2/2_20150920.mat"
-        content = first.read_bytes()
-        replace_file(first, second.read_bytes())
-        replace_file(second, content)
+        exchange(root / folder / "1/2_20150915.mat", root / folder / "2/2_20150920.mat")
 
 
 def in_one_folder(root):

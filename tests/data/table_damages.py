@@ -103,7 +103,7 @@ def damage(*forms: str, note: str = ""):
     return register
 
 
-def some(draw, count: int, least: int = 1) -> np.ndarray:
+def some_rows(draw, count: int, least: int = 1) -> np.ndarray:
     return draw.choice(count, draw.integers(least, max(least + 1, count // 4)), replace=False)
 
 
@@ -161,7 +161,7 @@ def labels_as_text(table, draw):
 @damage()
 def labels_with_fractions(table, draw):
     label = table.members["label"].astype(float)
-    label[some(draw, len(label))] += 0.5
+    label[some_rows(draw, len(label))] += 0.5
     table.members["label"] = label
 
 
@@ -212,16 +212,14 @@ def a_class_lacks_in_a_recording(table, draw):
 def a_missing_number(table, draw):
     name = column(table, draw)
     values = table.members[name].astype(float)
-    values[some(draw, len(values))] = np.nan
+    values[some_rows(draw, len(values))] = np.nan
     table.members[name] = values
 
 
 @damage()
 def a_negative_number(table, draw):
-    name = column(table, draw)
-    values = table.members[name].copy()
-    values[some(draw, len(values))] = -1
-    table.members[name] = values
+    values = table.members[column(table, draw)]
+    values[some_rows(draw, len(values))] = -1
 
 
 @damage()
@@ -265,13 +263,13 @@ def a_trial_number_for_every_class(table, draw):
 
 @damage()
 def places_that_occur_twice(table, draw):
-    with_rows(table, some(draw, len(table.members["label"])))
+    with_rows(table, some_rows(draw, len(table.members["label"])))
 
 
 @damage(note="repeat another in every feature")
 def rows_that_occur_twice(table, draw):
     del table.members["window"]
-    with_rows(table, some(draw, len(table.members["label"])))
+    with_rows(table, some_rows(draw, len(table.members["label"])))
 
 
 @damage(note="Window numbers start at")
@@ -298,10 +296,8 @@ def a_session_under_two_numbers(table, draw):
 @damage(note="may be a copy of the other")
 def one_modality_of_another_subject(table, draw):
     one, other = rows_of(table, subject=1, session=1), rows_of(table, subject=3, session=1)
-    name = modality(draw)
-    values = table.members[name].copy()
+    values = table.members[modality(draw)]
     values[one] = values[other]
-    table.members[name] = values
 
 
 @damage()
@@ -348,12 +344,10 @@ def no_rows(table, draw):
 
 @damage()
 def a_value_that_is_not_finite(table, draw):
-    name = modality(draw)
-    values = table.members[name].copy()
-    values[some(draw, len(values)), ..., draw.integers(0, values.shape[-1])] = draw.choice(
+    values = table.members[modality(draw)]
+    values[some_rows(draw, len(values)), ..., draw.integers(0, values.shape[-1])] = draw.choice(
         [np.nan, np.inf, -np.inf, 1e300]
     )
-    table.members[name] = values
 
 
 @damage(note="single precision")
@@ -370,10 +364,8 @@ def values_below_single_precision(table, draw):
 
 @damage(note="may be in another unit")
 def a_subject_in_another_unit(table, draw):
-    name, values = modality(draw), None
-    values = table.members[name].copy()
+    values = table.members[modality(draw)]
     values[rows_of(table, subject=draw.integers(1, 5))] *= draw.choice([1e3, 1e6, 1e-3, 1e-6])
-    table.members[name] = values
 
 
 @damage(note="Features that have one value in each class")
@@ -399,18 +391,14 @@ def windows_numbered_by_their_seconds(table, draw):
 
 @damage(note="Features that never change: ")
 def a_feature_that_never_changes(table, draw):
-    name = modality(draw)
-    values = table.members[name].copy()
+    values = table.members[modality(draw)]
     values[..., draw.integers(0, values.shape[-1])] = draw.normal()
-    table.members[name] = values
 
 
 @damage(note="Features that never change in subject")
 def a_feature_that_died(table, draw):
-    name = modality(draw)
-    values = table.members[name].copy()
+    values = table.members[modality(draw)]
     values[rows_of(table, subject=draw.integers(1, 5), session=2), ..., draw.integers(0, values.shape[-1])] = 0
-    table.members[name] = values
 
 
 @damage("npz", "arrays")
@@ -523,7 +511,7 @@ def tensors(table, draw):
 def pandas_with_missing_values(table, draw):
     name = column(table, draw)
     values = pd.array(table.members[name], dtype="Int64")
-    values[some(draw, len(values))] = pd.NA
+    values[some_rows(draw, len(values))] = pd.NA
     table.members[name] = values if draw.random() < 0.5 else pd.Series(values)
 
 
@@ -578,7 +566,7 @@ def missing_values(table, draw):
 
     def hide(frame):
         frame = frame.convert_dtypes()
-        frame.loc[frame.index[some(draw, len(frame))], name] = pd.NA
+        frame.loc[frame.index[some_rows(draw, len(frame))], name] = pd.NA
         return frame
 
     table.of_frame.append(hide)
@@ -629,7 +617,7 @@ def same(read: Windows, right: Windows) -> bool:
     """Whether every window is there under its subject, session, trial and place, with its label and named features."""
     if len(read) != len(right) or set(read.card.eye_features) != set(right.card.eye_features):
         return False
-    order, expected = (np.lexsort([getattr(some, name) for name in PLACES]) for some in (read, right))
+    order, expected = (np.lexsort([getattr(table, name) for name in PLACES]) for table in (read, right))
     token, feature, eye = (
         [getattr(read.card, kind).index(name) for name in getattr(right.card, kind)]
         for kind in ("eeg_tokens", "eeg_features", "eye_features")

@@ -1,7 +1,6 @@
 """Randomised: a valid release with one damage is read as before, or refused, or its card says what is odd. Never is
 another subject's or trial's data read under this name without a word."""
 
-import io
 import json
 import os
 import pickle
@@ -11,12 +10,25 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tests.data.damages import MAT, SEED_EEG, SEED_EYE, change_mat, computed, cut_short, replace_file
-from ufama.data.layout import DataError, layout
+from tests.data.damages import (
+    MAT,
+    SEED_EEG,
+    SEED_EYE,
+    SUBJECTS,
+    change_mat,
+    change_npz,
+    change_pickle,
+    computed,
+    cut_short,
+    exchange,
+    on,
+    one_of,
+    replace_file,
+)
+from ufama.data.layout import BANDS, DataError, layout
 from ufama.data.releases.description import PROVENANCE
 from ufama.data.releases.recordings import MARKER, read_recordings
 
-SETS = {"seed": (1, 10), "seed_iv": (2, 13), "seed_mat": (10,)}
 ARRAYS = ("eeg", "eye", "label", "subject", "session", "trial", "clip", "window")
 
 
@@ -27,12 +39,12 @@ class Folder:
         self.root, self.name, self.draw = root, name, draw
         self.facts = layout("seed_iv" if name == "seed_iv" else "seed")
         self.modality = self.one_of(("eeg", "eye"))
-        self.subject, self.session = self.one_of(SETS[name]), int(draw.integers(1, 4))
+        self.subject, self.session = self.one_of(SUBJECTS[name]), int(draw.integers(1, 4))
         self.dated = name == "seed_iv" or (name == "seed_mat" and self.modality == "eeg")
         self.path = self.file(self.subject, self.session)
 
     def one_of(self, choices):
-        return list(choices)[self.draw.integers(len(choices))]
+        return one_of(choices, self.draw)
 
     def file(self, subject, session, modality=None):
         modality = modality or self.modality
@@ -47,7 +59,7 @@ class Folder:
     @property
     def another(self):
         """Another subject's file of the session where there is one, else another session's."""
-        others = [subject for subject in SETS[self.name] if subject != self.subject]
+        others = [subject for subject in SUBJECTS[self.name] if subject != self.subject]
         return self.file(others[0], self.session) if others else self.other_session
 
     @property
@@ -93,25 +105,11 @@ class Folder:
     def _store_groups(self, train, test):
         if self.modality == "eye":
             return replace_file(self.path, pickle.dumps({"train_data_eye": train, "test_data_eye": test}))
-        with np.load(self.path) as archive:
-            members = {name: archive[name] for name in archive.files}
-        for group, values in (("train", train), ("test", test)):
-            bands = {
-                band: values[..., place] for place, band in enumerate(("delta", "theta", "alpha", "beta", "gamma"))
-            }
-            members[f"{group}_data"] = pickle.dumps(bands)
-        written = io.BytesIO()
-        np.savez(written, **members)
-        replace_file(self.path, written.getvalue())
+        bands = [pickle.dumps(dict(zip(BANDS, np.moveaxis(values, -1, 0), strict=True))) for values in (train, test)]
+        change_npz(self.path, lambda members: members.update(train_data=bands[0], test_data=bands[1]))
 
 
 # damages ---------------------------------------------------------------------------------------------
-
-
-def exchange(first, second):
-    content = first.read_bytes()
-    replace_file(first, second.read_bytes())
-    replace_file(second, content)
 
 
 def in_trials(change):
@@ -140,9 +138,12 @@ def trials_reordered(folder, trials):
     return dict(zip(trials, [trials[int(n)] for n in order], strict=True))
 
 
+def two_of_equal_length(folder, trials):
+    return folder.one_of((a, b) for a in trials for b in trials if a != b and len(trials[a]) == len(trials[b]))
+
+
 def trial_copied(folder, trials):
-    alike = [(a, b) for a in trials for b in trials if a != b and len(trials[a]) == len(trials[b])]
-    first, second = folder.one_of(alike)
+    first, second = two_of_equal_length(folder, trials)
     return trials | {first: trials[second]}
 
 
@@ -169,11 +170,11 @@ def put_somewhere(value):
 
 def renumbered(folder):
     """As after a listing sorted as text: a subject's files get another's number, dates kept."""
-    other = next(number for number in folder.facts.subjects if number not in SETS[folder.name])
+    other = next(number for number in folder.facts.subjects if number not in SUBJECTS[folder.name])
     for session in (1, 2, 3):
         path = folder.file(folder.subject, session)
         shutil.copy(path, path.with_name(path.name.replace(f"{folder.subject}_", f"{other}_", 1)))
-    moved = [number for number in SETS[folder.name] if number != folder.subject]
+    moved = [number for number in SUBJECTS[folder.name] if number != folder.subject]
     for session in (1, 2, 3):
         path = folder.file(folder.subject, session)
         path.unlink()
@@ -233,14 +234,9 @@ def labels(change):
     def damage(folder):
         path = folder.root / MAT / "label.mat"
         if folder.name == "seed_mat":
-            return change_mat(path, lambda content: content.update(label=change(content["label"])))
+            return change_mat(path, on("label", change))
         if folder.name == "seed":
-            path = folder.file(folder.subject, folder.session, "eeg")
-            with np.load(path) as archive:
-                members = {name: archive[name] for name in archive.files}
-            members["train_label"] = change(members["train_label"])
-            path.unlink()
-            np.savez(path, **members)
+            change_npz(folder.file(folder.subject, folder.session, "eeg"), on("train_label", change))
 
     return damage
 
@@ -268,10 +264,9 @@ def written_by_another_program(change):
         if folder.path.suffix == ".mat":
             prefix = "de_LDS" if folder.modality == "eeg" else "eye_"
             name = f"{prefix}{folder.one_of(folder.facts.trials)}"
-            return change_mat(folder.path, lambda content: content.update({name: change(content[name])}))
+            return change_mat(folder.path, on(name, change))
         if folder.modality == "eye":
-            content = pickle.loads(folder.path.read_bytes())
-            replace_file(folder.path, pickle.dumps(content | {"train_data_eye": change(content["train_data_eye"])}))
+            change_pickle(folder.path, on("train_data_eye", change))
 
     return damage
 
@@ -367,14 +362,13 @@ def _shift(folder):
 
 
 def equal_trials_exchanged(folder, trials):
-    alike = [(a, b) for a in trials for b in trials if a < b and len(trials[a]) == len(trials[b])]
-    first, second = folder.one_of(alike)
+    first, second = two_of_equal_length(folder, trials)
     return trials | {first: trials[second], second: trials[first]}
 
 
 UNSEEN = {
     "contents of two subjects' files exchanged": lambda folder: exchange(
-        folder.path, folder.file(SETS[folder.name][0], folder.session)
+        folder.path, folder.file(SUBJECTS[folder.name][0], folder.session)
     ),
     "contents of two sessions' files exchanged, same clips": lambda folder: (
         folder.name != "seed_iv" and exchange(folder.path, folder.other_session)
@@ -407,7 +401,7 @@ def before(request):
 
 
 def read(name, root):
-    return read_recordings("seed_iv" if name == "seed_iv" else "seed", root, subjects=SETS[name])
+    return read_recordings("seed_iv" if name == "seed_iv" else "seed", root, subjects=SUBJECTS[name])
 
 
 def outcome(name, damage, number, before, place):
@@ -431,7 +425,7 @@ def results(draws, before, place, first=0):
     kinds = list(DAMAGES)
     found = {}
     for number in range(first, first + draws):
-        kind, name = kinds[number % len(kinds)], list(SETS)[number // len(kinds) % len(SETS)]
+        kind, name = kinds[number % len(kinds)], list(SUBJECTS)[number // len(kinds) % len(SUBJECTS)]
         found[kind, name, number] = outcome(name, DAMAGES[kind], number, before, place)
     return found
 
@@ -455,5 +449,5 @@ def test_what_cannot_be_seen_is_named_here(kind, before, tmp_path):
     """If one of these is seen one day, it belongs above."""
     name = "seed_iv" if "clips" not in kind else "seed"
     numbers = range(1, 20)
-    chosen = next(n for n in numbers if Folder(tmp_path, name, np.random.default_rng(n)).subject == SETS[name][1])
+    chosen = next(n for n in numbers if Folder(tmp_path, name, np.random.default_rng(n)).subject == SUBJECTS[name][1])
     assert outcome(name, UNSEEN[kind], chosen, before, tmp_path) == "silent"

@@ -10,6 +10,7 @@ from ufama.config import PROTOCOLS
 from ufama.data.folds import folds, least_windows
 from ufama.data.layout import DataError
 from ufama.data.releases.findings import listed
+from ufama.data.releases.plausibility import window_identities
 from ufama.data.windows import Windows
 
 MODALITIES = {"eeg": "modality_a", "eye": "modality_b"}
@@ -118,7 +119,7 @@ def _lacking_classes(windows: Windows, recordings: _Recordings) -> Iterator[Rema
 
 def _repeated(windows: Windows, recordings: _Recordings, where: str) -> Iterator[Remark]:
     """Windows that are equal in every feature, in both modalities or, for whole recordings, in one."""
-    keys = {name: _row_keys(getattr(windows, name)) for name in MODALITIES}
+    keys = {name: np.array(window_identities(getattr(windows, name))) for name in MODALITIES}
     both = np.unique(np.stack(list(keys.values()), axis=1), axis=0, return_inverse=True)[1].reshape(-1)
     for first, second in _equal_recordings(both, recordings):
         raise DataError(
@@ -141,12 +142,6 @@ def _repeated(windows: Windows, recordings: _Recordings, where: str) -> Iterator
             f"{len(again)} windows repeat another in every feature (first: row {again[0]} is row "
             f"{first_rows[inverse[again[0]]]}, counted from 0).",
         )
-
-
-def _row_keys(values: np.ndarray) -> np.ndarray:
-    """(n,) equal for equal rows."""
-    flat = np.ascontiguousarray(values.reshape(len(values), -1))
-    return np.fromiter((hash(row.tobytes()) for row in flat), np.int64, len(flat))
 
 
 def _equal_recordings(keys: np.ndarray, recordings: _Recordings) -> Iterator[tuple[int, int]]:

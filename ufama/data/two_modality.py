@@ -15,6 +15,10 @@ from ufama.outputs import FileOutput
 from ufama.storage import expanded
 
 ENDINGS = (".npz", ".parquet")
+COLUMNS = (*ARRAYS[2:], *OPTIONAL_ARRAYS)
+ATTRIBUTES = FACTS[3:]
+"""What a Parquet table holds of the members under their own names: as columns, and as attributes."""
+
 OUTPUT = FileOutput("ufama two-modality table")
 
 
@@ -120,7 +124,7 @@ def write_two_modality(path: str | Path, windows: Windows) -> Path:
         "notes": list(card.notes),
         "simulated": card.simulated,
     }
-    whole = {name: getattr(windows, name) for name in ARRAYS[2:] + OPTIONAL_ARRAYS}
+    whole = {name: getattr(windows, name) for name in COLUMNS}
     if path.suffix == ".npz":
         names = {"a_tokens": card.eeg_tokens, "a_names": card.eeg_features, "b_names": card.eye_features}
         members: dict[str, Any] = {"modality_a": windows.eeg, "modality_b": windows.eye, **whole}
@@ -184,14 +188,14 @@ def _parquet(path: Path) -> dict:
             f"{path} is damaged, cut short or not Parquet ({type(error).__name__}). Expected a whole Parquet table; "
             "copy or write the file again."
         ) from error
-    levels = set(ARRAYS[2:] + OPTIONAL_ARRAYS) - set(frame.columns)
+    levels = set(COLUMNS) - set(frame.columns)
     frame = frame.reset_index([name for name in frame.index.names if name in levels])
     parts = [tuple(str(column).split("/")) for column in frame.columns]
     stray = [
         "/".join(part)
         for part in parts
         if not (
-            (len(part) == 1 and part[0] in ARRAYS[2:] + OPTIONAL_ARRAYS)
+            (len(part) == 1 and part[0] in COLUMNS)
             or (part[0] == "a" and len(part) in (2, 3))
             or (part[0] == "b" and len(part) == 2)
         )
@@ -199,7 +203,7 @@ def _parquet(path: Path) -> dict:
     if stray or len(set(parts)) < len(parts):
         raise DataError(
             f"{path}: columns {', '.join(stray[:5]) or 'that occur twice'} have no meaning. Expected "
-            f"{', '.join(ARRAYS[2:] + OPTIONAL_ARRAYS)}, a/TOKEN/FEATURE and b/FEATURE, each once."
+            f"{', '.join(COLUMNS)}, a/TOKEN/FEATURE and b/FEATURE, each once."
         )
     a = [part if len(part) == 3 else ("a", "a", part[1]) for part in parts if part[0] == "a"]
     tokens = list(dict.fromkeys(part[1] for part in a))
@@ -218,10 +222,8 @@ def _parquet(path: Path) -> dict:
         )
     by_part = dict(zip(parts, frame.columns, strict=True))
     order = [by_part[("a", t, f) if ("a", t, f) in by_part else ("a", f)] for t in tokens for f in features]
-    members: dict[str, Any] = {
-        name: _column(frame, name, path) for name in ARRAYS[2:] + OPTIONAL_ARRAYS if name in frame
-    }
-    members |= {name: value for name, value in frame.attrs.items() if name in FACTS[3:]}
+    members: dict[str, Any] = {name: _column(frame, name, path) for name in COLUMNS if name in frame}
+    members |= {name: value for name, value in frame.attrs.items() if name in ATTRIBUTES}
     members |= {
         "modality_a": np.stack([_column(frame, name, path) for name in order], axis=1).reshape(
             len(frame), len(tokens), len(features)
@@ -231,7 +233,7 @@ def _parquet(path: Path) -> dict:
         "a_names": features,
         "b_names": [name.partition("/")[2] for name in b],
     }
-    return _unused_noted(members, set(frame.attrs) - set(FACTS[3:]))
+    return _unused_noted(members, set(frame.attrs) - set(ATTRIBUTES))
 
 
 def _column(frame, name: str, path: Path) -> np.ndarray:

@@ -387,7 +387,7 @@ def _report_implausible(file: RecordedFile) -> None:
     trials = file.trials()
     if not trials:
         return
-    file.identities = window_identities(trials)
+    file.identities = {name: window_identities(values) for name, values in trials.items()}
     kind = file.feature.split("_")[0] if file.folder.modality == "eeg" else "eye"
     if found := implausible_values(trials, kind):
         file.add("unusual-scale", *found)

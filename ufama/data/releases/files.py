@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ufama.data.releases.findings import CODES, FileError
+from ufama.data.releases.findings import FileError, unreadable
 
 # pickles ---------------------------------------------------------------------------------------------
 
@@ -164,9 +164,7 @@ def npz_members(path: Path, required: Sequence[str], optional: Sequence[str] = (
                     _member_size_checked(archive.zip, name)
                     members[name] = archive[name]
     except PermissionError:
-        raise FileError(
-            path, "unreadable", "no permission to read the file", "a readable file", CODES["unreadable"].remedy
-        ) from None
+        raise unreadable(path) from None
     except Exception as error:  # a damaged archive can fail in any way
         raise FileError(
             path,

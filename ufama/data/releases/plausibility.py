@@ -109,13 +109,9 @@ _REPEATED_SHARE = 1 / 30
 """Of a trial. Windows of 1 s are constant at the ends of a trial where they were interpolated."""
 
 
-def window_identities(trials: Trials) -> dict[str, list[int]]:
-    """A number for each window of a trial; equal windows, as single precision has them, share it."""
-    identities = {}
-    for name, values in trials.items():
-        rows = np.ascontiguousarray(_flat(values), np.float32)
-        identities[name] = [hash(row.tobytes()) for row in rows]
-    return identities
+def window_identities(values: np.ndarray) -> list[int]:
+    """A number for each of (windows, ...); equal windows, as single precision has them, share it."""
+    return [hash(row.tobytes()) for row in np.ascontiguousarray(_flat(values), np.float32)]
 
 
 def copies_in_words(trial: str, identities: Sequence[int], places: Sequence[str | None]) -> tuple[str, str] | None:

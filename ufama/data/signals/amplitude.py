@@ -26,10 +26,10 @@ ECG_MICROVOLTS = (2.0, 5_000.0)
 MICROVOLTS = {"nV": 1e-3, "uV": 1.0, "mV": 1e3, "V": 1e6}
 """Units that a reader can be told."""
 
-ODD_CHANNEL = 100.0
+CHANNEL_LOUDNESS = 100.0
 """A channel so many times louder or quieter than the median channel is noted."""
 
-OTHER_LOUDNESS = 5.0
+RECORDING_LOUDNESS = 5.0
 """A recording so many times louder or quieter than the median of those read with it is noted."""
 
 CLIPPED_SHARE = 0.01
@@ -118,8 +118,10 @@ def check_eeg(
     if longest_still > LOST_SECONDS * rate:
         note(f"{where}: no channel changes for {longest_still / rate:.2g} s: the signal was lost there.")
     typical = float(np.median(amplitude))
-    odd = (amplitude > ODD_CHANNEL * typical) | (amplitude < typical / ODD_CHANNEL)
-    _note_channels(note, where, names, odd, f"over {ODD_CHANNEL:g} times louder or quieter than the other channels")
+    unlike = (amplitude > CHANNEL_LOUDNESS * typical) | (amplitude < typical / CHANNEL_LOUDNESS)
+    _note_channels(
+        note, where, names, unlike, f"over {CHANNEL_LOUDNESS:g} times louder or quieter than the other channels"
+    )
     _note_channels(
         note, where, names, np.mean(clipped, axis=0) > CLIPPED_SHARE,
         f"at the largest or smallest value for over {CLIPPED_SHARE:.0%} of the time: clipped or switched off",
@@ -148,7 +150,7 @@ def note_loudness(loudness: Mapping[str, float], note: Note) -> None:
     """Note the recordings whose amplitude, of any measure, is far from the others'."""
     usual = float(np.median(list(loudness.values())))
     for name, own in loudness.items():
-        if not usual / OTHER_LOUDNESS <= own <= usual * OTHER_LOUDNESS:
+        if not usual / RECORDING_LOUDNESS <= own <= usual * RECORDING_LOUDNESS:
             note(f"{name}: its EEG has {own / usual:.2g} times the amplitude of the recordings read with it.")
 
 

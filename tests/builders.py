@@ -208,21 +208,3 @@ def hadua_results(variants, blocks, keep=lambda runs: runs["digest"].notna()):
     weight = pd.Series(np.where(found.history["epoch"] % 2 == 0, 1.0, 0.0), index=found.history.index)
     history = found.history.assign(conditional_weight=weight.where(found.history["digest"].isin(third)))
     return replace(found, runs=runs, history=history).select(kept["digest"])
-
-
-def write_edf(path, signals, rate, names):
-    """A plain EDF file of microvolts: one-second records of 16-bit integers, 0.1 microvolts a step."""
-    count, seconds = len(signals), signals.shape[1] // rate
-    fields = [
-        ("0", 8), ("X X X X", 80), ("X X X X", 80), ("01.01.20", 8), ("00.00.00", 8), (str(256 * (count + 1)), 8),
-        ("", 44), (str(seconds), 8), ("1", 8), (str(count), 4),
-    ]  # fmt: skip
-    per_channel = [
-        (names, 16), ([""] * count, 80), (["uV"] * count, 8), (["-3276.8"] * count, 8), (["3276.7"] * count, 8),
-        (["-32768"] * count, 8), (["32767"] * count, 8), ([""] * count, 80), ([str(rate)] * count, 8),
-        ([""] * count, 32),
-    ]  # fmt: skip
-    head = "".join(text.ljust(width) for text, width in fields)
-    head += "".join(text.ljust(width) for texts, width in per_channel for text in texts)
-    records = np.round(signals * 10).astype("<i2").reshape(count, seconds, rate).transpose(1, 0, 2)
-    path.write_bytes(head.encode() + records.tobytes())

@@ -6,7 +6,8 @@ import zlib
 import numpy as np
 import pytest
 
-from tests.data.raw_damages import CNT_RATE, CNT_SHORT, CNT_STARTS, FAMILIES, SHORT, spread
+from tests.data.raw_damages import CNT_SHORT, CNT_STARTS, FAMILIES, SHORT, spread
+from tests.data.raw_formats import CNT_RATE
 from ufama.data.layout import LAYOUTS, DataError
 from ufama.data.signals import eeg_files
 

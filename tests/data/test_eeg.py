@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from tests.builders import write_edf
+from tests.data.raw_formats import Cnt, Edf
 from ufama.config import ConfigError
 from ufama.data.layout import BAND_EDGES, CHANNELS, DataError
 from ufama.data.signals.eeg import channel_rows, read_raw, session_features, trial_features
@@ -249,25 +249,6 @@ def test_a_missing_channel_is_named():
         channel_rows(["T3", "T7"], ["T7"])
 
 
-def write_cnt(path, signal, rate, names):
-    """A Neuroscan file of 32-bit samples, 0.1 microvolts a step, with an empty table of events."""
-    count, samples = signal.shape
-    head = bytearray(900 + 75 * count)
-    head[225:247] = b"01/01/20".ljust(10, b"\0") + b"00:00:00".ljust(12, b"\0")
-    for place, kind, value in ((370, "<u2", count), (376, "<u2", rate), (864, "<i4", samples)):
-        head[place : place + np.dtype(kind).itemsize] = np.array(value, kind).tobytes()
-    head[886:890] = np.array(len(head) + 4 * count * samples, "<i4").tobytes()
-    for place, name in enumerate(names):
-        at = 900 + 75 * place
-        head[at : at + 10] = name.encode().ljust(10, b"\0")
-        head[at + 19 : at + 27] = np.array([place + 1, place**2 + 2], "<f4").tobytes()  # where it sits
-        head[at + 59 : at + 63] = np.array(20.48, "<f4").tobytes()
-        head[at + 71 : at + 75] = np.array(1.0, "<f4").tobytes()
-    content = np.round(signal * 10).astype("<i4").T.tobytes()
-    events = b"\x01" + np.array([0, 0], "<i4").tobytes()
-    path.write_bytes(bytes(head) + content + events)
-
-
 @pytest.mark.parametrize("ending", [".fif", ".edf", ".cnt"])
 def test_every_format_gives_the_same_features(tmp_path, ending):
     signal = np.round(noise(3, 250 * 20), 1)
@@ -275,7 +256,8 @@ def test_every_format_gives_the_same_features(tmp_path, ending):
     if ending == ".fif":
         as_raw(signal, 250.0, names).save(path, fmt="double", verbose="error")
     else:
-        {".edf": write_edf, ".cnt": write_cnt}[ending](path, signal, 250, names)
+        recording = Edf(signal, names, [b"uV"] * 3, 250) if ending == ".edf" else Cnt(signal, names, rate=250)
+        path.write_bytes(recording.content())
     (found,) = session_features(read_raw(path), [(2.0, 18.5)], UNSMOOTHED, channels=names)
     (expected,) = session_features(as_raw(signal, 250.0, names), [(2.0, 18.5)], UNSMOOTHED)
     assert found.shape == (4, 3, 5)
@@ -296,8 +278,7 @@ def test_an_unknown_ending_a_missing_and_a_damaged_file_are_named(tmp_path):
 
 def test_a_recording_cut_short_is_an_error_not_fewer_windows(tmp_path):
     path = tmp_path / "cut.cnt"
-    write_cnt(path, noise(2, 250 * 40), 250, ["A", "B"])
-    path.write_bytes(path.read_bytes()[: 900 + 150 + 250 * 20 * 8])
+    path.write_bytes(Cnt(noise(2, 250 * 40), ["A", "B"], rate=250).content()[: 900 + 150 + 250 * 20 * 8])
     with pytest.raises(DataError, match=r"cut\.cnt"):
         session_features(read_raw(path), [(25.0, 39.0)], PAPER)
 

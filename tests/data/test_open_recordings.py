@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.builders import write_edf
+from tests.data.raw_formats import Edf
 from ufama.data import read_two_modality
 from ufama.data.layout import DataError
 from ufama.data.signals.ecg import ECG_STATISTICS, beats, ecg_statistics
@@ -186,7 +186,8 @@ def edf_folder(tmp_path_factory):
             eeg = scale[:, None] * draw.normal(size=(19, round(seconds * RATE)))
             ecg = heart(np.arange(0.4, seconds, 0.8 if recording == 1 else 0.6), seconds, 6e-4, 1e-6)
             signals = 1e6 * np.vstack([eeg, eeg[:1], ecg])
-            write_edf(folder / f"Subject{person:02d}_{recording}.edf", signals, int(RATE), names)
+            content = Edf(signals, names, [b"uV"] * 21, int(RATE)).content()
+            (folder / f"Subject{person:02d}_{recording}.edf").write_bytes(content)
     return folder
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tests.data.raw_damages import CNT_RATE, Cnt, Edf
+from tests.data.raw_damages import FAMILIES
+from tests.data.raw_formats import CNT_RATE, Cnt, Edf
 from ufama.cli.main import app
 from ufama.data.layout import CHANNELS, SEED_IV, DataError
 from ufama.data.releases.contents import sha256
@@ -336,8 +337,6 @@ def test_equal_recordings_and_odd_loudness_are_told_apart():
 
 @pytest.fixture
 def eegmat_files(tmp_path):
-    from tests.data.raw_damages import FAMILIES
-
     files = FAMILIES["edf"].healthy()
     for name, file in files.items():
         (tmp_path / name).write_bytes(file.content())

@@ -25,6 +25,7 @@ IV_EYE = "eye_feature_smooth/1/2_20150915.mat"
 MAT = "SEED_EEG/ExtractedFeatures_4s"
 MAT_EEG = f"{MAT}/10_20131130.mat"
 MAT_EYE = f"{SEED_EYE}/10_1"
+LABELS = f"{MAT}/label.mat"
 LATER_EYE = "eye_feature_smooth/2/13_20151125.mat"
 
 
@@ -225,24 +226,16 @@ def first_window_left_out(name):
 # one file, one code ----------------------------------------------------------------------------------
 
 
-def npz(change, code, found=""):
-    return Damage("seed", at(NPZ, change_npz, change), {code}, NPZ, found)
+def in_file(copy, place, change_file):
+    def damage(change, code, found=""):
+        return Damage(copy, at(place, change_file, change), {code}, place, found)
+
+    return damage
 
 
-def eyes(change, code, found=""):
-    return Damage("seed", at(PICKLE, change_pickle, change), {code}, PICKLE, found)
-
-
-def iv_eeg(change, code, found=""):
-    return Damage("seed_iv", at(IV_EEG, change_mat, change), {code}, IV_EEG, found)
-
-
-def iv_eye(change, code, found=""):
-    return Damage("seed_iv", at(IV_EYE, change_mat, change), {code}, IV_EYE, found)
-
-
-def mat(change, code, found="", place=MAT_EEG):
-    return Damage("seed_mat", at(place, change_mat, change), {code}, place, found)
+npz, eyes = in_file("seed", NPZ, change_npz), in_file("seed", PICKLE, change_pickle)
+iv_eeg, iv_eye = in_file("seed_iv", IV_EEG, change_mat), in_file("seed_iv", IV_EYE, change_mat)
+labels = in_file("seed_mat", LABELS, change_mat)
 
 
 def gone(copy, place, do, found):
@@ -256,7 +249,6 @@ def spoilt(copy, place, found, content=None, code="damaged-file"):
     )
 
 
-LABELS = f"{MAT}/label.mat"
 NEWER = b"MATLAB 7.3 MAT-file, HDF5".ljust(124) + b"\0\2IM" + b"\x89HDF"
 RUNS = pickle.dumps({"train_data_eye": Payload()})
 
@@ -437,8 +429,8 @@ DAMAGES = {
     "infinite EEG": npz(in_bands(put((60, 5), np.inf)), "not-finite", r"\(trial 2: 5\)"),
     "wrong labels": npz(on("train_label", lambda labels: labels - 1), "wrong-labels", "499 labels of train_label"),
     "a wrong label": npz(on("train_label", put(60, 2)), "wrong-labels", "1 labels .* in trial 2, the first is 2"),
-    "other labels of trials": mat(on("label", lambda labels: 0 - labels), "wrong-labels", "label: -1, 0, 1", LABELS),
-    "no labels of trials": mat(renamed_label, "missing-part", "no variable label", LABELS),
+    "other labels of trials": labels(on("label", lambda values: 0 - values), "wrong-labels", "label: -1, 0, 1"),
+    "no labels of trials": labels(renamed_label, "missing-part", "no variable label"),
 }
 """What nobody can read windows from."""
 

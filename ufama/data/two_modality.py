@@ -1,6 +1,8 @@
 """Any two modalities as Windows: one .npz of plain arrays, or one Parquet table with a row per window."""
 
+import re
 from collections.abc import Collection, Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -191,15 +193,8 @@ def _parquet(path: Path) -> dict:
     levels = set(COLUMNS) - set(frame.columns)
     frame = frame.reset_index([name for name in frame.index.names if name in levels])
     parts = [tuple(str(column).split("/")) for column in frame.columns]
-    stray = [
-        "/".join(part)
-        for part in parts
-        if not (
-            (len(part) == 1 and part[0] in COLUMNS)
-            or (part[0] == "a" and len(part) in (2, 3))
-            or (part[0] == "b" and len(part) == 2)
-        )
-    ]
+    names = re.compile("|".join(COLUMNS) + "|a/[^/]*(/[^/]*)?|b/[^/]*")
+    stray = [str(column) for column in frame.columns if not names.fullmatch(str(column))]
     if stray or len(set(parts)) < len(parts):
         raise DataError(
             f"{path}: columns {', '.join(stray[:5]) or 'that occur twice'} have no meaning. Expected "
@@ -213,9 +208,7 @@ def _parquet(path: Path) -> dict:
     if missing or not a or not b:
         lacking = [*missing, *(["a/TOKEN/FEATURE"] if not a else []), *(["b/FEATURE"] if not b else [])]
         raise DataError(f"{path} has no column {', '.join(lacking)}: add it and write the file again.")
-    if {part[1:] for part in a} != {(token, feature) for token in tokens for feature in features} or len(a) != len(
-        tokens
-    ) * len(features):
+    if sorted(part[1:] for part in a) != sorted(product(tokens, features)):
         raise DataError(
             f"{path}: the {len(tokens)} tokens of modality a do not all have the same features ({len(a)} columns, "
             f"{len(features)} names of features). Expected a/TOKEN/FEATURE for every token with every feature."

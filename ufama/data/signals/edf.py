@@ -16,10 +16,10 @@ from ufama.data.signals.amplitude import Note, unit_factor
 if TYPE_CHECKING:
     from mne.io import BaseRaw
 
-_VOLTS = {"v": 1.0, "volt": 1.0, "volts": 1.0, "mv": 1e-3, "millivolt": 1e-3, "millivolts": 1e-3, "nv": 1e-9}
+_VOLTS = {"v": 1.0, "volt": 1.0, "volts": 1.0, "mv": 1e-3, "millivolt": 1e-3, "millivolts": 1e-3}
+_VOLTS |= {"nv": 1e-9, "nanovolt": 1e-9, "nanovolts": 1e-9}
 _MICRO = ("u", "µ", "μ", "\x83\xca", "\xc2\xb5", "\xce\xbc", "micro")  # also Shift JIS, and UTF-8 read as latin-1
 _VOLTS |= {f"{micro}{volt}".casefold(): 1e-6 for micro in _MICRO for volt in ("v", "volt", "volts")}
-_VOLTS |= {f"{volt}".casefold(): 1e-9 for volt in ("nanovolt", "nanovolts")}
 
 _ANNOTATIONS = "EDF Annotations"
 

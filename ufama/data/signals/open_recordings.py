@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ufama.data.layout import DataError
+from ufama.data.layout import BAND_EDGES, DataError
 from ufama.data.releases.files import npz_members
 from ufama.data.releases.findings import listed, unreadable
 from ufama.data.signals.amplitude import Note, check_distinct, check_ecg, note_loudness
@@ -22,13 +22,7 @@ from ufama.storage import expanded
 EEGMAT_CHANNELS = (
     "Fp1", "Fp2", "F3", "F4", "F7", "F8", "T3", "T4", "C3", "C4", "T5", "T6", "P3", "P4", "O1", "O2", "Fz", "Cz", "Pz",
 )  # fmt: skip
-EEGMAT_BANDS = {
-    "delta": (1.0, 4.0),
-    "theta": (4.0, 8.0),
-    "alpha": (8.0, 14.0),
-    "beta": (14.0, 31.0),
-    "gamma": (31.0, 45.0),
-}
+EEGMAT_BANDS = BAND_EDGES | {"gamma": (31.0, 45.0)}
 """Hz. The recordings are released low-passed at 45 Hz, so the last band ends there."""
 ECG_CHANNEL = "ECG ECG"
 EEGMAT_RATE = 500.0

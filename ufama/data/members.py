@@ -107,7 +107,7 @@ def _check_finite(values: np.ndarray, where: str, name: str, names: Iterable[str
     flat = values.reshape(len(values), -1)
     broken = ~np.isfinite(flat)
     if broken.any():
-        columns = [column for column, of in zip(names, broken.any(axis=0), strict=True) if of]
+        columns = [column for column, has_broken in zip(names, broken.any(axis=0), strict=True) if has_broken]
         raise DataError(
             f"{where}: {name} holds {broken.sum()} values that are NaN, infinite or beyond single precision (first: "
             f"row {broken.any(axis=1).argmax()}; in {listed(columns)}). Expected finite numbers; fill or drop them "

@@ -225,7 +225,7 @@ def lost_precision(windows: Windows, given: dict[str, np.ndarray]) -> Iterator[R
     """Features whose changes single precision rounds away; ``given`` are both modalities in double precision."""
     recordings, lost = _Recordings(windows), []
     for name, kept in zip(MODALITIES, _flat(windows), strict=True):
-        exact = given[name].reshape(kept.shape)
+        exact = given[name].reshape(len(windows), -1)
         error = np.abs(exact - kept)
         of_modality = np.zeros(exact.shape[1], bool)
         for rows in recordings.rows if error.any() else ():
@@ -233,7 +233,7 @@ def lost_precision(windows: Windows, given: dict[str, np.ndarray]) -> Iterator[R
             changes = extent > FLOAT64_NOISE * np.abs(exact[rows]).max(axis=0)
             of_modality |= changes & (error[rows].mean(axis=0) > LOST_SHARE * extent)
         lost.append(of_modality)
-    names = [name for name, of in zip(feature_names(windows), np.concatenate(lost), strict=True) if of]
+    names = [name for name, is_lost in zip(feature_names(windows), np.concatenate(lost), strict=True) if is_lost]
     if names:
         yield Remark(
             True,

@@ -11,7 +11,7 @@ import numpy as np
 from ufama.data.layout import DataError
 from ufama.data.members import ARRAYS, FACTS, OPTIONAL_ARRAYS, checked_windows
 from ufama.data.releases.files import npz_members
-from ufama.data.remarks import Remark
+from ufama.data.remarks import Remark, feature_names
 from ufama.data.windows import Windows
 from ufama.outputs import FileOutput
 from ufama.storage import expanded
@@ -252,7 +252,5 @@ def _frame(windows: Windows, whole: dict, path: Path):
     for name in (*card.eeg_tokens, *card.eeg_features, *card.eye_features):
         if "/" in name:
             raise DataError(f"{path}: the name {name!r} holds a slash, which separates names here. Rename it.")
-    names = [f"a/{token}/{feature}" for token in card.eeg_tokens for feature in card.eeg_features]
-    a = pd.DataFrame(windows.eeg.reshape(len(windows), -1), columns=names)
-    b = pd.DataFrame(windows.eye, columns=[f"b/{name}" for name in card.eye_features])
-    return pd.concat([pd.DataFrame(whole), a, b], axis=1)
+    features = pd.DataFrame(windows.features("both"), columns=feature_names(windows))
+    return pd.concat([pd.DataFrame(whole), features], axis=1)

@@ -363,7 +363,7 @@ class StrictReport(Report):
     Parameters
     ----------
     root
-        the folder that findings are told from
+        the folder that the places of findings are named from
     subjects
         whose errors count; None for everybody's. Errors that belong to no subject always count
     tolerated

@@ -292,7 +292,7 @@ class _DatasetSearch:
             page = f"papermill notebooks/ablation.ipynb out.ipynb -p dataset {name} -p data_root {place}"
             return f"export {ROOT_VARIABLES[name]}={place}", page
         if "eeg" not in self.chosen:
-            if seconds := self._use_of_seconds(errors):
+            if seconds := self._use_of_1_s_windows(errors):
                 return (seconds,)
             signals = any(folder.content in ("signal", "continuous") for folder in self.folders)
             return (f"ufama data features {place} FEATURES --dataset {name}",) if signals else ()
@@ -303,10 +303,10 @@ class _DatasetSearch:
             ready, choice = tuple(subjects), ', nan="interpolate"'
         if not ready:
             return ()
-        some = "" if list(ready) == list(self.facts.subjects) else f", subjects={list(ready)}"
-        return (f'ufama.open_dataset("{name}", data_root={str(self.report.root)!r}{some}{choice})',)
+        only = "" if list(ready) == list(self.facts.subjects) else f", subjects={list(ready)}"
+        return (f'ufama.open_dataset("{name}", data_root={str(self.report.root)!r}{only}{choice})',)
 
-    def _use_of_seconds(self, errors: list[Finding]) -> str:
+    def _use_of_1_s_windows(self, errors: list[Finding]) -> str:
         """How to read windows of 1 s, where a folder of them is all the EEG there is."""
         eyes = self.chosen.get("eye")
         folder = next((folder for folder in EEG_FOLDERS[self.facts.name] if folder in self.folders), None)

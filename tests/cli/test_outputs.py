@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -68,8 +68,6 @@ WRITTEN = {
         computes=("ufama.studies.baseline.svm_rows",),
     ),
 }  # fmt: skip
-FILES = {place: output for place, output in WRITTEN.items() if not output.is_folder}
-FOLDERS = {place: output for place, output in WRITTEN.items() if output.is_folder}
 
 
 def every_path(group=app, name=""):
@@ -143,38 +141,39 @@ def everything(folder: Path) -> dict[str, bytes | str]:
     return found
 
 
-def run(output: Output, place: str, monkeypatch, capsys) -> tuple[int, str]:
-    """The command as typed: its exit code and what it says on standard error."""
+def run(output: Output, place: str, monkeypatch, capsys) -> tuple[int, str, str]:
+    """The command as typed: its exit code, and what it prints on standard output and on standard error."""
     words = [place if word == "OUT" else word for word in output.line.split()]
     monkeypatch.setattr("sys.argv", ["ufama", *words])
     capsys.readouterr()
     with pytest.raises(SystemExit) as end:
         main()
-    return end.value.code, capsys.readouterr().err
+    return end.value.code, *capsys.readouterr()
 
 
 def refused(output: Output, place: str, here: Path, monkeypatch, capsys) -> str:
-    """What the command says, which must be one message, while nothing is computed and every byte stays."""
+    """The one message of the command, while every byte stays; nothing of ``output.computes`` is called."""
     before = everything(here.parent)
     with monkeypatch.context() as patched:
         for name in output.computes:
             patched.setattr(name, lambda *_, **__: pytest.fail("computed before the place was looked at"))
-        code, message = run(output, place, monkeypatch, capsys)
+        code, printed, message = run(output, place, monkeypatch, capsys)
     assert everything(here.parent) == before
     assert code == 2, message
+    assert not (output.computes and printed)  # no bar of what has not begun
     assert "Traceback" not in message and len(message.strip().splitlines()) == 1, message
     assert message.startswith("ufama: ")
     return message
 
 
-each = pytest.mark.parametrize("output", WRITTEN.values(), ids=map(" ".join, WRITTEN))
-each_file = pytest.mark.parametrize("output", FILES.values(), ids=map(" ".join, FILES))
-each_folder = pytest.mark.parametrize("output", FOLDERS.values(), ids=map(" ".join, FOLDERS))
-each_reader = pytest.mark.parametrize(
-    "output",
-    [some for some in WRITTEN.values() if some.reads],
-    ids=[" ".join(p) for p, o in WRITTEN.items() if o.reads],
-)
+def each_output(is_wanted=lambda output: True):
+    wanted = {place: output for place, output in WRITTEN.items() if is_wanted(output)}
+    return pytest.mark.parametrize("output", wanted.values(), ids=map(" ".join, wanted))
+
+
+each = each_output()
+each_file = each_output(lambda output: not output.is_folder)
+each_folder = each_output(lambda output: output.is_folder)
 
 
 # what is not written ----------------------------------------------------------------------------------
@@ -187,9 +186,7 @@ def test_a_file_that_was_not_written_by_the_command_stays(output, here, monkeypa
 
 
 @pytest.mark.parametrize("content", ['{"participants": "my own metadata"}', "[1]", "no JSON", ""])
-@pytest.mark.parametrize(
-    "output", [some for some in FILES.values() if some.notes], ids=[" ".join(p) for p, o in FILES.items() if o.notes]
-)
+@each_output(lambda output: output.notes)
 def test_a_json_beside_the_named_file_stays(output, content, here, monkeypatch, capsys):
     (here / "out.json").write_text(content)
     assert "out.json" in refused(output, output.name, here, monkeypatch, capsys)
@@ -216,13 +213,11 @@ def test_a_folder_that_holds_an_empty_folder_or_a_link_stays(output, here, monke
 @each
 def test_a_file_where_a_folder_is_expected_and_the_reverse(output, here, monkeypatch, capsys):
     (here / "taken").write_text("a file")
-    (here / "folder.csv").mkdir()
+    folder = here / f"folder{Path(output.name).suffix}"
+    folder.mkdir()
     assert "is a file" in refused(output, f"taken/{output.name}", here, monkeypatch, capsys)
-    place, said = ("taken", "is a file") if output.is_folder else ("folder.csv", "is a folder")
-    if output.name.endswith((".npz", ".json")) and not output.is_folder:
-        place = f"folder{Path(output.name).suffix}"
-        (here / "folder.csv").rename(here / place)
-    assert said in refused(output, place, here, monkeypatch, capsys)
+    place, message = ("taken", "is a file") if output.is_folder else (folder.name, "is a folder")
+    assert message in refused(output, place, here, monkeypatch, capsys)
 
 
 @each
@@ -249,7 +244,7 @@ def test_a_home_folder_or_variable_that_is_not_there_is_not_made(output, here, m
     assert "variable" in refused(output, f"$SCRATCH/{output.name}", here, monkeypatch, capsys)
 
 
-@each_reader
+@each_output(lambda output: output.reads)
 @pytest.mark.parametrize("way", ["same", "relative", "link", "link to its folder", "hard link"])
 def test_the_input_is_never_the_output(output, way, here, monkeypatch, capsys):
     if way == "hard link" and output.reads == "raw":
@@ -272,9 +267,8 @@ def test_the_input_is_never_the_output(output, way, here, monkeypatch, capsys):
 def test_an_output_folder_is_apart_from_the_input_and_from_the_other_outputs(here, monkeypatch, capsys):
     for place in ("raw/new", "raw/eeg_raw_data/new", ".."):
         refused(WRITTEN["data features", "out"], place, here, monkeypatch, capsys)
-    both = Output("adapt table.npz --out OUT/table.csv --publish OUT", True, computes=TRAINED)
-    words = both.line.replace("OUT/", "new/")
-    refused(Output(words, True, computes=TRAINED), "new", here, monkeypatch, capsys)
+    both = Output("adapt table.npz --out new/table.csv --publish OUT", True, computes=TRAINED)
+    refused(both, "new", here, monkeypatch, capsys)
     for place in ("../workspace", "../workspace/runs", "../workspace/runs/new"):
         refused(WRITTEN["adapt", "publish"], place, here, monkeypatch, capsys)
     for place in (".", ".."):
@@ -310,37 +304,27 @@ def test_missing_folders_are_made_and_own_files_written_over_until_somebody_chan
     output, here, quick, monkeypatch, capsys
 ):
     place = here / "new" / "folder" / output.name
-    code, message = run(output, str(place), monkeypatch, capsys)
+    code, _, message = run(output, str(place), monkeypatch, capsys)
     assert code in (0, 1), message
     written = everything(here / "new" / "folder")
     assert written and not any(Path(name).name.startswith(".") for name in written)
-    code, message = run(output, str(place), monkeypatch, capsys)
+    code, _, message = run(output, str(place), monkeypatch, capsys)
     assert code in (0, 1), message
     assert everything(here / "new" / "folder").keys() == written.keys()
     if not output.line.startswith("data simulate"):  # the set that is asked for is there, and left as it is
-        changed = place if not output.is_folder else next(path for path in place.rglob("*") if path.suffix != ".json")
-        for path in [path for path in (place, *place.rglob("*")) if path.is_file() and path.suffix != ".json"] or [
-            place
-        ]:
+        late = replace(output, computes=())  # some first find out which files they would write
+        files = [path for path in (place, *place.rglob("*")) if path.is_file() and path.suffix != ".json"] or [place]
+        for path in files:
             content = path.read_bytes()
             changed = json.dumps(json.loads(content) | {"my": "note"}).encode() if path.suffix == ".json" else b"mine"
             path.unlink()  # the raw inputs are hard links
             path.write_bytes(changed)
-            refused_late(output, str(place), here, monkeypatch, capsys)
+            assert "was not written by this command" in refused(late, str(place), here, monkeypatch, capsys)
             path.write_bytes(content)
-
-
-def refused_late(output: Output, place: str, here: Path, monkeypatch, capsys) -> None:
-    """As `refused`, where the command first has to find out which files it would write."""
-    before = everything(here.parent)
-    code, message = run(output, place, monkeypatch, capsys)
-    assert (code, everything(here.parent)) == (2, before), message
-    assert "was not written by this command" in message
 
 
 @each
 def test_a_write_that_fails_in_the_end_leaves_what_was_there(output, here, quick, monkeypatch, capsys):
-
     def full(real):
         def move(source, target):
             if "out" in Path(target).parts or Path(target).stem == "out":
@@ -352,7 +336,7 @@ def test_a_write_that_fails_in_the_end_leaves_what_was_there(output, here, quick
     monkeypatch.setattr(os, "rename", full(os.rename))
     monkeypatch.setattr(os, "replace", full(os.replace))
     before = everything(here)
-    code, message = run(output, output.name, monkeypatch, capsys)
+    code, _, message = run(output, output.name, monkeypatch, capsys)
     assert code == 2 and "No space left" in message and "Traceback" not in message
     after = everything(here)
     assert after == before or after == before | {"out": "folder"}

@@ -15,6 +15,7 @@ from ufama.campaigns.checkpoints import unfinished_stacks
 from ufama.campaigns.experiments import Experiment, distinct, resolve
 from ufama.campaigns.results import Results, RunStore
 from ufama.campaigns.run import CampaignProgress, results
+from ufama.cli.options import moving
 from ufama.data.two_modality import ENDINGS
 from ufama.terminal import TerminalTable
 
@@ -29,11 +30,13 @@ def trained(experiments: list[Experiment], console: Console, **machine) -> Resul
     tables = {experiment.data: None for experiment in experiments if experiment.data.dataset.endswith(ENDINGS)}
     for note in dict.fromkeys(note for data in tables for note in data.open().card.notes):
         console.print(f"Note: {note}")
-    with _stop_event(console) as stop, _live_line(console) as (bar, task):
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("runs"), TimeElapsedColumn())
+    fields = (TextColumn("{task.fields[left]}"), TextColumn("{task.fields[accuracy]}"))
+    bar = Progress(TextColumn("training"), *columns, *fields, console=console)
+    with _stop_event(console) as stop, moving(bar, accuracy="", left="", first=None) as move:
 
         def show(progress: CampaignProgress) -> None:
-            bar.update(
-                task,
+            move(
                 completed=progress.finished,
                 total=progress.total,
                 accuracy="" if pd.isna(progress.accuracy) else f"accuracy so far {100 * progress.accuracy:.1f} %",
@@ -41,23 +44,8 @@ def trained(experiments: list[Experiment], console: Console, **machine) -> Resul
             )
 
         trained = results(experiments, stop=stop, progress=show, notify=console.print, **machine)
-        bar.update(task, completed=len(trained.runs), total=len(trained.runs), left="")
+        move(completed=len(trained.runs), total=len(trained.runs), left="")
     return trained
-
-
-@contextmanager
-def _live_line(console: Console) -> Iterator[tuple[Progress, int]]:
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("runs"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-        TextColumn("{task.fields[accuracy]}"),
-    )
-    with Progress(*columns, console=console) as bar:
-        yield bar, bar.add_task("training", total=None, accuracy="", left="", first=None)
 
 
 def _time_left(task, share: float) -> str:

@@ -49,7 +49,7 @@ def simulate(
         raise typer.BadParameter("--sessions and --seconds belong to --raw: a set of features is written whole.")
     write = write_raw_simulated if raw else write_simulated
     part = {"sessions": numbers(sessions, "--sessions"), "seconds": seconds} if raw else {}
-    with progress_bar(f"simulating {dataset}") as progress:
+    with progress_bar() as progress:
         write(dataset, folder, subjects=numbers(subjects, "--subjects"), progress=progress, **part)
     console.print(f"Simulated {dataset} written to {folder}.")
 
@@ -77,7 +77,7 @@ def doctor(
     printed = json_file == Path("-")
     if json_file and not printed:
         output.check(json_file, inputs=[folder])
-    with progress_bar("looking at the names", Console(stderr=True), transient=True) as progress:
+    with progress_bar(Console(stderr=True), transient=True) as progress:
         examination = examine(folder, dataset, progress=progress)
     if printed:
         print(json.dumps(examination.to_json(), indent=1, allow_nan=False))
@@ -115,7 +115,7 @@ def features(
 
     settings = EegSettings(window_seconds=window_seconds, definition=definition, smoothing=smoothing)
     notes: list[str] = []
-    with progress_bar(f"features of {dataset}") as progress:
+    with progress_bar() as progress:
         written = write_features(
             dataset,
             folder,

@@ -5,10 +5,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 FILE_WIDTH = 200
 """Of tables in a file or pipe, unless COLUMNS says another."""
@@ -103,9 +106,26 @@ def numbers(text: str | None, option: str) -> list[int] | None:
 
 
 @contextmanager
-def progress_bar(
-    description: str, console: Console = console, *, transient: bool = False
-) -> Iterator[Callable[[int, int, str], None]]:
+def moving(bar: "Progress", **fields) -> Iterator[Callable[..., None]]:
+    """Yield the function that moves a bar, by arguments of `Progress.update`; the bar is shown from its first call on.
+
+    ``fields`` are those that the bar's columns read.
+    """
+    task = bar.add_task("", total=None, **fields)
+
+    def move(**state) -> None:
+        bar.update(task, **state)
+        bar.start()
+
+    try:
+        yield move
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+
+
+@contextmanager
+def progress_bar(console: Console = console, *, transient: bool = False) -> Iterator[Callable[[int, int, str], None]]:
     """A bar with counts, elapsed and remaining time; yields the function that moves it: done, total, what is done."""
     from rich.progress import (
         BarColumn,
@@ -117,6 +137,5 @@ def progress_bar(
     )
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description}"), *columns, console=console, transient=transient) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+    with moving(Progress(TextColumn("{task.description}"), *columns, console=console, transient=transient)) as move:
+        yield lambda done, total, what: move(completed=done, total=total, description=what)

@@ -6,7 +6,7 @@ says why a number is as it is. The first test is the granularity test of Brown a
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +72,7 @@ def _correct(units: np.ndarray, windows, roundings: Sequence[str], full: int) ->
         below = {"half_up": windows, "half_even": windows - odd, "truncation": 0}[rule]
         above = {"half_up": windows - 1, "half_even": windows - odd, "truncation": 2 * windows - 1}[rule]
         ranges.append((below, above))
-    below, above = (np.max(np.broadcast_arrays(*ends), axis=0) for ends in zip(*ranges, strict=True))
+    below, above = (reduce(np.maximum, ends) for ends in zip(*ranges, strict=True))
     middle = 2 * units * windows
     k = np.maximum(-((below - middle) // (2 * full)), 0)
     return np.where((2 * full * k <= middle + above) & (k <= windows), k, -1)
@@ -148,7 +148,8 @@ def _attainable_shares(units, windows, roundings: Sequence[str], full: int) -> n
 
 @lru_cache(maxsize=512)
 def _shares_over(start: int, counts: Sequence[int], full: int) -> np.ndarray:
-    return _attainable_shares(start, np.array(counts), NEAREST, full)
+    parts = np.array_split(np.array(counts), 1 + len(counts) // 100)  # memory for small tables is had without delay
+    return np.concatenate([_attainable_shares(start, part, NEAREST, full) for part in parts])
 
 
 def matches_over(values: Sequence, counts: Sequence[int] = SEARCHED, *, decimals: int = 2) -> pd.DataFrame:

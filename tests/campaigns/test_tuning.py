@@ -14,6 +14,7 @@ from ufama.campaigns.tuning import (
     SETTINGS_TRIED,
     Candidate,
     candidates,
+    check_tuning,
     keep_tuning,
     mark_chosen,
     search_outcome,
@@ -28,6 +29,7 @@ from ufama.config import ConfigError
 from ufama.data.folds import folds
 from ufama.methods import method, methods
 from ufama.methods.source_only import SourceOnly
+from ufama.storage import PathError
 
 SOURCE = Candidate("source_only", "paper")
 UFAMA = Candidate("ufama", "paper")
@@ -230,6 +232,17 @@ def test_draws_of_other_recordings_or_of_an_older_method_do_not_count(data, colu
     keep_tuning(rows_of(data, SOURCE).assign(**{column: 0}), data, "smoke")
     assert stored_tuning(data, "smoke") == {}
     assert stored_search(data, "smoke").empty
+
+
+@pytest.mark.parametrize("content", ["", "my,table\n1,2\n"])
+@pytest.mark.parametrize("use", [check_tuning, stored_tuning])
+def test_another_file_in_its_place_is_named_and_stays(data, tmp_path, use, content):
+    path = tmp_path / "tuning" / "made-smoke.csv"
+    path.parent.mkdir()
+    path.write_text(content)
+    with pytest.raises(PathError, match="is no table of `ufama tune`: expected columns"):
+        use(data, "smoke")
+    assert path.read_text() == content
 
 
 def test_real_recordings_are_kept_in_the_workspace_and_simulated_ones_with_the_project(data, tmp_path):

@@ -92,8 +92,8 @@ def label_of(value: object) -> str:
     return whole if point and whole.isdecimal() and not zeros.strip("0") else text
 
 
-def _number(value: object, column: str, where: str) -> float:
-    """The number in a cell."""
+def _percent(value: object, column: str, where: str) -> float:
+    """The percentage in a cell."""
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -103,11 +103,6 @@ def _number(value: object, column: str, where: str) -> float:
             f"{where}, column {column}: {value!r} is not a number; values must be numbers in percent, with a point "
             "for decimals and nothing else in the cell."
         )
-    return number
-
-
-def _percent(value: object, column: str, where: str) -> float:
-    number = _number(value, column, where)
     if not 0 <= number <= 100:
         raise TableError(f"{where}, column {column}: {value} is not an accuracy: give percent from 0 to 100.")
     return number

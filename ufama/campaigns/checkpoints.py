@@ -112,11 +112,11 @@ class StackCheckpoint:
                 logged = json.loads(metadata.get("logged", "null"))
         except (SafetensorError, OSError, ValueError):
             return  # written whole or not at all: only a foreign file ends here
-        shapes = {f"trainer.{name}": value.shape for name, value in trainer.tensors().items()}
-        needed = {*shapes, "state.progress", *(f"state.history.{name}" for name in logged or ())}
-        if not isinstance(logged, list) or needed - values.keys():
+        if not isinstance(logged, list):
             return
-        if any(values[name].shape != shape for name, shape in shapes.items()):
+        shapes = {f"trainer.{name}": value.shape for name, value in trainer.tensors().items()}
+        needed = {*shapes, "state.progress", *(f"state.history.{name}" for name in logged)}
+        if needed - values.keys() or any(values[name].shape != shape for name, shape in shapes.items()):
             return
         trainer.restore({k.removeprefix("trainer."): v for k, v in values.items() if k.startswith("trainer.")})
         arrays = {k.removeprefix("state."): v.numpy() for k, v in values.items() if k.startswith("state.")}

@@ -263,11 +263,12 @@ def train(
             raise ConfigError(f"{name} is {type(value).__name__}: expected {kind.__name__}.")
     if config is not None and not isinstance(config, ValidatedConfig):
         raise ConfigError(f"config = {config!r}: expected the method's configuration, such as UfamaConfig(...).")
-    own = {some.name: some for some in folds(windows, fold.protocol)}.get(fold.name)
+    data = OpenedData(dataset=windows.card.name, windows=windows)
+    own = data.folds(fold.protocol).get(fold.name)
     if own is None or not all(np.array_equal(getattr(own, rows), getattr(fold, rows)) for rows in ("source", "target")):
         raise ConfigError(f"fold {fold.name} is not of these windows: expected one of ufama.folds(windows, ...).")
     block = Experiment(
-        data=OpenedData(dataset=windows.card.name, windows=windows),
+        data=data,
         protocol=fold.protocol,
         fold_names=(fold.name,),
         seeds=(seed,),

@@ -243,11 +243,14 @@ def keep_tuning(rows: pd.DataFrame, data: DataRequest, scale_name: str) -> Path:
 
 
 def stored_search(data: DataRequest, scale_name: str) -> pd.DataFrame:
-    """The kept rows that still hold: of these very recordings, and of the methods as they are now. May be empty."""
+    """The kept rows that still hold: of these very recordings, and of the methods as they are now. May be empty.
+
+    Raises PathError where the file is another one.
+    """
     path = tuning_file(data, scale_name)
     if not path.is_file():
         return pd.DataFrame(columns=["method", "preset", "settings", "validation_accuracy", "default", "chosen"])
-    rows = pd.read_csv(path)
+    rows = _kept(path)
     versions = rows["method"].map({name: method(name).version for name in rows["method"].unique()})
     return rows[rows["fingerprint"].eq(data.open().card.fingerprint) & rows["version"].eq(versions)]
 

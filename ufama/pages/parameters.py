@@ -81,8 +81,6 @@ def _methods(name: str, value):
 def _device(name: str, value):
     from ufama.campaigns.machine import check_device
 
-    if not isinstance(value, str):
-        raise ParameterError(f"{name} = {value!r} is not a device; write its name, such as 'cpu'.")
     try:
         check_device(value)
     except ConfigError as error:

@@ -146,7 +146,7 @@ def test_reproduce_killed_in_the_middle_ends_with_the_same_records(long_table, t
 
     def started(name, command, *more):
         environment = os.environ | {"UFAMA_WORKSPACE": str(tmp_path / name), "UFAMA_PUBLISHED": "none"}
-        line = [sys.executable, "-m", "ufama.cli.main", command, *options, *more]
+        line = [sys.executable, "-m", "ufama", command, *options, *more]
         return subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL)
 
     reproduce = ("reproduce", "--until", "training", "--workers", "1")

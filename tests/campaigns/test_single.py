@@ -52,12 +52,12 @@ def test_rows_of_a_fold_that_are_not_those_of_its_windows_are_refused(small):
 
 def test_arguments_of_another_kind_are_named(small):
     fold = folds(small, "cross_subject")[0]
-    for arguments, said in [
+    for arguments, message in [
         (("table.npz", fold), "windows is str"),
         ((small, fold.name), "fold is str"),
         ((small, fold, {"width": 8}), "config = "),
     ]:
-        with pytest.raises(ConfigError, match=said):
+        with pytest.raises(ConfigError, match=message):
             train(*arguments, scale="smoke")
     with pytest.raises(ConfigError, match="device = None"):
         train(small, fold, device=None)

@@ -116,7 +116,7 @@ def without(metadata, name):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda record: replace(record, metadata=record.metadata | {"digest": "d2"}), "does not describe run d1"),
         (lambda record: replace(record, metadata=without(record.metadata, "data_title")), "lacks data_title"),
@@ -128,12 +128,12 @@ def without(metadata, name):
         (lambda record: replace(record, history=record.history[:1]), "1 rows for 2 epochs"),
     ],
 )
-def test_a_record_that_is_not_whole_is_never_read(tmp_path, change, said):
+def test_a_record_that_is_not_whole_is_never_read(tmp_path, change, message):
     store, damaged = RunStore(tmp_path), change(record())
     store.save(damaged)
     if damaged.digest != "d1":
         (tmp_path / damaged.digest).rename(tmp_path / "d1")
-    with pytest.raises(StoreError, match=said):
+    with pytest.raises(StoreError, match=message):
         store.load("d1")
 
 
@@ -147,7 +147,7 @@ def keep_rows(path, rows):
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lambda folder: (folder / "runs.parquet").unlink(), "cannot be read"),
         (lambda folder: (folder / "predictions.parquet").write_bytes(b"PAR1"), "cannot be read"),
@@ -161,11 +161,11 @@ def keep_rows(path, rows):
         ),
     ],
 )
-def test_damaged_published_results_name_their_folder(tmp_path, damage, said):
+def test_damaged_published_results_name_their_folder(tmp_path, damage, message):
     folder = published(tmp_path / "shown")
     assert len(read_published(str(folder)).runs) == 2
     damage(folder)
-    with pytest.raises(StoreError, match=f"shown {said}"):
+    with pytest.raises(StoreError, match=f"shown {message}"):
         read_published(folder)
 
 

@@ -51,7 +51,7 @@ def test_the_paper_s_campaign_holds_every_table_with_both_presets_and_every_seed
 
 def command(table, *subcommand):
     """A campaign on a table, at the smallest scale."""
-    line = [sys.executable, "-m", "ufama.cli.main", "campaign", *subcommand]
+    line = [sys.executable, "-m", "ufama", "campaign", *subcommand]
     return [*line, "--datasets", str(table), "--scale", "smoke", "--workers", "1"]
 
 

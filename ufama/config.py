@@ -74,7 +74,7 @@ def _describe(kind: Any) -> str:
     )
 
 
-def _allowed_range(kind: Any) -> Range | None:
+def allowed_range(kind: Any) -> Range | None:
     """The range in the annotation of a field, if there is one."""
     return next((note for note in getattr(kind, "__metadata__", ()) if isinstance(note, Range)), None)
 
@@ -89,7 +89,7 @@ class ValidatedConfig:
             object.__setattr__(self, field.name, value)
             if not _accepts(field.type, value):
                 raise ConfigError(f"{type(self).__name__}.{field.name} = {value!r}: expected {_describe(field.type)}.")
-            allowed = _allowed_range(field.type)
+            allowed = allowed_range(field.type)
             if value is not None and allowed is not None and not allowed.low <= value <= allowed.high:
                 raise ConfigError(
                     f"{type(self).__name__}.{field.name} = {value!r}: expected a number from {allowed.low} to "

@@ -1,6 +1,6 @@
 """Each page asks for the runs it says it shows."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -18,6 +18,7 @@ from ufama.campaigns.grids import (
     controls_grid,
     ladder_grid,
     ledger_grid,
+    published_comparison_grid,
     stability_grid,
 )
 from ufama.campaigns.tuning import BestSettings, Candidate
@@ -73,6 +74,18 @@ def test_the_compared_folds_are_of_nine_subjects_three_per_session(dataset, subj
     assert len({name.split("-")[1] for name in names}) == len(names) == 9
     assert sorted(name.split("-")[0] for name in names) == ["session1"] * 3 + ["session2"] * 3 + ["session3"] * 3
     assert SHOWN_FOLDS[dataset]["cross_subject"] in names
+
+
+def test_beside_published_tables_everybody_is_trained_on(table, monkeypatch):
+    """The same blocks as the comparison's, of the table's methods alone; another data set has no table."""
+    assert published_comparison_grid(table, scale="smoke") == []
+    monkeypatch.setitem(grids.TABLE_METHODS, table.dataset, ("svm", "ufama"))
+    asked = published_comparison_grid(table, scale="smoke", methods=["ufama", "dann"])
+    assert {(block.method, block.training.validation_subjects) for block in asked} == {("ufama", 0)}
+    held_out = TrainingConfig().validation_subjects
+    assert [replace(block, training=block.training.replace(validation_subjects=held_out)) for block in asked] == [
+        block for block in comparison_grid(table, scale="smoke", methods=["ufama"]) if block.method == "ufama"
+    ]
 
 
 def test_every_grid_asks_for_the_compared_folds_or_all(table):

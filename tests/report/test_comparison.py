@@ -8,7 +8,9 @@ from ufama.analysis import paper
 from ufama.analysis.comparisons import compare
 from ufama.analysis.evaluation import accuracy_per_recording, select
 from ufama.analysis.rankings import ranking
+from ufama.campaigns.grids import TABLE_METHODS
 from ufama.campaigns.tuning import BestSettings, Candidate
+from ufama.methods import method
 from ufama.report.comparison import (
     accuracy_lines,
     comparison_table,
@@ -87,6 +89,26 @@ def test_every_published_method_has_a_row_and_those_not_run_say_why(both):
     assert "PR-PL" in set(absent["entry"])
     measured = [column.name for column in table.columns if column.origin == "measured"]
     assert absent[measured].isna().all(axis=None)
+
+
+def test_the_published_training_stands_in_a_column_of_its_own(seed):
+    """Its oracle, of the methods that it has; what is ranked stays as it is."""
+    alone, ranked = comparison_table(seed, "cross_subject", TUNED)
+    again = select(seed, method="ufama", preset="released")
+    table, also_ranked = comparison_table(seed, "cross_subject", TUNED, as_published=again)
+    rows = table.frame.set_index("entry")
+    assert rows.loc["UF-AMA, released", "as_published"] == pytest.approx(rows.loc["UF-AMA, released", "oracle"])
+    assert rows["as_published"].count() == 1
+    pd.testing.assert_frame_equal(table.frame.drop(columns="as_published"), alone.frame)
+    pd.testing.assert_series_equal(also_ranked.mean_rank, ranked.mean_rank)
+
+
+@pytest.mark.parametrize("dataset", TABLE_METHODS)
+def test_the_methods_of_the_papers_tables_are_listed(dataset):
+    printed = paper.published(paper.METHODS_TABLE[dataset])["method"]
+    assert sorted(plain_name(method(name).title) for name in TABLE_METHODS[dataset]) == sorted(
+        {plain_name(name) for name in printed}
+    )
 
 
 def test_accuracy_is_the_mean_over_people_of_the_mean_over_their_sessions(seed, both):

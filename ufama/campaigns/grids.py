@@ -61,6 +61,18 @@ PUBLISHED = TrainingConfig(validation_subjects=0)
 COMPARED_WITH = "source_only"
 """The method that all others are compared with; it is always among them."""
 
+TABLE_METHODS = {
+    "seed": (
+        "acrnn", "da_capsnet", "pr_pl", "tsssa_net", "lgdaan_nets", "stcbi_nets", "fmlan", "sdc_net", "codf_net",
+        "cfda_csf", "msbls", "lafda_net", "ufama",
+    ),
+    "seed_iv": (
+        "da_capsnet", "pr_pl", "tsssa_net", "lgdaan_nets", "sdc_net", "fmlan", "rhpr_net", "c2pci_net", "cfda_csf",
+        "lafda_net", "mmda", "csmm", "ufama",
+    ),
+}  # fmt: skip
+"""The methods of the paper's Tables 3 and 6."""
+
 COMPARED_PROTOCOLS = ("cross_subject", "cross_session")
 """Those of the paper's Tables 3 and 6."""
 
@@ -244,6 +256,23 @@ def comparison_grid(
     ]
 
 
+def published_comparison_grid(
+    data: DataRequest, *, methods: Iterable[str] | None = None, **choices
+) -> list[Experiment]:
+    """The blocks of `comparison_grid` whose method is in the paper's table, trained on every source subject as there.
+
+    None for another data set. ``methods`` are names; None: every method of the table.
+    """
+    names = [name for name in TABLE_METHODS.get(data.dataset, ()) if methods is None or name in methods]
+    if not names:
+        return []
+    return [
+        replace(block, training=block.training.replace(validation_subjects=0))
+        for block in comparison_grid(data, methods=names, **choices)
+        if block.method in names
+    ]
+
+
 GRIDS = {
     "book": book_grid,
     "stability": stability_grid,
@@ -251,7 +280,7 @@ GRIDS = {
     "protocols": lambda data, **choices: protocols_grid(data, **choices) + controls_grid(data, **choices),
     "ladder": ladder_grid,
     "hadua": lambda data, **choices: hadua_grid(data, **choices) + hadua_flips_grid(data, **choices),
-    "comparison": comparison_grid,
+    "comparison": lambda data, **choices: comparison_grid(data, **choices) + published_comparison_grid(data, **choices),
 }
 """What `ufama campaign` can train: the book's main pages, and each further question of the evaluation chapter."""
 

@@ -43,7 +43,7 @@ _OCCUPIED = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 
 @dataclass(frozen=True)
-class _Output:
+class Output:
     """How a command knows what it wrote.
 
     Parameters
@@ -85,7 +85,7 @@ class _Output:
 
 
 @dataclass(frozen=True)
-class FileOutput(_Output):
+class FileOutput(Output):
     """A file that a user names: how a command checks the place, and writes it so as to know it again.
 
     ``is_note``: the file is JSON and its own note; else the note is the .json of the same name.
@@ -151,7 +151,7 @@ class FileOutput(_Output):
 
 
 @dataclass(frozen=True)
-class FolderOutput(_Output):
+class FolderOutput(Output):
     """A folder that a user names: how a command checks the place, and writes it so as to know it again.
 
     Parameters

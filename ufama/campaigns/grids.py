@@ -1,6 +1,6 @@
 """Which runs each page of the book asks for: the one list that the notebooks and `ufama campaign` share."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -273,7 +273,7 @@ def published_comparison_grid(
     ]
 
 
-GRIDS = {
+GRIDS: dict[str, Callable[..., list[Experiment]]] = {
     "book": book_grid,
     "stability": stability_grid,
     "ledger": ledger_grid,

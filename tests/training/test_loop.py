@@ -13,6 +13,7 @@ from ufama.methods.ufama import METHOD
 from ufama.training.batches import epoch_order, make_split
 from ufama.training.criteria import CRITERIA
 from ufama.training.loop import CRITERIA_EPOCHS, criteria_epochs, train
+from ufama.training.phases import PHASES
 from ufama.training.selection import chosen_epochs
 from ufama.training.trainer import Trainer
 
@@ -116,6 +117,15 @@ def test_a_captured_step_equals_an_eager_one_and_the_cpu(small, config):
     for captured, eager, cpu in zip(*(trainer.network.parameters() for trainer in trainers), strict=True):
         torch.testing.assert_close(captured, eager, rtol=1e-9, atol=1e-12)
         torch.testing.assert_close(captured.cpu(), cpu, rtol=1e-7, atol=1e-9)
+
+
+def test_a_training_counts_its_seconds_by_phase(small):
+    trainer = made(small, PAPER, TRAINING, [(0, 0)])
+    after = []
+    train(trainer, small.label, oracle_label=small.label, after_epoch=lambda _: after.append(dict(trainer.phases.seconds)))
+    assert [*after[0]] == [*PHASES]
+    assert all(after[1][name] > after[0][name] > 0 for name in PHASES if name != "checkpoint")
+    assert after[1]["checkpoint"] > after[0]["checkpoint"] == 0  # the first is not over
 
 
 def test_criteria_are_taken_at_forty_epochs_of_a_long_training():

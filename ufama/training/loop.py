@@ -113,6 +113,17 @@ def train(
         called with the state after every epoch; an exception that it raises ends the training there
 
     """
+    with trainer.phases.during("other"):
+        return _train(trainer, source_label, oracle_label, state, after_epoch)
+
+
+def _train(
+    trainer: Trainer,
+    source_label: np.ndarray,
+    oracle_label: np.ndarray | None,
+    state: TrainingState | None,
+    after_epoch: Callable[[TrainingState], None],
+) -> list[TrainingResult]:
     training, splits, seeds = trainer.training, trainer.batches.splits, trainer.batches.seeds
     state = state or TrainingState.new(trainer, has_oracle=oracle_label is not None)
     embedded = {
@@ -129,10 +140,12 @@ def train(
         if _is_evaluated(training, epoch):
             tested, validated = _evaluate(trainer, state, epoch, source_label, oracle_label)
             if epoch in with_criteria:
-                _log_criteria(trainer, state, epoch, source_label, embedded["source"], tested, validated)
+                with trainer.phases.during("criteria"):
+                    _log_criteria(trainer, state, epoch, source_label, embedded["source"], tested, validated)
         state.epoch = epoch + 1
         state.seconds += time.perf_counter() - start
-        after_epoch(state)
+        with trainer.phases.during("checkpoint"):
+            after_epoch(state)
 
     start = time.perf_counter()
     features = {domain: [some.fused for some in trainer.evaluate(rows)] for domain, rows in embedded.items()}
@@ -170,14 +183,15 @@ def _evaluate(
     tested, validated = trainer.evaluate([split.test for split in splits]), None
     if all(len(split.validation) for split in splits):
         validated = trainer.evaluate([split.validation for split in splits])
-    for run, (split, (test, _)) in enumerate(zip(splits, tested, strict=True)):
-        held_out = None if validated is None else validated[run].probabilities
-        audit = {}
-        if oracle_label is not None:
-            label = torch.from_numpy(oracle_label[split.test])
-            audit = trainer.method.audit(trainer.config, torch.from_numpy(test), label)
-        labels = source_label, oracle_label, trainer.batches.trial
-        _log_accuracies(state, run, epoch, split, test, held_out, *labels, audit)
+    with trainer.phases.during("scores"):
+        for run, (split, (test, _)) in enumerate(zip(splits, tested, strict=True)):
+            held_out = None if validated is None else validated[run].probabilities
+            audit = {}
+            if oracle_label is not None:
+                label = torch.from_numpy(oracle_label[split.test])
+                audit = trainer.method.audit(trainer.config, torch.from_numpy(test), label)
+            labels = source_label, oracle_label, trainer.batches.trial
+            _log_accuracies(state, run, epoch, split, test, held_out, *labels, audit)
     return tested, validated
 
 

@@ -17,6 +17,7 @@ from ufama.seeds import derived_seed
 from ufama.training.batches import RunSplit, SourceBatch, StackBatches, TargetBatch
 from ufama.training.memory import keep_freed_memory, map_large_blocks, without_collection
 from ufama.training.optimiser import FlatAdam
+from ufama.training.phases import Phases
 
 WARM_UP = 3  # steps before a capture: the allocator and the libraries settle in them
 
@@ -61,6 +62,7 @@ class Trainer:
     ):
         self.method, self.config, self.training = method, config, training
         self.device = torch.device(device)
+        self.phases = Phases(self.device)
         on_gpu = self.device.type == "cuda"
         if not on_gpu:
             map_large_blocks()  # until the first step is done
@@ -172,27 +174,28 @@ class Trainer:
 
     def train_epoch(self, epoch: int) -> dict[str, np.ndarray]:
         """One epoch of every run; the mean of each term, weight and diagnostic over its steps, name -> (R,)."""
-        self.batches.draw_epoch(epoch)
-        self._epoch.fill_(epoch)
-        self._step_number.zero_()
-        if self._sums is not None:
-            self._sums.zero_()
-        with without_collection():
+        with self.phases.during("draws"):
+            self.batches.draw_epoch(epoch)
+        with self.phases.during("step"), without_collection():
+            self._epoch.fill_(epoch)
+            self._step_number.zero_()
+            if self._sums is not None:
+                self._sums.zero_()
             for _ in range(self.batches.steps):
                 self._next_step()
-        assert self._sums is not None  # an epoch has steps
-        means = (self._sums / self.batches.steps).cpu().numpy()
+            assert self._sums is not None  # an epoch has steps
+            means = (self._sums / self.batches.steps).cpu().numpy()
         return dict(zip(self._logged, means, strict=True))
 
     @torch.no_grad()
     def evaluate(self, rows: list[np.ndarray]) -> list[Predictions]:
         """Predictions without dropout for each run's rows."""
         chunks = []
-        with self._precision():
+        with self.phases.during("evaluation"), self._precision():
             for eeg, eye in self.batches.chunks(rows):
                 outputs = self._outputs(eeg, eye, None)
                 chunks.append((self.method.predict(outputs), outputs.fused))
-        probabilities, fused = (torch.cat(some, dim=1).cpu().numpy() for some in zip(*chunks, strict=True))
+            probabilities, fused = (torch.cat(some, dim=1).cpu().numpy() for some in zip(*chunks, strict=True))
         return [Predictions(probabilities[run, : len(some)], fused[run, : len(some)]) for run, some in enumerate(rows)]
 
     def tensors(self) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """How the tests run: a file at a time on two workers, one thread each; notebooks and the built book carry markers."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("notebooks")
         elif "html" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+        if item.get_closest_marker("gpu") and not _gpu_is_here():
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA GPU"))
+
+
+@lru_cache(maxsize=1)
+def _gpu_is_here() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

@@ -105,7 +105,7 @@ def test_a_step_that_cannot_be_captured_runs_eagerly_and_says_so(small):
         assert torch.equal(a, b)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("config", PRESETS, ids=["paper", "released"])
 def test_a_captured_step_equals_an_eager_one_and_the_cpu(small, config):
     trainers = [
@@ -122,7 +122,9 @@ def test_a_captured_step_equals_an_eager_one_and_the_cpu(small, config):
 def test_a_training_counts_its_seconds_by_phase(small):
     trainer = made(small, PAPER, TRAINING, [(0, 0)])
     after = []
-    train(trainer, small.label, oracle_label=small.label, after_epoch=lambda _: after.append(dict(trainer.phases.seconds)))
+    train(
+        trainer, small.label, oracle_label=small.label, after_epoch=lambda _: after.append(dict(trainer.phases.seconds))
+    )
     assert [*after[0]] == [*PHASES]
     assert all(after[1][name] > after[0][name] > 0 for name in PHASES if name != "checkpoint")
     assert after[1]["checkpoint"] > after[0]["checkpoint"] == 0  # the first is not over

@@ -29,6 +29,8 @@ class Phases:
     ----------
     seconds
         by name of `PHASES`, summed since the trainer was made; they add up to the time spent in `train`
+    clock
+        seconds; `time.perf_counter`, unless another is set before the training
 
     Examples
     --------
@@ -42,6 +44,7 @@ class Phases:
     def __init__(self, device: torch.device):
         self.seconds = dict.fromkeys(PHASES, 0.0)
         self.synchronised = False
+        self.clock = time.perf_counter
         self._device = device
         self._current: str | None = None
         self._since = 0.0
@@ -59,7 +62,7 @@ class Phases:
         """Begin a phase; the one before it, None where nothing was measured."""
         if self.synchronised and self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        now = time.perf_counter()
+        now = self.clock()
         before = self._current
         if before is not None:
             self.seconds[before] += now - self._since

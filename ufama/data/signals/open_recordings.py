@@ -15,6 +15,7 @@ from ufama.data.releases.files import npz_members
 from ufama.data.releases.findings import listed, unreadable
 from ufama.data.signals.amplitude import Note, check_distinct, check_ecg, note_loudness
 from ufama.data.signals.ecg import ECG_STATISTICS, ecg_statistics
+from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.two_modality import check_table_output, two_modality_windows, write_two_modality
 from ufama.data.windows import Windows, content_fingerprint
 from ufama.storage import expanded
@@ -28,6 +29,8 @@ ECG_CHANNEL = "ECG ECG"
 EEGMAT_RATE = 500.0
 """Hz of the published recordings."""
 EEGMAT_SECONDS = 4.0
+EEGMAT_EEG = EegSettings(high=45.0, window_seconds=EEGMAT_SECONDS, smoothing="none")
+"""How the EEG's features are computed from the recordings."""
 EEGMAT_TASK_WINDOWS = 15
 """Windows of the minute of arithmetic."""
 EEGMAT_FACTS = {
@@ -301,7 +304,6 @@ def _members(path: Path, *more: str) -> dict[str, np.ndarray]:
 def _recording(path: Path, note: Note, unit: str | None) -> tuple[np.ndarray, np.ndarray]:
     """One recording's features, (windows, 19, 5) and (windows, 15); what is odd or was filled in is noted."""
     from ufama.data.signals.eeg import read_raw, session_features
-    from ufama.data.signals.eeg_settings import EegSettings
 
     raw = read_raw(path, unit=unit, note=note)
     if ECG_CHANNEL not in raw.ch_names:
@@ -309,8 +311,7 @@ def _recording(path: Path, note: Note, unit: str | None) -> tuple[np.ndarray, np
     rate = float(raw.info["sfreq"])
     if rate != EEGMAT_RATE:
         note(f"{path.name}: its header says {rate:g} Hz; EEGMAT's recordings have {EEGMAT_RATE:g} Hz.")
-    settings = EegSettings(high=45.0, window_seconds=EEGMAT_SECONDS, smoothing="none")
-    (eeg,) = session_features(raw, [(0.0, raw.n_times / rate)], settings, channels=EEGMAT_CHANNELS, note=note)
+    (eeg,) = session_features(raw, [(0.0, raw.n_times / rate)], EEGMAT_EEG, channels=EEGMAT_CHANNELS, note=note)
     volts = raw.get_data(picks=[ECG_CHANNEL])[0]
     try:
         ecg = ecg_statistics(volts, rate, window_seconds=EEGMAT_SECONDS)

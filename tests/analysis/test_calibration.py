@@ -1,29 +1,9 @@
-"""Calibration: by hand, on confidences that are right as often as they state, and on some that are not."""
+"""Confidences of stored results, and their scores by branch."""
 
-import numpy as np
 import pytest
 
 from ufama.analysis import calibration
 from ufama.analysis.evaluation import select
-
-
-def test_bins_by_hand():
-    confidence = np.array([0.9, 0.5, 0.7, 0.6, 0.8])
-    groups = calibration.binned(confidence, np.array([1, 0, 1, 1, 0]), bins=2)
-    assert groups["n"].tolist() == [2, 3]
-    assert groups["confidence"].tolist() == pytest.approx([0.55, 0.8])
-    assert groups["accuracy"].tolist() == pytest.approx([0.5, 2 / 3])
-    assert calibration.calibration_error(groups) == pytest.approx(0.4 * 0.05 + 0.6 * (0.8 - 2 / 3))
-
-
-def test_calibrated_confidence_has_no_error_and_overconfidence_has_its_size():
-    draw = np.random.default_rng(1)
-    confidence = draw.uniform(0.4, 1, 200_000)
-    calibrated = draw.random(200_000) < confidence
-    assert calibration.calibration_error(calibration.binned(confidence, calibrated)) < 0.005
-    over_confident = draw.random(200_000) < confidence - 0.2
-    error = calibration.calibration_error(calibration.binned(confidence, over_confident))
-    assert error == pytest.approx(0.2, abs=0.005)
 
 
 def test_confidences_by_hand(around, by_hand):

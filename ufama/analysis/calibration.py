@@ -8,8 +8,7 @@ import pandas as pd
 
 from ufama.analysis.evaluation import BRANCHES, of_rule, probabilities, window_outcomes
 from ufama.campaigns.results import Results
-
-BINS = 10
+from ufama.models.calibration import BINS, binned, calibration_error
 
 
 def confidences(results: Results, *, rule: str, branches: Sequence[str] = BRANCHES) -> pd.DataFrame:
@@ -35,28 +34,6 @@ def confidences(results: Results, *, rule: str, branches: Sequence[str] = BRANCH
             )
         )
     return pd.concat(parts, ignore_index=True)
-
-
-def binned(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> dict[str, np.ndarray]:
-    """Windows sorted by confidence and cut into ``bins`` groups of equal size, or as equal as can be.
-
-    Of each group: confidence (mean), accuracy (share right), n. Fewer windows than ``bins`` give one group each.
-    """
-    order = np.argsort(confidence, kind="stable")
-    ends = np.linspace(0, len(order), min(bins, len(order)) + 1).astype(int)
-    n = np.diff(ends)
-    columns = {"confidence": confidence, "accuracy": right}
-    means = {name: np.add.reduceat(values[order].astype(float), ends[:-1]) / n for name, values in columns.items()}
-    return means | {"n": n}
-
-
-def calibration_error(groups: dict[str, np.ndarray]) -> float:
-    """Expected calibration error of `binned` windows: the mean of |mean confidence - share right|, weighted by size.
-
-    Source: Guo et al. 2017 (arXiv 1706.04599), there with bins of equal width. Chance deviations of a bin count as
-    error, so the value is too large for few windows, never too small on average.
-    """
-    return float(np.average(np.abs(groups["confidence"] - groups["accuracy"]), weights=groups["n"]))
 
 
 def branch_scores(

@@ -8,9 +8,9 @@ import pandas as pd
 
 from ufama.campaigns.results import Results
 from ufama.config import RULES
+from ufama.methods import BRANCHES
 from ufama.training.scores import plurality, predicted_class
 
-BRANCHES = ("eeg", "eye", "fusion")
 UNITS = ("windows", "trials")
 RUN_COLUMNS = (
     "method", "preset", "variant", "dataset", "protocol", "fold", "subject", "session", "seed", "scale",

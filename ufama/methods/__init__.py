@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ufama.config import ConfigError
 from ufama.methods.contract import (
+    BRANCHES,
     FitData,
     Fitted,
     Method,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 __all__ = [
+    "BRANCHES",
     "FitData",
     "Fitted",
     "Method",

@@ -155,6 +155,9 @@ class UnlabelledWindows(NamedTuple):
     window: np.ndarray  # (n,)
 
 
+BRANCHES = ("eeg", "eye", "fusion")
+"""Of a method's probabilities (..., 3, C), in this order."""
+
 Predictor = Callable[[UnlabelledWindows], "np.ndarray"]
 """Windows -> (n, 3, C) class probabilities of the branches eeg, eye, fusion; NaN for a branch that does not exist."""
 

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ufama.analysis.calibration import BINS
 from ufama.analysis.evaluation import BRANCHES
+from ufama.models.calibration import BINS
 from ufama.report import style
 from ufama.report.captions import column_group, measured_table, n_runs
 from ufama.report.style import figure, headline

@@ -1,29 +1,49 @@
 """What every benchmark says of the machine it ran on, and the windows of noise it runs on."""
 
+import json
 import os
 import platform
 import resource
+import statistics
 import sys
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+import ufama
 from ufama.data.windows import DataCard, Windows
+from ufama.storage import write_atomically
 
 SHAPES = {"seed": {"eye": 33, "classes": 3, "subjects": 12}, "seed_iv": {"eye": 31, "classes": 4, "subjects": 15}}
 """Of one session; the paper's tables have 842 (SEED) or 851 (SEED-IV, the longest) windows of every person."""
 
 RECORDING_WINDOWS = {"seed": 842, "seed_iv": 851}
+SESSION_WINDOWS = {"seed": (842, 842, 842), "seed_iv": (851, 832, 822)}
+SESSION_TRIALS = {"seed": 15, "seed_iv": 24}
 
 
 def noise_windows(
-    shape: str, *, subjects: int | None = None, windows: int | None = None, tokens: int = 62, sessions: int = 1
+    shape: str,
+    *,
+    subjects: int | None = None,
+    windows: int | Sequence[int] | None = None,
+    tokens: int = 62,
+    trials: int = 1,
 ) -> Windows:
-    """Noise of a data set's shape: ``windows`` of every one of ``subjects`` people in each session; seed 0."""
+    """Noise of a data set's shape, seed 0: ``windows`` of every subject, in one session or in one for each number.
+
+    With one trial the labels are drawn for each window, with more they follow the trials in turn.
+    """
     facts, draw = SHAPES[shape], np.random.default_rng(0)
-    people, length = subjects or facts["subjects"], windows or RECORDING_WINDOWS[shape]
-    count = people * sessions * length
+    lengths = windows if isinstance(windows, Sequence) else (windows or RECORDING_WINDOWS[shape],)
+    people = subjects or facts["subjects"]
+    count = people * sum(lengths)
+    session = np.repeat(np.arange(1, len(lengths) + 1), lengths)
+    window = np.concatenate([np.arange(length) for length in lengths])
+    trial = np.tile(1 + window * trials // np.array(lengths)[session - 1], people)
     card = DataCard(
         name=f"noise-{shape}",
         simulated=True,
@@ -38,12 +58,12 @@ def noise_windows(
     return Windows(
         eeg=draw.standard_normal((count, tokens, 5), dtype=np.float32),
         eye=draw.standard_normal((count, facts["eye"]), dtype=np.float32),
-        label=draw.integers(facts["classes"], size=count),
-        subject=np.repeat(np.arange(1, people + 1), sessions * length),
-        session=np.tile(np.repeat(np.arange(1, sessions + 1), length), people),
-        trial=np.ones(count, dtype=np.int64),
-        clip=np.ones(count, dtype=np.int64),
-        window=np.tile(np.arange(length), people * sessions),
+        label=draw.integers(facts["classes"], size=count) if trials == 1 else (trial - 1) % facts["classes"],
+        subject=np.repeat(np.arange(1, people + 1), sum(lengths)),
+        session=np.tile(session, people),
+        trial=trial,
+        clip=trial,
+        window=np.tile(window, people),
         card=card,
     )
 
@@ -67,7 +87,49 @@ def hardware(device: str) -> dict:
 
 
 def software() -> dict:
-    return {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__}
+    versions = {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__}
+    return versions | {"ufama": ufama.__version__}
+
+
+def clock(device: str) -> tuple[str, Callable[[], float]]:
+    """What seconds are of: the processor with one thread of a CPU, which other work disturbs little, else the clock."""
+    on_gpu = torch.device(device).type == "cuda"
+    if not on_gpu and torch.get_num_threads() == 1:
+        return "processor seconds", time.process_time
+    return "wall seconds", time.perf_counter
+
+
+def timed(work: Callable[[], object], device: str) -> float:
+    """Seconds of `clock`; a GPU's until all that was issued is done."""
+    _, now = clock(device)
+    on_gpu = torch.device(device).type == "cuda"
+    if on_gpu:
+        torch.cuda.synchronize(device)
+    start = now()
+    work()
+    if on_gpu:
+        torch.cuda.synchronize(device)
+    return now() - start
+
+
+def spread(values: Sequence[float], decimals: int = 2) -> dict[str, float]:
+    return {
+        "median": round(statistics.median(values), decimals),
+        "min": round(min(values), decimals),
+        "max": round(max(values), decimals),
+    }
+
+
+class Measurements:
+    """A file with a JSON list of measurements, to which one more is added: results/cost takes it as it is."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._before = json.loads(path.read_text()) if path.is_file() else []
+
+    def write(self, measurement: dict) -> None:
+        """Add the measurement, or write it anew where this one was added before."""
+        write_atomically(self._path, json.dumps([*self._before, measurement], indent=1) + "\n")
 
 
 def _lines(field: str) -> list[str]:

@@ -12,8 +12,8 @@ import argparse
 import json
 
 import torch
-from machine import hardware, noise_windows, software
-from training import UFAMA, spread, timed
+from machine import hardware, noise_windows, software, spread, timed
+from training import UFAMA
 
 from ufama.config import PRESETS, TrainingConfig
 from ufama.data.folds import folds

@@ -3,12 +3,19 @@
     python benchmarks/training.py --shape seed --runs 1 12 --json
     python benchmarks/training.py --shape seed_iv --preset released --precision bf16 --compile --runs 1 4 12 36
     python benchmarks/training.py --device cuda --precision bf16 --runs 1 36 180 450 --json
+    python benchmarks/training.py --only-memory --runs 36
+    python benchmarks/training.py --table --epochs 3 --json
+    python benchmarks/training.py --table --full --device cuda --precision bf16 --compile --time-limit 120 --json
 
 Every repeat times the reference and then each stack, ``--steps`` steps of 32 + 32 windows of noise each; the ratio of a
 repeat is the reference's time over the stack's. Medians, with the smallest and largest. The reference is float32; the
 stack, if ``--precision`` says nothing else, bf16 where the hardware multiplies that fast (AMX, a GPU): what is printed
 names it. On a CPU with one thread the times are processor seconds, which other work on the machine disturbs little;
-otherwise wall seconds. Peak memory is that of a process of its own, which trains and evaluates the largest stack.
+otherwise wall seconds. Peak memory is that of a process of its own, which trains and evaluates the largest stack;
+``--only-memory`` is that process.
+
+``--table`` trains a whole cross-subject table instead, 36 runs of SEED's shape or 45 of SEED-IV's, everything included
+(benchmarks/table.py), and says where the seconds of an epoch go.
 """
 
 import argparse
@@ -18,9 +25,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
-from machine import RECORDING_WINDOWS, SHAPES, hardware, noise_windows, own_peak_megabytes, software
+from machine import (
+    RECORDING_WINDOWS,
+    SHAPES,
+    Measurements,
+    clock,
+    hardware,
+    noise_windows,
+    own_peak_megabytes,
+    software,
+    spread,
+    timed,
+)
+from table import PAPER_EPOCHS, measure_table
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -106,27 +126,6 @@ def plain(windows: Windows, shape: str, preset: str, training: TrainingConfig, d
     return epoch
 
 
-def timed(work: Callable[[], object], device: str) -> float:
-    """Seconds: of the processor with one thread of a CPU, else of the clock."""
-    on_gpu = torch.device(device).type == "cuda"
-    clock = time.process_time if not on_gpu and torch.get_num_threads() == 1 else time.perf_counter
-    if on_gpu:
-        torch.cuda.synchronize(device)
-    start = clock()
-    work()
-    if on_gpu:
-        torch.cuda.synchronize(device)
-    return clock() - start
-
-
-def spread(values: list[float], decimals: int = 2) -> dict[str, float]:
-    return {
-        "median": round(statistics.median(values), decimals),
-        "min": round(min(values), decimals),
-        "max": round(max(values), decimals),
-    }
-
-
 class CountedProducts(TorchDispatchMode):
     """Counts the floating-point operations of all products inside. (PyTorch's own `FlopCounterMode` also follows
     modules, and its hooks do not allow `torch.autograd.grad`.)"""
@@ -170,12 +169,14 @@ def trained_peak(asked: argparse.Namespace, runs: int) -> float:
     """Megabytes at most of a process that does nothing but train and evaluate a stack of ``runs``."""
     command = [sys.executable, __file__, "--only-memory", "--runs", str(runs), "--shape", asked.shape]
     command += ["--preset", asked.preset, "--precision", asked.precision, "--threads", str(asked.threads)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+    command += ["--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])["process_megabytes"]
 
 
 def measure(asked: argparse.Namespace) -> dict:
     """Everything the script prints."""
-    windows, device = noise_windows(asked.shape), asked.device
+    windows, device = noise_windows(asked.shape, windows=asked.windows), asked.device
     on_gpu = torch.device(device).type == "cuda"
     training = TrainingConfig(precision=asked.precision, steps_per_epoch=asked.steps)
     reference = plain(windows, asked.shape, asked.preset, training, device)
@@ -226,7 +227,7 @@ def measure(asked: argparse.Namespace) -> dict:
         "compiled": asked.compile,
         "device": device,
         "threads": asked.threads,
-        "clock": "processor seconds" if not on_gpu and asked.threads == 1 else "wall seconds",
+        "clock": clock(device)[0],
         "data": "noise",
         "batch": "32 source + 32 target windows",
         "repeats": asked.repeats,
@@ -243,7 +244,7 @@ def measure(asked: argparse.Namespace) -> dict:
 
 
 def _table_steps(shape: str) -> int:
-    return 400 * (RECORDING_WINDOWS[shape] // 32)
+    return PAPER_EPOCHS * (RECORDING_WINDOWS[shape] // 32)
 
 
 def _table_minutes(shape: str, seconds_per_step_and_run: float) -> float:
@@ -251,13 +252,14 @@ def _table_minutes(shape: str, seconds_per_step_and_run: float) -> float:
     return TABLE_RUNS[shape] * _table_steps(shape) * seconds_per_step_and_run / 60
 
 
-def memory_only(asked: argparse.Namespace) -> float:
+def memory_only(asked: argparse.Namespace) -> dict:
+    """Peak memory of this process, which trains a stack and evaluates it on its whole targets."""
     training = TrainingConfig(precision=asked.precision, steps_per_epoch=2)
-    (runs,) = asked.runs
-    trainer = stack(noise_windows(asked.shape), asked.shape, asked.preset, training, runs, "cpu", False)
+    windows, runs = noise_windows(asked.shape, windows=asked.windows), max(asked.runs)
+    trainer = stack(windows, asked.shape, asked.preset, training, runs, "cpu", False)
     trainer.train_epoch(20)
     trainer.evaluate([own.test for own in trainer.batches.splits])
-    return own_peak_megabytes()
+    return {"benchmark": "memory", "runs": runs, "process_megabytes": own_peak_megabytes()}
 
 
 def arguments() -> argparse.Namespace:
@@ -273,23 +275,39 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=7, help="alternating timings of each")
     parser.add_argument("--steps", type=int, default=3, help="steps of each timing")
+    parser.add_argument("--windows", type=int, help="of every recording, if not the data set's")
     parser.add_argument("--peak-tflops", type=float, help="of the device, where its name says nothing")
     parser.add_argument("--json", action="store_true", help="print one line of JSON only")
-    parser.add_argument("--only-memory", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--add-to", type=Path, metavar="FILE", help="also add the result to this JSON list")
+    parser.add_argument("--only-memory", action="store_true", help="peak memory of the largest stack, on a CPU")
+    table = parser.add_argument_group("a whole table")
+    table.add_argument("--table", action="store_true", help="train the cross-subject table, everything included")
+    table.add_argument("--epochs", type=int, help="of the table's runs; otherwise 3, or all with --full")
+    table.add_argument("--full", action="store_true", help="measure the whole table; no waiting between phases")
+    table.add_argument("--time-limit", type=float, metavar="SECONDS", help="stop there, and say what is known")
+    table.add_argument("--stack-size", type=int, help="runs of a stack; otherwise as a campaign on this device")
+    table.add_argument("--subjects", type=int, help="if not the data set's")
+    table.add_argument("--data", choices=("noise", "simulated"), default="noise")
     asked = parser.parse_args()
     if asked.precision is None:
         here = hardware(asked.device)
         asked.precision = "bf16" if "gpu" in here or "amx_bf16" in here["instructions"] else "float32"
+    asked.epochs = asked.epochs or (PAPER_EPOCHS if asked.full else 3)
     return asked
 
 
 def main() -> None:
     asked = arguments()
     torch.set_num_threads(asked.threads)
+    add = Measurements(asked.add_to).write if asked.add_to else (lambda measurement: None)
     if asked.only_memory:
-        print(memory_only(asked))
-        return
-    print(json.dumps(measure(asked), indent=None if asked.json else 2))
+        measurement = memory_only(asked)
+    elif asked.table:
+        measurement = measure_table(asked, add)
+    else:
+        measurement = measure(asked)
+    add(measurement)
+    print(json.dumps(measurement, indent=None if asked.json else 2))
 
 
 if __name__ == "__main__":

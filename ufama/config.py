@@ -15,6 +15,7 @@ from ufama.errors import UserError
 
 DATASETS = ("seed", "seed_iv")
 PROTOCOLS = ("cross_subject", "cross_subject_pooled", "cross_session", "cross_subject_session")
+CLIP_PROTOCOLS = ("within_trial", "cross_clip", "cross_subject_clip")
 VARIANTS = ("M1", "M2", "M3", "M4", "M5", "M6")
 RULES = ("oracle", "last", "source_validation")
 Scaling = Literal["subject_session_minmax", "subject_session_zscore", "source_zscore", "none"]
@@ -327,7 +328,10 @@ class RunConfig(ValidatedConfig):
     """
 
     dataset: str
-    protocol: Literal["cross_subject", "cross_subject_pooled", "cross_session", "cross_subject_session"]
+    protocol: Literal[
+        "cross_subject", "cross_subject_pooled", "cross_session", "cross_subject_session",
+        "within_trial", "cross_clip", "cross_subject_clip",
+    ]  # fmt: skip
     fold: str
     seed: Annotated[int, Seed]
     scale: str

@@ -9,6 +9,9 @@ PROTOCOL_TITLES = {
     "cross_subject_pooled": "cross-subject, sessions pooled",
     "cross_session": "cross-session",
     "cross_subject_session": "unseen person in an unseen session",
+    "within_trial": "second half of every trial",
+    "cross_clip": "unseen clips",
+    "cross_subject_clip": "unseen person, unseen clips",
 }
 RULE_TITLES = {"oracle": "oracle", "last": "last epoch", "source_validation": "source validation"}
 RULE_MEANINGS = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.results import ADAPTATION, Results, publish, read_published, run_provenance
-from ufama.config import PROTOCOLS, ConfigError, TrainingConfig
+from ufama.config import CLIP_PROTOCOLS, PROTOCOLS, ConfigError, TrainingConfig
 from ufama.data.two_modality import ENDINGS
 
 SOURCE_ONLY, ADAPTED = "M1", "M6"
@@ -46,8 +46,8 @@ def adaptation(
     """
     if not str(file).endswith(ENDINGS):
         raise ConfigError(f"{file} is not a two-modality table: expected a file that ends in {' or '.join(ENDINGS)}.")
-    if protocol not in PROTOCOLS:
-        raise ConfigError(f"protocol {protocol!r} is not known; choose one of {', '.join(PROTOCOLS)}.")
+    if protocol not in (known := (*PROTOCOLS, *CLIP_PROTOCOLS)):
+        raise ConfigError(f"protocol {protocol!r} is not known; choose one of {', '.join(known)}.")
     data = DataRequest(dataset=str(file))
     data.folds(protocol)  # raises where the protocol is not possible
     training = TrainingConfig(

@@ -16,17 +16,32 @@ app = typer.Typer(no_args_is_help=True, help="Recordings: examine them, make fea
 
 @app.command()
 def convert(
-    name: Annotated[str, typer.Argument(help="eegmat, eegmat-edf, eegmat-rest, cogwear or cogwear-sessions.")],
-    source: Annotated[Path, typer.Argument(help="Your download: a feature file, or the folder of EDF recordings.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="eegmat, eegmat-edf, eegmat-rest, cogwear, cogwear-sessions, ceap360 or ceap360-physiology."
+        ),
+    ],
+    source: Annotated[
+        Path,
+        typer.Argument(help="Your download: a feature file, the folder of EDF recordings, or CEAP-360VR's folder."),
+    ],
     out: Annotated[Path, typer.Argument(help="The two-modality table to write, .npz or .parquet.")],
     unit: Annotated[
         str | None, typer.Option(help="nV, uV, mV or V: of EDF channels whose own unit is not stated.")
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Of CEAP-360VR: quadrant, of the clip, or own-valence, as each person rated it; quadrant."),
+    ] = None,
+    window_seconds: Annotated[
+        float | None, typer.Option(help="Of CEAP-360VR's windows, 2 to 30; 6 if not named.")
     ] = None,
 ) -> None:
     """Write an openly licensed set of real recordings as a two-modality table."""
     from ufama.data.signals.open_recordings import convert as write
 
-    card = write(name, source, out, unit=unit).card
+    card = write(name, source, out, unit=unit, labels=labels, window_seconds=window_seconds).card
     console.print(f"{card.name} written to {out}. {card.licence}")
     for note in card.notes:
         console.print(f"  {note}")

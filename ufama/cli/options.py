@@ -36,7 +36,11 @@ def _one_of(kind: str) -> Callable[[str], str]:
     def check(value: str) -> str:
         from ufama import config
 
-        known = {"scale": config.SCALES, "preset": config.PRESETS, "protocol": config.PROTOCOLS}[kind]
+        known = {
+            "scale": config.SCALES,
+            "preset": config.PRESETS,
+            "protocol": (*config.PROTOCOLS, *config.CLIP_PROTOCOLS),
+        }[kind]
         if value not in known:
             raise typer.BadParameter(f"{kind} {value!r} is not known; choose one of {', '.join(known)}.")
         return value
@@ -59,7 +63,8 @@ ProtocolName = Annotated[
     str,
     typer.Option(
         callback=_one_of("protocol"),
-        help="cross_subject, cross_subject_pooled, cross_session or cross_subject_session.",
+        help="cross_subject, cross_subject_pooled, cross_session, cross_subject_session, within_trial, cross_clip or "
+        "cross_subject_clip.",
     ),
 ]
 OwnTable = Annotated[Path, typer.Argument(help="A two-modality table of your own, .npz or .parquet.")]

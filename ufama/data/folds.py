@@ -6,11 +6,14 @@ from itertools import product
 
 import numpy as np
 
-from ufama.config import PROTOCOLS, SCALINGS
+from ufama.config import CLIP_PROTOCOLS, PROTOCOLS, SCALINGS
 from ufama.data.layout import DataError
 from ufama.data.windows import Windows
 
 _ACROSS_SESSIONS = ("cross_session", "cross_subject_session")
+
+MOST_CLIP_GROUPS = 5
+"""Of the clips that protocols hold out together; sets with fewer clips of a class have as many groups as those."""
 
 ENOUGH_WINDOWS = 8
 """A held-out recording of this many windows is never too short, see `least_windows`."""
@@ -42,16 +45,29 @@ def folds(windows: Windows, protocol: str) -> list[Fold]:
         "cross_subject": within each session, each subject against all others (the paper's tables);
         "cross_subject_pooled": each subject with all sessions against all others (the paper's text);
         "cross_session": each session against the other sessions, all subjects in both;
-        "cross_subject_session": each subject in each session against the other subjects in the other sessions
+        "cross_subject_session": each subject in each session against the other subjects in the other sessions;
+        "within_trial": in each session, the second half of every trial against the first half of every trial: the same
+        people and clips, a ceiling rather than a test;
+        "cross_clip": each group of clips (`clip_groups`) against the other clips, all subjects in both;
+        "cross_subject_clip": each subject's windows of a group against the other subjects' windows of the other clips
 
     Raises
     ------
     DataError
-        for an unknown protocol, for one that needs more subjects or sessions than there are, and where a fold's source
-        has no windows or one class
+        for an unknown protocol, for one that needs more subjects, sessions or clips than there are, and where a fold's
+        source has no windows or one class
+
+    Notes
+    -----
+    Whether the clips of a session are the other sessions' depends on the data set; the last three protocols are the
+    same for all.
     """
+    if protocol in CLIP_PROTOCOLS:
+        return _clip_folds(windows, protocol)
     if protocol not in PROTOCOLS:
-        raise DataError(f"protocol {protocol!r} is not known: choose one of {', '.join(PROTOCOLS)}.")
+        raise DataError(
+            f"protocol {protocol!r} is not known: choose one of {', '.join((*PROTOCOLS, *CLIP_PROTOCOLS))}."
+        )
     subjects, sessions = np.unique(windows.subject).tolist(), np.unique(windows.session).tolist()
     by_subject, by_session = protocol != "cross_session", protocol != "cross_subject_pooled"
     for what, needed in (("subjects", by_subject), ("sessions", protocol in _ACROSS_SESSIONS)):
@@ -67,11 +83,85 @@ def folds(windows: Windows, protocol: str) -> list[Fold]:
             raise DataError(f"protocol {protocol} needs at least 2 {what}, but there are {len(present)}: {remedy}.")
     held_out = product(sessions if by_session else [None], subjects if by_subject else [None])
     splits = [_fold(windows, protocol, subject, session) for session, subject in held_out]
+    return _checked(windows, splits)
+
+
+def clip_groups(windows: Windows) -> dict[int, int]:
+    """The group, from 1, of each clip: groups have a clip of every class, as equally many as possible.
+
+    The clips of each class, in ascending order, are dealt out to as many groups as the class with the fewest clips
+    allows, at most `MOST_CLIP_GROUPS`. A clip that people gave different labels counts for its most frequent one.
+    Raises DataError where a class has a single clip.
+    """
+    classes = len(windows.card.class_names)
+    of_class: dict[int, list[int]] = {}
+    for clip in np.unique(windows.clip).tolist():
+        label = int(np.bincount(windows.label[windows.clip == clip], minlength=classes).argmax())
+        of_class.setdefault(label, []).append(clip)
+    fewest = min(of_class, key=lambda label: len(of_class[label]))
+    count = min(MOST_CLIP_GROUPS, len(of_class[fewest]))
+    if count < 2:
+        raise DataError(
+            f"class {windows.card.class_names[fewest]!r} has a single clip, so none of it can be held out: expected at "
+            "least 2 clips of every class. Choose another protocol, or name the clips in the table's column clip."
+        )
+    return {clip: 1 + place % count for clips in of_class.values() for place, clip in enumerate(clips)}
+
+
+def _clip_folds(windows: Windows, protocol: str) -> list[Fold]:
+    """Of the protocols that hold out clips or parts of trials."""
+    if protocol == "within_trial":
+        learnt = _first_half(windows)
+        held_out = [
+            (f"session{session}", None, session, here & learnt, here & ~learnt)
+            for session in np.unique(windows.session).tolist()
+            for here in [windows.session == session]
+        ]
+    else:
+        groups = clip_groups(windows)
+        group = np.array([groups[clip] for clip in windows.clip.tolist()])
+        by_subject = protocol == "cross_subject_clip"
+        subjects = np.unique(windows.subject).tolist() if by_subject else [None]
+        if by_subject and len(subjects) < 2:
+            raise DataError(f"protocol {protocol} needs at least 2 subjects, but there are 1: choose cross_clip.")
+        held_out = []
+        for number, subject in product(sorted(set(groups.values())), subjects):
+            own = windows.subject == subject if by_subject else np.ones(len(windows), bool)
+            others = ~own if by_subject else own
+            name = f"clips{number}" + (f"-subject{subject}" if by_subject else "")
+            held_out.append((name, subject, None, others & (group != number), own & (group == number)))
+    splits = [
+        Fold(
+            protocol=protocol,
+            name=name,
+            subject=subject,
+            session=session,
+            source=np.flatnonzero(source),
+            target=np.flatnonzero(target),
+        )
+        for name, subject, session, source, target in held_out
+    ]
+    return _checked(windows, splits)
+
+
+def _first_half(windows: Windows) -> np.ndarray:
+    """(n,) whether a window is in the first half of its trial; of an odd number the middle one is not."""
+    trial = windows.trial_ids()
+    order = np.lexsort((windows.window, trial))
+    size = np.bincount(trial)
+    start = np.cumsum(size) - size
+    place = np.empty(len(trial), np.int64)
+    place[order] = np.arange(len(trial)) - start[trial[order]]
+    return place < size[trial] // 2
+
+
+def _checked(windows: Windows, splits: list[Fold]) -> list[Fold]:
+    """The folds that have a target. Raises DataError for a source without windows or with one class."""
     splits = [fold for fold in splits if len(fold.target)]  # a subject may lack a session
     for fold in splits:
         if not len(fold.source):
             raise DataError(
-                f"fold {fold.name} of protocol {protocol} has no source windows: expected recordings of other "
+                f"fold {fold.name} of protocol {fold.protocol} has no source windows: expected recordings of other "
                 "subjects or sessions. Leave this subject or session out."
             )
         several_classes_checked(windows, fold, fold.source)

@@ -156,15 +156,15 @@ def ceap360(source: str | Path, *, labels: str = "quadrant", window_seconds: flo
         if set(download.people(("pupil", "body"), partial=True)) >= set(people):
             notes.append("The download also holds pupil, skin conductance and pulse: ceap360-physiology converts them.")
         count = int(CLIP_SECONDS / window_seconds + 1e-9)
-        size = {"count": count, "seconds": window_seconds}
         head, eye, rows = [], [], []
         for person in people:
             paths = _head_paths(download, person)
             fixations = _fixations(download, person, rates)
-            head += [head_statistics(*paths[clip], rate=HEAD_RATE, **size) for clip in CLIPS]
-            eye += [
-                fixation_statistics(fixations[clip], head_at(*paths[clip], rate=HEAD_RATE), **size) for clip in CLIPS
-            ]
+            for clip in CLIPS:
+                path = paths[clip]
+                head.append(head_statistics(*path, rate=HEAD_RATE, count=count, seconds=window_seconds))
+                towards = head_at(*path, rate=HEAD_RATE)
+                eye.append(fixation_statistics(fixations[clip], towards, count=count, seconds=window_seconds))
             rows += _trials(download, person)
     eye = _without_gaps(eye, rows, notes.append, what="fixation", counted=0)
     return _windows(
@@ -212,6 +212,10 @@ def ceap360_physiology(
         a_tokens=[signal.name for signal in PHYSIOLOGY[:2]], a_names=_LEVELS,
         b_names=[f"{signal.name} {level}" for signal in PHYSIOLOGY[2:] for level in _LEVELS],
     )  # fmt: skip
+
+
+def _folders(kinds: Iterable[str]) -> str:
+    return ", ".join(_FOLDERS[kind][0] for kind in kinds)
 
 
 class _Trial(NamedTuple):
@@ -507,8 +511,8 @@ class _Download:
         ]
         if lacking and not partial:
             raise DataError(
-                f"{self.where} has no {listed(lacking)}: expected all of {', '.join(_FOLDERS[kind][0] for kind in kinds)} "
-                "for each person. Download what is missing, or leave all files of that person out."
+                f"{self.where} has no {listed(lacking)}: expected for each person a file in all of {_folders(kinds)}. "
+                "Download what is missing, or leave all files of that person out."
             )
         return sorted(set.intersection(*of_kind.values()))
 
@@ -568,7 +572,7 @@ def _in_folder(path: Path) -> dict[str, Callable[[], bytes]]:
 
 
 def _in_archive(archive: zipfile.ZipFile, path: Path) -> dict[str, Callable[[], bytes]]:
-    files = {}
+    files: dict[str, Callable[[], bytes]] = {}
     for entry in archive.infolist():
         match = _KNOWN.search(entry.filename)
         if match is None:
@@ -585,7 +589,7 @@ def _in_archive(archive: zipfile.ZipFile, path: Path) -> dict[str, Callable[[], 
 def _checked(path: Path, files: dict[str, Callable[[], bytes]]) -> _Download:
     if not any(name != _VIDEO_INFO for name in files):
         raise DataError(
-            f"{path} does not hold CEAP-360VR: expected folders such as {', '.join(_FOLDERS[kind][0] for kind in _MOVEMENT)} "
-            "with a file for each person. Name the folder that holds them, or the .zip."
+            f"{path} does not hold CEAP-360VR: expected {_folders(_MOVEMENT)} with a file for each person. Name the "
+            "folder that holds them, or the .zip."
         )
     return _Download(str(path), files)

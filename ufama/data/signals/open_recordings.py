@@ -1,6 +1,7 @@
-"""Two openly licensed sets of real recordings as two-modality Windows: EEGMAT (EEG, ECG) and CogWear (pulse, skin).
+"""Openly licensed sets of real recordings as two-modality Windows: EEGMAT (EEG, ECG), CogWear (pulse, skin), and
+CEAP-360VR (`ufama.data.signals.ceap360`).
 
-Neither is about emotion and neither has eye tracking. They show that the whole path works on real signals.
+The first two are not about emotion and have no eye tracking: they show that the whole path works on real signals.
 """
 
 import re
@@ -14,6 +15,7 @@ from ufama.data.layout import BAND_EDGES, DataError
 from ufama.data.releases.files import npz_members
 from ufama.data.releases.findings import listed, unreadable
 from ufama.data.signals.amplitude import Note, check_distinct, check_ecg, note_loudness
+from ufama.data.signals.ceap360 import ceap360, ceap360_physiology
 from ufama.data.signals.ecg import ECG_STATISTICS, ecg_statistics
 from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.two_modality import check_table_output, two_modality_windows, write_two_modality
@@ -262,29 +264,54 @@ def cogwear_sessions(source: str | Path) -> Windows:
     return cogwear(source, sessions=("pre", "post"))
 
 
-CONVERTERS: dict[str, Callable[[str | Path], Windows]] = {
+CONVERTERS: dict[str, Callable[..., Windows]] = {
     "eegmat": eegmat,
     "eegmat-edf": eegmat_from_edf,
     "eegmat-rest": eegmat_rest,
     "cogwear": cogwear,
     "cogwear-sessions": cogwear_sessions,
+    "ceap360": ceap360,
+    "ceap360-physiology": ceap360_physiology,
 }
 """What `ufama data convert` knows, by name."""
 
 
-def convert(name: str, source: str | Path, out: str | Path, *, unit: str | None = None) -> Windows:
+OPTIONS = {
+    "unit": ("eegmat-edf",),
+    "labels": ("ceap360", "ceap360-physiology"),
+    "window_seconds": ("ceap360", "ceap360-physiology"),
+}
+"""The parameters that some converters have beside the source."""
+
+
+def convert(
+    name: str,
+    source: str | Path,
+    out: str | Path,
+    *,
+    unit: str | None = None,
+    labels: str | None = None,
+    window_seconds: float | None = None,
+) -> Windows:
     """Write the named open set as a two-modality table to ``out``, .npz or .parquet; its windows.
 
-    ``unit`` as in `eegmat_from_edf`, and for nothing else. Raises DataError for a name that is not one of CONVERTERS,
+    ``unit`` as in `eegmat_from_edf`, ``labels`` and ``window_seconds`` as in `ufama.data.signals.ceap360.ceap360`, and
+    for nothing else. Raises DataError for a name that is not one of CONVERTERS, for a parameter that it does not have,
     and as they do; PathError as `write_two_modality` does, before anything is read.
     """
     if name not in CONVERTERS:
         raise DataError(f"there is no open set {name!r}: choose one of {', '.join(CONVERTERS)}.")
-    if unit is not None and name != "eegmat-edf":
-        raise DataError(f"unit = {unit!r} has a meaning for eegmat-edf only, not for {name}. Leave it out.")
+    values = {"unit": unit, "labels": labels, "window_seconds": window_seconds}
+    chosen = {option: value for option, value in values.items() if value is not None}
+    for option, value in chosen.items():
+        if name not in OPTIONS[option]:
+            raise DataError(
+                f"{option} = {value!r} has a meaning for {' and '.join(OPTIONS[option])} only, not for {name}. Leave "
+                "it out."
+            )
     source = expanded(source)
     check_table_output(out, inputs=[source])
-    windows = CONVERTERS[name](source) if unit is None else eegmat_from_edf(source, unit=unit)
+    windows = CONVERTERS[name](source, **chosen)
     write_two_modality(out, windows)
     return windows
 

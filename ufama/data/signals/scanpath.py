@@ -5,6 +5,7 @@ the clip. The mean direction is not among the statistics: it tells where in a fi
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ HEAD_STATISTICS = (
     "sd", "range", "net_change", "speed_mean", "speed_sd", "speed_max", *(f"log_power_{band}" for band in HEAD_BANDS),
 )  # fmt: skip
 """Of one angle: population SD, largest minus smallest and last minus first in degrees; mean, population SD and largest
-absolute speed between neighbouring samples in degrees per second; natural log of the power of each band in degrees^2."""
+absolute speed between neighbouring samples in degrees per second; natural log of each band's power in degrees^2."""
 
 FIXATION_STATISTICS = (
     "fixations", "fixated_share", "duration_mean", "duration_sd", "duration_max", "gap_mean", "shift_mean", "shift_sd",
@@ -100,9 +101,7 @@ def _band_powers(angle: np.ndarray, rate: float) -> list[float]:
     power[1 : (samples + 1) // 2] *= 2  # the negative frequencies; an even number of samples has its last one once
     frequency = np.fft.rfftfreq(samples, 1 / rate)
     edges = [*(low for low, _ in HEAD_BANDS.values()), np.inf]
-    return [
-        float(power[(frequency >= low) & (frequency < high)].sum()) for low, high in zip(edges, edges[1:], strict=False)
-    ]
+    return [float(power[(frequency >= low) & (frequency < high)].sum()) for low, high in pairwise(edges)]
 
 
 def fixation_statistics(

@@ -8,7 +8,7 @@ import pytest
 from tests.data.raw_formats import Cnt, Edf
 from ufama.config import ConfigError
 from ufama.data.layout import BAND_EDGES, CHANNELS, DataError
-from ufama.data.signals.eeg import channel_rows, read_raw, session_features, trial_features
+from ufama.data.signals.eeg import RAW_ENDINGS, channel_rows, read_raw, session_features, trial_features
 from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.entropy import band_power, differential_entropy
 from ufama.data.signals.filters import preprocessed
@@ -265,11 +265,11 @@ def test_every_format_gives_the_same_features(tmp_path, ending):
 
 
 def test_an_unknown_ending_a_missing_and_a_damaged_file_are_named(tmp_path):
-    with pytest.raises(DataError, match=r"film\.avi.*Expected \.cnt, \.edf, \.fif"):
+    with pytest.raises(DataError, match=r"film\.avi.*Expected \.edf, \.bdf, \.fif, \.cnt, \.vhdr, \.set"):
         read_raw(tmp_path / "film.avi")
     with pytest.raises(DataError, match=r"no\.edf is missing"):
         read_raw(tmp_path / "no.edf")
-    for ending in (".cnt", ".edf", ".fif"):
+    for ending in RAW_ENDINGS:
         path = tmp_path / f"damaged_eeg{ending}"
         path.write_bytes(bytes(range(256)) * 9)
         with pytest.raises(DataError, match=re.escape(path.name)):

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from ufama.data.layout import BAND_EDGES, BANDS, CHANNELS
+from ufama.data.signals.electrodes import electrode_directions
 from ufama.simulation.features import REGIONS, pattern_roots, similarity
 
 RATE = 200
@@ -19,9 +20,6 @@ RATE = 200
 HEAD_RADIUS = 0.09  # m
 _SOURCE_DEPTH = 0.80  # of the head's radius: 18 mm below the scalp, about where the cortex's upper layers lie
 _SOURCE_REACH = 0.4  # of the smooth random patterns over sources, in head radii (assumption)
-
-# CB1 and CB2 are in no montage of MNE: halfway between PO9 / PO10 and I1 / I2, below and beside O1 / O2.
-_CEREBELLAR = {"CB1": ("PO9", "I1"), "CB2": ("PO10", "I2")}
 
 _BACKGROUND_UV = 10.0  # RMS of a source's 1/f part from 1 to 75 Hz; scalp EEG is tens of uV (assumption)
 _EXPONENT = 1.4  # of the 1/f spectrum, inside the range that Donoghue et al. 2020 report (Nature Neuroscience 23)
@@ -32,20 +30,6 @@ _EYE_HEIGHT = (0.35, 0.90, -0.25)  # direction of the right eye from the head's 
 _EYE_REACH = 0.45  # head radii over which a blink's potential falls (assumption)
 _MUSCLE_SITES = ("FT7", "FT8", "TP7", "TP8", "FP1", "FP2")  # temporal and frontal (Goncharova et al. 2003)
 _MUSCLE_REACH = 0.3  # head radii (assumption)
-
-
-@lru_cache(maxsize=1)
-def electrode_directions() -> np.ndarray:
-    """(62, 3) unit vectors from the head's centre to the electrodes (right, front, up), of MNE's standard montage."""
-    import mne
-
-    named = mne.channels.make_standard_montage("colin27_1005").get_positions()["ch_pos"]
-    places = {name.upper(): place for name, place in named.items()}
-    places |= {name: (places[a] + places[b]) / 2 for name, (a, b) in _CEREBELLAR.items()}
-    points = np.array([places[channel] for channel in CHANNELS])
-    fitted = np.linalg.lstsq(np.c_[2 * points, np.ones(len(points))], (points**2).sum(axis=1), rcond=None)[0]
-    outward = points - fitted[:3]  # from the centre of the sphere that fits best
-    return outward / np.linalg.norm(outward, axis=1, keepdims=True)
 
 
 def rotated(directions: np.ndarray, degrees: np.ndarray) -> np.ndarray:

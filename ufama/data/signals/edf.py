@@ -1,4 +1,4 @@
-"""What MNE does not ask of an EDF: whether all of it is there, without gaps, and in which unit its numbers are.
+"""What MNE does not ask of an EDF or BDF: whether all of it is there, without gaps, and in which unit its numbers are.
 
 The format: Kemp et al. 1992, Electroencephalography and Clinical Neurophysiology 82; EDF+: Kemp & Olivan 2003,
 Clinical Neurophysiology 114.
@@ -21,7 +21,7 @@ _VOLTS |= {"nv": 1e-9, "nanovolt": 1e-9, "nanovolts": 1e-9}
 _MICRO = ("u", "µ", "μ", "\x83\xca", "\xc2\xb5", "\xce\xbc", "micro")  # also Shift JIS, and UTF-8 read as latin-1
 _VOLTS |= {f"{micro}{volt}".casefold(): 1e-6 for micro in _MICRO for volt in ("v", "volt", "volts")}
 
-_ANNOTATIONS = "EDF Annotations"
+_ANNOTATIONS = ("EDF Annotations", "BDF Annotations")
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,13 @@ class EdfHeader:
     ranges: tuple[tuple[str, ...], ...]
 
     @property
+    def sample_bytes(self) -> int:
+        """2 in an EDF, 3 in a BDF."""
+        return 3 if self.path.suffix.lower() == ".bdf" else 2
+
+    @property
     def record_bytes(self) -> int:
-        return 2 * sum(self.samples)
+        return self.sample_bytes * sum(self.samples)
 
     @property
     def whole_records(self) -> int:
@@ -61,7 +66,7 @@ def edf_header(path: Path) -> EdfHeader:
             header = EdfHeader(
                 path,
                 int(fixed[184:192]),
-                fixed[192:].startswith("EDF+"),
+                fixed[192:].startswith(("EDF+", "BDF+")),
                 int(fixed[236:244]),
                 float(fixed[244:252]),
                 _column(texts, channels, 0, 16),
@@ -71,7 +76,7 @@ def edf_header(path: Path) -> EdfHeader:
             )
         except ValueError:
             raise DataError(
-                f"{path} is damaged, cut short or not a .edf recording: its header holds text where numbers are "
+                f"{path} is damaged, cut short or not a {path.suffix} recording: its header holds text where numbers are "
                 "expected. Copy the file again."
             ) from None
     if len(texts) < 256 * channels or channels < 1 or min(header.samples) < 1:
@@ -92,7 +97,7 @@ def check_calibrated(header: EdfHeader) -> None:
             physical, digital = (float(limits[k + 1]) - float(limits[k]) for k in (0, 2))
         except ValueError:
             physical, digital = math.nan, math.nan
-        if label != _ANNOTATIONS and (not math.isfinite(physical) or not physical or not digital):
+        if label not in _ANNOTATIONS and (not math.isfinite(physical) or not physical or not digital):
             raise DataError(
                 f"{header.path}: the header gives channel {label} the physical range {limits[0]!r} to {limits[1]!r} "
                 f"and the digital range {limits[2]!r} to {limits[3]!r}. Expected numbers, each minimum unlike its "
@@ -121,14 +126,14 @@ def check_whole(header: EdfHeader, note: Note) -> None:
         )
     if header.records < 0:
         note(f"{header.path.name}: the header does not say how long the recording is; all {there} records were read.")
-    if header.plus and _ANNOTATIONS in header.labels:
-        _check_onsets(header)
+    annotated = [place for place, label in enumerate(header.labels) if label in _ANNOTATIONS]
+    if header.plus and annotated:
+        _check_onsets(header, annotated[0])
 
 
-def _check_onsets(header: EdfHeader) -> None:
-    """The records of an EDF+ carry the time at which they begin."""
-    place = header.labels.index(_ANNOTATIONS)
-    before, width = 2 * sum(header.samples[:place]), 2 * header.samples[place]
+def _check_onsets(header: EdfHeader, place: int) -> None:
+    """The records of an EDF+ carry, in the channel ``place``, the time at which they begin."""
+    before, width = header.sample_bytes * sum(header.samples[:place]), header.sample_bytes * header.samples[place]
     first = 0.0
     with header.path.open("rb") as file:
         for record in range(header.whole_records):
@@ -136,7 +141,7 @@ def _check_onsets(header: EdfHeader) -> None:
             match = re.match(rb"([+-]\d+(?:\.\d*)?)[\x14\x15]", file.read(width))
             if match is None:
                 raise DataError(
-                    f"{header.path} is damaged: data record {record + 1} of this EDF+ does not say when it begins. "
+                    f"{header.path} is damaged: data record {record + 1} of this {header.path.suffix[1:].upper()}+ does not say when it begins. "
                     "Copy the file again."
                 )
             onset = float(match[1])
@@ -157,7 +162,7 @@ def scale_to_volts(raw: "BaseRaw", header: EdfHeader, unit: str | None) -> None:
     """
     known = ("\u03bcV", "\u00b5V", "\x83\xcaV", "uV", "mV")
     factors = raw._raw_extras[0]["units"]  # MNE's argument ``units`` is for blank units alone
-    signals = [text for label, text in zip(header.labels, header.units, strict=True) if label != _ANNOTATIONS]
+    signals = [text for label, text in zip(header.labels, header.units, strict=True) if label not in _ANNOTATIONS]
     for row, (text, kind) in enumerate(zip(signals, raw.get_channel_types(), strict=True)):
         if text in known or kind == "stim":
             continue

@@ -5,7 +5,7 @@ MNE reads files, resamples and filters. Signals here are (channels, samples) in 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from ufama.data.signals.amplitude import (
 from ufama.data.signals.cnt import DataFormat, cnt_arguments, cnt_content
 from ufama.data.signals.edf import check_calibrated, check_whole, edf_header, scale_to_volts, units_in_words
 from ufama.data.signals.eeg_settings import EegSettings
+from ufama.data.signals.electrodes import spline_weights
 from ufama.data.signals.entropy import differential_entropy, window_samples
 from ufama.data.signals.filters import (
     checked_rate,
@@ -52,6 +53,17 @@ NOT_ON_THE_SCALP = re.compile(
 BLOCK_SECONDS = 64.0
 """How much of a recording `session_features` holds at once, before its margins."""
 
+RAW_ENDINGS = (".edf", ".bdf", ".fif", ".cnt", ".vhdr", ".set")
+"""Of the recordings that `read_raw` opens."""
+
+_EUROPEAN = (".edf", ".bdf")  # the European Data Format, of 16 and of 24 bits
+_MNE_READERS = {
+    ".edf": "read_raw_edf",
+    ".bdf": "read_raw_bdf",
+    ".vhdr": "read_raw_brainvision",
+    ".set": "read_raw_eeglab",
+}
+
 _OLD_NAMES = {"T3": "T7", "T4": "T8", "T5": "P7", "T6": "P8"}  # 10-20 names before 1991
 _GAP = re.compile(
     r"bad_acq_skip|.*\b(edge|boundary|gap|pause|new segment|interrupt\w*|discontinu\w*)\b.*", re.IGNORECASE
@@ -66,12 +78,12 @@ def read_raw(
     data_format: DataFormat | None = None,
     note: Note = warned,
 ) -> "BaseRaw":
-    """Open a recording (.cnt, .edf or .fif) with MNE, without loading its signal.
+    """Open a recording (one of `RAW_ENDINGS`) with MNE, without loading its signal.
 
     Parameters
     ----------
     unit
-        of an .edf's channels whose own is blank or not a unit of voltage: one of `MICROVOLTS`
+        of an .edf's or .bdf's channels whose own is blank or not a unit of voltage: one of `MICROVOLTS`
     data_format
         of a .cnt: int16 or int32 where neither its size nor its amplitude tells
     note
@@ -86,32 +98,40 @@ def read_raw(
 
     path = Path(path)
     ending = path.suffix.lower()
-    if ending not in (".cnt", ".edf", ".fif"):
+    if ending not in RAW_ENDINGS:
         raise DataError(
-            f"{path}: a file ending in {path.suffix or 'nothing'!r} is not read here. Expected .cnt, .edf, .fif; "
-            "open it with MNE and pass the Raw object on."
+            f"{path}: a file ending in {path.suffix or 'nothing'!r} is not read here. Expected "
+            f"{', '.join(RAW_ENDINGS)}; open it with MNE and pass the Raw object on."
         )
     if not path.is_file():
         raise DataError(f"{path} is missing: expected a recording. Check the path.")
-    for name, value, belongs in (("unit", unit, ".edf"), ("data_format", data_format, ".cnt")):
-        if value is not None and ending != belongs:
-            raise DataError(f"{path}: {name} = {value!r} has a meaning for {belongs} files only. Leave it out.")
+    for name, value, belongs in (("unit", unit, _EUROPEAN), ("data_format", data_format, (".cnt",))):
+        if value is not None and ending not in belongs:
+            raise DataError(
+                f"{path}: {name} = {value!r} has a meaning for {' and '.join(belongs)} files only. Leave it out."
+            )
     if unit is not None:
         unit_factor(unit)
     try:
         if ending == ".cnt":
             arguments = cnt_arguments(path, cnt_content(path, data_format), note)
             return mne.io.read_raw_cnt(path, preload=False, verbose="error", **arguments)
-        if ending == ".edf":
+        if ending in _EUROPEAN:
             header = edf_header(path)
             check_whole(header, note)
             check_calibrated(header)
-            raw = mne.io.read_raw_edf(path, preload=False, verbose="error")
+            raw = getattr(mne.io, _MNE_READERS[ending])(path, preload=False, verbose="error")
             scale_to_volts(raw, header, unit)
             return raw
-        return _whole_fif(path)
+        if ending == ".fif":
+            return _whole_fif(path)
+        return getattr(mne.io, _MNE_READERS[ending])(path, preload=False, verbose="error")
     except DataError:
         raise
+    except ImportError as error:
+        raise DataError(
+            f"{path}: reading {ending} files needs the package {error.name or 'pymatreader'}: install it."
+        ) from None
     except PermissionError:
         raise unreadable(path) from None
     except Exception as error:  # a damaged recording can fail in any way
@@ -136,7 +156,7 @@ def _whole_fif(path: Path) -> "BaseRaw":
     return raw
 
 
-def _bare_name(name: str) -> str:
+def bare_name(name: str) -> str:
     """A channel's bare name: without "EEG ", reference or case, in today's 10-20 names."""
     bare = name.strip().upper().removeprefix("EEG").strip(" -_.").removesuffix("-REF").removesuffix("-LE")
     return _OLD_NAMES.get(bare, bare)
@@ -152,7 +172,7 @@ def channel_rows(
     DataError for a channel that is missing, there twice or no EEG, and where no channel is EEG.
     """
     types = types or ["eeg"] * len(names)
-    bare = [_bare_name(name) for name in names]
+    bare = [bare_name(name) for name in names]
     if wanted is None:
         ears = "A3" not in bare  # of a cap whose electrodes are A1 to A32 they are none
         elsewhere = [_is_elsewhere(name) and (ears or name not in ("A1", "A2")) for name in bare]
@@ -171,13 +191,13 @@ def channel_rows(
                 "or name the channels to be used."
             )
         return rows
-    missing = [name for name in wanted if bare.count(_bare_name(name)) != 1]
+    missing = [name for name in wanted if bare.count(bare_name(name)) != 1]
     if missing:
         raise DataError(
             f"channels {', '.join(missing)} are missing or there more than once: expected each once among the "
             f"recording's {', '.join(names)}. Rename them in the recording, or name other channels."
         )
-    rows = [bare.index(_bare_name(name)) for name in wanted]
+    rows = [bare.index(bare_name(name)) for name in wanted]
     other = [f"{names[row]} ({types[row]})" for row in rows if types[row] != "eeg"]
     if other:
         raise DataError(
@@ -225,6 +245,7 @@ def session_features(
     settings: EegSettings,
     *,
     channels: Sequence[str] | None = None,
+    interpolated: Collection[str] = (),
     block_seconds: float = BLOCK_SECONDS,
     note: Note = warned,
 ) -> list[np.ndarray]:
@@ -241,6 +262,8 @@ def session_features(
         start and end of each trial, in seconds from the recording's first sample
     channels
         names in the features' order, see `channel_rows`
+    interpolated
+        those of ``channels`` whose signal is interpolated from the others': they need not be in the recording
     note
         is given a sentence about what is odd in a trial that is read nevertheless: see `check_eeg`, and stretches or
         channels that the recording marks as bad
@@ -253,18 +276,22 @@ def session_features(
     """
     rate = float(raw.info["sfreq"])
     name = raw.filenames[0] if raw.filenames and raw.filenames[0] else "the recording"
+    measured = channels if channels is None else [channel for channel in channels if channel not in interpolated]
     try:
-        rows = channel_rows(raw.ch_names, channels, types=raw.get_channel_types())
+        rows = channel_rows(raw.ch_names, measured, types=raw.get_channel_types())
+        mixture = _mixture(channels or (), interpolated)
     except DataError as error:
         raise DataError(f"{name}: {error}") from error
     names = [raw.ch_names[row] for row in rows]
+    in_file = iter(names)
+    all_names = [name if name in interpolated else next(in_file) for name in channels or names]
     if bad := [channel for channel in names if channel in raw.info["bads"]]:
         note(f"{name}: {', '.join(bad)}: marked as bad in the recording, and used.")
     remedy = _unit_remedy(Path(name))
 
     def read(first: int, last: int) -> np.ndarray:
         try:
-            return raw.get_data(picks=rows, start=first, stop=last, verbose="error") * 1e6
+            return mixture(raw.get_data(picks=rows, start=first, stop=last, verbose="error") * 1e6)
         except Exception as error:  # a recording that is cut short fails only here
             raise DataError(
                 f"{name} cannot be read from sample {first} to {last} ({type(error).__name__}: {error}). The file may "
@@ -281,13 +308,26 @@ def session_features(
         where = f"{name}, {start:g} s to {end:g} s"
         _check_marks(raw, start, end, where, note)
         blocks = _blocks(read, round(start * rate), round(end * rate), round(block_seconds * rate))
-        check_eeg(map(checked_signal, blocks), rate, names, where=where, remedy=remedy, note=note)
+        check_eeg(map(checked_signal, blocks), rate, all_names, where=where, remedy=remedy, note=note)
         try:
             entropy = _span_entropy(read, raw.n_times, rate, (start, end), settings, block_seconds)
         except DataError as error:
             raise DataError(f"{where}: {error}") from error
         features.append(smoothed(entropy, settings))
     return features
+
+
+def _mixture(channels: Sequence[str], interpolated: Collection[str]) -> Callable[[np.ndarray], np.ndarray]:
+    """From the signals of the channels that were measured to those of all, in their order."""
+    if not interpolated:
+        return lambda signal: signal
+    bare = [bare_name(channel) for channel in channels]
+    missing = [channel in interpolated for channel in channels]
+    measured = [name for name, gone in zip(bare, missing, strict=True) if not gone]
+    weights = np.zeros((len(bare), len(measured)))
+    weights[~np.array(missing)] = np.eye(len(measured))
+    weights[missing] = spline_weights(measured, [name for name, gone in zip(bare, missing, strict=True) if gone])
+    return lambda signal: weights @ signal
 
 
 def _blocks(read: Callable[[int, int], np.ndarray], start: int, stop: int, length: int) -> Iterator[np.ndarray]:
@@ -315,9 +355,9 @@ def _check_marks(raw: "BaseRaw", start: float, end: float, where: str, note: Not
 
 def _unit_remedy(path: Path) -> str:
     """How to have a recording read in its right unit."""
-    if path.suffix.lower() == ".edf" and path.is_file():
+    if path.suffix.lower() in _EUROPEAN and path.is_file():
         return (
-            f"{units_in_words(edf_header(path))} Where none is stated give it as unit (convert: --unit), one of "
+            f"{units_in_words(edf_header(path))} Where none is stated give it as unit (option --unit), one of "
             f"{', '.join(MICROVOLTS)}; a wrong one has to be corrected in the file."
         )
     return (

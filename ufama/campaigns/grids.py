@@ -1,14 +1,15 @@
 """Which runs each page of the book asks for: the one list that the notebooks and `ufama campaign` share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.tuning import candidates, stored_tuning, with_settings
-from ufama.config import PRESETS, TARGET_ACCESS, VARIANTS, ConfigError, TrainingConfig
+from ufama.campaigns.tuning import Candidate, candidates, stored_tuning, with_settings
+from ufama.config import PRESETS, SCALES, TARGET_ACCESS, VARIANTS, ConfigError, TrainingConfig
 from ufama.data.controls import CONTROLS
 from ufama.data.windows import constant_in_trials
+from ufama.methods import ProblemSpec, is_fitted, method
 
 EVERY_FOLD = "paper"
 """The scale at which comparisons run on every fold; smaller scales thin the folds out evenly."""
@@ -78,6 +79,16 @@ COMPARED_PROTOCOLS = ("cross_subject", "cross_session")
 
 CONTRASTED = ("cross_subject", "cross_session", "cross_subject_session")
 """The protocols whose results are set side by side: with the same people, the same sessions, and neither held out."""
+
+SAME_FILM_PROTOCOLS = ("cross_subject", "cross_subject_session", "within_trial", "cross_session")
+"""Other people and the same people, each with the clips of the source and with other ones, where every session has
+clips of its own. Both protocols of other people have equally many training trials, and both of the same people too."""
+
+PROBED = (("source_only", None), ("ufama", ("M1", "M6")), ("hadua", None))
+"""Methods, with variants, that are also trained on all clips of all other people: their features are probed."""
+
+PERMUTED = (("svm", None), ("ufama", ("M1", "M6")), ("hadua", None))
+"""Methods, with variants, that are also trained on permuted labels."""
 
 SHOWN_VARIANTS = ("M1", "M3", "M5", "M6")
 """Models shown on the folds of Fig. 7, one per stage of alignment. The figure itself shows the whole method on two data
@@ -256,6 +267,52 @@ def comparison_grid(
     ]
 
 
+def trainable(data: DataRequest, candidate: Candidate) -> bool:
+    """Whether a method can be built for these recordings: some need electrodes whose places are known."""
+    chosen = method(candidate.method)
+    if is_fitted(chosen):
+        return True
+    task = ProblemSpec(data.open().card, source_domains=2, target_windows=2, clips=2)
+    preset = chosen.preset(candidate.preset, dataset=data.name, variant=chosen.variants[-1])
+    try:
+        chosen.build(SCALES["smoke"].apply(preset, TrainingConfig())[0], task, [0])
+    except ConfigError:
+        return False
+    return True
+
+
+def same_film_grid(
+    data: DataRequest, *, methods: Iterable[str] | None = None, preset: str = "paper", **choices
+) -> list[Experiment]:
+    """Every method that the recordings allow under `SAME_FILM_PROTOCOLS`, with its default settings; `PERMUTED` under
+    the first of them with permuted labels; and `PROBED` on all sessions of the other people.
+
+    ``methods`` are names; None: every method. ``preset`` is not used, as in `comparison_grid`. All windows are kept;
+    every person's session is scaled by itself, as its features have different units, and an epoch is as long as the
+    source's, so that every run takes equally many steps.
+    """
+    training = TrainingConfig(epoch_length="source", criteria="none", scaling="subject_session_zscore")
+    common: dict[str, Any] = {"data": data, "training": training, "keep_windows": True} | choices
+    entries: list[dict[str, Any]] = [
+        {"method": candidate.method, "preset": candidate.preset}
+        | ({"variants": ("M1", "M6")} if candidate == Candidate("ufama", "paper") else {})
+        for candidate in candidates(methods)
+        if trainable(data, candidate)
+    ]
+    blocks = [entry | {"protocol": protocol} for protocol in SAME_FILM_PROTOCOLS for entry in entries]
+    further: list[tuple[dict[str, Any], Sequence[tuple[str, tuple[str, ...] | None]]]] = [
+        ({"data": replace(data, control="labels_shuffled"), "protocol": SAME_FILM_PROTOCOLS[0]}, PERMUTED),
+        ({"protocol": "cross_subject_pooled"}, PROBED),
+    ]
+    blocks += [
+        block | {"method": name, "variants": variants}
+        for block, some in further
+        for name, variants in some
+        if methods is None or name in methods
+    ]
+    return [Experiment(**common | block) for block in blocks]
+
+
 def published_comparison_grid(
     data: DataRequest, *, methods: Iterable[str] | None = None, **choices
 ) -> list[Experiment]:
@@ -284,20 +341,24 @@ GRIDS: dict[str, Callable[..., list[Experiment]]] = {
 }
 """What `ufama campaign` can train: the book's main pages, and each further question of the evaluation chapter."""
 
+TABLE_GRIDS: dict[str, Callable[..., list[Experiment]]] = {"same_film": same_film_grid}
+"""What it can train beside that on a table: not a part of the book's runs on SEED and SEED-IV."""
+
 
 def grid_of(grids: tuple[str, ...], datasets: tuple[str, ...], **choices) -> list[Experiment]:
     """The blocks of the named grids for each data set. ``choices`` are fields of `Experiment`.
 
     Raises ConfigError for a grid that does not exist.
     """
+    known = GRIDS | TABLE_GRIDS
     for name in grids:
-        if name not in GRIDS:
-            raise ConfigError(f"grid {name!r} is not known; choose from {', '.join(GRIDS)}.")
+        if name not in known:
+            raise ConfigError(f"grid {name!r} is not known; choose from {', '.join(known)}.")
     return [
         block
         for name in grids
         for dataset in datasets
-        for block in GRIDS[name](DataRequest(dataset=dataset), **choices)
+        for block in known[name](DataRequest(dataset=dataset), **choices)
     ]
 
 

@@ -31,7 +31,10 @@ app = typer.Typer(invoke_without_command=True, help="Train many runs: a grid of 
 def campaign(
     context: typer.Context,
     grid: Annotated[
-        str, typer.Option(help="What is trained, by commas: book, stability, ledger, protocols, ladder, comparison.")
+        str,
+        typer.Option(
+            help="What is trained, by commas: book, stability, ledger, protocols, ladder, hadua, comparison, same_film."
+        ),
     ] = "book",
     scale: ScaleName = "quick",
     preset: PresetName = "paper",

@@ -125,9 +125,11 @@ def publish_campaign(results: Results, folder: str | Path, *, datasets: tuple[st
     """
     runs = results.runs
     shown = [digest for dataset in datasets for digest in _embedded_runs(runs, dataset)] if whole else []
+    real = {card["fingerprint"]: card for card in runs.data_card if not card["simulated"]}
     provenance = {
         "runs": len(runs),
         "data": sorted(runs.data_title.unique().tolist()),
+        "licences": [{name: card[name] for name in ("name", "licence", "notes")} for card in real.values()],
         "simulated": bool(runs.simulated.all()),
         "kept": "all branches and the embeddings of Fig. 7" if whole else "the fusion branch, to four decimals",
         **run_provenance(runs),

@@ -205,7 +205,7 @@ def ceap360_physiology(
                 body.append(np.hstack(levels[2:]))
             rows += _trials(download, person)
     pupils = _without_gaps(pupils, rows, notes.append, what="pupil")
-    body = _without_gaps(body, rows, notes.append, what="sample of skin or pulse")
+    body = _without_gaps(body, rows, notes.append, what="skin or the pulse")
     return _windows(
         download.where, rows, [pupil.reshape(count, 2, len(_LEVELS)) for pupil in pupils], body, labels, window_seconds,
         notes, name="CEAP-360VR physiology (pupil, skin and pulse, not EEG, not SEED)",
@@ -296,8 +296,8 @@ def _without_gaps(
         filled = filled_from_clips(own)
         if np.isnan(np.concatenate(filled)).any():
             raise DataError(
-                f"person {person} has too few of any {what} in session {session} for its statistics: expected two in "
-                "one window of one clip at least. The tracker was probably off; leave this person's files out."
+                f"person {person}, session {session}: no window of any clip has every statistic of the {what}. Expected "
+                "one at least; the tracker was probably off. Leave this person's files out."
             )
         whole += filled
     order = sorted(range(len(rows)), key=lambda k: (rows[k].person, rows[k].session))
@@ -313,8 +313,8 @@ def _without_gaps(
         )
     if empty:
         note(
-            f"Clips with too few of any {what} have this person's medians of the session's other clips: "
-            f"{listed(empty)}."
+            f"Clips of which no window has every statistic of the {what} take what is lacking from this person's "
+            f"medians of the session's other clips: {listed(empty)}."
         )
     return result
 

@@ -288,13 +288,12 @@ def scaled(windows: Windows, scaling: str, fold: Fold | None = None, seen: np.nd
             if fold is None:
                 raise DataError(f"scaling {scaling} of what was seen needs the fold whose target that is: pass fold=.")
             groups = [(_fitted(rows, fold, seen), rows) for rows, _ in groups]
-    centre_and_spread = _middle_and_half_range if scaling == "subject_session_minmax" else _mean_and_sd
     changed = {}
     for name in ("eeg", "eye"):
         values = getattr(windows, name)
         result = np.empty_like(values)
         for fitted, applied in groups:
-            centre, spread = centre_and_spread(values[fitted].astype(np.float64))
+            centre, spread = centre_and_spread(values[fitted].astype(np.float64), scaling)
             result[applied] = (values[applied] - centre) * np.divide(
                 1.0, spread, out=np.zeros_like(spread), where=spread > 0
             )
@@ -313,6 +312,11 @@ def _fitted(rows: np.ndarray, fold: Fold, seen: np.ndarray) -> np.ndarray:
             "Choose scaling source_zscore or none."
         )
     return seen_rows
+
+
+def centre_and_spread(values: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
+    """What `scaled` subtracts from each feature of (n, ...) windows, and what it divides by: (...), (...)."""
+    return _middle_and_half_range(values) if scaling == "subject_session_minmax" else _mean_and_sd(values)
 
 
 def _middle_and_half_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

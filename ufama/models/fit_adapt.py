@@ -10,6 +10,7 @@ import torch
 
 import ufama
 from ufama.config import ConfigError
+from ufama.data.folds import centre_and_spread
 from ufama.data.windows import Windows
 from ufama.methods import UnlabelledWindows, is_fitted, method
 from ufama.models.fitting import FittedRun, fit_networks, problem_of, stacked_values
@@ -162,7 +163,7 @@ def fitted_model(plan: FitPlan, runs: Sequence[FittedRun]) -> Model:
         rule=settings.rule,
         network=network,
         predictors=predictors,
-        statistics=_feature_statistics(source),
+        statistics=_feature_statistics(source, settings.training.scaling),
         source={
             "name": source.card.title,
             "fingerprint": source.card.fingerprint,
@@ -203,8 +204,10 @@ def versions() -> dict[str, str]:
     }
 
 
-def _feature_statistics(source: Windows) -> SourceStatistics:
+def _feature_statistics(source: Windows, scaling: str) -> SourceStatistics:
     of_features: dict[str, np.ndarray] = {}
+    places = sorted(_recordings(source))
+    rows = [(source.subject == subject) & (source.session == session) for subject, session in places]
     for name in ("eeg", "eye"):
         values = getattr(source, name).astype(np.float64)
         low, high = np.quantile(values, QUANTILES, axis=0)
@@ -214,7 +217,9 @@ def _feature_statistics(source: Windows) -> SourceStatistics:
             f"{name}_low": low,
             f"{name}_high": high,
         }
-    subject, session = np.array(sorted(_recordings(source))).T
+        typical = np.mean([centre_and_spread(values[own], scaling) for own in rows], axis=0)
+        of_features |= {f"{name}_centre": typical[0], f"{name}_spread": typical[1]}
+    subject, session = np.array(places).T
     return SourceStatistics(
         **of_features,
         subject=subject,

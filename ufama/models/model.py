@@ -44,6 +44,11 @@ class SourceStatistics:
         (T, F) float64 of the unscaled source: mean, SD, and the `QUANTILES`
     eye_mean, eye_sd, eye_low, eye_high
         (Fy,) likewise
+    eeg_centre, eeg_spread
+        (T, F) float64, means over the source recordings of what the model's scaling subtracts from a recording, and of
+        what it divides by (`ufama.data.folds.centre_and_spread`): for `ufama.models.causal`
+    eye_centre, eye_spread
+        (Fy,) likewise
     subject, session
         (P,) int64, of each recording in the source
     fused_mean
@@ -62,6 +67,10 @@ class SourceStatistics:
     eye_sd: np.ndarray
     eye_low: np.ndarray
     eye_high: np.ndarray
+    eeg_centre: np.ndarray
+    eeg_spread: np.ndarray
+    eye_centre: np.ndarray
+    eye_spread: np.ndarray
     subject: np.ndarray
     session: np.ndarray
     fused_mean: np.ndarray

@@ -1,10 +1,15 @@
-"""What every benchmark says of the machine it ran on, and the windows of noise it runs on."""
+"""What every benchmark says of the machine it ran on, and the windows of noise it runs on.
 
+python benchmarks/machine.py --device cuda
+"""
+
+import argparse
 import json
 import os
 import platform
 import resource
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +19,7 @@ import numpy as np
 import torch
 
 import ufama
+from ufama.campaigns.worker import commit
 from ufama.data.windows import DataCard, Windows
 from ufama.storage import write_atomically
 
@@ -82,7 +88,9 @@ def hardware(device: str) -> dict:
     """Processor, cores, what it can do, and the GPU if that is what is measured."""
     told = {"processor": _processor(), "cores": os.cpu_count(), "instructions": _instructions()}
     if torch.device(device).type == "cuda":
-        told["gpu"] = torch.cuda.get_device_name(device)
+        properties = torch.cuda.get_device_properties(device)
+        told |= {"gpu": properties.name, "gpu_gigabytes": round(properties.total_memory / 1e9, 1)}
+        told |= {"cuda": torch.version.cuda, "driver": _driver()}
     return told
 
 
@@ -132,6 +140,15 @@ class Measurements:
         write_atomically(self._path, json.dumps([*self._before, measurement], indent=1) + "\n")
 
 
+def _driver() -> str | None:
+    """The version of NVIDIA's driver; None where its tool does not name it."""
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0].strip()
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return None
+
+
 def _lines(field: str) -> list[str]:
     try:
         text = Path("/proc/cpuinfo").read_text()
@@ -148,3 +165,18 @@ def _instructions() -> list[str]:
     """Those that make products faster."""
     known = set(next(iter(_lines("flags")), "").split())
     return [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in known]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The machine, as every benchmark names it.")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--add-to", type=Path, metavar="FILE", help="also add it to this JSON list")
+    asked = parser.parse_args()
+    here = {"benchmark": "machine", "hardware": hardware(asked.device), "software": software(), "commit": commit()}
+    if asked.add_to:
+        Measurements(asked.add_to).write(here)
+    print(json.dumps(here))
+
+
+if __name__ == "__main__":
+    main()

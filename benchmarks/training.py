@@ -71,14 +71,21 @@ TABLE_RUNS = {"seed": 36, "seed_iv": 45}
 
 
 def stack(
-    windows: Windows, shape: str, preset: str, training: TrainingConfig, runs: int, device: str, compiled: bool
+    windows: Windows,
+    shape: str,
+    preset: str,
+    training: TrainingConfig,
+    runs: int,
+    device: str,
+    compiled: bool,
+    captured: bool | None = None,
 ) -> Trainer:
     """``runs`` runs of UF-AMA: the folds across subjects one after the other, then again with the next seed."""
     every = folds(windows, "cross_subject")
     seeds = [run // len(every) for run in range(runs)]
     parts = [make_split(windows, every[run % len(every)], training, seed) for run, seed in enumerate(seeds)]
     config = UFAMA.preset(preset, dataset=shape, variant="M6")
-    return Trainer(UFAMA, config, training, windows, parts, seeds, device, compiled=compiled)
+    return Trainer(UFAMA, config, training, windows, parts, seeds, device, compiled=compiled, captured=captured)
 
 
 class LibraryDraws:
@@ -217,7 +224,7 @@ def measure(asked: argparse.Namespace) -> dict:
     memory = {"runs": max(asked.runs)}
     if on_gpu:
         memory["gpu_megabytes"] = round(torch.cuda.max_memory_allocated(device) / 1e6, 1)
-    else:
+    elif asked.memory:
         memory["process_megabytes"] = trained_peak(asked, max(asked.runs))
     return {
         "benchmark": "training",
@@ -279,6 +286,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peak-tflops", type=float, help="of the device, where its name says nothing")
     parser.add_argument("--json", action="store_true", help="print one line of JSON only")
     parser.add_argument("--add-to", type=Path, metavar="FILE", help="also add the result to this JSON list")
+    parser.add_argument(
+        "--memory", action=argparse.BooleanOptionalAction, default=True, help="measure peak memory, on a CPU"
+    )
     parser.add_argument("--only-memory", action="store_true", help="peak memory of the largest stack, on a CPU")
     table = parser.add_argument_group("a whole table")
     table.add_argument("--table", action="store_true", help="train the cross-subject table, everything included")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,19 @@ FACTS = (
 )  # fmt: skip
 
 
+class Features(NamedTuple):
+    """n windows of a two-modality table without their labels, checked."""
+
+    eeg: np.ndarray  # (n, tokens, features) float32
+    eye: np.ndarray  # (n, features) float32
+    exact: dict[str, np.ndarray]  # the same by "eeg" and "eye", in double precision and in the table's shape
+    places: dict[str, np.ndarray]  # subject, session, trial, window, clip; (n,) each
+    tokens: tuple[str, ...]
+    features: tuple[str, ...]
+    eye_features: tuple[str, ...]
+    origin: dict[str, Any]  # of a card: name, simulated, window_seconds, licence, notes
+
+
 def checked_windows(where: str, members: dict[str, Any]) -> tuple[Windows, list[Remark]]:
     """The windows of `ufama.data.two_modality.two_modality_windows`, and what their card's notes say of the content."""
     present = {name: value for name, value in members.items() if value is not None}
@@ -31,6 +44,30 @@ def checked_windows(where: str, members: dict[str, Any]) -> tuple[Windows, list[
             f"{where}: {'no ' + ', '.join(missing) if missing else 'not known: ' + ', '.join(unknown)}. Expected "
             f"{', '.join(ARRAYS)} and, optionally, {', '.join(OPTIONAL_ARRAYS + FACTS)}."
         )
+    table = checked_features(where, present)
+    label = _whole_numbers(present["label"], where, "label", len(table.eeg))
+    label, names, found = _classes(label, present.get("class_names"), where)
+    whole = table.places | {"label": label}
+    _check_labels(whole, where)
+    card = DataCard(
+        fingerprint=content_fingerprint({"eeg": table.eeg, "eye": table.eye, **whole}, *names),
+        eeg_tokens=table.tokens,
+        eeg_features=table.features,
+        eye_features=table.eye_features,
+        class_names=names,
+        **table.origin,
+    )
+    windows = Windows(eeg=table.eeg, eye=table.eye, **whole, card=card)
+    found += [*lost_precision(windows, table.exact), *remarks(windows, where)]
+    notes = dict.fromkeys((*card.notes, *(remark.text for remark in found)))
+    return replace(windows, card=replace(card, notes=tuple(notes))), found
+
+
+def checked_features(where: str, present: dict[str, Any]) -> Features:
+    """The features and places of a table's members, among which no label is looked for.
+
+    subject, session and trial may be absent: then they are 1. Raises DataError for a member that is malformed.
+    """
     exact = {name: _features(present[f"modality_{name}"], where, f"modality_{name}") for name in "ab"}
     eeg, eye = exact["a"].astype(np.float32), exact["b"].astype(np.float32)
     if eeg.ndim not in (2, 3) or eye.ndim != 2 or 0 in eeg.shape + eye.shape:
@@ -45,23 +82,13 @@ def checked_windows(where: str, members: dict[str, Any]) -> tuple[Windows, list[
     named = [f"{token}/{feature}" for token in tokens for feature in features]
     _check_finite(eeg, where, "modality_a", named)
     _check_finite(eye, where, "modality_b", b_names)
-    whole = {name: _whole_numbers(present[name], where, name, len(eeg)) for name in ARRAYS[2:]}
+    ones = np.ones(len(eeg), np.int64)
+    whole = {name: _whole_numbers(present.get(name, ones), where, name, len(eeg)) for name in ARRAYS[3:]}
     whole["window"] = _whole_numbers(present.get("window", _positions(whole)), where, "window", len(eeg))
     whole["clip"] = _whole_numbers(present.get("clip", _clips_by_trial(whole)), where, "clip", len(eeg))
-    whole["label"], names, found = _classes(whole["label"], present.get("class_names"), where)
-    _check_trials(whole, where)
-    card = DataCard(
-        fingerprint=content_fingerprint({"eeg": eeg, "eye": eye, **whole}, *names),
-        eeg_tokens=tokens,
-        eeg_features=features,
-        eye_features=b_names,
-        class_names=names,
-        **_origin(present, where),
-    )
-    windows = Windows(eeg=eeg, eye=eye, **whole, card=card)
-    found += [*lost_precision(windows, {"eeg": exact["a"], "eye": exact["b"]}), *remarks(windows, where)]
-    notes = dict.fromkeys((*card.notes, *(remark.text for remark in found)))
-    return replace(windows, card=replace(card, notes=tuple(notes))), found
+    _check_places(whole, where)
+    exact = {"eeg": exact["a"], "eye": exact["b"]}
+    return Features(eeg, eye, exact, whole, tokens, features, b_names, _origin(present, where))
 
 
 # arrays -----------------------------------------------------------------------------------------------
@@ -234,27 +261,33 @@ def _classes(label: np.ndarray, class_names, where: str) -> tuple[np.ndarray, tu
     return label, names, found
 
 
-def _check_trials(whole: dict[str, np.ndarray], where: str) -> None:
-    """Raise DataError for trials of two labels and for windows whose place occurs twice."""
+def _named(whole: dict[str, np.ndarray], row: int) -> str:
+    return ", ".join(f"{name} {whole[name][row]}" for name in ("subject", "session", "trial"))
+
+
+def _check_labels(whole: dict[str, np.ndarray], where: str) -> None:
+    """Raise DataError for trials of two labels."""
     trial = _trial_numbers(whole, "subject", "session", "trial")
     _, first = np.unique(trial, return_index=True)
-
-    def place(row: int) -> str:
-        return ", ".join(f"{name} {whole[name][row]}" for name in ("subject", "session", "trial"))
-
     other = whole["label"] != whole["label"][first[trial]]
     if other.any():
         raise DataError(
             f"{where}: {len(np.unique(trial[other]))} trials have windows of several labels (first: "
-            f"{place(other.argmax())}). Expected one label per trial; give every recording a trial number of its own."
+            f"{_named(whole, int(other.argmax()))}). Expected one label per trial; give every recording a trial number "
+            "of its own."
         )
+
+
+def _check_places(whole: dict[str, np.ndarray], where: str) -> None:
+    """Raise DataError for windows whose place occurs twice."""
+    trial = _trial_numbers(whole, "subject", "session", "trial")
     _, first = np.unique(np.stack([trial, whole["window"]], axis=1), axis=0, return_index=True)
     repeated = np.setdiff1d(np.arange(len(trial)), first)
     if len(repeated):
         again = repeated[0]
         raise DataError(
-            f"{where}: {len(repeated)} windows have the place of another one (first: row {again}, {place(again)}, "
-            f"window {whole['window'][again]}). Expected every window of a trial once; remove what is there twice, or "
+            f"{where}: {len(repeated)} windows have the place of another one (first: row {again}, "
+            f"{_named(whole, again)}, window {whole['window'][again]}). Expected every window of a trial once; remove what is there twice, or "
             "number trials and windows anew."
         )
 

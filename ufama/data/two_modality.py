@@ -1,6 +1,7 @@
 """Any two modalities as Windows: one .npz of plain arrays, or one Parquet table with a row per window."""
 
 import re
+import zipfile
 from collections.abc import Collection, Iterable
 from itertools import product
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ufama.data.layout import DataError
-from ufama.data.members import ARRAYS, FACTS, OPTIONAL_ARRAYS, checked_windows
+from ufama.data.members import ARRAYS, FACTS, OPTIONAL_ARRAYS, Features, checked_features, checked_windows
 from ufama.data.releases.files import npz_members
 from ufama.data.remarks import Remark, feature_names
 from ufama.data.windows import Windows
@@ -101,12 +102,42 @@ def read_two_modality(path: str | Path) -> Windows:
 
 def read_with_remarks(path: str | Path) -> tuple[Windows, list[Remark]]:
     """As `read_two_modality`, and beside the windows what their card's notes say of this table's content."""
+    path = _checked_table(path)
+    members = _npz(path) if path.suffix == ".npz" else _parquet(path)
+    return checked_windows(str(path), {"name": path.name} | members)
+
+
+def read_unlabelled(path: str | Path) -> tuple[Features, tuple[str, ...]]:
+    """The features of a two-modality table whose labels, if it has any, are not read; and its class_names, if any.
+
+    subject, session and trial may be absent: then there is one. Raises DataError as `read_two_modality`.
+    """
+    path = _checked_table(path)
+    if path.suffix == ".npz":
+        members: dict[str, Any] = dict(npz_members(path, ARRAYS[:2], (*ARRAYS[3:], *OPTIONAL_ARRAYS, *FACTS)))
+    else:
+        members = _parquet(path, labelled=False)
+    names = members.pop("class_names", ())
+    return checked_features(str(path), {"name": path.name} | members), tuple(map(str, np.atleast_1d(names)))
+
+
+def has_labels(path: str | Path) -> bool:
+    """Whether a two-modality table holds a label of each window; none is read."""
+    path = _checked_table(path)
+    if path.suffix == ".npz":
+        with zipfile.ZipFile(path) as archive:
+            return "label.npy" in archive.namelist()
+    import pyarrow.parquet
+
+    return "label" in pyarrow.parquet.read_schema(path).names
+
+
+def _checked_table(path: str | Path) -> Path:
     path = expanded(path)
     if path.suffix not in ENDINGS:
         raise DataError(f"{path} is not a two-modality table: expected a file that ends in {' or '.join(ENDINGS)}.")
     _check_file(path)
-    members = _npz(path) if path.suffix == ".npz" else _parquet(path)
-    return checked_windows(str(path), {"name": path.name} | members)
+    return path
 
 
 def write_two_modality(path: str | Path, windows: Windows) -> Path:
@@ -180,7 +211,7 @@ def _unused_noted(members: dict[str, Any], unused: Iterable[object]) -> dict[str
     return members | {"notes": [*map(str, notes), f"Not read, because it is no part of a table: {', '.join(names)}."]}
 
 
-def _parquet(path: Path) -> dict:
+def _parquet(path: Path, *, labelled: bool = True) -> dict:
     import pandas as pd
 
     try:
@@ -190,6 +221,8 @@ def _parquet(path: Path) -> dict:
             f"{path} is damaged, cut short or not Parquet ({type(error).__name__}). Expected a whole Parquet table; "
             "copy or write the file again."
         ) from error
+    if not labelled:
+        frame = frame.drop(columns="label", errors="ignore")
     levels = set(COLUMNS) - set(frame.columns)
     frame = frame.reset_index([name for name in frame.index.names if name in levels])
     parts = [tuple(str(column).split("/")) for column in frame.columns]
@@ -204,7 +237,7 @@ def _parquet(path: Path) -> dict:
     tokens = list(dict.fromkeys(part[1] for part in a))
     features = list(dict.fromkeys(part[2] for part in a))
     b = ["/".join(part) for part in parts if part[0] == "b"]
-    missing = [name for name in ARRAYS[2:] if name not in frame]
+    missing = [name for name in ARRAYS[2:] if labelled and name not in frame]
     if missing or not a or not b:
         lacking = [*missing, *(["a/TOKEN/FEATURE"] if not a else []), *(["b/FEATURE"] if not b else [])]
         raise DataError(f"{path} has no column {', '.join(lacking)}: add it and write the file again.")

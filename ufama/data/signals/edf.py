@@ -76,8 +76,8 @@ def edf_header(path: Path) -> EdfHeader:
             )
         except ValueError:
             raise DataError(
-                f"{path} is damaged, cut short or not a {path.suffix} recording: its header holds text where numbers are "
-                "expected. Copy the file again."
+                f"{path} is damaged, cut short or not a {path.suffix} recording: its header holds text where numbers "
+                "are expected. Copy the file again."
             ) from None
     if len(texts) < 256 * channels or channels < 1 or min(header.samples) < 1:
         raise DataError(f"{path} is damaged or cut short: its header ends early. Copy the file again.")
@@ -141,8 +141,8 @@ def _check_onsets(header: EdfHeader, place: int) -> None:
             match = re.match(rb"([+-]\d+(?:\.\d*)?)[\x14\x15]", file.read(width))
             if match is None:
                 raise DataError(
-                    f"{header.path} is damaged: data record {record + 1} of this {header.path.suffix[1:].upper()}+ does not say when it begins. "
-                    "Copy the file again."
+                    f"{header.path} is damaged: data record {record + 1} does not say when it begins, as it has to in "
+                    f"{header.path.suffix[1:].upper()}+. Copy the file again."
                 )
             onset = float(match[1])
             first = onset if record == 0 else first

@@ -69,6 +69,24 @@ def simulate(
     console.print(f"Simulated {dataset} written to {folder}.")
 
 
+@app.command("simulate-recording")
+def simulate_recording(
+    folder: Annotated[Path, typer.Argument(help="Where the files are written; must not exist or be empty.")],
+    dataset: Annotated[str, typer.Option(help="seed or seed_iv: whose film clips are watched.")] = "seed",
+    subject: Annotated[int | None, typer.Option(help="Of the set; its first if not named.")] = None,
+    session: Annotated[int, typer.Option(help="Of the subject.")] = 1,
+    seconds: Annotated[float | None, typer.Option(help="Only the first so many of every clip.")] = None,
+) -> None:
+    """Write one simulated person as a laboratory hands it over: an EDF, an eye stream and borders of trials as CSV."""
+    from ufama.simulation.recording_files import write_simulated_recording
+
+    with progress_bar() as progress:
+        write_simulated_recording(dataset, folder, subject=subject, session=session, seconds=seconds, progress=progress)
+    console.print(
+        f"Simulated recording written to {folder}: predict it with ufama predict MODEL {folder} --out FOLDER."
+    )
+
+
 @app.command()
 def doctor(
     folder: Annotated[Path, typer.Argument(help="A release's folder, or one two-modality .npz or .parquet file.")],

@@ -287,8 +287,8 @@ def _check_places(whole: dict[str, np.ndarray], where: str) -> None:
         again = repeated[0]
         raise DataError(
             f"{where}: {len(repeated)} windows have the place of another one (first: row {again}, "
-            f"{_named(whole, again)}, window {whole['window'][again]}). Expected every window of a trial once; remove what is there twice, or "
-            "number trials and windows anew."
+            f"{_named(whole, again)}, window {whole['window'][again]}). Expected every window of a trial once; remove "
+            "what is there twice, or number trials and windows anew."
         )
 
 

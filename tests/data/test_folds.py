@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ufama.config import PROTOCOLS, SCALINGS
+from ufama.config import CLIP_PROTOCOLS, PROTOCOLS, SCALINGS
 from ufama.data.folds import folds, scaled
 from ufama.data.layout import LAYOUTS, SEED, SEED_IV, DataError
 from ufama.data.releases.recordings import simulated_card
@@ -80,6 +80,61 @@ def test_a_fold_holds_whom_its_protocol_says(protocol, name, source, target, coo
     assert places(coordinates, fold.source) == {place for place in everywhere if source(*place)}
     assert places(coordinates, fold.target) == {place for place in everywhere if target(*place)}
     assert (fold.subject, fold.session) == (10 if "subject" in name else None, 2 if "session" in name else None)
+
+
+@pytest.mark.parametrize(("facts", "counts"), [(SEED, (3, 5, 60)), (SEED_IV, (3, 5, 75))], ids=["seed", "seed_iv"])
+def test_protocols_of_clips_have_the_documented_number_of_folds(facts, counts):
+    windows = coordinates_of(facts)
+    assert tuple(len(folds(windows, protocol)) for protocol in CLIP_PROTOCOLS) == counts
+
+
+@pytest.mark.parametrize("protocol", ["cross_clip", "cross_subject_clip"])
+def test_every_clip_is_held_out_once_and_is_then_nowhere_in_the_source(protocol, coordinates):
+    made = folds(coordinates, protocol)
+    targets = np.concatenate([fold.target for fold in made])
+    assert np.array_equal(np.sort(targets), np.arange(len(coordinates)))
+    people = set(coordinates.subject.tolist())
+    for fold in made:
+        source, target = coordinates.select(fold.source), coordinates.select(fold.target)
+        assert not set(source.clip) & set(target.clip)
+        assert set(source.label) == set(target.label) == set(coordinates.label)
+        assert set(source.subject) == (people - {fold.subject} if protocol == "cross_subject_clip" else people)
+        assert set(target.subject) == ({fold.subject} if protocol == "cross_subject_clip" else people)
+        assert set(source.session) == set(target.session) or len(set(coordinates.clip)) > 15  # SEED repeats its clips
+
+
+def test_within_trial_learns_the_first_half_of_what_it_predicts_the_second_of(coordinates):
+    for fold in folds(coordinates, "within_trial"):
+        source, target = coordinates.select(fold.source), coordinates.select(fold.target)
+        assert set(zip(source.subject, source.trial, strict=True)) == set(
+            zip(target.subject, target.trial, strict=True)
+        )
+        assert set(source.session) == set(target.session) == {fold.session}
+        key = target.subject * 1000 + target.trial
+        last = {
+            place: source.window[source.subject * 1000 + source.trial == place].max() for place in set(key.tolist())
+        }
+        assert all(window > last[place] for place, window in zip(key.tolist(), target.window, strict=True))
+        assert 0 <= len(target) - len(source) <= len(last)  # the middle of an odd number is predicted
+
+
+def test_pairs_of_the_same_and_of_other_clips_have_equally_many_training_trials(small):
+    """In a set whose sessions have clips of their own, as in CEAP-360VR."""
+
+    def training_trials(protocol):
+        return {len(np.unique(small.trial_ids()[fold.source])) for fold in folds(small, protocol)}
+
+    two = small.select(small.session < 3)
+    small = replace(two, clip=100 * two.session + two.trial)
+    people, trials = len(set(small.subject)), len(set(small.trial))
+    assert training_trials("cross_subject") == training_trials("cross_subject_session") == {(people - 1) * trials}
+    assert training_trials("within_trial") == training_trials("cross_session") == {people * trials}
+
+
+def test_a_class_with_one_clip_cannot_be_held_out(small):
+    single = replace(small, clip=small.label)
+    with pytest.raises(DataError, match=r"class .* has a single clip"):
+        folds(single, "cross_clip")
 
 
 def test_folds_come_in_the_order_of_numbers():

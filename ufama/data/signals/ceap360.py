@@ -296,8 +296,8 @@ def _without_gaps(
         filled = filled_from_clips(own)
         if np.isnan(np.concatenate(filled)).any():
             raise DataError(
-                f"person {person}, session {session}: no window of any clip has every statistic of the {what}. Expected "
-                "one at least; the tracker was probably off. Leave this person's files out."
+                f"person {person}, session {session}: no window of any clip has every statistic of the {what}. "
+                "Expected one at least; the tracker was probably off. Leave this person's files out."
             )
         whole += filled
     order = sorted(range(len(rows)), key=lambda k: (rows[k].person, rows[k].session))

@@ -1,15 +1,32 @@
 """What a model says about a recording: classes with calibrated probabilities, and how far to trust them."""
 
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from ufama.models.recordings import Recording
+from ufama.methods.contract import BRANCHES
+from ufama.models.inference import outputs, scaled_recording
+from ufama.models.modalities import (
+    branches_of,
+    check_modalities,
+    chosen_probabilities,
+    used_branches,
+    without_faults,
+)
+from ufama.models.recordings import Modality, Recording, RecordingLabels, prepared
+from ufama.models.trust import ExpectedAccuracy, abstention, calibrated, distance_from_source, expected_accuracy
+from ufama.training.scores import plurality, predicted_class
 
-BRANCHES = ("eeg", "eye", "fusion")
-"""The order of a network's outputs."""
+if TYPE_CHECKING:
+    from ufama.models.model import Model
+
+NO_ANSWER = ""
+"""The class of a window or trial that nothing can answer for."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,17 +40,20 @@ class Prediction:
     class_names
         (C,)
     probabilities
-        (n, C) calibrated probability of every class: of the fused branch, or of one modality where the other is absent
+        (n, C) calibrated probability of every class: of the branch in ``used``; NaN where nothing answers
     branches
-        (n, 3, C) probabilities of `BRANCHES`, mean over seeds; NaN for a branch that does not exist or was not recorded
+        (n, 3, C) calibrated probabilities of `ufama.methods.contract.BRANCHES`, mean over seeds; NaN for a branch that
+        does not exist or was not recorded
     used
-        the branch behind ``probabilities``: "fusion", "eeg" or "eye", (n,) text
+        (n,) text: the branch behind ``probabilities``, "" where nothing answers
     trusted
         (n,) bool, False where the model declines to answer
-    estimate
-        accuracy expected on this recording: see ``ufama.models.trust``; None where nothing was learnt about it
+    expected
+        the accuracy to expect on this recording
     warnings
         sentences on why the predictions may be worse than usual
+    notes
+        sentences on what was done
     facts
         what was done, in plain types: for the report and the file beside the predictions
     """
@@ -44,30 +64,203 @@ class Prediction:
     branches: np.ndarray
     used: np.ndarray
     trusted: np.ndarray
-    estimate: Any
+    expected: ExpectedAccuracy
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     facts: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.recording)
 
     @property
     def predicted(self) -> np.ndarray:
-        """(n,) position of the most probable class."""
-        return self.probabilities.argmax(axis=1)
+        """(n,) position of the most probable class; meaningless where ``used`` is ""."""
+        return predicted_class(self.probabilities)
 
     @property
     def confidence(self) -> np.ndarray:
-        """(n,) its probability."""
+        """(n,) the largest probability; NaN where nothing answers."""
         return self.probabilities.max(axis=1)
 
-    def table(self) -> pd.DataFrame:
-        """A row per window: coordinates, class, probabilities by class and by branch, trusted."""
+    def named(self, places: np.ndarray, answered: np.ndarray) -> np.ndarray:
+        """Names of classes; `NO_ANSWER` where nothing answered."""
+        return np.where(answered, np.array(self.class_names)[places], NO_ANSWER)
+
+    def windows_table(self) -> pd.DataFrame:
+        """A row per window: coordinates, class, probabilities of every class, of both modalities' branches, trusted."""
         recording, names = self.recording, self.class_names
         windows = recording.windows
         columns: dict[str, Any] = {name: getattr(windows, name) for name in ("subject", "session", "trial", "window")}
         columns["start_s"] = recording.start_seconds
         columns["end_s"] = recording.start_seconds + (recording.window_seconds or np.nan)
-        columns["class"] = np.array(names)[self.predicted]
+        columns["class"] = self.named(self.predicted, self.used != "")
         columns |= {f"p_{name}": self.probabilities[:, place] for place, name in enumerate(names)}
         for branch in ("eeg", "eye"):
             values = self.branches[:, BRANCHES.index(branch)]
             columns |= {f"{branch}_{name}": values[:, place] for place, name in enumerate(names)}
         return pd.DataFrame(columns | {"trusted": self.trusted})
+
+    def trials_table(self) -> pd.DataFrame:
+        """A row per trial: its class is that of most of its windows, at a tie the one of the largest probability."""
+        answered = self.used != ""
+        number, windows = self.recording.trial_ids, self.recording.windows
+        _, first, size = np.unique(number, return_index=True, return_counts=True)
+        votes = np.bincount(number[answered], minlength=len(first))
+        _, group = np.unique(number[answered], return_inverse=True)
+        chosen = np.zeros(len(first), int)
+        chosen[votes > 0] = plurality(group, self.predicted[answered], self.probabilities[answered])
+        share = np.array(
+            [
+                (self.predicted[(number == k) & answered] == chosen[k]).mean() if votes[k] else np.nan
+                for k in range(len(first))
+            ]
+        )
+        mean = np.stack([_mean(self.probabilities[(number == k) & answered]) for k in range(len(first))])
+        ends = self.recording.start_seconds + (self.recording.window_seconds or np.nan)
+        columns: dict[str, Any] = {name: getattr(windows, name)[first] for name in ("subject", "session", "trial")}
+        columns |= {
+            "windows": size,
+            "start_s": [self.recording.start_seconds[number == k].min() for k in range(len(first))],
+            "end_s": [ends[number == k].max() for k in range(len(first))],
+            "class": self.named(chosen, votes > 0),
+            "share_of_windows": share,
+        }
+        columns |= {f"p_{name}": mean[:, place] for place, name in enumerate(self.class_names)}
+        columns["trusted_windows"] = np.bincount(number[self.trusted], minlength=len(first))
+        return pd.DataFrame(columns)
+
+    def scored(self, labels: RecordingLabels) -> dict[str, float]:
+        """Share of windows, of trusted windows and of trials that are right, by labels that were not read before."""
+        right = (self.predicted == labels.label) & (self.used != "")
+        number = self.recording.trial_ids
+        _, first = np.unique(number, return_index=True)
+        names = np.array(self.class_names)[labels.label[first]]
+        return {
+            "windows": len(self),
+            "accuracy": float(right.mean()),
+            "accuracy_of_trusted": float(right[self.trusted].mean()) if self.trusted.any() else float("nan"),
+            "trials": len(first),
+            "trial_accuracy": float((self.trials_table()["class"].to_numpy() == names).mean()),
+        }
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    return values.mean(axis=0) if len(values) else np.full(values.shape[1], np.nan)
+
+
+def predict(
+    model: Model,
+    recording: Recording,
+    *,
+    only: Modality | None = None,
+    abstain_risk: float | None = None,
+) -> Prediction:
+    """Predict every window of a recording.
+
+    Parameters
+    ----------
+    recording
+        as read; it is brought into the model's form and scaled by the model's rule
+    only
+        answer by the branch of one modality alone
+    abstain_risk
+        answer only where the share of wrong answers stayed below it on held-out people; None: answer everywhere
+
+    Raises
+    ------
+    DataError
+        for a recording that does not match the model, and one of which nothing can be used
+    """
+    recording = prepared(recording, model)
+    check = check_modalities(recording, model.statistics, model.card.constant_eye_features)
+    started = time.perf_counter()
+    usable = without_faults(recording, check)
+    raw = outputs(model, scaled_recording(model, usable.windows)).mean()
+    milliseconds = 1000 * (time.perf_counter() - started) / len(recording)
+    used = used_branches(check, only, branches_of(raw))
+    prediction = answered(model, recording, raw, used, check.notes, abstain_risk)
+    return replace(prediction, facts=prediction.facts | {"milliseconds_per_window": milliseconds})
+
+
+def answered(
+    model: Model,
+    recording: Recording,
+    raw: np.ndarray,
+    used: np.ndarray,
+    warnings: tuple[str, ...] = (),
+    abstain_risk: float | None = None,
+) -> Prediction:
+    """The prediction of a prepared recording from the branches' probabilities (n, 3, C) and the branch of each window.
+
+    Calibrated, with the accuracy to expect, the distance from the source, and without the windows of too high a risk.
+    """
+    branches = calibrated(model.trust, model.mode, raw)
+    for modality in recording.absent:
+        branches[:, [BRANCHES.index(modality), BRANCHES.index("fusion")]] = np.nan
+    probabilities = chosen_probabilities(branches, used)
+    trusted = used != ""
+    notes: list[str] = []
+    if abstain_risk is not None:
+        abstained = abstention(model.trust, model.mode, probabilities.max(axis=1), used, abstain_risk)
+        trusted &= abstained.trusted
+        notes += abstained.notes
+    unlike = _distances(model, recording)
+    return Prediction(
+        recording=recording,
+        class_names=model.class_names,
+        probabilities=probabilities,
+        branches=branches,
+        used=used,
+        trusted=trusted,
+        expected=expected_accuracy(model.trust, model.mode, raw, used),
+        warnings=(*warnings, *(found.sentence() for found in unlike if found.is_unlike)),
+        notes=(*recording.notes, *notes, *(found.sentence() for found in unlike if not found.is_unlike)),
+        facts=_facts(model, recording, used, abstain_risk),
+    )
+
+
+def _distances(model: Model, recording: Recording) -> list[Any]:
+    """The recording's distance from the source in each modality that was recorded, where the source's are known."""
+    if model.trust is None:
+        return []
+    found = [
+        distance_from_source(
+            model.trust,
+            modality,
+            getattr(recording.windows, modality).reshape(len(recording), -1),
+            getattr(model.statistics, f"{modality}_mean").reshape(-1),
+            getattr(model.statistics, f"{modality}_sd").reshape(-1),
+        )
+        for modality in ("eeg", "eye")
+        if modality not in recording.absent
+    ]
+    return [one for one in found if one is not None]
+
+
+def _facts(model: Model, recording: Recording, used: np.ndarray, abstain_risk: float | None) -> dict[str, Any]:
+    branches, counts = np.unique(used, return_counts=True)
+    return {
+        "recording": recording.title,
+        "licence": recording.licence,
+        "simulated": recording.simulated,
+        "windows": len(recording),
+        "trials": int(recording.trial_ids.max()) + 1,
+        "recordings": len(np.unique(recording.places, axis=0)),
+        "answered_by": {str(name) or "nothing": int(count) for name, count in zip(branches, counts, strict=True)},
+        "abstain_risk": abstain_risk,
+        "model": {
+            "method": model.method,
+            "preset": model.preset,
+            "variant": model.variant,
+            "scale": model.scale,
+            "seeds": list(model.seeds),
+            "rule": model.rule,
+            "scaling": model.training.scaling,
+            "mode": model.mode,
+            "adapted_to": model.adapted_to,
+            "source": model.source,
+            "source_simulated": model.card.simulated,
+            "source_licence": model.card.licence,
+            "calibrated": model.trust is not None,
+        },
+    }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -64,6 +64,7 @@ def raw_features(
     trials: str | Path | None = None,
     unit: str | None = None,
     data_format: "DataFormat | None" = None,
+    only: Literal["eeg", "eye"] | None = None,
 ) -> RawFeatures:
     """Features of a recording whose EEG is one file that MNE reads.
 
@@ -82,6 +83,8 @@ def raw_features(
         CSV of the trials' borders; None: the annotations of the EEG file, or else one trial for the whole recording
     unit, data_format
         as of `read_raw`
+    only
+        compute the features of one modality alone: "eye" is the second one
 
     Raises
     ------
@@ -111,11 +114,13 @@ def raw_features(
     raw = read_raw(path, unit=unit, data_format=data_format, note=notes.append)
     seconds = raw.n_times / _checked_rate(raw, recipe, path)
     spans = _spans(trials, raw, seconds, recipe, str(path), notes.append)
-    lost = lost_channels(raw, recipe.channels, list(spans.values()), recipe.eeg.window_seconds, str(path), notes.append)
-    eeg = session_features(
-        raw, spans.values(), recipe.eeg, channels=recipe.channels, interpolated=lost, note=notes.append
-    )
-    second = None
+    eeg = second = None
+    if only != "eye":
+        borders = list(spans.values())
+        lost = lost_channels(raw, recipe.channels, borders, recipe.eeg.window_seconds, str(path), notes.append)
+        eeg = session_features(raw, borders, recipe.eeg, channels=recipe.channels, interpolated=lost, note=notes.append)
+    if only == "eeg":
+        return _joined(eeg, None, spans, recipe, notes, _says_simulated(path))
     if recipe.second == "ecg":
         second = _ecg(raw, list(spans.values()), recipe, path, notes.append)
     elif stream is not None:
@@ -389,6 +394,8 @@ def _joined(
 ) -> RawFeatures:
     """Trials of both modalities as one, window by window."""
     present = [part for part in (eeg, second) if part is not None]
+    if not present:
+        raise DataError(f"the recording has nothing to be predicted from. {' '.join(notes)}")
     counts = [min(len(part[place]) for part in present) for place in range(len(spans))]
     window = np.concatenate([np.arange(count) for count in counts])
     first = np.repeat([start for start, _ in spans.values()], counts)

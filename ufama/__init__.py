@@ -1,6 +1,7 @@
-"""Cross-domain emotion recognition from EEG and eye movement: UF-AMA, reproduced.
+r"""Cross-domain emotion recognition from EEG and eye movement: UF-AMA, reproduced.
 
     recording -> features -> windows -> folds -> batches -> network -> objective -> runs -> results -> pages
+                                                                          \-> model -> predictions
 
 The names below cover this flow. Each is imported from its room when it is first used, so that ``import ufama`` costs
 nothing; whatever else a room offers is imported from there.
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
     from ufama.data.windows import Windows
     from ufama.datasets import open_dataset
     from ufama.methods import method
+    from ufama.models.cross_validation import cross_validate
+    from ufama.models.estimator import Adapter
+    from ufama.models.folder import load_model
 
 __all__ = [
+    "Adapter",
     "DataRequest",
     "Experiment",
     "Results",
@@ -29,8 +34,10 @@ __all__ = [
     "UfamaConfig",
     "Windows",
     "audit_table",
+    "cross_validate",
     "evaluate",
     "folds",
+    "load_model",
     "method",
     "open_dataset",
     "results",
@@ -38,6 +45,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "Adapter": "ufama.models.estimator",
     "DataRequest": "ufama.campaigns.experiments",
     "Experiment": "ufama.campaigns.experiments",
     "Results": "ufama.campaigns.results",
@@ -45,8 +53,10 @@ _ROOMS = {
     "UfamaConfig": "ufama.config",
     "Windows": "ufama.data.windows",
     "audit_table": "ufama.audit.report",
+    "cross_validate": "ufama.models.cross_validation",
     "evaluate": "ufama.analysis.evaluation",
     "folds": "ufama.data.folds",
+    "load_model": "ufama.models.folder",
     "method": "ufama.methods",
     "open_dataset": "ufama.datasets",
     "results": "ufama.campaigns.run",

@@ -3,7 +3,8 @@
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from ufama.data.folds import centre_and_spread
 from ufama.data.windows import Windows
 from ufama.methods import UnlabelledWindows, is_fitted, method
 from ufama.models.fitting import FittedRun, fit_networks, problem_of, stacked_values
-from ufama.models.held_out import LEAST_PEOPLE, HeldOut, held_out_jobs, held_out_recordings, score
+from ufama.models.held_out import LEAST_PEOPLE, HeldOut, HeldOutRecording, held_out_jobs, held_out_recordings, score
 from ufama.models.inference import built_network, labelled_blank, outputs, scaled_recording, unlabelled
 from ufama.models.jobs import FitJob, FitSettings, fit_job, fit_settings
 from ufama.models.model import QUANTILES, Model, ModelError, SourceStatistics
@@ -66,36 +67,70 @@ def fit_model(
     ModelError, DataError, ConfigError
         where there are too few windows, subjects or classes, and for a setting that does not exist
     """
-    if held_out not in ("none", "people", "all"):
-        raise ConfigError(f"held_out {held_out!r} is not known; choose one of none, people, all.")
     resolved = fit_settings(windows.card.name, **settings)
-    plan = fit_plan(windows, target, resolved)
-    planned = held_out_jobs(plan.windows, plan.source, resolved, held_out)
-    if held_out != "none" and not planned:
+    (model,) = fit_plans([fit_plan(windows, target, resolved)], held_out=held_out, device=device, notify=notify)
+    return model.replace(
+        recipe=recipe,
+        labels=None if labels is None else tuple(labels),
+        source=model.source | {"name": source_name or windows.card.title},
+    )
+
+
+def fit_plans(
+    plans: Sequence["FitPlan"],
+    *,
+    held_out: HeldOut = "none",
+    device: str = "cpu",
+    notify: Callable[[str], None] = lambda line: None,
+) -> list[Model]:
+    """The models of several plans with equal settings, trained together in as few stacks as possible.
+
+    Parameters
+    ----------
+    plans
+        which train in one stack where they are of the same windows
+    held_out, device, notify
+        as of `fit_model`
+
+    Raises
+    ------
+    ModelError
+        also where a training has diverged
+    """
+    if held_out not in get_args(HeldOut):
+        raise ConfigError(f"held_out {held_out!r} is not known; choose one of {', '.join(get_args(HeldOut))}.")
+    settings = plans[0].settings
+    others = [held_out_jobs(plan.windows, plan.source, settings, held_out) for plan in plans]
+    if held_out != "none" and not all(others):
         notify(
             f"Nobody was held out, because the source has fewer than {LEAST_PEOPLE} people: the model has no honest "
             "score, and cannot say how far to trust it."
         )
-    jobs = [*plan.jobs, *(job for one in planned for job in one.jobs)]
-    runs = fit_networks(resolved.method, resolved.config, jobs, rule=resolved.rule, device=device)
-    model = fitted_model(plan, runs[: len(plan.jobs)])
-    facts = {"name": source_name or windows.card.title, "score": None}
-    trust, place = None, len(plan.jobs)
-    if planned:
-        from ufama.models.trust import learn
+    jobs = [
+        job
+        for plan, planned in zip(plans, others, strict=True)
+        for job in (*plan.jobs, *(job for one in planned for job in one.jobs))
+    ]
+    runs = iter(fit_networks(settings.method, settings.config, jobs, rule=settings.rule, device=device))
+    models = []
+    for plan, planned in zip(plans, others, strict=True):
+        model = fitted_model(plan, list(islice(runs, len(plan.jobs))))
+        recordings = [
+            recording
+            for one in planned
+            for recording in held_out_recordings(plan.windows, one, list(islice(runs, len(one.jobs))), settings)
+        ]
+        models.append(_with_scores(model, recordings, plan) if recordings else model)
+    return models
 
-        recordings = []
-        for one in planned:
-            recordings += held_out_recordings(plan.windows, one, runs[place : place + len(one.jobs)], resolved)
-            place += len(one.jobs)
-        facts["score"] = score(recordings, model.statistics.class_share)
-        trust = learn(recordings, windows)
-    return model.replace(
-        trust=trust,
-        recipe=recipe,
-        labels=None if labels is None else tuple(labels),
-        source=model.source | facts,
-    )
+
+def _with_scores(model: Model, recordings: Sequence[HeldOutRecording], plan: "FitPlan") -> Model:
+    """The model with what its held-out people have shown."""
+    from ufama.models.trust import learn
+
+    measured = score(recordings, model.statistics.class_share)
+    trust = learn(recordings, plan.windows.select(plan.source))
+    return model.replace(trust=trust, source=model.source | {"score": measured})
 
 
 class FitPlan(NamedTuple):
@@ -135,7 +170,9 @@ def _joined(source: Windows, target: UnlabelledWindows) -> Windows:
     if places & {*zip(target.subject.tolist(), target.session.tolist(), strict=True)}:
         target = target._replace(subject=target.subject + int(source.subject.max()) + 1)
     blank = labelled_blank(target, source.card, clip=int(source.clip[0]))
-    arrays = {name: np.concatenate([getattr(source, name), getattr(blank, name)]) for name in Windows._arrays()}
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(source, name), getattr(blank, name)]) for name in Windows._arrays()
+    }
     return replace(source, **arrays)
 
 
@@ -146,8 +183,13 @@ def fitted_model(plan: FitPlan, runs: Sequence[FittedRun]) -> Model:
     problem = problem_of(plan.windows, [one.split for one in plan.jobs])
     network, predictors = None, tuple(run.predictor for run in runs if run.predictor is not None)
     if not is_fitted(chosen):
-        precision = settings.training.precision
-        network = built_network(chosen, settings.config, problem, settings.seeds, stacked_values(runs), precision)
+        values = stacked_values(runs)
+        if not all(torch.isfinite(value).all() for value in values.values()):
+            raise ModelError(
+                f"the training of {settings.method} has diverged: its weights are not finite. Choose a smaller "
+                "learning_rate or precision float32."
+            )
+        network = built_network(chosen, settings.config, problem, settings.seeds, values, settings.training.precision)
     source = plan.windows.select(plan.source)
     steps = 0 if network is None else job.split.steps(job.training) * job.training.epochs
     model = Model(

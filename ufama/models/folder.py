@@ -526,7 +526,7 @@ _DTYPES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64"}
 def _free_sizes(file: Any, there: set[str], source: dict[str, Any]) -> tuple[int, int]:
     """Source recordings, and fused features: the two sizes that only the statistics tell."""
     name = f"{_STATISTICS}fused_mean"
-    shape = file.get_slice(name).get_shape() if name in there else ()
+    shape: list[int] = file.get_slice(name).get_shape() if name in there else []
     if len(shape) != 2 or shape[0] != source["recordings"]:
         raise _DamageError(f"{name} in {WEIGHTS} is not of {source['recordings']} recordings")
     return shape[0], shape[1]

@@ -6,7 +6,8 @@ folder). The criteria are taken at the epochs at which a training of the paper's
 
 With fewer epochs than the paper's, the whole table is estimated: the first epoch as it was, and of the others those
 with criteria like the measured ones, the rest like the middle one of the measured ones; the beginning, the end and the
-storing once. Up to 10 epochs, the only one with criteria is the first, in which compiled code is also made.
+storing once. Up to 10 epochs, the only one with criteria is the first, in which compiled code is also made. Where only
+some of the stacks are trained, seconds are scaled to all runs.
 """
 
 import argparse
@@ -133,7 +134,7 @@ def measure_table(asked: argparse.Namespace, note: Callable[[dict], None]) -> di
 
     with TemporaryDirectory() as folder:
         store = RunStore(folder)
-        for stack in every:
+        for stack in every[: asked.stacks]:
             times.append(StackTimes(len(stack.jobs)))
             try:
                 train_timed(stack, asked, store, times[-1], after_epoch)
@@ -194,9 +195,9 @@ def summary(asked: argparse.Namespace, every: list[Stack], times: list[StackTime
         ]
         for name in PHASES
     }
-    finished = len(times) == len(every) and all(own.finished for own in times)
-    peak = {"process_megabytes": own_peak_megabytes()}
-    if torch.device(asked.device).type == "cuda":
+    finished = len(times) == len(every[: asked.stacks]) and all(own.finished for own in times)
+    peak, on_gpu = {"process_megabytes": own_peak_megabytes()}, torch.device(asked.device).type == "cuda"
+    if on_gpu:
         peak["gpu_megabytes"] = round(torch.cuda.max_memory_allocated(asked.device) / 1e6, 1)
     return {
         "benchmark": "table",
@@ -209,12 +210,13 @@ def summary(asked: argparse.Namespace, every: list[Stack], times: list[StackTime
         "clock": clock(asked.device)[0],
         "data": asked.data,
         "runs": runs,
+        "runs_trained": sum(own.runs for own in times),
         "stacks": [len(stack.jobs) for stack in every],
         "steps_per_epoch": sorted({job.steps for stack in every for job in stack.jobs}),
         "epochs": asked.epochs,
         "epochs_of_table": PAPER_EPOCHS,
         "criteria_epochs_of_table": len(JUDGED),
-        "phases_exact": not asked.full,
+        "phases_exact": not (asked.full and on_gpu),
         "finished": finished,
         "share_done": round(sum(own.runs * len(own.epochs) for own in times) / (runs * asked.epochs), 4),
         "seconds_per_epoch": {name: spread(values, 3) for name, values in epochs.items() if values},
@@ -222,7 +224,7 @@ def summary(asked: argparse.Namespace, every: list[Stack], times: list[StackTime
         "whole_table_seconds": {
             "estimated": round(sum(of_table.values()), 1),
             "measured": round(sum(own.measured for own in times), 1)
-            if finished and asked.epochs == PAPER_EPOCHS
+            if finished and asked.epochs == PAPER_EPOCHS and len(times) == len(every)
             else None,
         },
         "memory": peak,

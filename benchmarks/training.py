@@ -296,6 +296,7 @@ def arguments() -> argparse.Namespace:
     table.add_argument("--full", action="store_true", help="measure the whole table; no waiting between phases")
     table.add_argument("--time-limit", type=float, metavar="SECONDS", help="stop there, and say what is known")
     table.add_argument("--stack-size", type=int, help="runs of a stack; otherwise as a campaign on this device")
+    table.add_argument("--stacks", type=int, help="train only so many, and scale to the table")
     table.add_argument("--subjects", type=int, help="if not the data set's")
     table.add_argument("--data", choices=("noise", "simulated"), default="noise")
     asked = parser.parse_args()

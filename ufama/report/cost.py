@@ -1,10 +1,11 @@
 """What a training costs: the stored measurements of ``benchmarks/`` as tables and figures.
 
-results/cost holds what the scripts printed, one JSON object per file, told apart by its ``benchmark``: "training"
-(`benchmarks/training.py`), "scaling" (`benchmarks/scaling.py`), "kills" (`benchmarks/kills.py`). ``precision.json`` is
-a list of objects with ``dataset``, ``preset``, ``precision``, ``folds``, ``seeds`` (a list), ``accuracy_mean`` (a share
-of windows), and ``difference_points``: ``mean``, ``sd`` (n - 1) and ``n`` of the paired differences to float32, run by
-run, in percentage points (missing for float32 itself).
+results/cost holds what the scripts printed, a JSON object or a list of them per file, told apart by ``benchmark``:
+"training" and "table" (`benchmarks/training.py`), "scaling" (`benchmarks/scaling.py`), "kills" (`benchmarks/kills.py`);
+what `benchmarks/gpu.sh` adds is shown by `ufama.report.cost_gpu`. ``precision.json`` is a list of objects with
+``dataset``, ``preset``, ``precision``, ``folds``, ``seeds`` (a list), ``accuracy_mean`` (a share of windows), and
+``difference_points``: ``mean``, ``sd`` (n - 1) and ``n`` of the paired differences to float32, run by run, in
+percentage points (missing for float32 itself).
 """
 
 import json
@@ -27,16 +28,30 @@ from ufama.storage import project_root
 GOAL = 3.0
 """Times the reference's speed that the stack was asked to reach on a CPU."""
 
-GPU_COMMAND = "python benchmarks/training.py --device cuda --precision bf16 --runs 1 36 180 450 --json"
+PHASE_TITLES = {
+    "setup": "building the stacks",
+    "draws": "drawing batches",
+    "step": "steps",
+    "evaluation": "evaluation",
+    "scores": "scores, selection rules",
+    "criteria": "label-free criteria",
+    "checkpoint": "checkpoints",
+    "other": "the rest of the loop",
+    "end": "after the last epoch",
+    "records": "storing records",
+}
+"""The phases of a table's training, in the order in which they are shown."""
+
 DIMENSIONS = {"subjects": "subjects", "windows": "windows of a recording", "tokens": "EEG tokens"}
 
 
 def stored(benchmark: str) -> list[dict]:
     """The stored measurements of one benchmark, in the order of their files' names."""
-    found = [json.loads(path.read_text()) for path in sorted(_folder().glob("*.json"))]
-    return [
-        measurement for measurement in found if isinstance(measurement, dict) and measurement["benchmark"] == benchmark
-    ]
+    measured = []
+    for path in sorted(_folder().glob("*.json")):
+        content = json.loads(path.read_text())
+        measured += content if isinstance(content, list) else [content]
+    return [measurement for measurement in measured if measurement.get("benchmark") == benchmark]
 
 
 def stored_precision() -> list[dict]:
@@ -57,7 +72,8 @@ def machine(measured: Sequence[dict]) -> str:
         parts = [hardware["processor"], f"{hardware['cores']} cores"]
         extensions = [name for name in hardware["instructions"] if name.endswith("bf16")]
         parts += [f"with {' and '.join(extensions)}"] if extensions else []
-        parts += [hardware["gpu"]] if "gpu" in hardware else []
+        if "gpu" in hardware:
+            parts.append(f"{hardware['gpu']}, CUDA {hardware['cuda']}, driver {hardware['driver']}")
         machines.append(f"{', '.join(parts)}; torch {software['torch']}, Python {software['python']}")
     return "; ".join(dict.fromkeys(machines))
 
@@ -84,9 +100,7 @@ def training_table(measured: Sequence[dict]) -> Table:
             "shape": DATASET_TITLES[measurement["shape"]],
             "preset": measurement["preset"],
             "how": how(measurement),
-            "device": measurement["hardware"].get(
-                "gpu", f"CPU, {measurement['threads']} thread{'s' * (measurement['threads'] > 1)}"
-            ),
+            "device": device_title(measurement),
             "runs": row["runs"],
             "reference_ms": measurement["reference"]["ms_per_step"]["median"],
             **_median("stack_ms", row["ms_per_step_and_run"]),
@@ -223,14 +237,83 @@ def precision_table(rows: Sequence[dict]) -> Table:
     return Table("cost_precision", frame, columns, caption)
 
 
-def gpu_note(measured: Sequence[dict]) -> str:
-    """What is known of a GPU, in a sentence."""
-    names = list(
-        dict.fromkeys(measurement["hardware"]["gpu"] for measurement in measured if "gpu" in measurement["hardware"])
+def phases_table(measured: Sequence[dict]) -> Table:
+    """Where the seconds of a whole table go: a row for every phase of every measurement, and one for their sum.
+
+    A GPU's phases that were not waited for are left out.
+    """
+    measured, rows = [measurement for measurement in measured if measurement["phases_exact"]], []
+    _some(measured, "table")
+    for measurement in measured:
+        seconds = measurement["seconds_of_table"]
+        total = sum(seconds.values())
+        about = {
+            "shape": DATASET_TITLES[measurement["shape"]],
+            "device": device_title(measurement),
+            "how": how(measurement),
+        }
+        for phase, title in PHASE_TITLES.items():
+            per_epoch = measurement["seconds_per_epoch"].get(phase)
+            spread = _median("epoch", per_epoch) if per_epoch else {}
+            rows.append({**about, "phase": title, **spread, **_of_table(seconds[phase], total)})
+        rows.append({**about, "phase": "everything", **_of_table(total, total)})
+    columns = (
+        Column("shape", "shape of", "key"),
+        Column("device", "device", "key", if_varied=True),
+        Column("how", "stack", "key", if_varied=True),
+        Column("phase", "phase", "key"),
+        *_median_columns("epoch", "s per epoch of all runs", 3),
+        Column("share_percent", "of the table, %", "measured", "", 1),
+        Column("minutes", "min of the table", "measured", "", 2),
     )
-    if names:
-        return f"Measured on a GPU, too: {', '.join(names)}."
-    return f"No GPU has been measured. `{GPU_COMMAND}` does it, and `ufama campaign paper` trains the tables there."
+    return Table("cost_phases", pd.DataFrame(rows), columns, f"{_phases_caption(measured)} {machine(measured)}.")
+
+
+def _of_table(seconds: float, total: float) -> dict[str, float]:
+    return {"share_percent": 100 * seconds / total, "minutes": seconds / 60}
+
+
+def _phases_caption(measured: Sequence[dict]) -> str:
+    """What the rows of `phases_table` are, and how each measurement was made."""
+    made = "; ".join(
+        f"{DATASET_TITLES[one['shape']]} on {device_title(one)}, {how(one)}: {one['runs_trained']} of {one['runs']} "
+        f"runs in stacks of {_listed(sorted(set(one['stacks'])))}, {one['epochs']} of {one['epochs_of_table']} epochs, "
+        f"{one['clock']}, {'simulated recordings' if one['data'] == 'simulated' else 'noise'}, load of the machine "
+        f"{one['load']['before']:.1f} to {one['load']['after']:.1f}"
+        for one in measured
+    )
+    return (
+        "Where the time of a whole cross-subject table goes, everything included: all runs, every epoch evaluated, "
+        f"criteria at {_listed(sorted({one['criteria_epochs_of_table'] for one in measured}))} epochs, records stored. "
+        "Seconds of an epoch are those of all runs, one stack after the other, median and range over the epochs "
+        "measured; those of criteria are of an epoch in which they are taken. The table is scaled to all of its runs "
+        f"and epochs where not all were trained. {made}."
+    )
+
+
+def whole_table_note(measured: Sequence[dict]) -> str:
+    """The time of every whole table that was measured, or had begun to be, in a sentence."""
+    whole = [one for one in measured if one["epochs"] == one["epochs_of_table"]]
+    if not whole:
+        return "No whole table of this version was measured to its end: its time is an estimate."
+    return f"Whole tables, measured, n = 1 each: {'; '.join(map(_whole_table, whole))}."
+
+
+def _whole_table(measurement: dict) -> str:
+    about = (
+        f"{DATASET_TITLES[measurement['shape']]}, {measurement['runs']} runs of {measurement['epochs']} epochs on "
+        f"{device_title(measurement)} ({how(measurement)}, version {measurement['software']['ufama']})"
+    )
+    seconds = measurement["whole_table_seconds"]
+    if seconds["measured"] is not None:
+        return f"{about}: {seconds['measured']:.0f} s"
+    return f"{about}: {seconds['estimated']:.0f} s, estimated when {100 * measurement['share_done']:.0f} % were done"
+
+
+def device_title(measurement: dict) -> str:
+    """A GPU's name, or the threads of a CPU."""
+    threads = measurement["threads"]
+    return measurement["hardware"].get("gpu", f"CPU, {threads} thread{'s' * (threads > 1)}")
 
 
 def kills_note(measured: Sequence[dict]) -> str:

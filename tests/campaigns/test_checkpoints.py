@@ -14,7 +14,7 @@ from ufama.campaigns.checkpoints import BusyError, StackCheckpoint, StoppedError
 from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
 from ufama.campaigns.results import TABLES, RunStore
 from ufama.campaigns.run import results
-from ufama.campaigns.worker import BUSY, Worker, train_stack
+from ufama.campaigns.worker import BUSY, STORED, Worker, train_stack
 from ufama.config import TrainingConfig
 from ufama.storage import PathError
 
@@ -88,7 +88,9 @@ def test_where_no_checkpoint_can_be_written_training_goes_on(stack, tmp_path, mo
     monkeypatch.setattr("safetensors.torch.save_file", full)
     monkeypatch.setenv("UFAMA_CHECKPOINT_SECONDS", "0")
     with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint:
-        assert len(train_stack(stack, checkpoint=checkpoint)) == 2
+        with pytest.warns(UserWarning, match="goes on without its checkpoint: .* No space left") as warned:
+            assert len(train_stack(stack, checkpoint=checkpoint)) == 2
+        assert len(warned) == 1
         with pytest.raises(StoppedError, match="could not be saved there: it will start anew"):
             train_stack(stack, checkpoint=checkpoint, stopping=lambda: True)
     assert not list(tmp_path.glob("*.safetensors")) and not list(tmp_path.glob(".*-*"))
@@ -107,7 +109,7 @@ def test_a_worker_leaves_what_another_trains_or_has_stored(stack):
         assert worker.train(stack, "cpu", lambda: False) == BUSY
         for record in train_stack(stack):
             store.save(record)
-    assert worker.train(stack, "cpu", lambda: pytest.fail("trained again")) is None
+    assert worker.train(stack, "cpu", lambda: pytest.fail("trained again")) == STORED
 
 
 def test_a_stopped_campaign_tells_how_far_it_is_and_goes_on(small_table):

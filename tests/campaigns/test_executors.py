@@ -12,10 +12,11 @@ from ufama import config
 from ufama.campaigns import executors, run
 from ufama.campaigns.checkpoints import StoppedError
 from ufama.campaigns.executors import CampaignError, StackResult, in_this_process
-from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.experiments import DataRequest, Experiment, Stack, resolve, stacks
 from ufama.campaigns.results import TABLES, RunStore
 from ufama.campaigns.run import results
-from ufama.campaigns.worker import BUSY, Worker
+from ufama.campaigns.schedule import Schedule
+from ufama.campaigns.worker import BUSY, STORED, Outcome, Worker
 from ufama.config import TrainingConfig
 
 
@@ -45,6 +46,19 @@ def asked(tmp_path, monkeypatch, small_table):
 @pytest.fixture
 def uninterrupted(asked, tmp_path):
     return results([asked], store=RunStore(tmp_path / "whole"), workers=1, stack_size=1)
+
+
+def scheduled(asked, store):
+    """Each of its runs as a stack."""
+    return Schedule(
+        stacks(resolve([asked]), 1),
+        begun=[],
+        store=store,
+        is_finished=lambda digest: False,
+        limit=None,
+        machine="any",
+        first_size=1,
+    )
 
 
 def workers_of_this_process():
@@ -97,7 +111,7 @@ def test_ctrl_c_in_processes_saves_what_was_reached(asked, uninterrupted, tmp_pa
     assert_same(results([asked], store=store, workers=1, stack_size=1), uninterrupted)
 
 
-def test_workers_that_always_die_are_an_error_that_says_what_to_do():
+def test_workers_that_always_die_are_an_error_that_says_what_to_do(asked):
     over = threading.Event()
 
     def hunt():
@@ -110,26 +124,33 @@ def test_workers_that_always_die_are_an_error_that_says_what_to_do():
     hunter.start()
     try:
         with pytest.raises(CampaignError, match=r"ended 3 times before they finished.*Lower --workers or --stack-size"):
-            list(executors.in_processes(["any"], Worker(), 1, threading.Event(), lambda: None))
+            schedule = scheduled(asked, RunStore())
+            list(executors.in_processes(schedule, Worker(), 1, threading.Event(), lambda: None))
     finally:
         over.set()
         hunter.join()
 
 
-def test_no_scheduler_is_an_error_that_names_it():
+def test_no_scheduler_is_an_error_that_names_it(asked):
+    schedule = scheduled(asked, RunStore())
     with pytest.raises(CampaignError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
-        list(executors.on_dask([1], Worker(), "tcp://127.0.0.1:9", 1, threading.Event(), lambda: None, timeout=0.5))
+        list(
+            executors.on_dask(schedule, Worker(), "tcp://127.0.0.1:9", 1, threading.Event(), lambda: None, timeout=0.5)
+        )
 
 
-def test_what_another_campaign_trains_comes_last():
-    answers = {"a": [BUSY, None], "b": [0.5]}
+def test_what_another_campaign_trains_comes_last(asked):
+    schedule = scheduled(asked, RunStore())
+    first, second, third = [Stack(jobs) for jobs in zip(resolve([asked]), strict=True)]
+    answers = {first: [BUSY, STORED], second: [Outcome("trained", 0.5)], third: [Outcome("trained", 0.25)]}
 
     class Fake(Worker):
         def train(self, stack, device, stopping):
             return answers[stack].pop(0)
 
-    done = list(in_this_process(["a", "b"], Fake(), threading.Event(), lambda: None))
-    assert done == [StackResult("b", 0.5), StackResult("a", None)]
+    done = list(in_this_process(schedule, Fake(), threading.Event(), lambda: None))
+    assert done == [StackResult(second, 0.5), StackResult(third, 0.25), StackResult(first, None)]
+    assert not schedule.open
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 """Where stacks are trained: in this process, in processes of this machine, or by the workers of a Dask cluster."""
 
+import math
 import os
 import signal
 import sys
 import threading
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from ufama.campaigns.checkpoints import StoppedError
 from ufama.campaigns.experiments import Stack
-from ufama.campaigns.worker import BUSY, Worker
+from ufama.campaigns.schedule import Schedule
+from ufama.campaigns.worker import BUSY, Outcome, Worker
 from ufama.errors import UserError
 
 ATTEMPTS = 3
@@ -37,51 +38,64 @@ class StackResult(NamedTuple):
 
 
 def in_this_process(
-    stacks: list[Stack], worker: Worker, stop: threading.Event, tick: Callable[[], None]
+    schedule: Schedule, worker: Worker, stop: threading.Event, tick: Callable[[], None]
 ) -> Iterator[StackResult]:
     """One stack after the other, those that another campaign is training last. ``tick`` is called now and then."""
-    queue = deque(stacks)
-    while queue:
-        stack = queue.popleft()
+    while (stack := schedule.take()) is not None:
 
         def stopping() -> bool:
             tick()
             return stop.is_set()
 
-        accuracy = worker.train(stack, worker.device, stopping)
-        if isinstance(accuracy, str):  # BUSY
-            queue.append(stack)
+        outcome = worker.train(stack, worker.device, stopping)
+        if (done := _settled(schedule, stack, outcome)) is not None:
+            yield done
+        elif outcome.state == "busy":
+            schedule.put_back(stack)
             _pause(stop, tick)
-        else:
-            yield StackResult(stack, accuracy)
+
+
+def _settled(schedule: Schedule, stack: Stack, outcome: Outcome) -> StackResult | None:
+    """Tell the schedule what became of a stack; what is yielded of it, None where it is not done."""
+    schedule.learn(stack, outcome.pace)
+    if outcome.state in ("trained", "stored"):
+        schedule.done(stack)
+        return StackResult(stack, outcome.accuracy if outcome.state == "trained" else None)
+    if outcome.state == "too large":
+        schedule.put_back(stack, first=True)
+    elif outcome.state == "stopped":
+        schedule.stop(stack)
+    return None
 
 
 def in_processes(
-    stacks: list[Stack], worker: Worker, processes: int, stop: threading.Event, tick: Callable[[], None]
+    schedule: Schedule, worker: Worker, processes: int, stop: threading.Event, tick: Callable[[], None]
 ) -> Iterator[StackResult]:
     """Several processes of this machine; on several GPUs, one each.
 
     A process that dies is replaced, and its stack continues from its checkpoint. Raises CampaignError when stacks keep
-    killing theirs.
+    killing theirs. A process that is in the middle of an epoch when the time limit is over is ended.
     """
-    queue, deaths = list(stacks), 0
-    while queue:
-        with _pool(processes, worker.device) as (pool, stopping):
+    deaths = 0
+    while True:
+        with _pool(processes, worker.device) as pool:
 
             def ask_to_stop(futures: dict) -> None:
-                stopping.set()
+                pool.stopping.set()
                 for future in [future for future in futures if future.cancel()]:
                     del futures[future]
 
             def submit(stack: Stack) -> Future:
                 with _interrupts_held():
-                    return pool.submit(_in_worker, worker, stack)
+                    return pool.pool.submit(_in_worker, worker, stack)
 
             try:
-                for done in _as_they_finish(queue, submit, stop, ask_to_stop, tick):
-                    queue.remove(done.stack)
+                for done in _as_they_finish(
+                    schedule, submit, lambda: processes, stop, ask_to_stop, lambda futures: pool.abandoned.set(), tick
+                ):
                     deaths = 0
                     yield done
+                return
             except BrokenProcessPool:
                 deaths += 1
                 if deaths == ATTEMPTS:
@@ -104,74 +118,107 @@ def _advice_to_scripts() -> str:
 
 
 def _as_they_finish(
-    stacks: list[Stack],
+    schedule: Schedule,
     submit: Callable[[Stack], Any],
+    room: Callable[[], float],
     stop: threading.Event,
     ask_to_stop: Callable[[dict], None],
+    abandon: Callable[[dict], None],
     tick: Callable[[], None],
     lost_by: type[Exception] | tuple = (),
 ) -> Iterator[StackResult]:
     """The stacks as other processes finish them.
 
-    ``submit`` gives the future of a stack; once ``stop`` is set, ``ask_to_stop`` is given the stacks under way by their
-    futures and removes those that have not begun. A stack is begun again when another campaign is training it, and
-    when its worker was lost, which a future says by raising ``lost_by``.
+    ``submit`` gives the future of a stack; at most ``room`` are under way. Once ``stop`` is set, ``ask_to_stop`` is
+    given the stacks under way by their futures and removes those that have not begun; ``abandon`` is given them when
+    the time limit is over. A stack is begun again when another campaign is training it, and when its worker was lost,
+    which a future says by raising ``lost_by``. Where this is ended by another exception, the stacks under way are
+    scheduled again.
     """
-    futures = {submit(stack): stack for stack in stacks}
-    lost: Counter[Stack] = Counter()
+    futures: dict[Any, Stack] = {}
+    lost: Counter[tuple[str, ...]] = Counter()
     stopped: list[str] = []
-    asked = False
-    while futures:
-        tick()
-        if stop.is_set() and not asked:
-            asked = True
-            ask_to_stop(futures)
-        for future in [future for future in futures if future.done()]:
-            stack = futures.pop(future)
-            try:
-                accuracy = future.result()
-            except StoppedError as error:
-                stopped.append(str(error))
-                continue
-            except lost_by:
-                lost[stack] += 1
-                if lost[stack] == ATTEMPTS:
-                    raise CampaignError(
-                        f"a stack lost its worker {ATTEMPTS} times, as happens when memory runs out. Give workers "
-                        "more, or lower --stack-size, and start the same command again."
-                    ) from None
-                accuracy = BUSY
-            if accuracy != BUSY:
-                yield StackResult(stack, accuracy)
-            elif not stop.is_set():
-                futures[submit(stack)] = stack
-        time.sleep(POLL_SECONDS)
+    again: list[Stack] = []  # after the next pause
+    asked, changed = False, threading.Event()
+    try:
+        while True:
+            tick()
+            while not stop.is_set() and len(futures) < room() and (stack := schedule.take()) is not None:
+                future = submit(stack)
+                futures[future] = stack
+                future.add_done_callback(lambda _: changed.set())
+            if not futures and (stop.is_set() or not again):
+                break
+            if stop.is_set() and not asked:
+                asked = True
+                ask_to_stop(futures)
+            if schedule.limit is not None and schedule.limit.is_over():
+                abandon(futures)
+                for stack in (*futures.values(), *again):
+                    schedule.stop(stack)
+                return
+            for future in [future for future in futures if future.done()]:
+                stack = futures[future]
+                try:
+                    outcome = future.result()
+                except StoppedError as error:
+                    stopped.append(str(error))
+                    del futures[future]
+                    continue
+                except lost_by:
+                    lost[stack.digests] += 1
+                    if lost[stack.digests] == ATTEMPTS:
+                        raise CampaignError(
+                            f"a stack lost its worker {ATTEMPTS} times, as happens when memory runs out. Give workers "
+                            "more, or lower --stack-size, and start the same command again."
+                        ) from None
+                    outcome = BUSY
+                del futures[future]
+                if (done := _settled(schedule, stack, outcome)) is not None:
+                    yield done
+                elif outcome.state == "busy":
+                    again.append(stack)
+            if changed.wait(POLL_SECONDS):
+                changed.clear()
+            else:
+                while again:
+                    schedule.put_back(again.pop(0))
+    except BrokenProcessPool:
+        for stack in (*futures.values(), *again):
+            schedule.put_back(stack, first=True)
+        raise
     if stop.is_set():
         raise StoppedError("; ".join(stopped) or "nothing was in training")
 
 
 class _pool:  # noqa: N801 - used as a context, as contextlib's are
-    """A pool of workers that know their device, end with their parent and leave Ctrl-C to it."""
+    """A pool of workers that know their device, end with their parent and leave Ctrl-C to it.
+
+    Once ``stopping`` is set they stop after the epoch under way, and once ``abandoned`` is, at once.
+    """
 
     def __init__(self, processes: int, device: str):
         context = get_context("spawn")
-        self.stopping = context.Event()
+        self.stopping, self.abandoned = context.Event(), context.Event()
         devices = context.Queue()
         for number in range(processes):
             devices.put(_device_of(device, number))
         self.pool = ProcessPoolExecutor(
-            processes, mp_context=context, initializer=_begin_worker, initargs=(os.getpid(), devices, self.stopping)
+            processes,
+            mp_context=context,
+            initializer=_begin_worker,
+            initargs=(os.getpid(), devices, self.stopping, self.abandoned),
         )
 
     def __enter__(self):
-        return self.pool, self.stopping
+        return self
 
     def __exit__(self, kind, *_):
         self.pool.shutdown(wait=kind is None or kind is StoppedError, cancel_futures=True)
 
 
 def on_dask(
-    stacks: list[Stack],
+    schedule: Schedule,
     worker: Worker,
     address: str,
     processes: int,
@@ -201,7 +248,7 @@ def on_dask(
             f"no Dask scheduler answers at {address}: {error}. Start one, or check --scheduler."
         ) from None
     try:
-        has_gpus = any("GPU" in some.get("resources", {}) for some in client.scheduler_info()["workers"].values())
+        has_gpus = _gpus_of(client) > 0
         resources = {"GPU": 1} if has_gpus else None
 
         def submit(stack: Stack) -> Any:
@@ -211,11 +258,22 @@ def on_dask(
             client.cancel(list(futures))
             raise StoppedError("what the cluster's workers had begun goes on from its checkpoint")
 
-        yield from _as_they_finish(stacks, submit, stop, cancel, tick, KilledWorker)
+        def room() -> float:
+            """Without a time limit everything, so that the cluster may grow; with one, stacks are formed late."""
+            if schedule.limit is None:
+                return math.inf
+            return max(1, _gpus_of(client) if has_gpus else sum(client.nthreads().values()))
+
+        yield from _as_they_finish(schedule, submit, room, stop, cancel, client.cancel, tick, KilledWorker)
     finally:
         client.close()
         if cluster is not None:
             cluster.close()
+
+
+def _gpus_of(client: Any) -> int:
+    workers = client.scheduler_info()["workers"].values()
+    return int(sum(worker.get("resources", {}).get("GPU", 0) for worker in workers))
 
 
 def _pause(stop: threading.Event, tick: Callable[[], None]) -> None:
@@ -250,10 +308,10 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin_worker(parent: int, devices, stopping) -> None:
+def _begin_worker(parent: int, devices, stopping, abandoned) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _PROCESS.update(device=devices.get(), stopping=stopping)
-    _end_with_parent(parent)
+    _end_with_parent(parent, abandoned)
 
 
 def _in_worker(worker: Worker, stack: Stack):
@@ -264,12 +322,12 @@ def _on_dask_worker(worker: Worker, stack: Stack):
     return worker.train(stack, worker.device, lambda: False)
 
 
-def _end_with_parent(parent: int) -> None:
-    """End this worker when the campaign that started it is gone, however it ended."""
+def _end_with_parent(parent: int, abandoned) -> None:
+    """End this worker when the campaign that started it is gone, however it ended, or waits no longer."""
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
+        while os.getppid() == parent and not abandoned.wait(0.5):
+            pass
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

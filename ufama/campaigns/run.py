@@ -13,19 +13,25 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ufama.campaigns.checkpoints import stack_name, unfinished_stacks
+from ufama.campaigns.checkpoints import begun_stacks, clear_finished, unfinished_stacks
 from ufama.campaigns.executors import StackResult, in_processes, in_this_process, on_dask
 from ufama.campaigns.experiments import DataRequest, Experiment, Job, Stack, distinct, remarks, resolve, stacks
 from ufama.campaigns.machine import check_device, check_machine
-from ufama.campaigns.plans import ExecutionPlan, PlanCache, cpu_plan, gpu_stack_size
+from ufama.campaigns.pace import duration
+from ufama.campaigns.plans import LONG_SECONDS, ExecutionPlan, PlanCache, cpu_plan, gpu_stack_size
 from ufama.campaigns.results import Results, RunStore, published_digests, read_published
-from ufama.campaigns.worker import Worker, train_stack
+from ufama.campaigns.schedule import Schedule
+from ufama.campaigns.time_limits import OutOfTimeError, TimeLimit
+from ufama.campaigns.worker import Worker, device_name, train_stack
 from ufama.config import ConfigError, TrainingConfig, ValidatedConfig
 from ufama.data.folds import Fold, folds
 from ufama.data.windows import Windows
 
 CPU_STACK = 4
 """Runs of a stack on a CPU where none is asked for: it gains little from more."""
+
+FIRST_GPU_STACK = 36
+"""Runs of a GPU's first stack of a kind under a time limit: a table of the paper. How fast it is sizes the next."""
 
 TICK_SECONDS = 1.0  # between two looks at how far the stacks are
 
@@ -46,8 +52,9 @@ def results(
     device: str = "cpu",
     workers: int | None = None,
     stack_size: int | None = None,
-    compiled: bool = False,
+    compiled: bool | None = None,
     scheduler: str | None = None,
+    time_limit: float | TimeLimit | None = None,
     stop: threading.Event | None = None,
     progress: Callable[[CampaignProgress], None] = lambda progress: None,
     notify: Callable[[str], None] | None = None,
@@ -66,9 +73,13 @@ def results(
         runs that advance in one step; None: what fits a GPU's free memory, 4 on a CPU, or for long campaigns on a CPU
         what a short calibration finds fastest
     compiled
-        let torch.compile make the steps faster, after a minute or two for each worker and kind of stack
+        let torch.compile make the steps faster, after a minute or two for each worker and kind of stack; None: on a
+        GPU, for trainings of more than a few minutes
     scheduler
         address of a Dask scheduler, or "local" for a cluster of this machine's cores
+    time_limit
+        seconds from now after which this has ended, its results read; None: when SLURM ends the job, if in one. Stacks
+        are begun with as many runs as finish in time, and stop with their checkpoints; the next start goes on
     stop
         once set, stacks write their checkpoints and StoppedError is raised
     progress
@@ -81,6 +92,8 @@ def results(
     ------
     DataError
         where no fold, or a source, has enough windows or classes
+    OutOfTimeError
+        when the time limit was reached before all runs were finished; it holds the results of those that are
     CampaignError
         when workers keep dying or no scheduler answers
     ConfigError
@@ -91,59 +104,112 @@ def results(
     experiments = [experiments] if isinstance(experiments, Experiment) else list(experiments)
     if not experiments or not all(isinstance(experiment, Experiment) for experiment in experiments):
         raise ConfigError("experiments: expected one or more Experiment.")
+    limit = _limit(time_limit, notify)
     check_machine(device, workers, stack_size, scheduler)
     store, jobs = store or RunStore(), resolve(experiments)
     for remark in remarks(experiments):
         (notify or warnings.warn)(remark)
-    published = published_digests()
-    finished = {job.digest for job in jobs if store.has(job.digest)}.union(*published.values())
-    if not finished.issuperset(job.digest for job in jobs):
+    published, digests = published_digests(), [job.digest for job in distinct(jobs)]
+    answered = frozenset().union(*published.values())
+
+    def is_finished(digest: str) -> bool:
+        return digest in answered or store.has(digest)
+
+    open_runs = {digest for digest in digests if not is_finished(digest)}
+    if open_runs:
+        limit = limit and limit.for_runs(len(digests))
         store.check()
-    plan = _plan(jobs, finished, store, device, workers, stack_size, scheduler, notify or (lambda line: None))
-    missing = _unfinished(stacks(jobs, plan.stack_size), finished)
-    if missing:
-        worker = Worker(store=store, device=device, compiled=compiled, threads=plan.threads)
-        processes = min(plan.workers, len(missing))
-        look = _Progress(missing, len(distinct(jobs)), store, progress)
-        for done in _executed(missing, worker, processes, scheduler, stop or threading.Event(), look.tick):
+        clear_finished(store.unfinished, is_finished)
+        usage = (device, workers, stack_size, scheduler)
+        plan, begun = _plan(jobs, open_runs, store, *usage, notify or (lambda line: None), limit)
+        machine = (
+            f"{torch.device(device).type if scheduler else device_name(device)}, {plan.threads} threads, {compiled}"
+        )
+        schedule = Schedule(
+            stacks([job for job in jobs if not any(job.digest in stack.digests for stack in begun)], plan.stack_size),
+            begun=begun,
+            store=store,
+            is_finished=is_finished,
+            limit=limit,
+            machine=machine,
+            first_size=FIRST_GPU_STACK if torch.device(device).type == "cuda" else CPU_STACK,
+        )
+        worker = Worker(
+            store=store, device=device, compiled=compiled, threads=plan.threads, limit=limit, machine=machine
+        )
+        look = _Progress(schedule, len(digests), store, progress)
+        processes = min(plan.workers, len(schedule) if limit is None else len(open_runs))
+        for done in _executed(schedule, worker, processes, scheduler, stop or threading.Event(), look.tick):
             look.finish(done)
-    return _gathered([job.digest for job in distinct(jobs)], published, store)
+        if schedule.open:
+            finished = [digest for digest in digests if is_finished(digest)]
+            raise OutOfTimeError(
+                _what_remains(schedule, processes, len(digests)),
+                _gathered(finished, published, store) if finished else None,
+                len(schedule.open),
+            )
+    return _gathered(digests, published, store)
 
 
-def _unfinished(every: list[Stack], finished: set[str]) -> list[Stack]:
-    """The stacks of which a run is missing; they are trained whole."""
-    return [stack for stack in every if not finished.issuperset(stack.digests)]
+def _limit(time_limit: float | TimeLimit | None, notify: Callable[[str], None] | None) -> TimeLimit | None:
+    """The limit that is named, else SLURM's, with a line about it."""
+    if isinstance(time_limit, TimeLimit):
+        return time_limit
+    if time_limit is not None:
+        return TimeLimit.after(time_limit)
+    limit = TimeLimit.of_slurm()
+    if limit is not None and notify is not None:
+        notify(f"SLURM ends this job in {duration(limit.whole)}: the campaign stops before that.")
+    return limit
+
+
+def _what_remains(schedule: Schedule, processes: int, total: int) -> str:
+    """How far the campaign is, and about how long the rest takes."""
+    remaining, (seconds, unknown) = len(schedule.open), schedule.seconds_left()
+    about = f"about {duration(seconds / processes)}" if seconds else "a time that is not known yet"
+    beside = f", and {unknown} runs of kinds that were never trained" if seconds and unknown else ""
+    return (
+        f"the time limit was reached: {total - remaining} of {total} runs are finished and stored, {remaining} remain, "
+        f"which take {about}{beside}. The same command goes on from there"
+    )
 
 
 def _plan(
     jobs: list[Job],
-    finished: set[str],
+    open_runs: set[str],
     store: RunStore,
     device: str,
     workers: int | None,
     stack_size: int | None,
     scheduler: str | None,
     notify: Callable[[str], None],
-) -> ExecutionPlan:
-    """How many processes, threads and runs per stack. What has been chosen for a campaign is kept beside its
-    checkpoints, so that it finds its stacks again."""
-    cache = PlanCache(store.unfinished)
+    limit: TimeLimit | None,
+) -> tuple[ExecutionPlan, list[Stack]]:
+    """How many processes, threads and runs per stack; and the stacks that were begun, as they were.
+
+    What has been chosen for a campaign is kept beside its checkpoints."""
+    cache, by_digest = PlanCache(store.unfinished), {job.digest: job for job in jobs[::-1]}
+    begun = [
+        Stack(tuple(by_digest[digest] for digest in digests))
+        for digests in begun_stacks(store.unfinished, device, open_runs.__contains__)
+        if by_digest.keys() >= set(digests)
+    ]
     if torch.device(device).type == "cuda":
         gpus = torch.cuda.device_count() if device == "cuda" else 1
 
         def size_of_block(first: Job) -> int:
             return stack_size or gpu_stack_size(first, device=device, cache=cache, notify=notify)
 
-        return ExecutionPlan(workers=workers or gpus, threads=1, stack_size=size_of_block)
+        return ExecutionPlan(workers=workers or gpus, threads=1, stack_size=size_of_block), begun
     usual = ExecutionPlan(workers=workers or os.cpu_count() or 1, threads=1, stack_size=stack_size or CPU_STACK)
-    if workers or stack_size or scheduler:
-        return usual
-    missing = _unfinished(stacks(jobs, CPU_STACK), finished)
-    return cpu_plan(missing, usual, cache, notify) if missing else usual
+    if workers or stack_size or scheduler or (limit is not None and limit.whole < LONG_SECONDS):
+        return usual, begun
+    missing = [stack for stack in stacks(jobs, CPU_STACK) if open_runs.intersection(stack.digests)]
+    return cpu_plan(missing, usual, cache, notify), begun
 
 
 def _executed(
-    missing: list[Stack],
+    schedule: Schedule,
     worker: Worker,
     processes: int,
     scheduler: str | None,
@@ -151,18 +217,17 @@ def _executed(
     tick: Callable[[], None],
 ) -> Iterator[StackResult]:
     if scheduler:
-        return on_dask(missing, worker, scheduler, processes, stop, tick)
+        return on_dask(schedule, worker, scheduler, processes, stop, tick)
     if processes == 1:
-        return in_this_process(missing, worker, stop, tick)
-    return in_processes(missing, worker, processes, stop, tick)
+        return in_this_process(schedule, worker, stop, tick)
+    return in_processes(schedule, worker, processes, stop, tick)
 
 
 class _Progress:
     """Reports how far a campaign is, from what is done and the notes of the stacks in training."""
 
-    def __init__(self, missing: list[Stack], total: int, store: RunStore, report: Callable[[CampaignProgress], None]):
-        self._open = {stack_name(stack.digests): len(stack.jobs) for stack in missing}
-        self._total, self._store, self._report = total, store, report
+    def __init__(self, schedule: Schedule, total: int, store: RunStore, report: Callable[[CampaignProgress], None]):
+        self._schedule, self._total, self._store, self._report = schedule, total, store, report
         self._accuracies: list[tuple[float, int]] = []  # (mean, runs) of each stack that was trained
         self._look()
 
@@ -173,18 +238,19 @@ class _Progress:
 
     def finish(self, done: StackResult) -> None:
         """Count a stack as done, and report."""
-        runs = self._open.pop(stack_name(done.stack.digests))
         if done.accuracy is not None:
-            self._accuracies.append((done.accuracy, runs))
+            self._accuracies.append((done.accuracy, len(done.stack.jobs)))
         self._look()
 
     def _look(self) -> None:
         self._last = time.monotonic()
-        finished = self._total - sum(self._open.values())
-        begun = unfinished_stacks(self._store.unfinished)
-        partly = sum(
-            self._open[name] * stack.epoch / stack.epochs for name, (stack, _) in begun.items() if name in self._open
-        )
+        runs_left = self._schedule.open
+        finished = self._total - len(runs_left)
+        reached: dict[str, float] = {}  # share of its epochs, by run
+        for note, _ in unfinished_stacks(self._store.unfinished).values():
+            for digest in runs_left.intersection(note.digests):
+                reached[digest] = max(note.epoch / note.epochs, reached.get(digest, 0.0))
+        partly = sum(reached.values())
         runs = sum(size for _, size in self._accuracies)
         mean = sum(accuracy * size for accuracy, size in self._accuracies) / runs if runs else float("nan")
         self._report(CampaignProgress(finished, self._total, (finished + partly) / self._total, mean))

@@ -3,20 +3,23 @@
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 
 import ufama
-from ufama.campaigns.checkpoints import BusyError, StackCheckpoint
+from ufama.campaigns.checkpoints import BusyError, StackCheckpoint, StoppedError
 from ufama.campaigns.experiments import Job, Stack
+from ufama.campaigns.pace import SAFETY, EpochTimer, KindPace, Pace, affordable_runs, epochs_of, kind_of
 from ufama.campaigns.results import RunRecord, RunStore
+from ufama.campaigns.time_limits import TimeLimit
 from ufama.config import RunConfig, TrainingConfig, scale
 from ufama.data.windows import DataCard, Windows
 from ufama.methods import is_fitted, method
@@ -25,8 +28,24 @@ from ufama.training.batches import RunSplit, scaled_windows
 from ufama.training.loop import TrainingResult, TrainingState, train, train_fitted
 from ufama.training.trainer import Trainer
 
-BUSY = "busy"
-"""What `Worker.train` returns when another campaign is training the stack: it is asked again later."""
+
+class Outcome(NamedTuple):
+    """What became of a stack."""
+
+    state: Literal["trained", "stored", "busy", "stopped", "too large"]
+    accuracy: float = float("nan")  # the runs' mean at the last epoch, where they were trained
+    pace: Pace | None = None  # where one was measured
+
+
+BUSY = Outcome("busy")
+"""Another campaign trains the stack, or runs of it: it is tried again later."""
+
+STORED = Outcome("stored")
+"""Its records have been stored meanwhile."""
+
+
+class TooLargeError(RuntimeError):
+    """A stack does not finish within the time limit, and a smaller one would."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,36 +54,53 @@ class Worker:
 
     store: RunStore = field(default_factory=RunStore)
     device: str = "cpu"
-    compiled: bool = False
+    compiled: bool | None = False
     threads: int = 1  # of a CPU
+    limit: TimeLimit | None = None
+    machine: str = ""  # as `kind_of` takes it
 
-    def train(self, stack: Stack, device: str, stopping: Callable[[], bool]) -> float | str | None:
+    def train(self, stack: Stack, device: str, stopping: Callable[[], bool]) -> Outcome:
         """Train a stack from its checkpoint, if there is one, and store its records.
 
         ``device`` is that of this process. ``stopping`` is asked after every epoch; once true, the checkpoint is
-        written and StoppedError is raised. Returns the runs' mean accuracy at the last epoch; None if they have been
-        stored meanwhile; `BUSY` while another process trains them.
+        written and StoppedError is raised. Where the time limit comes, the checkpoint is written and the outcome is
+        "stopped"; where a first look shows that a smaller stack would finish before it and this one not, "too large".
         """
         config = stack.config
         label = f"{config.dataset} {config.protocol} {config.method} {config.variant}, {config.preset}"
+        kind, epochs = kind_of(stack, self.machine), config.training.epochs
+        checkpoint = StackCheckpoint(self.store.unfinished, stack.digests, device, label, kind=kind, epochs=epochs)
         try:
-            with StackCheckpoint(self.store.unfinished, stack.digests, device, label) as checkpoint:
+            with checkpoint:
                 if all(self.store.has(digest) for digest in stack.digests):
-                    return None
-                records = train_stack(
-                    stack,
-                    device,
-                    checkpoint=checkpoint,
-                    compiled=self.compiled,
-                    stopping=stopping,
-                    threads=self.threads,
-                )
+                    checkpoint.clear()
+                    return STORED
+                try:
+                    records = train_stack(
+                        stack,
+                        device,
+                        checkpoint=checkpoint,
+                        compiled=self.compiled,
+                        stopping=stopping,
+                        threads=self.threads,
+                        limit=self.limit,
+                    )
+                except TooLargeError:
+                    checkpoint.clear()
+                    return Outcome("too large", pace=checkpoint.pace)
                 for record in records:
                     self.store.save(record)
                 checkpoint.clear()
         except BusyError:
             return BUSY
-        return float(pd.concat([record.history.iloc[-1:] for record in records])["target_accuracy"].mean())
+        except StoppedError:
+            if stopping():
+                raise
+            return Outcome("stopped", pace=checkpoint.pace)
+        accuracy = float(pd.concat([record.history.iloc[-1:] for record in records])["target_accuracy"].mean())
+        seconds = sum(record.metadata["wall_seconds"] for record in records)
+        fitted = Pace(len(records), 0.0, seconds, seconds)
+        return Outcome("trained", accuracy, fitted if is_fitted(method(config.method)) else checkpoint.pace)
 
 
 def train_stack(
@@ -72,15 +108,17 @@ def train_stack(
     device: str = "cpu",
     *,
     checkpoint: StackCheckpoint | None = None,
-    compiled: bool = False,
+    compiled: bool | None = False,
     stopping: Callable[[], bool] = lambda: False,
     threads: int = 1,
+    limit: TimeLimit | None = None,
 ) -> list[RunRecord]:
     """Train one stack; its records, in its order. On a CPU with one thread, so that a run repeats bit by bit.
 
     The training continues from ``checkpoint`` and is saved there; None: no checkpoints. ``stopping`` is that of
-    `Worker.train`.
+    `Worker.train`. Before ``limit`` it is stopped too, and TooLargeError is raised as there.
     """
+    timer = EpochTimer(time.monotonic if limit is None else limit.clock)
     chosen, config, training = method(stack.config.method), stack.config.method_config, stack.config.training
     windows, splits = stack.jobs[0].windows(), [job.split() for job in stack.jobs]
     scaled, seeds = scaled_windows(windows, training, splits[0]), [job.config.seed for job in stack.jobs]
@@ -96,14 +134,24 @@ def train_stack(
                 for split, seed in zip(splits, seeds, strict=True)
             ]
         else:
-            trainer = Trainer(chosen, config, training, scaled, splits, seeds, device, compiled=compiled)
+            trainer = Trainer(chosen, config, training, scaled, splits, seeds, device, compiled=bool(compiled))
             state = TrainingState.new(trainer, has_oracle=True)
             if checkpoint is not None:
                 checkpoint.resume(trainer, state)
+            first_epoch = state.epoch
 
             def after_epoch(state: TrainingState) -> None:
+                timer.epoch_done()
                 if checkpoint is not None:
-                    checkpoint.after_epoch(trainer, state, stopping())
+                    pace, stops = timer.pace(len(stack.jobs)), stopping()
+                    checkpoint.pace = pace
+                    if limit is not None and state.epoch < state.epochs and not stops:
+                        needed = SAFETY * pace.worst + checkpoint.seconds_to_save(trainer)
+                        stops = limit.left() < needed
+                        if not (first_epoch or stops):
+                            _refuse_too_large(stack, pace, state.epoch, limit)
+                    checkpoint.after_epoch(trainer, state, stops)
+                timer.resume()
 
             trained = train(trainer, label, oracle_label=label, state=state, after_epoch=after_epoch)
         threads_used = torch.get_num_threads()
@@ -114,6 +162,20 @@ def train_stack(
         record_of(job, split, result, windows, stack=stack.digests, device=device, threads=threads_used)
         for job, split, result in zip(stack.jobs, splits, trained, strict=True)
     ]
+
+
+LOOK = 2
+"""Epochs after which a new stack is compared with what can finish before the time limit."""
+
+
+def _refuse_too_large(stack: Stack, pace: Pace, epoch: int, limit: TimeLimit) -> None:
+    """Raise TooLargeError where a clearly smaller stack would finish in time and this one, at its start, will not."""
+    epochs, runs = epochs_of(stack), len(stack.jobs)
+    if epoch != LOOK or epochs < 4 * LOOK:
+        return
+    affordable = affordable_runs(KindPace({runs: pace}), runs, epochs, limit.left(), limit.whole)
+    if affordable <= 0.75 * runs:
+        raise TooLargeError(f"{affordable} of {runs} runs finish in time")
 
 
 COORDINATES = ("subject", "session", "trial", "window", "label")

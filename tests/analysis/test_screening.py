@@ -22,10 +22,10 @@ def test_shares_of_right_labels_are_those_of_the_methods_audit(seed):
     last = seed.predictions[seed.predictions.rule == "last"]
     for digest, target in last.groupby("digest"):
         heads = np.stack([probabilities(target, branch) for branch in ("eeg", "eye", "fusion")], axis=1)
-        audit = METHOD.audit(config, torch.as_tensor(heads), torch.as_tensor(target.label.to_numpy()))
+        audit = METHOD.audit(config, torch.as_tensor(heads)[None], torch.as_tensor(target.label.to_numpy())[None])
         right = counted[counted.digest == digest].groupby("group").right.mean()
-        assert right["consistent"] == pytest.approx(audit["consistent_right"])
-        assert right["partly_low"] == pytest.approx(audit["teacher_right"])
+        assert right["consistent"] == pytest.approx(audit["consistent_right"].item())
+        assert right["partly_low"] == pytest.approx(audit["teacher_right"].item())
 
 
 def test_every_window_is_in_one_group_and_trusted_unless_unused(seed):

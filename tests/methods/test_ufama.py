@@ -124,10 +124,14 @@ def test_the_audit_counts_right_pseudo_labels_by_group():
     eye = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.5, 0.5], [0.1, 0.9], [0.6, 0.4], [0.5, 0.5], [0.1, 0.9], [0.5, 0.5]])
     label = torch.tensor([0, 1, 1, 0, 0, 0, 1, 0])
     probabilities = torch.stack([eeg, eye, eeg], dim=1).double()
-    found = METHOD.audit(PAPER, probabilities, label)
-    assert found == {"consistent_right": 0.5, "conflicting_right": 1.0, "teacher_right": 0.5}
-    nobody = METHOD.audit(PAPER.replace(trusted_share=0.0), probabilities, label)
-    assert all(value != value for value in nobody.values())  # NaN: there is nothing to be right about
+    expected = {"consistent_right": 0.5, "conflicting_right": 1.0, "teacher_right": 0.5}
+    of_seven = METHOD.audit(PAPER, probabilities[None, :7], label[None, :7])
+    padded_label = torch.cat([label[:7], torch.tensor([-1])])  # the eighth window does not exist
+    together = METHOD.audit(PAPER, torch.stack([probabilities] * 2), torch.stack([label, padded_label]))
+    for name, value in together.items():
+        assert value.tolist() == [expected[name], of_seven[name].item()], name
+    nobody = METHOD.audit(PAPER.replace(trusted_share=0.0), probabilities[None], label[None])
+    assert all(value.isnan().all() for value in nobody.values())  # there is nothing to be right about
 
 
 def test_fine_grained_terms_wait_for_their_stage(small):

@@ -140,8 +140,9 @@ class Method(MethodInfo[ConfigT], Protocol[ConfigT, OutputsT]):
     def predict(self, outputs: OutputsT) -> Tensor:
         """(R, N, 3, C) class probabilities of the branches eeg, eye, fusion; NaN for a branch that does not exist."""
 
-    def audit(self, config: ConfigT, probabilities: Tensor, label: Tensor) -> dict[str, float]:
-        """Diagnostics of one run's target, (N, 3, C) and its labels (N,), to be logged; training never sees them."""
+    def audit(self, config: ConfigT, probabilities: Tensor, label: Tensor) -> dict[str, Tensor]:
+        """Diagnostics (R,) of every run's target, (R, N, 3, C) and its labels (R, N), to be logged; training never sees
+        them. A label of -1 stands where a run has fewer than N windows."""
 
 
 class UnlabelledWindows(NamedTuple):

@@ -145,17 +145,23 @@ class Ufama:
         counts = {name: group.sum(-1).to(dtype) for name, group in groups.items()}
         return counts | {"gate_open": opened.to(dtype), "threshold": screening.threshold.to(dtype)}
 
-    def audit(self, config: UfamaConfig, probabilities: Tensor, label: Tensor) -> dict[str, float]:
+    def audit(self, config: UfamaConfig, probabilities: Tensor, label: Tensor) -> dict[str, Tensor]:
         """How often screening's pseudo-labels are right when a run's whole target is screened; of conflicting
         windows, how often one of both is."""
-        modalities = probabilities[None, :, : EYE + 1]
-        screening = screen(modalities, config.trusted_share, whole_pool(modalities))
-        right = (screening.pseudo_label == label[:, None])[0]  # (N, 2)
-        taught = torch.cat([right[screening.eeg_teaches[0], EEG], right[screening.eye_teaches[0], EYE]])
+        modalities, exists = probabilities[:, :, : EYE + 1], label >= 0
+        pool = whole_pool(modalities).unflatten(1, (-1, 2)).masked_fill(~exists[..., None], -1).flatten(1)
+        screening = screen(modalities, config.trusted_share, pool)
+        right = screening.pseudo_label == label[..., None]  # (R, N, 2)
+
+        def share(*groups: tuple[Tensor, Tensor]) -> Tensor:
+            """(R,) of the windows in the groups, those that are right: pairs of right (R, N) and group (R, N)."""
+            hits = torch.stack([correct & group & exists for correct, group in groups]).sum((0, 2))
+            return hits.double() / torch.stack([group & exists for _, group in groups]).sum((0, 2))
+
         return {
-            "consistent_right": right[screening.consistent[0], EEG].double().mean().item(),
-            "conflicting_right": right[screening.conflicting[0]].any(-1).double().mean().item(),
-            "teacher_right": taught.double().mean().item(),
+            "consistent_right": share((right[..., EEG], screening.consistent)),
+            "conflicting_right": share((right.any(-1), screening.conflicting)),
+            "teacher_right": share((right[..., EEG], screening.eeg_teaches), (right[..., EYE], screening.eye_teaches)),
         }
 
     @staticmethod

@@ -1,6 +1,7 @@
 """Which windows a run trains on, adapts to and is tested on, their scaling, and the batches of a stack of runs."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -226,23 +227,35 @@ class StackBatches:
         self._context = None if context == 1 else torch.as_tensor(context_rows(windows, context), device=device)
         domain = np.stack([_recording_numbers(windows, split.source) for split in splits])
         self._domain = torch.as_tensor(domain, device=device)
-        shape = (len(splits), self.steps, training.batch_size)
-        self._epoch_rows = [torch.zeros(shape, dtype=torch.int64, device=device) for _ in range(3)]
+        shape = (3, len(splits), self.steps, training.batch_size)  # rows of source, positions and rows of target
+        self._epoch_rows = torch.zeros(shape, dtype=torch.int64, device=device)
         self.splits, self.seeds, self.size, self.device = splits, seeds, training.batch_size, device
+        self._last_epoch = training.epochs - 1
+        # Beside a GPU a processor is free to draw while the last epoch's steps run.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="draws") if device.type == "cuda" else None
+        self._drawn_ahead: tuple[int, Future[np.ndarray]] | None = None
 
     def draw_epoch(self, epoch: int) -> None:
         """Choose the epoch's windows: a fresh random order of source and target for every run.
 
-        The choice is written over the last one, so that a captured step reads the new one.
+        The choice is written over the last one, so that a captured step reads the new one. On a GPU a thread draws the
+        next epoch's meanwhile.
         """
+        ahead, self._drawn_ahead = self._drawn_ahead, None
+        rows = ahead[1].result() if ahead is not None and ahead[0] == epoch else self._drawn(epoch)
+        self._epoch_rows.copy_(torch.as_tensor(rows).view(self._epoch_rows.shape))
+        if self._thread is not None and epoch < self._last_epoch:
+            self._drawn_ahead = epoch + 1, self._thread.submit(self._drawn, epoch + 1)
+
+    def _drawn(self, epoch: int) -> np.ndarray:
+        """(3, R, steps * size) of every run: rows of its source, positions in its target, and their rows."""
         needed = self.steps * self.size
-        source, target = [], []
-        for split, seed in zip(self.splits, self.seeds, strict=True):
-            source.append(split.source[epoch_order(len(split.source), needed, seed, "source", epoch)])
-            target.append(epoch_order(len(split.target), needed, seed, "target", epoch))
-        target_rows = [split.target[order] for split, order in zip(self.splits, target, strict=True)]
-        for buffer, rows in zip(self._epoch_rows, (source, target, target_rows), strict=True):
-            buffer.copy_(torch.as_tensor(np.stack(rows)).view(buffer.shape))
+        drawn = np.empty((3, len(self.splits), needed), dtype=np.int64)
+        for run, (split, seed) in enumerate(zip(self.splits, self.seeds, strict=True)):
+            drawn[0, run] = split.source[epoch_order(len(split.source), needed, seed, "source", epoch)]
+            drawn[1, run] = epoch_order(len(split.target), needed, seed, "target", epoch)
+            drawn[2, run] = split.target[drawn[1, run]]
+        return drawn
 
     def step(self, number: Tensor | int) -> tuple[SourceBatch, TargetBatch]:
         """The epoch's batch ``number`` for every run; a number (1,) int64 on the device is read there."""
@@ -250,15 +263,15 @@ class StackBatches:
         source, position, target = (rows.index_select(1, index).squeeze(1) for rows in self._epoch_rows)
         return (
             SourceBatch(
-                *self._features(source),
+                *self.features(source),
                 label=self.source_label[source],
                 domain=self._domain.gather(1, source),
                 clip=self._clip[source],
             ),
-            TargetBatch(*self._features(target), position),
+            TargetBatch(*self.features(target), position),
         )
 
-    def _features(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def features(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """(eeg, eye) of the windows (R, B), each with its context where there is one."""
         rows = rows if self._context is None else self._context[rows]
         return self.eeg[rows], self.eye[rows]
@@ -268,8 +281,11 @@ class StackBatches:
 
         Runs with fewer rows repeat their last; the caller cuts what it does not need.
         """
+        for index in self.padded_rows(rows).split(size, 1):
+            yield self.features(index)
+
+    def padded_rows(self, rows: list[np.ndarray]) -> Tensor:
+        """(R, n) rows of every run on the device; a run with fewer than n repeats its last."""
         longest = max(map(len, rows))
-        padded = np.stack([np.pad(some, (0, longest - len(some)), mode="edge") for some in rows])
-        for start in range(0, longest, size):
-            index = torch.as_tensor(padded[:, start : start + size], device=self.device)
-            yield self._features(index)
+        padded = np.stack([np.pad(own, (0, longest - len(own)), mode="edge") for own in rows])
+        return torch.as_tensor(padded, device=self.device)

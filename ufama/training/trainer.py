@@ -15,11 +15,12 @@ from ufama.data.windows import Windows
 from ufama.methods import Method, ProblemSpec, Step, split_windows
 from ufama.seeds import derived_seed
 from ufama.training.batches import RunSplit, SourceBatch, StackBatches, TargetBatch
+from ufama.training.compilation import keep_compiled_code, pays
+from ufama.training.cuda_graphs import recorded
+from ufama.training.evaluation import Evaluator, StackPredictions
 from ufama.training.memory import keep_freed_memory, map_large_blocks, without_collection
 from ufama.training.optimiser import FlatAdam
 from ufama.training.phases import Phases
-
-WARM_UP = 3  # steps before a capture: the allocator and the libraries settle in them
 
 
 class Predictions(NamedTuple):
@@ -39,11 +40,19 @@ class Trainer:
     splits, seeds
         one of each per run; initial weights, batches and dropout derive from the seed by name
     compiled
-        let torch.compile make network and loss terms faster: a minute or two at the start, on any device
+        let torch.compile make network and loss terms faster: a minute or two at the start, on any device; None: where
+        `ufama.training.compilation.pays`
     captured
-        replay each step as one CUDA graph; None: on a GPU, where the method allows it
+        replay each step, and each chunk of an evaluation, as one CUDA graph; None: on a GPU, where the method allows it
     notify
-        called with a line when a step cannot be captured and runs operation by operation instead
+        called with a line when these cannot be captured and run operation by operation instead
+
+    Attributes
+    ----------
+    compiled
+        whether the step is compiled
+    phases
+        where the training's seconds went
     """
 
     def __init__(
@@ -56,7 +65,7 @@ class Trainer:
         seeds: list[int],
         device: torch.device | str = "cpu",
         *,
-        compiled: bool = False,
+        compiled: bool | None = None,
         captured: bool | None = None,
         notify: Callable[[str], None] = print,
     ):
@@ -90,14 +99,20 @@ class Trainer:
         self._epoch = torch.zeros((), dtype=dtype, device=self.device)
         self._logged: list[str] = []  # the names of a step's losses, weights and diagnostics
         self._sums: Tensor | None = None  # (names, R) over the epoch's steps
-        # Its pattern for attention fails on five axes, and where it fits, replaces products that are fast as they are.
-        self.terms = (
-            torch.compile(self._eager_terms, options={"pattern_matcher": False}, dynamic=False)
-            if compiled
-            else self._eager_terms
+        steps = training.epochs * self.batches.steps
+        self.compiled = pays(len(seeds), steps, self.device) if compiled is None else compiled
+        self.terms = self._eager_terms
+        if self.compiled:
+            keep_compiled_code()
+            # Its pattern for attention fails on five axes, and where it fits, replaces products that are fast as they
+            # are.
+            self.terms = torch.compile(self._eager_terms, options={"pattern_matcher": False}, dynamic=False)
+        is_captured = on_gpu if captured is None else captured
+        self._evaluator = Evaluator(
+            self._predict_rows, self.device, compiled=self.compiled, is_recorded=is_captured, notify=notify
         )
-        self._next_step: Callable[[], None] = self._eager_step
-        if on_gpu if captured is None else captured:
+        self._next_step: Callable[[], object] = self._eager_step
+        if is_captured:
             self._capture_step(notify)
 
     def step(self, source: SourceBatch, target: TargetBatch, epoch: Tensor) -> Terms:
@@ -172,8 +187,9 @@ class Trainer:
         self._sums += values
         self._step_number += 1
 
-    def train_epoch(self, epoch: int) -> dict[str, np.ndarray]:
-        """One epoch of every run; the mean of each term, weight and diagnostic over its steps, name -> (R,)."""
+    def train_epoch(self, epoch: int) -> dict[str, Tensor]:
+        """One epoch of every run; the mean of each term, weight and diagnostic over its steps, name -> (R,), on the
+        device."""
         with self.phases.during("draws"):
             self.batches.draw_epoch(epoch)
         with self.phases.during("step"), without_collection():
@@ -184,19 +200,26 @@ class Trainer:
             for _ in range(self.batches.steps):
                 self._next_step()
             assert self._sums is not None  # an epoch has steps
-            means = (self._sums / self.batches.steps).cpu().numpy()
+            means = self._sums / self.batches.steps
         return dict(zip(self._logged, means, strict=True))
 
-    @torch.no_grad()
     def evaluate(self, rows: list[np.ndarray]) -> list[Predictions]:
-        """Predictions without dropout for each run's rows."""
-        chunks = []
+        """Predictions without dropout for each run's rows, on the host."""
+        predictions = self.predict(self.batches.padded_rows(rows), with_features=True)
+        assert predictions.fused is not None
+        with self.phases.during("evaluation"):
+            probabilities, fused = predictions.probabilities.cpu().numpy(), predictions.fused.cpu().numpy()
+        return [Predictions(probabilities[run, : len(own)], fused[run, : len(own)]) for run, own in enumerate(rows)]
+
+    def predict(self, rows: Tensor, *, with_features: bool = False) -> StackPredictions:
+        """Predictions without dropout for the rows (R, n) of every run, on the device."""
         with self.phases.during("evaluation"), self._precision():
-            for eeg, eye in self.batches.chunks(rows):
-                outputs = self._outputs(eeg, eye, None)
-                chunks.append((self.method.predict(outputs), outputs.fused))
-            probabilities, fused = (torch.cat(some, dim=1).cpu().numpy() for some in zip(*chunks, strict=True))
-        return [Predictions(probabilities[run, : len(some)], fused[run, : len(some)]) for run, some in enumerate(rows)]
+            return self._evaluator(rows, with_features=with_features)
+
+    def _predict_rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """(R, n) rows -> probabilities (R, n, 3, C) and fused features (R, n, D)."""
+        outputs = self._outputs(*self.batches.features(rows), None)
+        return self.method.predict(outputs), outputs.fused
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that training changes, by name: what a checkpoint holds. Draws need no more than the seeds."""
@@ -217,22 +240,8 @@ class Trainer:
         self.batches.draw_epoch(0)
         before = {name: value.detach().clone() for name, value in self.tensors().items()}
         try:
-            if self.device.type != "cuda":
-                raise RuntimeError(f"{self.device} is no GPU")
-            with torch.cuda.device(self.device):
-                stream = torch.cuda.Stream()
-                stream.wait_stream(torch.cuda.current_stream())
-                with torch.cuda.stream(stream):
-                    for _ in range(WARM_UP):
-                        self._step_number.zero_()
-                        self._eager_step()
-                torch.cuda.current_stream().wait_stream(stream)
-                graph = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(graph):
-                    self._eager_step()
+            self._next_step = recorded(self._eager_step, self.device, before=self._step_number.zero_)
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
             notify(f"{self.method.name}: the step cannot be captured as a CUDA graph and runs eagerly ({reason}).")
-        else:
-            self._next_step = graph.replay
         self.restore(before)

@@ -94,7 +94,7 @@ class NetworkMethod(NamedMethod[ConfigT], Generic[ConfigT, OutputsT]):
     def predict(self, outputs: Any) -> Tensor:
         return fusion_only(outputs.logits.softmax(-1))
 
-    def audit(self, config: ConfigT, probabilities: Tensor, label: Tensor) -> dict[str, float]:
+    def audit(self, config: ConfigT, probabilities: Tensor, label: Tensor) -> dict[str, Tensor]:
         return {}
 
 

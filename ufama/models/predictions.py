@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from ufama.data.windows import content_fingerprint
 from ufama.methods.contract import BRANCHES
+from ufama.models.causal import Adapt, PassedWindow, replay
 from ufama.models.inference import outputs, scaled_recording
 from ufama.models.modalities import (
     branches_of,
@@ -18,7 +21,8 @@ from ufama.models.modalities import (
     used_branches,
     without_faults,
 )
-from ufama.models.recordings import Modality, Recording, RecordingLabels, prepared
+from ufama.models.recordings import TITLES, Modality, Recording, RecordingLabels, prepared
+from ufama.models.source_free import TITLE as SOURCE_FREE
 from ufama.models.trust import ExpectedAccuracy, abstention, calibrated, distance_from_source, expected_accuracy
 from ufama.training.scores import plurality, predicted_class
 
@@ -155,7 +159,7 @@ def predict(
     only: Modality | None = None,
     abstain_risk: float | None = None,
 ) -> Prediction:
-    """Predict every window of a recording.
+    """Predict every window of a recording that is whole.
 
     Parameters
     ----------
@@ -178,8 +182,67 @@ def predict(
     raw = outputs(model, scaled_recording(model, usable.windows)).mean()
     milliseconds = 1000 * (time.perf_counter() - started) / len(recording)
     used = used_branches(check, only, branches_of(raw))
-    prediction = answered(model, recording, raw, used, check.notes, abstain_risk)
+    prediction = answered(model, usable, raw, used, (*check.notes, *_other_recording(model, recording)), abstain_risk)
     return replace(prediction, facts=prediction.facts | {"milliseconds_per_window": milliseconds})
+
+
+def predict_as_time_goes_by(
+    model: Model,
+    recording: Recording,
+    *,
+    only: Modality | None = None,
+    abstain_risk: float | None = None,
+    adapt: Adapt | None = None,
+    show: Callable[[Recording, PassedWindow], None] = lambda recording, window: None,
+) -> Prediction:
+    """Predict a recording as if it were running: what a prediction depends on ends with its window.
+
+    Parameters
+    ----------
+    adapt
+        what is done after each trial, such as `ufama.models.causal.without_source`; None: the model stays as it is
+    show
+        called with the prepared recording and each window's prediction when it has passed
+
+    Raises
+    ------
+    DataError
+        as `predict`
+    """
+    recording = prepared(recording, model)
+    raw = np.empty((len(recording), len(BRANCHES), len(model.class_names)))
+    used = np.full(len(recording), NO_ANSWER, dtype="<U6")
+    faults: dict[str, int] = {}
+    milliseconds = adaptations = 0.0
+    for window in replay(model, recording, adapt=adapt, only=only):
+        raw[window.row], used[window.row] = window.probabilities, window.used
+        milliseconds += window.milliseconds / len(recording)
+        adaptations = max(adaptations, window.adaptations)
+        for modality, fault in window.faults.items():
+            if fault:
+                faults[f"{TITLES[modality]} {fault}"] = faults.get(f"{TITLES[modality]} {fault}", 0) + 1
+        show(recording, window)
+    warnings = [f"Left out in {count} windows: the {what}." for what, count in faults.items()]
+    shown = model if not adaptations else model.replace(adapted_to={"mode": "source_free", "by": SOURCE_FREE})
+    prediction = answered(shown, recording, raw, used, tuple(warnings), abstain_risk)
+    facts = {"causal": True, "milliseconds_per_window": milliseconds, "adaptations": int(adaptations)}
+    notes = [*prediction.notes]
+    if model.recipe is None or model.recipe.eeg.smoothing != "none":
+        notes.append(
+            "Scaling and adaptation used what had passed alone. The features may look ahead: filters and smoothing over "
+            "a trial do."
+        )
+    return replace(prediction, facts=prediction.facts | facts, notes=tuple(notes))
+
+
+def _other_recording(model: Model, recording: Recording) -> list[str]:
+    """A warning where the model is adapted to a recording that is not this one."""
+    known = (model.adapted_to or {}).get("fingerprint")
+    if known is None or known == content_fingerprint(recording.windows._asdict()):
+        return []
+    return [
+        "The model is adapted to another recording than this one: adapt it to this one, or use the unadapted model."
+    ]
 
 
 def answered(
@@ -259,6 +322,7 @@ def _facts(model: Model, recording: Recording, used: np.ndarray, abstain_risk: f
             "mode": model.mode,
             "adapted_to": model.adapted_to,
             "source": model.source,
+            "source_title": model.card.title,
             "source_simulated": model.card.simulated,
             "source_licence": model.card.licence,
             "calibrated": model.trust is not None,

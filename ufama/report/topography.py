@@ -1,0 +1,64 @@
+"""Where on the head the channels lie that a prediction rests on."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from ufama.data.signals.eeg import bare_name
+from ufama.data.signals.electrodes import electrode_directions, known_electrodes
+from ufama.report import style
+from ufama.report.style import figure
+
+_HEAD_RADIUS = 0.095  # m, of the drawing
+
+
+def can_be_drawn(tokens: Sequence[str]) -> bool:
+    """Whether the tokens are electrodes whose places are known: enough for a map, each once."""
+    names = [bare_name(token) for token in tokens]
+    return len(names) >= 8 and len(set(names)) == len(names) and set(names) <= known_electrodes()
+
+
+@figure
+def occlusion_maps(
+    change: np.ndarray, tokens: Sequence[str], bands: Sequence[str], class_names: Sequence[str], windows: Sequence[int]
+) -> Figure:
+    """Maps of the fall of probability, in points, when a channel's band is hidden; a row per class, a column per band.
+
+    Alt: Maps of the head seen from above, a row for each predicted class and a column for each frequency band. Red
+    electrodes spoke for the class: hiding them lowers its probability. Blue electrodes spoke against it.
+    """
+    import mne
+
+    names = [bare_name(token) for token in tokens]
+    info = mne.create_info(names, 1.0, "eeg", verbose="error")
+    places = dict(zip(names, _HEAD_RADIUS * electrode_directions(names), strict=True))
+    info.set_montage(mne.channels.make_dig_montage(places, coord_frame="head"), verbose="error")
+    shown = [place for place, count in enumerate(windows) if count]
+    points = 100 * change
+    limit = max(float(np.nanmax(np.abs(points[shown]))), 1e-3)
+    size = (style.WIDTH, 1.35 * len(shown) + 1.0)
+    drawing, grid = plt.subplots(len(shown), len(bands), figsize=size, squeeze=False)
+    for row, place in enumerate(shown):
+        for column, band in enumerate(bands):
+            axes = grid[row, column]
+            image, _ = mne.viz.plot_topomap(
+                points[place, :, column],
+                info,
+                axes=axes,
+                show=False,
+                cmap="RdBu_r",
+                vlim=(-limit, limit),
+                sphere=(0.0, 0.0, 0.0, _HEAD_RADIUS),
+                contours=0,
+                sensors=False,
+            )
+            if row == 0:
+                axes.set_title(band)
+            if column == 0:
+                axes.set_ylabel(f"{class_names[place]}\nn = {windows[place]}")
+    bar = drawing.colorbar(image, ax=grid, orientation="horizontal", shrink=0.6, aspect=40, pad=0.02)
+    bar.set_label("fall of the class's probability (points) when hidden")
+    bar.outline.set_visible(False)
+    return drawing

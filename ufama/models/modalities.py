@@ -25,6 +25,7 @@ from ufama.data.layout import DataError
 from ufama.methods.contract import BRANCHES
 
 if TYPE_CHECKING:
+    from ufama.methods.contract import UnlabelledWindows
     from ufama.models.model import SourceStatistics
     from ufama.models.recordings import Recording
 
@@ -47,6 +48,8 @@ def window_faults(
     high: np.ndarray,
     follows: np.ndarray,
     counts: np.ndarray | None = None,
+    *,
+    knows_next: bool = True,
 ) -> np.ndarray:
     """What is wrong with each window of one modality.
 
@@ -57,9 +60,11 @@ def window_faults(
     low, high
         (m,) the source's range
     follows
-        (n,) bool, whether a window comes right after the one before it, in the same trial
+        (n,) bool, see `follows_before`
     counts
         (m,) bool, whether a feature counts for the rules of saturated and flat: not one that is constant in trials
+    knows_next
+        whether a window that the next one repeats is flat too; not while the recording runs
 
     Returns
     -------
@@ -80,7 +85,8 @@ def window_faults(
         same = np.zeros(len(values), bool)
         same[1:] = (values[1:] == values[:-1]).mean(axis=1) >= SHARE_OF_FEATURES
     same &= follows
-    same[:-1] |= same[1:]  # the window that the next one repeats does not change either
+    if knows_next:
+        same[:-1] |= same[1:]
     return np.select([lost, above, below | same], ["lost", "saturated", "flat"], "")
 
 
@@ -124,9 +130,7 @@ def check_modalities(
         names of eye features that are constant in trials (`ufama.data.windows.DataCard`)
     """
     windows = recording.windows
-    trial = np.stack([windows.subject, windows.session, windows.trial], axis=1)
-    follows = np.zeros(len(recording), bool)
-    follows[1:] = (trial[1:] == trial[:-1]).all(axis=1) & (windows.window[1:] == windows.window[:-1] + 1)
+    follows = follows_before(windows)
     varies = ~np.isin(recording.eye_features, constant_eye_features)
     faults, notes = {}, []
     for modality in MODALITIES:
@@ -139,6 +143,14 @@ def check_modalities(
         faults[modality], more = _whole_recordings(own, recording.places, modality)
         notes += more
     return ModalityCheck(faults=faults, notes=tuple(notes))
+
+
+def follows_before(windows: UnlabelledWindows) -> np.ndarray:
+    """(n,) bool, whether a window comes in the same trial as the one before it, later."""
+    trial = np.stack([windows.subject, windows.session, windows.trial], axis=1)
+    follows = np.zeros(len(trial), bool)
+    follows[1:] = (trial[1:] == trial[:-1]).all(axis=1) & (windows.window[1:] > windows.window[:-1])
+    return follows
 
 
 def _whole_recordings(faults: np.ndarray, places: np.ndarray, modality: str) -> tuple[np.ndarray, list[str]]:
@@ -180,19 +192,8 @@ def used_branches(check: ModalityCheck, only: str | None = None, has: Sequence[s
     DataError
         where no window at all can be answered
     """
-    eeg, eye = check.usable("eeg"), check.usable("eye")
-    if only is not None:
-        if only not in MODALITIES:
-            raise DataError(f"only = {only!r} is not a modality: choose eeg or eye.")
-        if only not in has:
-            raise DataError(f"this method has no head for one modality alone: it has {', '.join(has)}. Leave out only.")
-        used = np.where(check.usable(only), only, "")
-    else:
-        whole = "fusion" if "fusion" in has else next((name for name in MODALITIES if name in has), "")
-        choices = [eeg & eye, eeg & ("eeg" in has), eye & ("eye" in has)]
-        used = np.select(choices, [whole, "eeg", "eye"], "")
-        if whole in MODALITIES:  # a method of a single modality needs no other
-            used = np.where(check.usable(whole), whole, "")
+    _check_only(only, has)
+    used = _used(check, only, has)
     if not (used != "").any():
         reasons = " ".join(check.notes) or "Nothing of it can be used."
         heads = "" if set(MODALITIES) <= set(has) else f" The method has {', '.join(has)} alone."
@@ -201,6 +202,30 @@ def used_branches(check: ModalityCheck, only: str | None = None, has: Sequence[s
             "without a fault: check the electrodes, the tracker and the unit of the values."
         )
     return used
+
+
+def used_of_window(faults: Mapping[str, str], only: str | None = None, has: Sequence[str] = BRANCHES) -> str:
+    """As `used_branches` for one window, which nothing may be able to answer: "" then. ``faults`` by modality."""
+    _check_only(only, has)
+    check = ModalityCheck(faults={name: np.array([fault]) for name, fault in faults.items()}, notes=())
+    return str(_used(check, only, has)[0])
+
+
+def _check_only(only: str | None, has: Sequence[str]) -> None:
+    if only is not None and only not in MODALITIES:
+        raise DataError(f"only = {only!r} is not a modality: choose eeg or eye.")
+    if only is not None and only not in has:
+        raise DataError(f"this method has no head for one modality alone: it has {', '.join(has)}. Leave out only.")
+
+
+def _used(check: ModalityCheck, only: str | None, has: Sequence[str]) -> np.ndarray:
+    """(n,) text: the branch of each window, "" for none."""
+    alone = only or ("" if "fusion" in has else next(name for name in MODALITIES if name in has))
+    if alone:  # also a method of a single modality
+        return np.where(check.usable(alone), alone, "")
+    eeg, eye = check.usable("eeg"), check.usable("eye")
+    choices = [eeg & eye, eeg & ("eeg" in has), eye & ("eye" in has)]
+    return np.select(choices, ["fusion", "eeg", "eye"], "")
 
 
 def branches_of(probabilities: np.ndarray) -> tuple[str, ...]:

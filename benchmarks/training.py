@@ -178,7 +178,7 @@ def trained_peak(asked: argparse.Namespace, runs: int) -> float:
     command += ["--preset", asked.preset, "--precision", asked.precision, "--threads", str(asked.threads)]
     command += ["--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])["process_megabytes"]
+    return json.loads(done.stdout.splitlines()[-1])["memory"]["process_megabytes"]
 
 
 def measure(asked: argparse.Namespace) -> dict:
@@ -266,7 +266,17 @@ def memory_only(asked: argparse.Namespace) -> dict:
     trainer = stack(windows, asked.shape, asked.preset, training, runs, "cpu", False)
     trainer.train_epoch(20)
     trainer.evaluate([own.test for own in trainer.batches.splits])
-    return {"benchmark": "memory", "runs": runs, "process_megabytes": own_peak_megabytes()}
+    return {
+        "benchmark": "memory",
+        "shape": asked.shape,
+        "preset": asked.preset,
+        "precision": asked.precision,
+        "compiled": False,
+        "device": "cpu",
+        "memory": {"runs": runs, "process_megabytes": own_peak_megabytes()},
+        "hardware": hardware("cpu"),
+        "software": software(),
+    }
 
 
 def arguments() -> argparse.Namespace:

@@ -1,0 +1,99 @@
+"""The benchmark of a whole table: the paper's runs, an estimate that a long training bears out, a script that ends."""
+
+import json
+import os
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from ufama.report import cost, cost_gpu
+from ufama.training.phases import PHASES
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+ASKED = {"data": "noise", "windows": None, "subjects": None, "precision": "float32", "epochs": 3, "preset": "paper"}
+
+
+@pytest.fixture
+def table(monkeypatch):
+    """The module benchmarks/table.py."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import table
+
+    return table
+
+
+@pytest.mark.parametrize(("shape", "sizes", "steps"), [("seed", [36], [26]), ("seed_iv", [30, 15], [26, 25])])
+def test_the_runs_are_those_of_the_papers_table(table, shape, sizes, steps):
+    stacks = table.table_stacks(Namespace(**ASKED, shape=shape, device="cpu", stack_size=450))
+    assert [len(stack.jobs) for stack in stacks] == sizes
+    assert [stack.jobs[0].steps for stack in stacks] == steps
+    on_a_cpu = table.table_stacks(Namespace(**ASKED, shape=shape, device="cpu", stack_size=None))
+    assert max(len(stack.jobs) for stack in on_a_cpu) == 4
+
+
+def epoch_seconds(table, epoch):
+    """What an epoch costs in a training whose epochs differ by the criteria alone, and the first by compiling."""
+    seconds = dict.fromkeys(PHASES, 0.0) | {"draws": 0.25, "step": 8.0, "evaluation": 2.0, "scores": 0.5}
+    if epoch in table.JUDGED:
+        seconds |= {"evaluation": 2.25, "criteria": 3.0}
+    return seconds | ({"step": 60.0} if epoch == 0 else {})
+
+
+@pytest.mark.parametrize("epochs", [3, 12, 399, 400])
+def test_a_few_epochs_say_what_a_whole_training_costs(table, epochs):
+    seconds = [epoch_seconds(table, epoch) for epoch in range(epochs)]
+    times = table.StackTimes(runs=4, setup=1.5, epochs=seconds, end=0.5, records=0.25)
+    every = [epoch_seconds(table, epoch) for epoch in range(400)]
+    expected = {name: sum(epoch[name] for epoch in every) for name in PHASES}
+    assert times.whole() == pytest.approx(expected | {"setup": 1.5, "end": 0.5, "records": 0.25})
+
+
+def test_checkpoints_are_counted_by_the_time_between_two(table, monkeypatch):
+    monkeypatch.setenv("UFAMA_CHECKPOINT_SECONDS", "130")
+    epochs = [dict.fromkeys(PHASES, 0.0) | {"step": 1.0}] * 3
+    assert table.StackTimes(runs=4, epochs=epochs, checkpoint=2.0).whole()["checkpoint"] == 2.0 * 3
+
+
+def rehearsed(tmp_path, **environment):
+    """What benchmarks/gpu.sh leaves, run on a CPU with everything as small as it can be."""
+    command = ["bash", str(FOLDER / "gpu.sh"), "--out", str(tmp_path / "gpu")]
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # its python3 is this one
+    environment = os.environ | {"DEVICE": "cpu", "SCALE": "tiny", "PATH": paths} | environment
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    return done, {path.name: path for path in (tmp_path / "gpu").iterdir()}
+
+
+def test_the_gpu_script_ends_at_its_limit_and_says_what_it_did_not_do(tmp_path):
+    done, files = rehearsed(tmp_path, LIMIT="1")
+    parts = json.loads(files["parts.json"].read_text())["parts"]
+    assert done.returncode == 1 and {part["status"] for part in parts} == {"not started"}
+    again, _ = rehearsed(tmp_path, LIMIT="1")
+    assert again.returncode == 2 and "of an earlier call; name another folder" in again.stderr
+
+
+@pytest.mark.slow
+def test_the_gpu_script_measures_everything_and_the_page_takes_it(tmp_path, monkeypatch):
+    done, files = rehearsed(tmp_path)
+    parts = json.loads(files["parts.json"].read_text())["parts"]
+    assert [(part["name"], part["status"]) for part in parts if part["status"] != "done"] == [], done.stdout
+    assert done.returncode == 0 and len(files) <= 8
+    monkeypatch.setattr(cost, "_folder", lambda: tmp_path / "gpu")
+    tables = cost.stored("table")
+    assert [(one["shape"], one["finished"]) for one in tables] == [("seed", True), ("seed_iv", True)] * 2
+    frame = cost.phases_table(tables).frame
+    assert (frame[frame.phase.isin(["steps", "evaluation"])].share_percent > 0).all()
+    assert {one["precision"] for one in cost.stored("training")} == {"bf16", "tf32", "float32"}
+    assert len(cost.training_table(cost.stored("training")).frame) == 4
+    (equality,), (tests,), (campaign,) = (cost.stored(name) for name in ("equality", "tests", "campaign"))
+    assert equality["equal_in_float64"] and tests["failed"] == 0 and campaign["within_limit"]
+    assert cost_gpu.checks_note([tests], [equality], [campaign]) == ""  # no GPU is claimed
+
+
+@pytest.mark.slow
+def test_thirty_six_runs_need_less_than_four_gigabytes():
+    command = [sys.executable, str(FOLDER / "training.py"), "--only-memory", "--runs", "36", "--precision", "bf16"]
+    done = subprocess.run([*command, "--windows", "64", "--json"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["memory"]["process_megabytes"] < 4000

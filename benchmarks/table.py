@@ -153,7 +153,8 @@ def train_timed(
     splits, seeds = [job.split() for job in stack.jobs], [job.config.seed for job in stack.jobs]
     scaled = scaled_windows(windows, training, splits[0])
     with ExitStack() as within:
-        checkpoint = within.enter_context(StackCheckpoint(store.unfinished, stack.digests, asked.device, "a table"))
+        place = (store.unfinished, stack.digests, asked.device, "a table")
+        checkpoint = within.enter_context(StackCheckpoint(*place, epochs=training.epochs))
         trainer = Trainer(
             chosen, config.method_config, training, scaled, splits, seeds, asked.device, compiled=asked.compile
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, overload
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.results import Results
 from ufama.campaigns.run import CampaignProgress, results
-from ufama.pages.parameters import checked_parameters
+from ufama.pages.parameters import ParameterError, checked_parameters
 from ufama.storage import PathError, workspace
 
 if TYPE_CHECKING:
@@ -117,8 +117,11 @@ def open_page(name: str, namespace: dict, *, dataset: str | None = None) -> Page
         for a parameter that the notebook does not have, and for a value without a meaning
     """
     values = checked_parameters(namespace)
+    named = dataset or values.pop("dataset")
+    if named is None:
+        raise ParameterError("dataset = None names no recordings: give 'seed', 'seed_iv' or the path of a table.")
     data = DataRequest(
-        dataset=dataset or values.pop("dataset"),
+        dataset=named,
         data_root=values.pop("data_root", None),
         require_real=values.pop("require_real", False),
     )

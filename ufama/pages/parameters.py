@@ -25,7 +25,7 @@ def _one_of(*options: str) -> Callable:
 
 
 def _dataset(name: str, value):
-    if value in DATASETS or (isinstance(value, str) and value.endswith((".npz", ".parquet"))):
+    if value is None or value in DATASETS or (isinstance(value, str) and value.endswith((".npz", ".parquet"))):
         return value
     raise ParameterError(
         f"{name} = {value!r} is not known; choose {' or '.join(map(repr, DATASETS))}, or give the path of a "

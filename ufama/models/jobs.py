@@ -122,7 +122,8 @@ def fit_job(
         not scaled; labels are read at source rows alone
     source, target
         rows; without a target, nothing of a new person is seen: batches of the target are drawn from the source, and an
-        epoch is as long as that of a target of the source's median recording
+        epoch is as long as that of a target of the source's median recording, or as the source's where
+        ``TrainingConfig.epoch_length`` says so
     test
         rows to be predicted at the end; None: the target, or one window of the source where there is none
 
@@ -147,6 +148,8 @@ def fit_job(
     split = make_split(windows, _fold(windows, source, test), training, seed)
     split = replace(split, target=split.source, test=test)
     training = training.replace(batch_size=min(training.batch_size, len(split.source)))
+    if training.epoch_length == "source":
+        return FitJob(windows, split, seed, training)
     batches = max(1, _median_recording(windows, split.source) // training.batch_size)
     limit = batches if training.steps_per_epoch is None else min(batches, training.steps_per_epoch)
     return FitJob(windows, split, seed, training.replace(steps_per_epoch=limit))

@@ -93,7 +93,7 @@ def read_recording(source: str | Path, model: Model, options: RecordingOptions |
         recording = released
     else:
         windows = _chosen(_release(source, model, options), named, options)
-        recording = _of_windows(windows).noted("Labels of the release are known and were not read for the prediction.")
+        recording = recording_of(windows).noted("Labels of the release are known and were not read for the prediction.")
     if options.only:
         absent = tuple(dict.fromkeys((*recording.absent, "eye" if options.only == "eeg" else "eeg")))
         if options.only in recording.absent:
@@ -154,7 +154,8 @@ def _table(path: Path, options: RecordingOptions) -> Recording:
     return _selected(recording, str(path), options)
 
 
-def _of_windows(windows: Windows) -> Recording:
+def recording_of(windows: Windows) -> Recording:
+    """Windows without their labels; times are counted within each trial."""
     card = windows.card
     return Recording(
         windows=UnlabelledWindows(*[getattr(windows, name) for name in UnlabelledWindows._fields]),

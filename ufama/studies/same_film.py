@@ -35,6 +35,9 @@ SOURCE_ONLY = ("ufama", "paper", "M1")
 
 ENTRY = ["method", "preset", "variant"]
 
+SHRINKAGE = 1e-3
+"""Of the probes' covariance: so little that it matters for features without variance alone."""
+
 
 # --- the design --------------------------------------------------------------------------------------
 
@@ -160,7 +163,7 @@ def changes(
 
 
 def probe(features: np.ndarray, answer: np.ndarray, learn: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """(test, answers) scores of a linear probe: a linear discriminant whose covariance is shrunk (Ledoit & Wolf).
+    """(test, answers) scores of a linear probe: a linear discriminant of standardised features.
 
     Parameters
     ----------
@@ -171,23 +174,26 @@ def probe(features: np.ndarray, answer: np.ndarray, learn: np.ndarray, test: np.
     learn, test
         rows to fit and to test
 
+    Notes
+    -----
+    The covariance within answers is shrunk by `SHRINKAGE` towards the identity, so that a feature that never varies
+    within an answer can be used.
+
     References
     ----------
-    Alain & Bengio, "Understanding intermediate layers using linear classifier probes" (arXiv:1610.01644); Ledoit &
-    Wolf (2004), doi:10.1016/S0047-259X(03)00096-4.
+    Alain & Bengio, "Understanding intermediate layers using linear classifier probes" (arXiv:1610.01644).
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from threadpoolctl import threadpool_limits
 
     values = features.astype(np.float64)
-    varies = np.ptp(values[learn], axis=0) > 0
-    if not varies.any():
+    values = values[:, np.ptp(values[learn], axis=0) > 0]
+    if not values.shape[1]:
         return np.zeros((len(test), len(np.unique(answer[learn]))))
+    values = (values - values[learn].mean(axis=0)) / values[learn].std(axis=0)
     with threadpool_limits(1):
-        machine = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(
-            values[learn][:, varies], answer[learn]
-        )
-        return machine.predict_log_proba(values[test][:, varies])
+        machine = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE).fit(values[learn], answer[learn])
+        return machine.predict_log_proba(values[test])
 
 
 def clip_probe(features: np.ndarray, windows: Windows, learn: np.ndarray, test: np.ndarray) -> dict[str, float]:

@@ -162,6 +162,11 @@ def load_model(folder: str | Path, *, method: str | None = None) -> Model:
         raise ModelError(f"{folder} cannot be read as a model: {error}") from None
     except OSError as error:
         raise ModelError(f"{folder} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, RuntimeError) as error:
+        raise ModelError(
+            f"{folder} is no model that can be read: an entry has an unexpected form ({_shown(str(error))}). Expected "
+            "a folder as `ufama fit` writes it; fetch it or fit it again."
+        ) from error
 
 
 class _DamageError(ValueError):
@@ -450,8 +455,8 @@ def _source(content: Any) -> dict[str, Any]:
 def _labels(content: list[Any] | None, classes: int) -> tuple[Any, ...] | None:
     if content is None:
         return None
-    kinds = {type(label) for label in content}
-    if len(content) != classes or len(set(content)) != classes or not kinds <= {str, int, float, bool}:
+    are_plain = {type(label) for label in content} <= {str, int, float, bool}
+    if not are_plain or len(content) != classes or len(set(content)) != classes:
         raise _DamageError(f"labels is {_shown(content)}, not one label for each of {classes} classes")
     return tuple(content)
 

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.results import ADAPTATION, Results, publish, read_published, run_provenance
+from ufama.campaigns.results import ADAPTATION, Results, beside_published, publish, run_provenance
 from ufama.config import CLIP_PROTOCOLS, PROTOCOLS, ConfigError, TrainingConfig
 from ufama.data.two_modality import ENDINGS
 
@@ -71,12 +73,13 @@ def publish_adaptation(results: Results, folder: str | Path) -> Results:
     anything but results that were published so, or cannot be written.
     """
     folder = ADAPTATION.check(folder)
-    if (folder / "runs.parquet").is_file():
-        before = read_published(folder)
-        is_new = ~results.runs.digest.isin(before.runs.digest)
-        results = Results.concat([before, results.select(results.runs.digest[is_new])])
-    runs = results.runs
-    provenance = {
+    with beside_published(results, folder) as together:
+        publish(together, folder, embeddings_of=[], provenance=_provenance(together.runs), output=ADAPTATION)
+    return together
+
+
+def _provenance(runs: pd.DataFrame) -> dict:
+    return {
         "runs": len(runs),
         "data": [
             {"title": card["name"], "licence": card["licence"], "notes": card["notes"]}
@@ -86,5 +89,3 @@ def publish_adaptation(results: Results, folder: str | Path) -> Results:
         "protocol": sorted(runs.protocol.unique().tolist()),
         **run_provenance(runs),
     }
-    publish(results, folder, embeddings_of=[], provenance=provenance, output=ADAPTATION)
-    return results

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from ufama.config import ConfigError
 from ufama.errors import UserError
 from ufama.outputs import FolderOutput
-from ufama.storage import PathError, check_writable, expanded, project_root, temporary_beside, workspace
+from ufama.storage import PathError, check_writable, expanded, project_root, reported, temporary_beside, workspace
 
 TABLES = ("history", "predictions", "embeddings")
 JSON_COLUMNS = ("config", "training", "data_card", "versions")
@@ -203,6 +204,25 @@ def publish(
         return provenance
 
     output.write(folder, fill)
+
+
+@contextmanager
+def beside_published(results: Results, folder: Path) -> Iterator[Results]:
+    """What is published in ``folder`` and, of ``results``, the runs that are not there, to be published there.
+
+    While this context is open, no other process of this workspace is in it. Raises StoreError for a folder that is
+    damaged.
+    """
+    lock = workspace() / "publishing.lock"
+    with reported(lock):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        if not (folder / "runs.parquet").is_file():
+            yield results
+            return
+        before = read_published(folder)
+        is_new = ~results.runs.digest.isin(before.runs.digest)
+        yield Results.concat([before, results.select(results.runs.digest[is_new])]) if is_new.any() else before
 
 
 def _write_tables(folder: Path, tables: dict[str, pd.DataFrame], **compression: Any) -> None:

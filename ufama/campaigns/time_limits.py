@@ -51,12 +51,14 @@ class TimeLimit:
     clock: Callable[[], float] = time.time
 
     @classmethod
-    def after(cls, seconds: float, clock: Callable[[], float] = time.time) -> "TimeLimit":
-        """So many seconds from now. Raises ConfigError for no positive number."""
+    def after(
+        cls, seconds: float, clock: Callable[[], float] = time.time, *, start: float | None = None
+    ) -> "TimeLimit":
+        """So many seconds after ``start``, by default now. Raises ConfigError for no positive number."""
         is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
         if not (is_number and 0 < seconds < math.inf):
             raise ConfigError(f"time_limit = {seconds!r}: expected seconds above 0, or None.")
-        return cls(whole=float(seconds), ends=clock() + seconds, clock=clock)
+        return cls(whole=float(seconds), ends=(clock() if start is None else start) + seconds, clock=clock)
 
     @classmethod
     def of_slurm(cls, clock: Callable[[], float] = time.time) -> "TimeLimit | None":

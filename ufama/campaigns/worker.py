@@ -54,7 +54,7 @@ class Worker:
 
     store: RunStore = field(default_factory=RunStore)
     device: str = "cpu"
-    compiled: bool | None = False
+    compiled: bool | None = None
     threads: int = 1  # of a CPU
     limit: TimeLimit | None = None
     machine: str = ""  # as `kind_of` takes it
@@ -108,7 +108,7 @@ def train_stack(
     device: str = "cpu",
     *,
     checkpoint: StackCheckpoint | None = None,
-    compiled: bool | None = False,
+    compiled: bool | None = None,
     stopping: Callable[[], bool] = lambda: False,
     threads: int = 1,
     limit: TimeLimit | None = None,
@@ -134,7 +134,7 @@ def train_stack(
                 for split, seed in zip(splits, seeds, strict=True)
             ]
         else:
-            trainer = Trainer(chosen, config, training, scaled, splits, seeds, device, compiled=bool(compiled))
+            trainer = Trainer(chosen, config, training, scaled, splits, seeds, device, compiled=compiled)
             state = TrainingState.new(trainer, has_oracle=True)
             if checkpoint is not None:
                 checkpoint.resume(trainer, state)

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ufama.campaigns.checkpoints import unfinished_stacks
 from ufama.campaigns.experiments import Experiment, distinct, resolve
+from ufama.campaigns.pace import duration
 from ufama.campaigns.results import Results, RunStore
 from ufama.campaigns.run import CampaignProgress, results
 from ufama.cli.options import moving
@@ -24,8 +25,8 @@ def trained(experiments: list[Experiment], console: Console, **machine) -> Resul
     """The results of the experiments, with a live line while missing runs are trained.
 
     Ctrl-C once: stacks write their checkpoints, then StoppedError is raised; twice: at once. ``machine`` is what the
-    campaign may use: device, workers, stack_size, compiled and scheduler of `ufama.campaigns.run.results`. What is
-    noted on the cards of two-modality tables comes first.
+    campaign may use: device, workers, stack_size, compiled, scheduler and time_limit of `ufama.campaigns.run.results`.
+    What is noted on the cards of two-modality tables comes first.
     """
     tables = {experiment.data: None for experiment in experiments if experiment.data.dataset.endswith(ENDINGS)}
     for note in dict.fromkeys(note for data in tables for note in data.open().card.notes):
@@ -57,7 +58,7 @@ def _time_left(task, share: float) -> str:
     if share <= first_share or now - start < 5:
         return ""
     left = (now - start) / (share - first_share) * (1 - share)
-    return f"about {left / 60:.0f} min left" if left >= 90 else f"about {left:.0f} s left"
+    return f"about {duration(left)} left"
 
 
 @contextmanager
@@ -105,13 +106,14 @@ def overview(experiments: list[Experiment], store: RunStore) -> TerminalTable:
 
 def status(store: RunStore) -> TerminalTable:
     """What is stored, what is in training and what was left in the middle."""
-    headings = ("stack", "runs", "epoch", "accuracy", "state", "last seen")
+    headings = ("stack", "runs", "epoch", "left", "accuracy", "state", "last seen")
     rows = []
     for progress, at_work in unfinished_stacks(store.unfinished).values():
         accuracy = "" if pd.isna(progress.accuracy) else f"{100 * progress.accuracy:.1f} %"
         state = "in training" if at_work else "waits: start the campaign again"
         seen = f"{max(0.0, time.time() - progress.updated):.0f} s ago on {progress.host}"
         epoch = f"{progress.epoch} of {progress.epochs}"
-        rows.append([progress.label, str(progress.runs), epoch, accuracy, state, seen])
+        left = "" if progress.seconds_left is None else f"about {duration(progress.seconds_left)}"
+        rows.append([progress.label, str(progress.runs), epoch, left, accuracy, state, seen])
     title = f"{len(store.digests())} finished runs in {store.folder}"
     return TerminalTable(headings if rows else (), rows, title)

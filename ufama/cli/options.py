@@ -74,7 +74,20 @@ Precision = Annotated[
 StackSize = Annotated[
     int | None, typer.Option(min=1, help="Runs that advance in one step; chosen by device if not named.")
 ]
-Compiled = Annotated[bool, typer.Option("--compile", help="Compile the steps first: minutes, for long trainings.")]
+Compiled = Annotated[
+    bool | None,
+    typer.Option(
+        "--compile/--no-compile",
+        help="Compile the steps first, in a minute or two; if neither is named, on a GPU and for long trainings.",
+    ),
+]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option(
+        help="End within this time, such as 9m, 90s, 1h30m or 2:00:00, with everything finished stored; the same "
+        "command goes on later. In a SLURM job, its own limit unless another is named."
+    ),
+]
 Scheduler = Annotated[
     str | None,
     typer.Option(help="A Dask scheduler, such as tcp://host:8786; local: one on this machine."),

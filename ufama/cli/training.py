@@ -1,5 +1,6 @@
 """The commands that train: ``ufama campaign``, ``ufama adapt`` and ``ufama tune``."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -18,13 +19,14 @@ from ufama.cli.options import (
     Scheduler,
     Seeds,
     StackSize,
+    TimeLimit,
     Workers,
     console,
     names,
     seeds_of,
 )
 
-app = typer.Typer(invoke_without_command=True, help="Train many runs: a grid of the book, or the paper's own.")
+app = typer.Typer(invoke_without_command=True)
 
 
 @app.callback()
@@ -44,17 +46,21 @@ def campaign(
     device: Device = "cpu",
     workers: Workers = None,
     stack_size: StackSize = None,
-    compiled: Compiled = False,
+    compiled: Compiled = None,
     scheduler: Scheduler = None,
+    time_limit: TimeLimit = None,
     publish: Annotated[Path | None, typer.Option(help="Also write the results there, as the book reads them.")] = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Train every run that pages of the book ask for; stored runs are not trained again.
+    """Train many runs: a grid of the book, or the paper's own.
 
-    Ctrl-C loses nothing: the same command goes on where it was.
+    Stored runs are not trained again. Neither Ctrl-C nor a time limit loses anything: the same command goes on where it
+    was. Exit code 0: every run is finished; 3: the time limit came first, what is finished is stored and published;
+    130: Ctrl-C.
     """
     if context.invoked_subcommand:
         return
+    limit = _limit(time_limit)
     from ufama.campaigns.grids import grid_of
 
     grids, sets = names(grid, "--grid"), names(datasets, "--datasets")
@@ -70,6 +76,7 @@ def campaign(
         stack_size=stack_size,
         compiled=compiled,
         scheduler=scheduler,
+        time_limit=limit,
     )
 
 
@@ -81,14 +88,19 @@ def paper(
     device: Device = "cuda",
     workers: Workers = None,
     stack_size: StackSize = None,
-    compiled: Compiled = False,
+    compiled: Compiled = None,
     scheduler: Scheduler = None,
+    time_limit: TimeLimit = None,
     publish: Annotated[Path, typer.Option(help="Where the results are written, as the book reads them.")] = Path(
         "results/paper"
     ),
     dry_run: DryRun = False,
 ) -> None:
-    """The paper's own experiment: Tables 3 to 7, both presets, both data sets, every protocol, seeds 0 to 4."""
+    """The paper's own experiment: Tables 3 to 7, both presets, both data sets, every protocol, seeds 0 to 4.
+
+    Exit code 0: every run is finished; 3: the time limit came first; 130: Ctrl-C. The same command goes on.
+    """
+    limit = _limit(time_limit)
     from ufama.campaigns.grids import paper_grid
 
     sets = names(datasets, "--datasets")
@@ -103,6 +115,7 @@ def paper(
         stack_size=stack_size,
         compiled=compiled,
         scheduler=scheduler,
+        time_limit=limit,
     )
 
 
@@ -115,23 +128,47 @@ def status() -> None:
     console.print(under_way(RunStore()))
 
 
+def _limit(text: str | None):
+    """The time limit of a command that starts now; None where none is named."""
+    if text is None:
+        return None
+    start = time.time()
+    from ufama.campaigns.time_limits import TimeLimit, seconds_of
+    from ufama.config import ConfigError
+
+    try:
+        return TimeLimit.after(seconds_of(text), start=start)
+    except ConfigError as error:
+        raise typer.BadParameter(f"--{error}") from None
+
+
 def _train(grid, datasets: tuple[str, ...], *, dry_run: bool, publish: Path | None, whole: bool, **machine) -> None:
-    from ufama.campaigns.results import CAMPAIGN, RunStore
+    from ufama.campaigns.results import RunStore
+    from ufama.campaigns.time_limits import OutOfTimeError
     from ufama.cli.campaigns import overview, trained
-    from ufama.pages.reproduction import publish_campaign
+    from ufama.pages.reproduction import check_publication, publish_campaign
 
     if publish:
-        CAMPAIGN.check(publish, inputs=[RunStore().folder])
+        check_publication(publish, whole=whole, inputs=[RunStore().folder])
     if dry_run:
         console.print(overview(grid, RunStore()))
         console.print(
             f"Records would be kept in {RunStore().folder}" + (f" and published in {publish}." if publish else ".")
         )
         return
-    found = trained(grid, console, **machine)
-    if publish:
-        publish_campaign(found, publish, datasets=datasets, whole=whole)
-        console.print(f"Published {len(found.runs)} runs in {publish}.")
+    try:
+        finished, remains = trained(grid, console, **machine), ""
+    except OutOfTimeError as stopped:
+        finished, remains = stopped.results, str(stopped)
+    if publish and finished is not None:
+        together = publish_campaign(finished, publish, datasets=datasets, whole=whole)
+        beside = len(together.runs) - len(finished.runs)
+        console.print(
+            f"Published {len(finished.runs)} runs in {publish}{f', beside {beside} others' if beside else ''}."
+        )
+    if remains:
+        console.print(f"Stopped: {remains}.")
+        raise typer.Exit(OutOfTimeError.exit_code)
 
 
 def adapt(

@@ -1,11 +1,12 @@
 """From nothing to a built book: data, training, notebooks, pages."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,11 +15,11 @@ from rich.markup import escape
 
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.grids import GRIDS, grid_of, tsne_grid
-from ufama.campaigns.results import Results, RunStore, publish, run_provenance
+from ufama.campaigns.results import CAMPAIGN, Results, RunStore, beside_published, publish, run_provenance
 from ufama.config import SCALES, ConfigError
 from ufama.data.layout import ROOT_VARIABLES
 from ufama.pages.notebooks import NotebookError, execute_notebooks, project_folder
-from ufama.storage import check_writable, expanded, reported, workspace
+from ufama.storage import PathError, check_writable, expanded, reported, workspace
 
 _BOOK_COMMAND = "from jupyter_book.cli.main import main; main()"  # the builder of this environment, whatever the PATH
 STEPS = ("data", "training", "notebooks", "book")
@@ -112,8 +113,29 @@ def _make_paths_absolute() -> None:
             os.environ[name] = str(expanded(os.environ[name]).resolve())
 
 
-def publish_campaign(results: Results, folder: str | Path, *, datasets: tuple[str, ...], whole: bool) -> None:
-    """Write a campaign's results where the book's pages read them, with their provenance.
+def check_publication(folder: str | Path, *, whole: bool, inputs: Collection[str | Path] = ()) -> Path:
+    """The folder's own place. Raises PathError where `publish_campaign` may not or cannot add results to it.
+
+    ``inputs`` are what the command reads, or writes besides.
+    """
+    folder = CAMPAIGN.check(folder, inputs=inputs)
+    note = folder / "provenance.json"
+    kept = json.loads(note.read_text()).get("kept", _kept(whole)) if note.is_file() else _kept(whole)
+    if kept != _kept(whole):
+        raise PathError(
+            f"{folder} holds results of which {kept} was kept; of these, {_kept(whole)} would be: name another folder."
+        )
+    return folder
+
+
+def _kept(whole: bool) -> str:
+    return "all branches and the embeddings of Fig. 7" if whole else "the fusion branch, to four decimals"
+
+
+def publish_campaign(results: Results, folder: str | Path, *, datasets: tuple[str, ...], whole: bool) -> Results:
+    """Add a campaign's results to those that the book's pages read in ``folder``; all that are there then.
+
+    A run that is there is left as it is. The provenance is that of all. Raises PathError as `check_publication`.
 
     Parameters
     ----------
@@ -123,18 +145,28 @@ def publish_campaign(results: Results, folder: str | Path, *, datasets: tuple[st
         also the predictions of the single modalities and the embeddings of Fig. 7; without, the fusion branch's
         predictions to four decimals, for pages that need no more
     """
-    runs = results.runs
-    shown = [digest for dataset in datasets for digest in _embedded_runs(runs, dataset)] if whole else []
+    folder = check_publication(folder, whole=whole)
+    with beside_published(results, folder) as together:
+        shown: list[str] = []
+        if whole:
+            names = [DataRequest(dataset=dataset).name for dataset in datasets]
+            others = together.runs.digest[~together.runs.dataset.isin(names)]  # as they were published
+            shown = [*others, *(digest for dataset in datasets for digest in _embedded_runs(together.runs, dataset))]
+        provenance = _provenance(together.runs, whole)
+        publish(together, folder, embeddings_of=shown, provenance=provenance, fusion_only=not whole)
+    return together
+
+
+def _provenance(runs: pd.DataFrame, whole: bool) -> dict:
     real = {card["fingerprint"]: card for card in runs.data_card if not card["simulated"]}
-    provenance = {
+    return {
         "runs": len(runs),
         "data": sorted(runs.data_title.unique().tolist()),
         "licences": [{name: card[name] for name in ("name", "licence", "notes")} for card in real.values()],
         "simulated": bool(runs.simulated.all()),
-        "kept": "all branches and the embeddings of Fig. 7" if whole else "the fusion branch, to four decimals",
+        "kept": _kept(whole),
         **run_provenance(runs),
     }
-    publish(results, folder, embeddings_of=shown, provenance=provenance, fusion_only=not whole)
 
 
 def _embedded_runs(runs: pd.DataFrame, dataset: str) -> list[str]:

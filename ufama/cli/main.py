@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ufama.cli import data, training
+from ufama.cli import data, models, training
 from ufama.cli.options import Datasets, OwnTable, ProtocolName, ScaleName, Workers, console, messages, names
 from ufama.errors import UserError
 from ufama.terminal import print_in_any_encoding
@@ -23,7 +23,8 @@ INTERRUPTED = "stopped by Ctrl-C."
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP)
 app.add_typer(data.app, name="data")
 app.add_typer(training.app, name="campaign")
-app.command()(training.adapt)
+for command in (models.fit, models.adapt, models.predict, models.export, models.evaluate):
+    app.command()(command)
 app.command()(training.tune)
 
 

@@ -48,6 +48,17 @@ def _one_of(kind: str) -> Callable[[str], str]:
     return check
 
 
+def one_of(*values: str) -> Callable[[str | None], str | None]:
+    """A check of an option that has these values, made before anything is read."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in values:
+            raise typer.BadParameter(f"{value!r} is not known; choose one of {', '.join(values)}.")
+        return value
+
+    return check
+
+
 ScaleName = Annotated[
     str,
     typer.Option(

@@ -1,4 +1,4 @@
-"""The commands that train: ``ufama campaign``, ``ufama adapt`` and ``ufama tune``."""
+"""The commands that train many runs: ``ufama campaign`` and ``ufama tune``."""
 
 import time
 from pathlib import Path
@@ -11,10 +11,8 @@ from ufama.cli.options import (
     Datasets,
     Device,
     DryRun,
-    OwnTable,
     Precision,
     PresetName,
-    ProtocolName,
     ScaleName,
     Scheduler,
     Seeds,
@@ -169,48 +167,6 @@ def _train(grid, datasets: tuple[str, ...], *, dry_run: bool, publish: Path | No
     if remains:
         console.print(f"Stopped: {remains}.")
         raise typer.Exit(OutOfTimeError.exit_code)
-
-
-def adapt(
-    file: OwnTable,
-    protocol: ProtocolName = "cross_subject",
-    seeds: Seeds = "0",
-    scale: ScaleName = "quick",
-    thin: Annotated[
-        bool, typer.Option("--thin", help="Keep every few windows only, as the scale says: for smoothed features.")
-    ] = False,
-    device: Device = "cpu",
-    workers: Workers = None,
-    out: Annotated[Path | None, typer.Option(help="Also write the table there, as CSV.")] = None,
-    publish: Annotated[Path | None, typer.Option(help="Also add the results to those a page reads there.")] = None,
-) -> None:
-    """Train source-only and UF-AMA on every fold of your own table, and show what adaptation changed.
-
-    Finished runs are kept: start it again after an interruption and it goes on where it was.
-    """
-    from ufama.campaigns.adaptation import adaptation, publish_adaptation
-    from ufama.campaigns.results import ADAPTATION, RunStore
-    from ufama.cli.campaigns import trained
-    from ufama.report import real_recordings
-    from ufama.report.table import csv_output, to_csv
-
-    if out:
-        csv_output("adapted").check(out, inputs=[file])
-    if publish:
-        ADAPTATION.check(publish, inputs=[file, RunStore().folder, *([out] if out else [])])
-    block = adaptation(file, protocol=protocol, seeds=seeds_of(seeds), scale=scale, keep_windows=not thin)
-    found = trained([block], console, device=device, workers=workers)
-    if publish:
-        publish_adaptation(found, publish)
-    adapted, gain = real_recordings.adapted(found), real_recordings.gain(found)
-    written = to_csv(adapted, out) if out else None
-    for table in (adapted, gain):
-        console.print(table)
-        console.print()
-    if written:
-        console.print(f"Written to {written}.")
-    if publish:
-        console.print(f"Added {len(found.runs)} runs to {publish}.")
 
 
 def tune(

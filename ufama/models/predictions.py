@@ -193,7 +193,7 @@ def predict_as_time_goes_by(
     only: Modality | None = None,
     abstain_risk: float | None = None,
     adapt: Adapt | None = None,
-    show: Callable[[Recording, PassedWindow], None] = lambda recording, window: None,
+    show: Callable[[PassedWindow], None] = lambda window: None,
 ) -> Prediction:
     """Predict a recording as if it were running: what a prediction depends on ends with its window.
 
@@ -202,7 +202,7 @@ def predict_as_time_goes_by(
     adapt
         what is done after each trial, such as `ufama.models.causal.without_source`; None: the model stays as it is
     show
-        called with the prepared recording and each window's prediction when it has passed
+        called with each window's prediction when it has passed
 
     Raises
     ------
@@ -221,7 +221,7 @@ def predict_as_time_goes_by(
         for modality, fault in window.faults.items():
             if fault:
                 faults[f"{TITLES[modality]} {fault}"] = faults.get(f"{TITLES[modality]} {fault}", 0) + 1
-        show(recording, window)
+        show(window)
     warnings = [f"Left out in {count} windows: the {what}." for what, count in faults.items()]
     shown = model if not adaptations else model.replace(adapted_to={"mode": "source_free", "by": SOURCE_FREE})
     prediction = answered(shown, recording, raw, used, tuple(warnings), abstain_risk)
@@ -229,8 +229,8 @@ def predict_as_time_goes_by(
     notes = [*prediction.notes]
     if model.recipe is None or model.recipe.eeg.smoothing != "none":
         notes.append(
-            "Scaling and adaptation used what had passed alone. The features may look ahead: filters and smoothing over "
-            "a trial do."
+            "Scaling and adaptation used what had passed alone. The features may look ahead: filters and smoothing "
+            "over a trial do."
         )
     return replace(prediction, facts=prediction.facts | facts, notes=tuple(notes))
 

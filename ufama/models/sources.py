@@ -10,17 +10,20 @@ from ufama.data.two_modality import ENDINGS
 from ufama.storage import environment_path, expanded
 
 if TYPE_CHECKING:
+    from ufama.data.releases.recordings import Progress
     from ufama.data.windows import Windows
     from ufama.models.model import Model
 
 
-def open_source(named: str) -> Windows:
+def open_source(named: str, *, progress: Progress | None = None) -> Windows:
     """The windows of a source.
 
     Parameters
     ----------
     named
         "seed", "seed_iv", a release's folder with its name as in "seed=FOLDER", or the path of a two-modality table
+    progress
+        called as progress(done, total, what)
 
     Raises
     ------
@@ -31,13 +34,13 @@ def open_source(named: str) -> Windows:
 
     dataset, _, folder = named.partition("=")
     if dataset in LAYOUTS and folder:
-        return open_dataset(dataset, data_root=folder)
+        return open_dataset(dataset, data_root=folder, progress=progress)
     if named not in LAYOUTS and not named.endswith(ENDINGS):
         raise DataError(
             f"source {named!r} is not known: expected {', '.join(LAYOUTS)}, one of them with its folder as in "
             f"seed=FOLDER, or a table that ends in {' or '.join(ENDINGS)}."
         )
-    return open_dataset(named)
+    return open_dataset(named, progress=progress)
 
 
 def lasting_name(named: str) -> str:

@@ -144,7 +144,9 @@ def _measured_step(job: Job, runs: int, device: str) -> tuple[Trainer, Callable[
     assert not is_fitted(chosen)
     windows = scaled_windows(job.windows(), training, split)
     stack = [split] * runs, list(range(runs))
-    trainer = Trainer(chosen, job.config.method_config, training, windows, *stack, device, captured=False)
+    trainer = Trainer(
+        chosen, job.config.method_config, training, windows, *stack, device, compiled=False, captured=False
+    )
     trainer.batches.draw_epoch(0)
     epoch = torch.zeros((), device=trainer.device, dtype=trainer.batches.eeg.dtype)
     return trainer, lambda: trainer.step(*trainer.batches.step(0), epoch)

@@ -6,12 +6,13 @@ import pytest
 
 from tests.builders import made_windows
 from ufama.campaigns import experiments, grids
-from ufama.campaigns.experiments import DataRequest, Experiment, parameter_count
+from ufama.campaigns.experiments import DataRequest, Experiment, parameter_count, resolve
 from ufama.campaigns.grids import (
     COMPARED_WITH,
     GRIDS,
     LEDGER_FLIPS,
     OPEN_FLIPS,
+    SAME_FILM_PROTOCOLS,
     SHOWN_FOLDS,
     compared_folds,
     comparison_grid,
@@ -19,7 +20,9 @@ from ufama.campaigns.grids import (
     ladder_grid,
     ledger_grid,
     published_comparison_grid,
+    same_film_grid,
     stability_grid,
+    trainable,
 )
 from ufama.campaigns.tuning import BestSettings, Candidate
 from ufama.config import PAPER, RELEASED, TARGET_ACCESS, ConfigError, TrainingConfig, scale
@@ -178,3 +181,21 @@ def test_a_method_from_elsewhere_is_compared_like_any_other(table, tmp_path, mon
     assert parameter_count(blocks[2]) == parameter_count(blocks[0])
     with pytest.raises(ConfigError, match=r"'of_mine:OTHER' cannot be had: .*'OTHER'.*such as 'my_module:METHOD'"):
         method("of_mine:OTHER")
+
+
+def test_the_same_film_grid_sets_every_possible_method_in_four_cells_with_equally_many_steps(long_table):
+    data = DataRequest(dataset=str(long_table))
+    blocks = same_film_grid(data, methods=["svm", "hadua", "ufama", "da_capsnet", "majority"], scale="smoke")
+    assert not trainable(data, Candidate("da_capsnet", "paper"))  # needs electrodes whose places are known
+    names = {block.method for block in blocks}
+    assert names == {"svm", "hadua", "ufama", "majority"}
+    cells = [block for block in blocks if not block.data.control and block.protocol != "cross_subject_pooled"]
+    for name in names:
+        assert [block.protocol for block in cells if block.method == name and block.preset == "paper"] == [
+            *SAME_FILM_PROTOCOLS
+        ]
+    permuted = [block for block in blocks if block.data.control]
+    assert {(block.data.control, block.protocol) for block in permuted} == {("labels_shuffled", "cross_subject")}
+    networks = [block for block in blocks if block.method in ("ufama", "hadua")]
+    assert {job.steps for job in resolve(networks)} == {2}  # as the scale says, whatever the protocol
+    assert {block.variants for block in blocks if block.method == "ufama"} == {("M1", "M6"), None}

@@ -5,14 +5,11 @@ Everybody saw the clips V1 to V4 in one block and V5 to V8 in another, one clip 
 each block. So, as in SEED-IV, a session is a block with clips of its own; both are of one day, and half of the people
 saw session 2 first. A trial is a clip's place in the order of its block.
 
-What the released files hold is described by the authors' own scripts (``6_Scripts`` of the release) [1]_: fixations are
-at least 0.2 s of gaze below 75 degrees per second, as first and last frame of the clip with the mean direction; the
-head's scan path is its mean direction in each fifth of a second.
-
-References
-----------
-.. [1] Xue, El Ali, Zhang, Ding & Cesar, "CEAP-360VR: A continuous physiological and behavioral emotion annotation
-   dataset for 360 degree videos", IEEE Transactions on Multimedia (2021), doi:10.1109/TMM.2021.3124080.
+What the released files hold is described by the authors' own scripts (``6_Scripts`` of the release): fixations are at
+least 0.2 s of gaze below 75 degrees per second, as first and last frame of the clip with the mean direction; the head's
+scan path is its mean direction in each fifth of a second. Source: Xue, El Ali, Zhang, Ding and Cesar, "CEAP-360VR: A
+continuous physiological and behavioral emotion annotation dataset for 360 degree videos", IEEE Transactions on
+Multimedia (2021), doi:10.1109/TMM.2021.3124080.
 """
 
 import json

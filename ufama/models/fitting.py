@@ -84,9 +84,9 @@ def _stacks(jobs: Sequence[FitJob], most: int) -> list[list[int]]:
     """Positions of the jobs that train together."""
     groups: dict[tuple, list[int]] = defaultdict(list)
     for place, job in enumerate(jobs):
-        alone = (job.split.fold.name, job.seed) if scaling_depends_on_fold(job.training) else None
+        scaled_by = job.split.fold.source.tobytes() if scaling_depends_on_fold(job.training) else None
         steps, domains = job.split.steps(job.training), job.split.source_domains
-        groups[id(job.windows), job.training, steps, domains, alone].append(place)
+        groups[id(job.windows), job.training, steps, domains, scaled_by].append(place)
     return [
         part.tolist() for group in groups.values() for part in np.array_split(np.array(group), -(-len(group) // most))
     ]

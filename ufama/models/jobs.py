@@ -145,7 +145,8 @@ def fit_job(
         split = make_split(windows, _fold(windows, source, target), training, seed)
         return FitJob(windows, split if test is None else replace(split, test=test), seed, training)
     test = source[:1] if test is None else test
-    split = make_split(windows, _fold(windows, source, test), training, seed)
+    nobody = Fold(protocol="cross_subject", name="unadapted", subject=None, session=None, source=source, target=source)
+    split = make_split(windows, nobody, training, seed)
     split = replace(split, target=split.source, test=test)
     training = training.replace(batch_size=min(training.batch_size, len(split.source)))
     if training.epoch_length == "source":

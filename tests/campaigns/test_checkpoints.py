@@ -10,7 +10,14 @@ import torch
 
 from ufama import config
 from ufama.campaigns import checkpoints
-from ufama.campaigns.checkpoints import BusyError, StackCheckpoint, StoppedError, unfinished_stacks
+from ufama.campaigns.checkpoints import (
+    BusyError,
+    StackCheckpoint,
+    StoppedError,
+    begun_stacks,
+    clear_finished,
+    unfinished_stacks,
+)
 from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
 from ufama.campaigns.results import TABLES, RunStore
 from ufama.campaigns.run import results
@@ -94,6 +101,62 @@ def test_where_no_checkpoint_can_be_written_training_goes_on(stack, tmp_path, mo
         with pytest.raises(StoppedError, match="could not be saved there: it will start anew"):
             train_stack(stack, checkpoint=checkpoint, stopping=lambda: True)
     assert not list(tmp_path.glob("*.safetensors")) and not list(tmp_path.glob(".*-*"))
+
+
+def test_training_goes_on_while_a_checkpoint_is_written_of_the_epoch_that_began_it(stack, tmp_path, monkeypatch):
+    """The first write waits until the fourth epoch is done; only one is under way, and it holds the first epoch."""
+    from safetensors.torch import load_file, save_file
+
+    may_write, has_written, contents, epochs = threading.Event(), threading.Event(), [], []
+
+    def waiting(values, path, metadata):
+        assert may_write.wait(60)
+        save_file(values, path, metadata=metadata)
+        contents.append(load_file(path)["state.progress"][0].item())
+        has_written.set()
+
+    def after_an_epoch():
+        epochs.append(len(contents))
+        if len(epochs) == 4:
+            may_write.set()
+            assert has_written.wait(60)
+        return False
+
+    monkeypatch.setattr("safetensors.torch.save_file", waiting)
+    monkeypatch.setenv("UFAMA_CHECKPOINT_SECONDS", "0")
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint:
+        records = train_stack(stack, checkpoint=checkpoint, stopping=after_an_epoch)
+    assert epochs[:4] == [0, 0, 0, 0] and contents[0] == 1 and contents[1:] == sorted(set(contents[1:]))
+    assert contents[1] > 3  # nothing was queued meanwhile
+    monkeypatch.undo()
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "any") as checkpoint:
+        assert_equal_records(train_stack(stack, checkpoint=checkpoint), records)
+
+
+def test_a_run_is_in_one_stack_at_a_time(stack, tmp_path):
+    first, second = stack.digests
+    with (
+        StackCheckpoint(tmp_path, (first, second), "cpu", "any"),
+        pytest.raises(BusyError, match="trains runs of the stack"),
+    ):
+        StackCheckpoint(tmp_path, (second, "another"), "cpu", "any").__enter__()
+    with StackCheckpoint(tmp_path, (second, "another"), "cpu", "any"):
+        pass
+
+
+def test_only_checkpoints_that_can_be_used_are_begun_stacks(stack, tmp_path, monkeypatch):
+    with StackCheckpoint(tmp_path, stack.digests, "cpu", "x") as checkpoint, pytest.raises(StoppedError):
+        train_stack(stack, checkpoint=checkpoint, stopping=lambda: True)
+    with StackCheckpoint(tmp_path, stack.digests[:1], "cpu", "x"):
+        pass  # a note alone
+    assert begun_stacks(tmp_path, "cpu", lambda digest: True) == [stack.digests]
+    assert begun_stacks(tmp_path, "cpu", lambda digest: digest == stack.digests[1]) == [stack.digests]
+    assert not begun_stacks(tmp_path, "cuda", lambda digest: True)
+    assert not begun_stacks(tmp_path, "cpu", lambda digest: False)
+    clear_finished(tmp_path, {stack.digests[0]}.__contains__)
+    assert list(unfinished_stacks(tmp_path)) == [checkpoint.name]  # of the other, nothing is left
+    clear_finished(tmp_path, lambda digest: True)
+    assert not unfinished_stacks(tmp_path) and not checkpoint.path.exists()
 
 
 def test_two_at_one_stack(stack, tmp_path):

@@ -117,8 +117,11 @@ def results(
 
     open_runs = {digest for digest in digests if not is_finished(digest)}
     if open_runs:
-        limit = limit and limit.for_runs(len(digests))
         store.check()
+        if limit is not None:
+            limit = limit.for_runs(len(digests))
+            reading = f"then {duration(limit.reserve)} for reading and publishing the results"
+            (notify or (lambda line: None))(f"Time limit: {duration(limit.left())} of training, {reading}.")
         clear_finished(store.unfinished, is_finished)
         usage = (device, workers, stack_size, scheduler)
         plan, begun = _plan(jobs, open_runs, store, *usage, notify or (lambda line: None), limit)

@@ -161,7 +161,7 @@ real_recordings.gain(results)
 #
 # ```bash
 # ufama svm recordings.npz --protocol cross_subject_pooled
-# ufama adapt recordings.npz --protocol cross_subject_pooled --seeds 0,1,2,3,4 --out table.csv
+# ufama evaluate recordings.npz --protocol cross_subject_pooled --seeds 0,1,2,3,4 --out table.csv
 # papermill notebooks/own_data.ipynb mine.ipynb -p dataset recordings.npz -p seeds 0,1,2
 # ```
 #

@@ -62,7 +62,7 @@ def test_the_list_of_methods_is_whole(width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_tables_of_svm_adapt_and_tune_are_whole(width):
+def test_the_tables_of_svm_evaluate_and_tune_are_whole(width):
     frame = pd.DataFrame({"name": ["own_recordings.npz"] * 2, "what": ["labels permuted within a subject", ""]})
     frame["mean"], frame["low"] = [71.25, np.nan], [60.0, 100.0]
     columns = [Column("name", "data set", "key"), Column("what", "labels", "key")]

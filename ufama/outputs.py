@@ -52,10 +52,13 @@ class Output:
         the command; only its own files are overwritten
     earlier
         keys that a note of this kind had when it did not name its files yet
+    former_names
+        of the command: its notes may say one of them
     """
 
     written_by: str
     earlier: frozenset[str] = frozenset()
+    former_names: tuple[str, ...] = field(default=(), kw_only=True)
 
     def _files(self, note: Path, unlisted: Iterable[str] = ()) -> dict[str, str] | None:
         """What the command wrote, by its note: each file with its SHA-256. None where it has no note that is unchanged.
@@ -70,7 +73,7 @@ class Output:
             return None
         if "written_by" in content:
             digest, unlisted = content.pop("digest", None), ()
-            is_own = content["written_by"] == self.written_by and digest == digest_of(content)
+            is_own = content["written_by"] in (self.written_by, *self.former_names) and digest == digest_of(content)
         else:
             is_own = bool(self.earlier) and self.earlier <= content.keys()
         if not is_own:

@@ -86,7 +86,7 @@ def test_folds_of_enough_windows_need_no_remark(table):
 def test_too_few_subjects_are_one_error_before_anything_is_trained(subjects, small, tmp_path, monkeypatch):
     monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path / "workspace"))
     path = write_two_modality(tmp_path / "t.npz", small.select(small.subject <= subjects))
-    done = CliRunner().invoke(app, ["adapt", str(path), "--scale", "smoke", "--workers", "1"])
+    done = CliRunner().invoke(app, ["evaluate", str(path), "--scale", "smoke", "--workers", "1"])
     assert isinstance(done.exception, DataError)
     expected = {1: "needs at least 2 subjects, but there are 1: choose cross_session", 2: "nobody is left to train on"}
     assert expected[subjects] in str(done.exception)

@@ -15,8 +15,9 @@ from tests.builders import made_windows
 from ufama.cli.main import app, main
 
 READ = {
-    ("adapt", "file"), ("audit", "printed"), ("audit", "table"), ("data convert", "source"), ("data doctor", "folder"),
-    ("data features", "folder"), ("svm", "file"),
+    ("evaluate", "file"), ("audit", "printed"), ("audit", "table"), ("data convert", "source"),
+    ("data doctor", "folder"), ("data features", "folder"), ("svm", "file"), ("export", "model"),
+    *((command, what) for command in ("adapt", "predict") for what in ("model", "eye", "events", "trials")),
 }  # fmt: skip
 """Paths that commands read, and never write."""
 
@@ -35,12 +36,27 @@ class Output:
 
 TRAINED = ("ufama.cli.campaigns.trained",)
 WRITTEN = {
-    ("adapt", "out"): Output(
-        "adapt table.npz --scale smoke --workers 1 --out OUT", name="out.csv", reads="table.npz", notes=True,
+    ("evaluate", "out"): Output(
+        "evaluate table.npz --scale smoke --workers 1 --out OUT", name="out.csv", reads="table.npz", notes=True,
         computes=TRAINED,
     ),
-    ("adapt", "publish"): Output(
-        "adapt table.npz --scale smoke --workers 1 --publish OUT", True, reads="table.npz", computes=TRAINED
+    ("evaluate", "publish"): Output(
+        "evaluate table.npz --scale smoke --workers 1 --publish OUT", True, reads="table.npz", computes=TRAINED
+    ),
+    ("fit", "out"): Output(
+        "fit table.npz --scale smoke --held-out none --out OUT", True, reads="table.npz",
+        computes=("ufama.models.fit_adapt.fit_model",),
+    ),
+    ("adapt", "out"): Output(
+        "adapt model table.npz --subject 1 --out OUT", True, reads="model",
+        computes=("ufama.models.fit_adapt.adapt_model",),
+    ),
+    ("predict", "out"): Output(
+        "predict model table.npz --subject 1 --out OUT", True, reads="model",
+        computes=("ufama.models.predictions.predict",),
+    ),
+    ("export", "out"): Output(
+        "export model OUT", name="out.onnx", reads="model", notes=True, computes=("ufama.models.export.onnx_bytes",),
     ),
     ("audit", "json"): Output(
         "audit accuracies.csv --windows 842 --json OUT", name="out.json", reads="accuracies.csv",
@@ -62,6 +78,9 @@ WRITTEN = {
     ),
     ("data simulate", "folder"): Output(
         "data simulate OUT --subjects 1", True, computes=("ufama.simulation.files._write_files",)
+    ),
+    ("data simulate-recording", "folder"): Output(
+        "data simulate-recording OUT --seconds 4", True, computes=("ufama.simulation.recording_files.RawWorld",)
     ),
     ("svm", "out"): Output(
         "svm table.npz --out OUT", name="out.csv", reads="table.npz", notes=True,
@@ -94,6 +113,8 @@ def test_every_path_of_every_command_is_known_as_read_or_written():
 def inputs(tmp_path_factory):
     """What the commands read: each file or folder by its name, and the records of a training."""
     from ufama.data.two_modality import write_two_modality
+    from ufama.models.fit_adapt import fit_model
+    from ufama.models.folder import save_model
     from ufama.simulation.raw_files import write_raw_simulated
 
     home = tmp_path_factory.mktemp("inputs")
@@ -110,6 +131,9 @@ def inputs(tmp_path_factory):
         window_start_s=np.arange(rows) % 5 * 10.0,
     )  # fmt: skip
     write_raw_simulated("seed_iv", home / "raw", subjects=[1], sessions=[1], seconds=4)
+    save_model(
+        fit_model(windows, scale="smoke", changes={"encoder_blocks": 1}, source_name="table.npz"), home / "model"
+    )
     return home
 
 
@@ -120,8 +144,8 @@ def here(inputs, tmp_path, monkeypatch):
     folder.mkdir()
     for name in ("table.npz", "accuracies.csv", "cogwear.npz"):
         (folder / name).write_bytes((inputs / name).read_bytes())
-    for file in (inputs / "raw").rglob("*.*"):
-        copy = folder / "raw" / file.relative_to(inputs / "raw")
+    for file in (file for name in ("raw", "model") for file in (inputs / name).rglob("*.*")):
+        copy = folder / file.relative_to(inputs)
         copy.parent.mkdir(parents=True, exist_ok=True)
         os.link(file, copy)
     monkeypatch.chdir(folder)
@@ -247,7 +271,7 @@ def test_a_home_folder_or_variable_that_is_not_there_is_not_made(output, here, m
 @each_output(lambda output: output.reads)
 @pytest.mark.parametrize("way", ["same", "relative", "link", "link to its folder", "hard link"])
 def test_the_input_is_never_the_output(output, way, here, monkeypatch, capsys):
-    if way == "hard link" and output.reads == "raw":
+    if way == "hard link" and output.reads in ("raw", "model"):
         pytest.skip("folders have no hard links")
     place = here / output.reads
     if way == "relative":
@@ -267,16 +291,16 @@ def test_the_input_is_never_the_output(output, way, here, monkeypatch, capsys):
 def test_an_output_folder_is_apart_from_the_input_and_from_the_other_outputs(here, monkeypatch, capsys):
     for place in ("raw/new", "raw/eeg_raw_data/new", ".."):
         refused(WRITTEN["data features", "out"], place, here, monkeypatch, capsys)
-    both = Output("adapt table.npz --out new/table.csv --publish OUT", True, computes=TRAINED)
+    both = Output("evaluate table.npz --out new/table.csv --publish OUT", True, computes=TRAINED)
     refused(both, "new", here, monkeypatch, capsys)
     for place in ("../workspace", "../workspace/runs", "../workspace/runs/new"):
-        refused(WRITTEN["adapt", "publish"], place, here, monkeypatch, capsys)
+        refused(WRITTEN["evaluate", "publish"], place, here, monkeypatch, capsys)
     for place in (".", ".."):
         refused(WRITTEN["data simulate", "folder"], place, here, monkeypatch, capsys)
 
 
 def test_a_table_is_not_named_as_its_own_description(here, monkeypatch, capsys):
-    for place in ("adapt", "svm"):
+    for place in ("evaluate", "svm"):
         assert "another ending" in refused(WRITTEN[place, "out"], "out.json", here, monkeypatch, capsys)
 
 

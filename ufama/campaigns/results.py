@@ -32,14 +32,15 @@ _COLUMNS = {
 """What every table of results needs of a record; later versions may add, and earlier ones may lack, other things."""
 
 
-def _publication(command: str, key: str) -> FolderOutput:
+def _publication(command: str, key: str, *former_names: str) -> FolderOutput:
     """Published results of a command, which its earlier provenance tells by a key."""
     files = tuple(f"{name}.parquet" for name in ("runs", *TABLES))
-    return FolderOutput(command, frozenset({"runs", "core_hours", key}), files, note="provenance.json")
+    earlier = frozenset({"runs", "core_hours", key})
+    return FolderOutput(command, earlier, files, note="provenance.json", former_names=former_names)
 
 
 CAMPAIGN = _publication("ufama campaign", "kept")
-ADAPTATION = _publication("ufama adapt", "protocol")
+ADAPTATION = _publication("ufama evaluate", "protocol", "ufama adapt")
 """The folders that these commands publish their results in, and write over."""
 
 

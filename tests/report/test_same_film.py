@@ -132,7 +132,7 @@ def test_figures_are_drawn_with_their_description(outcomes, studies, runs):
 
 
 def test_studies_are_read_back_as_they_were_stored(studies, small, tmp_path):
-    same_film.store(studies, tmp_path, small.card, "c0ffee")
+    same_film.store(studies._asdict(), tmp_path, small.card, "c0ffee")
     for written, read in zip(studies, same_film.stored(tmp_path), strict=True):
         pd.testing.assert_frame_equal(written.reset_index(drop=True), read, check_dtype=False, rtol=1e-5)
     facts = same_film.stored_facts(tmp_path)

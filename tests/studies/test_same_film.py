@@ -42,12 +42,12 @@ def test_the_design_has_equally_many_training_trials_where_the_clips_alone_diffe
     design = same_film.design(film_set).set_index("protocol")
     assert design["training_trials"].to_dict() == {
         "cross_subject": (PEOPLE - 1) * 4, "cross_subject_session": (PEOPLE - 1) * 4,
-        "within_trial": PEOPLE * 4, "cross_session": PEOPLE * 4,
+        "within_trial": PEOPLE * 4, "cross_session": PEOPLE * 4, "cross_subject_pooled": (PEOPLE - 1) * 8,
     }  # fmt: skip
-    assert design["clips_seen"].tolist() == [1, 0, 1, 0]
-    assert design["people_seen"].tolist() == [0, 0, 1, 1]
-    assert design["folds"].tolist() == [12, 12, 2, 2]
-    assert design["test_trials"].tolist() == [4, 4, 24, 24]
+    assert design["clips_seen"].tolist() == [1, 0, 1, 0, 1]
+    assert design["people_seen"].tolist() == [0, 0, 1, 1, 0]
+    assert design["folds"].tolist() == [12, 12, 2, 2, 6]
+    assert design["test_trials"].tolist() == [4, 4, 24, 24, 8]
 
 
 def test_a_probe_of_the_clip_is_at_its_ceiling_where_the_clip_is_and_at_half_where_only_the_class_is(film_set):

@@ -38,6 +38,7 @@ CELL_TITLES = {
     "cross_subject_session": "other people, other clips",
     "within_trial": "same people, same clips",
     "cross_session": "same people, other clips",
+    "cross_subject_pooled": "other people, same clips, both sessions",
 }
 PEOPLE_OF = {
     "other people": ("cross_subject", "cross_subject_session"),
@@ -109,9 +110,9 @@ def measured(data: DataRequest) -> Studies:
     )
 
 
-def store(studies: Studies, folder: Path, card: DataCard, commit: str | None) -> None:
-    """Write the studies as CSV, each with licence, notes and commit beside it, where `stored` reads them."""
-    for name, frame in studies._asdict().items():
+def store(tables: Mapping[str, pd.DataFrame], folder: Path, card: DataCard, commit: str | None) -> None:
+    """Write fields of `Studies` as CSV, each with licence, notes and commit beside it, where `stored` reads them."""
+    for name, frame in tables.items():
         about = {"table": name, "caption": f"ufama.studies.same_film, {name}", "columns": list(frame), "commit": commit}
         real = {} if name == "simulated" else {"data": card.title, "licence": card.licence, "notes": list(card.notes)}
         text = frame.to_csv(index=False, float_format="%.6g")
@@ -176,9 +177,9 @@ def design_table(studies: Studies, title: str) -> Table:
         *column_group({"order_only": "place in the order", "chance": "chance"}, "no signal: trials right (%)", 1),
     )
     caption = (
-        f"Four protocols. {_origin(title)}. Rows of the same people, and rows of other people, differ in the clips and "
-        "have equally many training trials; of these, methods with epochs hold one person out for validation. Place in "
-        "the order: the label that this place of the block has most often in the source."
+        f"The protocols. {_origin(title)}. The first two rows, and the next two, differ in the clips alone and have "
+        "equally many training trials; of these, methods with epochs hold one person out for validation. Place in the "
+        "order: the label that this place of the session has most often in the source."
     )
     return Table("design", frame, columns, caption)
 
@@ -257,8 +258,8 @@ def intervals_table(table: pd.DataFrame, runs: pd.DataFrame, entries: Sequence[t
     rows = []
     for entry in entries:
         own = table[(table[ENTRY] == list(entry)).all(axis=1) & table["control"].eq("")]
-        found = same_film.accuracy_intervals(own[own["protocol"].isin(SAME_FILM_PROTOCOLS)])
-        order = found["protocol"].map(SAME_FILM_PROTOCOLS.index)
+        found = same_film.accuracy_intervals(own)
+        order = found["protocol"].map(list(CELL_TITLES).index)
         rows.append(found.iloc[order.argsort()].assign(entry=entry_name(entry)))
     frame = pd.concat(rows, ignore_index=True)
     frame["cell"] = frame["protocol"].map(CELL_TITLES)

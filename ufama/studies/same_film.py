@@ -30,6 +30,10 @@ from ufama.training.scores import plurality
 from ufama.training.trainer import Trainer
 
 SCALING = "subject_session_zscore"
+
+PROTOCOLS = (*SAME_FILM_PROTOCOLS, "cross_subject_pooled")
+"""The four that are set side by side, and all sessions of the other people together: twice as many training trials."""
+
 SOURCE_ONLY = ("ufama", "paper", "M1")
 """The entry (method, preset, variant) that adaptation is compared with: UF-AMA's network and classification loss."""
 
@@ -42,7 +46,7 @@ SHRINKAGE = 1e-3
 # --- the design --------------------------------------------------------------------------------------
 
 
-def design(windows: Windows, protocols: Sequence[str] = SAME_FILM_PROTOCOLS) -> pd.DataFrame:
+def design(windows: Windows, protocols: Sequence[str] = PROTOCOLS) -> pd.DataFrame:
     """What the folds of each protocol learn from and are tested on, before anything is trained.
 
     One row per protocol: folds; training_trials and training_windows of one fold, before a subject is held out for
@@ -92,7 +96,7 @@ def outcomes(results: Results, clips: pd.DataFrame, *, rule: str) -> pd.DataFram
     return table.assign(control=table["digest"].map(control)).merge(clips, on=TRIAL, validate="many_to_one")
 
 
-def svm_outcomes(windows: Windows, protocols: Sequence[str] = SAME_FILM_PROTOCOLS) -> pd.DataFrame:
+def svm_outcomes(windows: Windows, protocols: Sequence[str] = PROTOCOLS) -> pd.DataFrame:
     """`outcomes` of a support vector machine on both modalities: protocol, subject, session, trial, clip, windows,
     trials. Radial basis, C = 1, classes weighted; every person's session scaled to mean 0 and SD 1."""
     parts = []
@@ -338,5 +342,5 @@ def simulated_outcomes(*, stride: int = 4) -> pd.DataFrame:
     parts = []
     for world, settings in _worlds().items():
         windows = eight_clips(simulate("seed_iv", settings)).subsample(stride)
-        parts.append(svm_outcomes(windows).assign(world=world))
+        parts.append(svm_outcomes(windows, SAME_FILM_PROTOCOLS).assign(world=world))
     return pd.concat(parts, ignore_index=True)

@@ -1,11 +1,13 @@
 """Kill a small campaign at random moments, start it again, and look whether anything was lost or came out differently.
 
     python benchmarks/kills.py --kills 50 --seed 0
+    python benchmarks/kills.py --kills 50 --seed 0 --time-limit 12
 
 A campaign of 8 runs (four people, two sessions, two modalities of noise with a class pattern) is trained once without
 interruption. Then the same campaign is started and killed with SIGKILL after a random time, over and over; every third
 kill hits the campaign's process alone and leaves its workers to end themselves. A campaign that gets to its end between
-two kills is compared and begun anew. Prints one JSON object: ``lost`` counts finished runs that were gone after a kill,
+two kills is compared and begun anew. With ``--time-limit`` every start but the last has one, and may end by it.
+Prints one JSON object: ``lost`` counts finished runs that were gone after a kill,
 ``different`` runs whose records are not bit-equal to the uninterrupted ones; both must be 0, and then the script ends
 with 0, otherwise with 1.
 """
@@ -29,6 +31,7 @@ from ufama import config
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.results import TABLES, RunStore
 from ufama.campaigns.run import results
+from ufama.campaigns.time_limits import OutOfTimeError
 from ufama.config import TrainingConfig
 
 EPOCHS = 30
@@ -52,16 +55,19 @@ def write_table(path: Path) -> None:
     )
 
 
-def campaign(table: Path, workers: int) -> None:
+def campaign(table: Path, workers: int, time_limit: float | None) -> None:
     """The small campaign, in this process: what is killed. Its store is below UFAMA_WORKSPACE."""
     config.SCALES["smoke"] = config.scale("smoke").replace(
         epochs=EPOCHS, steps_per_epoch=3, window_stride=1, evaluate_every=10
     )
     asked = Experiment(data=DataRequest(dataset=str(table)), scale="smoke", training=TrainingConfig(batch_size=8))
-    results([asked], workers=workers, stack_size=2)
+    try:
+        results([asked], workers=workers, stack_size=2, time_limit=time_limit)
+    except OutOfTimeError as stopped:
+        sys.exit(stopped.exit_code)
 
 
-def started(table: Path, workspace: Path, workers: int) -> subprocess.Popen:
+def started(table: Path, workspace: Path, workers: int, time_limit: float | None = None) -> subprocess.Popen:
     environment = os.environ | {
         "UFAMA_WORKSPACE": str(workspace),
         "UFAMA_PUBLISHED": "none",
@@ -69,6 +75,7 @@ def started(table: Path, workspace: Path, workers: int) -> subprocess.Popen:
         "OMP_NUM_THREADS": "1",
     }
     command = [sys.executable, __file__, "--campaign", str(table), "--workers", str(workers)]
+    command += [] if time_limit is None else ["--time-limit", str(time_limit)]
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -115,7 +122,7 @@ def completed(process: subprocess.Popen) -> None:
         raise RuntimeError(f"a campaign that nobody killed ended with {process.returncode}:\n{said[-2000:]}")
 
 
-def stress(kills: int, seed: int, workers: int, folder: Path) -> dict:
+def stress(kills: int, seed: int, workers: int, time_limit: float | None, folder: Path) -> dict:
     """Kill ``kills`` times and count."""
     draw = random.Random(seed)
     table = folder / "noise.npz"
@@ -124,15 +131,16 @@ def stress(kills: int, seed: int, workers: int, folder: Path) -> dict:
     completed(started(table, folder / "whole", workers))
     whole_seconds = time.monotonic() - start
     whole = RunStore(folder / "whole" / "runs")
-    done, campaigns, from_checkpoint, lost, unequal = 0, 0, 0, [], []
+    done, campaigns, from_checkpoint, limited, lost, unequal = 0, 0, 0, 0, [], []
     while done < kills:
         campaigns += 1
         workspace = folder / f"campaign{campaigns}"
         while done < kills:
-            process = started(table, workspace, workers)
+            process = started(table, workspace, workers, time_limit)
             try:
-                process.wait(timeout=draw.uniform(0.1, 0.9) * whole_seconds)
-                break
+                if process.wait(timeout=draw.uniform(0.1, 0.9) * whole_seconds) != OutOfTimeError.exit_code:
+                    break
+                limited += 1
             except subprocess.TimeoutExpired:
                 before = finished(workspace)
                 kill(process, alone=done % 3 == 2)
@@ -150,6 +158,8 @@ def stress(kills: int, seed: int, workers: int, folder: Path) -> dict:
         "campaigns": campaigns,
         "runs_per_campaign": len(finished(folder / "whole")),
         "kills_that_left_a_checkpoint": from_checkpoint,
+        "time_limit_seconds": time_limit,
+        "starts_ended_by_the_limit": limited,
         "lost": len(lost),
         "different": len(unequal),
         "uninterrupted_seconds": round(whole_seconds, 1),
@@ -164,13 +174,14 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--workers", type=int, default=2, help="processes of the campaign")
+    parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="of every start but the last")
     parser.add_argument("--campaign", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.campaign:
-        campaign(asked.campaign, asked.workers)
+        campaign(asked.campaign, asked.workers, asked.time_limit)
         return
     with tempfile.TemporaryDirectory() as folder:
-        found = stress(asked.kills, asked.seed, asked.workers, Path(folder))
+        found = stress(asked.kills, asked.seed, asked.workers, asked.time_limit, Path(folder))
     print(json.dumps(found))
     sys.exit(found["lost"] + found["different"] > 0)
 

@@ -64,10 +64,10 @@ within() { local limit=$(($1 * SLACK)) left=$((LIMIT - SECONDS)); echo $(((limit
 if [ "$SCALE" = tiny ]; then
   COMPILED="" ALL="1 2" WINDOWS="--windows 40" REPEATS="--repeats 1 --steps 1 --no-memory"
   FULL="--full --epochs 2 --subjects 3" PROFILE="--epochs 1 --subjects 3"
-  EQUALITY="--presets paper --precisions float64" CAMPAIGN="--scale smoke --time-limit 30"
+  EQUALITY="--presets paper --precisions float64" CAMPAIGN="--scale smoke --time-limit 20"
 else
   COMPILED=--compile ALL="1 36 45" WINDOWS="" REPEATS="--repeats 7 --steps 26" FULL=--full
-  PROFILE="--epochs 21" EQUALITY="" CAMPAIGN="--scale tenth --time-limit 40"
+  PROFILE="--epochs 21" EQUALITY="" CAMPAIGN="--scale tenth --time-limit 60"
 fi
 ONE=${ALL#1 } ONE=${ONE%% *}
 # shellcheck disable=SC2086 # the variables above hold several arguments
@@ -92,7 +92,7 @@ ONE=${ALL#1 } ONE=${ONE%% *}
   table "whole table, SEED-IV" 125 --shape seed_iv $FULL
   table "profile, SEED" 40 --shape seed $PROFILE
   table "profile, SEED-IV" 40 --shape seed_iv $PROFILE
-  part "campaign with a time limit" 60 python3 benchmarks/campaign.py --device "$DEVICE" --precision bf16 $CAMPAIGN \
+  part "campaign with a time limit" 85 python3 benchmarks/campaign.py --device "$DEVICE" --precision bf16 $CAMPAIGN \
     --json --add-to "$OUT/campaign_gpu.json"
 }
 echo "all parts after $SECONDS s; results in $OUT"

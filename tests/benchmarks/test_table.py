@@ -88,7 +88,8 @@ def test_the_gpu_script_measures_everything_and_the_page_takes_it(tmp_path, monk
     assert {one["precision"] for one in cost.stored("training")} == {"bf16", "tf32", "float32"}
     assert len(cost.training_table(cost.stored("training")).frame) == 4
     (equality,), (tests,), (campaign,) = (cost.stored(name) for name in ("equality", "tests", "campaign"))
-    assert equality["equal_in_float64"] and tests["failed"] == 0 and campaign["within_limit"]
+    assert equality["equal_in_float64"] and tests["failed"] == 0
+    assert campaign["exit_status"] in (0, 3) and campaign["runs_stored"] == campaign["runs_published"]
     assert cost_gpu.checks_note([tests], [equality], [campaign]) == ""  # no GPU is claimed
 
 

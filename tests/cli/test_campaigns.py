@@ -1,19 +1,26 @@
 """The campaign's commands: what is asked for, Ctrl-C at a terminal, what is under way."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from ufama.campaigns.checkpoints import StackProgress
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.grids import paper_grid
-from ufama.campaigns.results import RunStore
+from ufama.campaigns.pace import Pace
+from ufama.campaigns.results import RunStore, read_published
 from ufama.campaigns.run import results
 from ufama.cli.campaigns import overview, status
+from ufama.cli.main import app
+from ufama.storage import write_atomically
 
 
 @pytest.fixture
@@ -59,6 +66,33 @@ def test_a_dry_run_trains_nothing(own_workspace, long_table):
     done = subprocess.run([*command(long_table, "paper"), "--dry-run"], capture_output=True, text=True, check=True)
     assert "What is asked for" in done.stdout and "published in results/paper" in done.stdout
     assert not RunStore().digests()
+
+
+def test_a_time_limit_publishes_what_is_finished_and_exits_with_3(own_workspace, long_table, tmp_path, monkeypatch):
+    """One of six runs is stored; SLURM's limit leaves no time for the others."""
+    grid = [Experiment(data=DataRequest(dataset=str(long_table)), scale="smoke", variants=("M1",))]
+    monkeypatch.delenv("SLURM_JOB_END_TIME", raising=False)
+    results([replace(grid[0], fold_names=("session1-subject1",))], workers=1)
+    monkeypatch.setenv("SLURM_JOB_END_TIME", "1700000000")
+    monkeypatch.setattr("ufama.campaigns.grids.grid_of", lambda *_, **__: grid)
+    line = ["campaign", "--datasets", str(long_table), "--scale", "smoke", "--grid", "ledger", "--workers", "1"]
+    done = CliRunner().invoke(app, [*line, "--publish", str(tmp_path / "published")])
+    said = " ".join(done.output.split())
+    assert done.exit_code == 3 and "SLURM ends this job" in said
+    assert f"Published 1 runs in {tmp_path / 'published'}. Stopped: the time limit was reached: 1 of 6 runs" in said
+    assert read_published(tmp_path / "published").runs.fold.tolist() == ["session1-subject1"]
+    assert "3: the time limit came first" in " ".join(CliRunner().invoke(app, ["campaign", "--help"]).output.split())
+
+
+def test_how_long_a_stack_still_takes_is_shown(own_workspace):
+    note = StackProgress(
+        runs=4, epoch=10, epochs=400, accuracy=0.5, label="any", host="here", updated=0.0, pace=Pace(4, 9.0, 2.0, 3.0)
+    )
+    store = RunStore()
+    write_atomically(store.unfinished / "a.json", json.dumps(asdict(note)))
+    write_atomically(store.unfinished / "b.json", json.dumps(asdict(replace(note, pace=None, label="new"))))
+    text = " ".join(shown(status(store)).split())
+    assert text.count("about") == 1 and "about 13 min" in text  # 390 epochs of 2 s
 
 
 @pytest.mark.slow

@@ -84,6 +84,7 @@ def test_every_error_of_the_package_that_a_user_can_mend_is_one_kind():
         (("campaign", "--seeds", "0,0", "--dry-run"), "give whole numbers from 0, each once"),
         (("campaign", "--seeds", "9223372036854775808", "--dry-run"), "is not a list of seeds"),
         (("campaign", "--datasets", ",", "--dry-run"), "names separated by commas, each once"),
+        (("campaign", "--time-limit", "9 parsecs"), "--time-limit '9 parsecs': expected a duration such as 9m, 90s"),
         (("tune", "--methods", "dann, dann"), "names separated by commas, each once"),
         (("notebooks", "nosuch"), "there is no notebook 'nosuch'"),
         (("evaluate", "table.npz", "--publish", ""), "--publish is given an empty text"),

@@ -37,7 +37,7 @@ def seconds_of(text: str) -> float:
     elif parts := _UNITS_PATTERN.fullmatch(compact):
         seconds = float(sum(int(part or 0) * unit for part, unit in zip(parts.groups(), _UNITS.values(), strict=True)))
     if not 0 < seconds < math.inf:
-        raise ConfigError(f"time limit {text!r}: expected a duration such as 9m, 90s, 1h30m, 2:00:00, or seconds.")
+        raise ConfigError(f"time-limit {text!r}: expected a duration such as 9m, 90s, 1h30m, 2:00:00, or seconds.")
     return seconds
 
 

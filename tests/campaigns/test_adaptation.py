@@ -18,6 +18,7 @@ from ufama.data.folds import folds
 from ufama.data.layout import DataError
 from ufama.data.two_modality import write_two_modality
 from ufama.report.real_recordings import run_scores
+from ufama.storage import PathError, digest_of
 from ufama.training.batches import make_split
 
 
@@ -153,9 +154,24 @@ def test_published_results_add_up_and_keep_what_was_there(table, tmp_path):
     assert str(tmp_path) not in (home / "provenance.json").read_text()
 
 
+def test_a_folder_that_the_command_published_under_its_former_name_is_added_to(table, tmp_path):
+    found = trained(table, tmp_path, protocol="cross_session")
+    publish_adaptation(found, tmp_path / "published")
+    note = tmp_path / "published" / "provenance.json"
+    content = json.loads(note.read_text()) | {"written_by": "ufama adapt"}
+    content.pop("digest")
+    note.write_text(json.dumps(content | {"digest": digest_of(content)}))
+    publish_adaptation(found, tmp_path / "published")
+    assert json.loads(note.read_text())["written_by"] == "ufama evaluate"
+    content["written_by"] = "ufama tune"
+    note.write_text(json.dumps(content | {"digest": digest_of(content)}))
+    with pytest.raises(PathError, match="was not written by this command"):
+        publish_adaptation(found, tmp_path / "published")
+
+
 def test_the_command_shows_writes_and_publishes(table, tmp_path, monkeypatch):
     monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path))
-    line = ["adapt", str(table), "--protocol", "cross_session", "--scale", "smoke", "--workers", "1"]
+    line = ["evaluate", str(table), "--protocol", "cross_session", "--scale", "smoke", "--workers", "1"]
     done = CliRunner().invoke(app, [*line, "--out", str(tmp_path / "t.csv"), "--publish", str(tmp_path / "kept")])
     assert done.exit_code == 0, done.output
     assert "Measured on simulated made-up, scale smoke" in done.output

@@ -15,7 +15,7 @@ from ufama.training import compilation, evaluation
 from ufama.training import trainer as module
 from ufama.training.batches import make_split
 from ufama.training.cuda_graphs import WARM_UP
-from ufama.training.loop import EMBEDDED, TrainingState, train
+from ufama.training.loop import EMBEDDED, StackEvaluation, TrainingState, train
 from ufama.training.trainer import Trainer
 
 CONFIG = PAPER.replace(
@@ -208,3 +208,16 @@ def test_without_labels_of_it_a_target_is_evaluated_only_where_a_rule_chooses_th
     for run, values in zip(results, accuracy, strict=True):
         newest = 7 - int(values[::-1].argmax())
         assert run.selected["source_validation"].epoch == newest and run.selected["last"].epoch == 7
+
+
+def test_target_and_validation_in_one_pass_are_those_of_their_own(made, small):
+    trainer = made()
+    separate, joint = (
+        StackEvaluation(trainer, small.label, small.label, [split.source[:5] for split in trainer.batches.splits])
+        for _ in range(2)
+    )
+    joint._in_one_pass = True
+    domains = ["target", "validation", "source"]
+    theirs = separate._predictions(domains, with_features=True)
+    for domain, ours in joint._predictions(domains, with_features=True).items():
+        torch.testing.assert_close(ours, theirs[domain], rtol=1e-12, atol=1e-13)

@@ -41,8 +41,9 @@ class TrainingResult:
 class TrainingState:
     """What a stack has shown up to an epoch: every run's history and what each selection rule has chosen.
 
-    ``has_oracle`` and ``has_validation`` say whether the rules that read the target's labels, or those of held-out
-    subjects, can be applied.
+    ``windows`` are those of each run's target, ``device`` is where their predictions are. ``has_oracle`` and
+    ``has_validation`` say whether the rules that read the target's labels, or those of held-out subjects, can be
+    applied.
     """
 
     def __init__(
@@ -61,13 +62,8 @@ class TrainingState:
         """The state of a training that has not begun."""
         splits = trainer.batches.splits
         windows, epochs = [len(split.test) for split in splits], trainer.training.epochs
-        return cls(
-            windows,
-            epochs,
-            trainer.device,
-            has_oracle=has_oracle,
-            has_validation=_has_validation(trainer.batches.splits),
-        )
+        has_validation = _has_validation(splits)
+        return cls(windows, epochs, trainer.device, has_oracle=has_oracle, has_validation=has_validation)
 
     def log(self, values: Mapping[str, float | np.ndarray], epoch: int, run: int | slice = slice(None)) -> None:
         """Write values of one epoch, of one run or of all."""
@@ -75,9 +71,11 @@ class TrainingState:
             self.history.setdefault(name, np.full((self.runs, self.epochs), np.nan))[run, epoch] = value
 
     def log_criteria(self, criteria: "list[Future[dict[str, float]]]", epoch: int) -> None:
-        """Write every run's criteria of one epoch, as soon as they are needed."""
+        """Write every run's criteria of one epoch: now, or as soon as they are needed."""
         self.complete()
         self._criteria, self._criteria_epoch = criteria, epoch
+        if all(values.done() for values in criteria):
+            self.complete()
 
     def complete(self) -> None:
         """Wait for criteria that are still being computed, so that the history is whole."""
@@ -148,7 +146,6 @@ def train(
     criteria_processes
         processes that compute the criteria while the training goes on, 0: this one, which waits; None: on a GPU the
         processor's free cores, else 0. The numbers are the same.
-
     """
     processes = _free_cores(trainer) if criteria_processes is None else criteria_processes
     with trainer.phases.during("other"), CriteriaPool(processes) as pool:
@@ -160,7 +157,7 @@ def _free_cores(trainer: Trainer) -> int:
     if trainer.device.type != "cuda":
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(len(trainer.batches.splits), cores // torch.cuda.device_count() - 1)
+    return min(len(trainer.batches.splits), max(cores // torch.cuda.device_count() - 1, 0))
 
 
 def _train(
@@ -249,6 +246,7 @@ class StackEvaluation:
         source_samples: list[np.ndarray],
     ):
         self.trainer, self._source_label = trainer, source_label
+        self._in_one_pass = trainer.device.type == "cuda"
         splits, batches = trainer.batches.splits, trainer.batches
         self._validated = [split.validation for split in splits] if _has_validation(splits) else None
         tested = [split.test for split in splits]
@@ -268,8 +266,9 @@ class StackEvaluation:
         Returns
         -------
         tuple
-            accuracies and the method's audit (R,), and the predictions by domain: "target", "validation". The target's
-            are left out at an epoch that nothing needs them of, as where no rule chooses it
+            accuracies and the method's audit, (R,) each by name; and the predictions by domain, "target" and
+            "validation". The target is left out where nothing needs it: no rule chooses the epoch, its labels are not
+            known, and it is neither the last nor one with criteria
         """
         has_oracle, has_validation = self._target_scores is not None, self._validated is not None
         is_needed = has_oracle or with_features or epoch == state.epochs - 1
@@ -295,7 +294,7 @@ class StackEvaluation:
     def _predictions(self, domains: list[str], *, with_features: bool) -> dict[str, StackPredictions]:
         """Of the domains' rows; on a GPU in one pass."""
         rows = [self._rows[domain] for domain in domains]
-        if self.trainer.device.type == "cuda":
+        if self._in_one_pass:
             together = self.trainer.predict(torch.cat(rows, 1), with_features=with_features)
             return dict(zip(domains, together.split([own.shape[1] for own in rows]), strict=True))
         return {

@@ -57,6 +57,17 @@ def test_checkpoints_are_counted_by_the_time_between_two(table, monkeypatch):
     assert table.StackTimes(runs=4, epochs=epochs, checkpoint=2.0).whole()["checkpoint"] == 2.0 * 3
 
 
+def test_a_table_that_its_time_limit_ends_is_estimated_from_what_was_done(table):
+    small = {"windows": 40, "subjects": 3, "epochs": 400, "full": True, "time_limit": 0.0, "compile": False}
+    asked = Namespace(**ASKED | small, shape="seed", device="cpu", threads=1, stack_size=None, stacks=None)
+    result = table.measure_table(asked, note=lambda measurement: None)
+    assert (result["runs"], result["runs_trained"], result["finished"]) == (9, 3, False)
+    assert result["share_done"] == pytest.approx(3 / 9 / 400, abs=1e-4)
+    assert result["whole_table_seconds"]["measured"] is None
+    per_epoch, whole = result["seconds_per_epoch"]["step"]["median"], result["seconds_of_table"]["step"]
+    assert whole == pytest.approx(400 * per_epoch, rel=0.01)
+
+
 def rehearsed(tmp_path, **environment):
     """What benchmarks/gpu.sh leaves, run on a CPU with everything as small as it can be."""
     command = ["bash", str(FOLDER / "gpu.sh"), "--out", str(tmp_path / "gpu")]

@@ -18,7 +18,7 @@ from ufama.campaigns.run import OpenedData
 from ufama.campaigns.worker import train_stack
 from ufama.config import ConfigError, TrainingConfig
 from ufama.data.layout import DataError
-from ufama.models.array_inputs import domains, modalities
+from ufama.models.array_inputs import domains, labelled_input, modalities
 from ufama.models.inference import unlabelled
 from ufama.models.model import ModelError
 
@@ -141,6 +141,13 @@ def test_domains_without_names():
     for odd in ([1, 0], [1, 2, 3], [1.5, 2], ["a", "b"]):
         with pytest.raises(DataError, match="a whole number other than 0"):
             domains(odd, None, 2)
+
+
+def test_a_source_and_a_target_of_one_number_are_two_recordings(wide, small):
+    domain = np.where(small.subject == 4, -1, 1)
+    given = labelled_input(modalities(wide, (7, 3)), small.label, domain)
+    assert given.windows.session.tolist() == np.where(domain < 0, 2, 1).tolist()
+    assert given.windows.window[given.target].tolist() == list(range(len(given.target)))
 
 
 def test_source_windows_are_predicted_only_if_that_is_wanted(wide, small):

@@ -144,6 +144,8 @@ def test_the_loss_falls(small, newcomer):
         probabilities = torch.as_tensor(outputs(one, scaled_recording(one, newcomer)).probabilities[:, :, 2])
         return (mean_entropy(probabilities) + negative_diversity(probabilities)).item()
 
+    assert entropy_and_diversity(adapted) < entropy_and_diversity(trained) - 0.5
+
 
 def test_an_absent_modality_is_left_alone(model, newcomer):
     blind = newcomer._replace(eye=np.zeros_like(newcomer.eye))

@@ -122,6 +122,15 @@ def test_a_few_bad_windows_are_answered_by_the_other_modality_and_do_not_move_th
     assert repaired.max() < 100
 
 
+def test_a_modality_that_is_mostly_bad_is_left_out_of_the_windows_in_between_too(recording):
+    first = recording.select(recording.windows.session == 1)
+    for share, branches in ((0.45, {"eeg", "fusion"}), (0.55, {"eeg"})):
+        eye = first.windows.eye.copy()
+        eye[: round(share * len(eye))] = 0
+        result = check(replace(first, windows=first.windows._replace(eye=eye)))
+        assert set(used_branches(result)) == branches
+
+
 def test_one_bad_session_says_nothing_of_the_other(recording):
     eye = recording.windows.eye.copy()
     eye[recording.windows.session == 2] = 0

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ufama.analysis.differences import interval, share_interval
+from ufama.models.model import Model
 from ufama.models.trust import ESTIMATORS
 from ufama.report import style
 from ufama.report.captions import column_group, interval_columns, keys
@@ -453,3 +454,45 @@ def risk_against_coverage(sets: Sets) -> Figure:
     style.legend(drawn, list(shown.values()), columns=3)
     headline(drawn, "Risk against coverage on new people")
     return drawn
+
+
+# a model ---------------------------------------------------------------------------------------------
+
+
+def learnt(model: Model) -> Table:
+    """What a model's held-out people have taught about each branch, by how the model met them."""
+    if model.trust is None:
+        raise ValueError("nobody was held out when this model was fitted: there is nothing to show.")
+    rows = []
+    for mode, branches in model.trust.branches.items():
+        for branch, known in branches.items():
+            row = {"mode": MODE_TITLES[mode], "branch": {"eeg": "EEG", "eye": "eye movement"}.get(branch, branch)}
+            row |= {"accuracy_percent": 100 * known.accuracy, "temperature": known.temperature}
+            row |= {
+                "before_points": 100 * known.calibration_error_before,
+                "after_points": 100 * known.calibration_error_after,
+            }
+            row |= {f"{name}_points": 100 * known.mean_absolute_error(name) for name in ESTIMATORS}
+            row |= {"radius_points": 100 * known.radius(known.best), "level_percent": 100 * known.level}
+            rows.append(row | {"best": ESTIMATOR_TITLES[known.best], "people": known.people})
+    columns = [
+        *keys(mode="model", branch="branch"),
+        *column_group({"accuracy_percent": "accuracy (%)"}, decimals=1),
+        *column_group({"temperature": "temperature"}, decimals=2),
+        *column_group({"before_points": "before", "after_points": "after"}, "calibration error (points)", 1),
+        *column_group(
+            {f"{name}_points": title for name, title in ESTIMATOR_TITLES.items()},
+            "mean error of the estimate (points)",
+            1,
+        ),
+        Column("best", "reported", "key"),
+        *column_group({"radius_points": "± points", "level_percent": "level (%)"}, "its interval", 0),
+        Column("people", "n (people)", "measured"),
+    ]
+    title = model.card.title if model.card.simulated else f"real {model.card.title} recordings"
+    caption = (
+        f"What held-out people taught the model. Measured on {title}, scale {model.scale}: every source person left "
+        "out of the training in turn and predicted over windows. Estimates and temperatures of each person are learnt "
+        "from the others."
+    )
+    return Table("trust_learnt", pd.DataFrame(rows), columns, caption, {"source": model.source})

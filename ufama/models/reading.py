@@ -11,6 +11,7 @@ import numpy as np
 from ufama.data.layout import LAYOUTS, DataError, layout
 from ufama.data.releases.recordings import SIMULATED_LICENCE
 from ufama.data.signals.eeg import RAW_ENDINGS
+from ufama.data.signals.open_recordings import FROM_EDF
 from ufama.data.two_modality import ENDINGS, has_labels, read_two_modality, read_unlabelled
 from ufama.data.windows import Windows
 from ufama.methods.contract import UnlabelledWindows
@@ -263,6 +264,11 @@ def _raw(path: Path, model: Model, options: RecordingOptions) -> Recording:
         only=options.only,
     )
     beside = [f"Read beside it: {', '.join(found)}."] if found else []
+    if FROM_EDF not in model.card.notes:
+        beside.append(
+            "Features were computed here from the signals. The model learnt from features that were made elsewhere, by "
+            "a definition that is published only in part; how much the two differ is not known."
+        )
     return _of_features(features, path.name, model, options).noted(*beside)
 
 

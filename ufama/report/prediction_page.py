@@ -206,6 +206,11 @@ def _done(prediction: Prediction) -> Section:
         MODES[model["mode"]] + (f" By {adapted_to['by']}." if adapted_to.get("by") else ""),
         "No label of this recording was read for the predictions.",
         f"Features were scaled: {scaling}.",
+        *(
+            ["Scaling by its own range takes for granted that a recording holds the classes about as the source's did."]
+            if model["scaling"].startswith("subject_session")
+            else []
+        ),
     ]
     rows = {
         "recording": facts["recording"],

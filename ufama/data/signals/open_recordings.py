@@ -48,6 +48,8 @@ EEGMAT_FACTS = {
 EEGMAT_NOTES = (
     "One recording per class and person: whatever differs between two recordings, time included, tells the class.",
 )
+FROM_EDF = "Computed from the EDF recordings."
+"""A note on windows whose features were computed here, and not by who published the feature file."""
 
 COGWEAR_SESSIONS = ("pilot", "pre", "post")
 COGWEAR_FACTS = {
@@ -148,7 +150,7 @@ def eegmat_from_edf(folder: str | Path, *, balanced: bool = True, unit: str | No
     usable window. What is odd and read nevertheless is in the notes.
     """
     folder = expanded(folder)
-    notes = [*EEGMAT_NOTES, "Computed from the EDF recordings."]
+    notes = [*EEGMAT_NOTES, FROM_EDF]
     files = _edf_files(folder, notes.append)
     subjects = sorted({subject for subject, _ in files})
     for subject in subjects:

@@ -108,14 +108,15 @@ def test_durations_are_shown_as_they_are_read():
 def test_start_up_is_counted_apart_from_epochs():
     clock = Clock()
     timer = EpochTimer(clock)
+    clock.now += 7  # a network is built
     for passed in (12.0, 2.0, 3.0, 1.0):
+        timer.begin_epoch()
         clock.now += passed
-        timer.epoch_done()
+        timer.end_epoch()
         clock.now += 100  # of a checkpoint
-        timer.resume()
         if passed == 12:
-            assert timer.pace(4) == Pace(4, 0.0, 12.0, 12.0)
-    assert timer.pace(4) == Pace(4, 10.0, 2.0, 3.0)
+            assert timer.pace(4) == Pace(4, 7.0, 12.0, 12.0)
+    assert timer.pace(4) == Pace(4, 7.0 + 10.0, 2.0, 3.0)
 
 
 def test_a_pace_between_measured_sizes_is_interpolated():

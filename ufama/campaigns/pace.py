@@ -23,32 +23,35 @@ class Pace(NamedTuple):
     """How fast a stack trains, measured after its first epochs."""
 
     runs: int
-    startup: float  # seconds beyond an epoch until its first one is done: building, compiling, capturing a step
+    startup: float  # seconds until its first epoch, and beyond an epoch in it: building, capturing, compiling
     epoch: float  # mean seconds of the epochs after the first
     worst: float  # seconds of the longest of them
 
 
 class EpochTimer:
-    """Measures a stack's epochs, from when it is made; what lies between an epoch and `resume` is not counted."""
+    """Measures a stack's start-up, from when it is made, and its epochs, from `begin_epoch` to `end_epoch`."""
 
     def __init__(self, clock: Callable[[], float]):
-        self._clock, self._last = clock, clock()
+        self._clock, self._made, self._last = clock, clock(), clock()
+        self._startup: float | None = None
         self.seconds: list[float] = []
 
-    def epoch_done(self) -> None:
-        """Count what has passed as an epoch, the first with all that came before it."""
-        self.seconds.append(self._clock() - self._last)
-
-    def resume(self) -> None:
-        """The next epoch begins now."""
+    def begin_epoch(self) -> None:
+        """The next epoch begins now; the first ends the start-up."""
         self._last = self._clock()
+        if self._startup is None:
+            self._startup = self._last - self._made
+
+    def end_epoch(self) -> None:
+        """The epoch is done."""
+        self.seconds.append(self._clock() - self._last)
 
     def pace(self, runs: int) -> Pace:
         """Of the epochs so far; where there is one alone it stands for all."""
         first, *later = self.seconds
         epochs = later or [first]
         mean = sum(epochs) / len(epochs)
-        return Pace(runs, max(first - mean, 0.0), mean, max(epochs))
+        return Pace(runs, (self._startup or 0.0) + max(first - mean, 0.0), mean, max(epochs))
 
 
 class KindPace:

@@ -11,6 +11,9 @@ from ufama.campaigns.results import RunStore
 from ufama.campaigns.time_limits import TimeLimit
 from ufama.methods import is_fitted, method
 
+LEAST_EPOCHS = 3
+"""A stack is begun if the time that is left holds so many of its epochs, or all of them."""
+
 
 class Paces:
     """How fast each kind of stack trains here; kept beside the checkpoints, so that a later start knows it."""
@@ -73,6 +76,7 @@ class Schedule:
         self._store, self._is_finished = store, is_finished
         self._paces = Paces(PlanCache(store.unfinished))
         self._stopped: list[Stack] = []
+        self._longest_start = 0.0  # seconds of a stack until some epochs are done
         self._begun = {stack.digests for stack in begun}
         self._queue = deque([*begun, *stacks])
         self.open = {digest for stack in self._queue for digest in stack.digests if not is_finished(digest)}
@@ -114,9 +118,10 @@ class Schedule:
         self.open -= set(stack.digests)
 
     def learn(self, stack: Stack, pace: Pace | None) -> None:
-        """Remember how fast a stack has trained."""
+        """Remember how fast a stack has trained. One of an unknown kind is expected to start as slowly."""
         if pace is not None:
             self._paces.learn(kind_of(stack, self._machine), pace)
+            self._longest_start = max(self._longest_start, pace.startup + LEAST_EPOCHS * pace.worst)
 
     def seconds_left(self) -> tuple[float, int]:
         """Seconds of training, one stack after the other, that the open runs still need; and runs of unknown kinds."""
@@ -156,17 +161,18 @@ class Schedule:
         if self.limit is None:
             return len(stack.jobs)
         left, most, epochs = self.limit.left(), len(stack.jobs), epochs_of(stack)
-        if left <= 0:
-            return 0
         fitted, pace = is_fitted(method(stack.config.method)), self._paces.of(kind_of(stack, self._machine))
+        begun = stack.digests in self._begun
         if pace is None:
-            return most if stack.digests in self._begun else 1 if fitted else min(most, self._first_size)
+            size = most if begun else 1 if fitted else min(most, self._first_size)
+            return size if left > self._longest_start else 0
         size = most
-        if stack.digests not in self._begun:
+        if not begun:
             size = affordable_runs(pace, most, epochs, left, self.limit.whole)
             size = -(-most // -(-most // size))  # in parts as equal as possible
         first = pace.of(size)
-        return size if first.startup + (1 if fitted else SAFETY) * first.worst <= left else 0
+        needed = first.worst if fitted else first.startup + SAFETY * LEAST_EPOCHS * first.worst
+        return size if left > min(needed, pace.seconds(size, epochs)) else 0
 
     def _learn_from_notes(self) -> None:
         """Of the stacks in training, once two of their epochs are done."""

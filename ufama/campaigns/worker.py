@@ -141,7 +141,7 @@ def train_stack(
             first_epoch = state.epoch
 
             def after_epoch(state: TrainingState) -> None:
-                timer.epoch_done()
+                timer.end_epoch()
                 if checkpoint is not None:
                     pace, stops = timer.pace(len(stack.jobs)), stopping()
                     checkpoint.pace = pace
@@ -151,8 +151,9 @@ def train_stack(
                         if not (first_epoch or stops):
                             _refuse_too_large(stack, pace, state.epoch, limit)
                     checkpoint.after_epoch(trainer, state, stops)
-                timer.resume()
+                timer.begin_epoch()
 
+            timer.begin_epoch()
             trained = train(trainer, label, oracle_label=label, state=state, after_epoch=after_epoch)
         threads_used = torch.get_num_threads()
     finally:

@@ -1,10 +1,10 @@
 """Temperature scaling: probabilities that mean what they say, and the error of those that do not.
 
-Guo et al. 2017 (arXiv:1706.04599). A network's probabilities :math:`p` become
+Guo et al. 2017 (arXiv:1706.04599). A network's probabilities p become
 
-.. math:: \\hat p_c = \\frac{p_c^{1/T}}{\\sum_k p_k^{1/T}} = \\mathrm{softmax}(\\log p / T)_c
+    p_c^(1/T) / sum_k p_k^(1/T)  =  softmax(log p / T)_c
 
-with one temperature :math:`T` that minimises the negative log-likelihood on recordings of people whom the network was
+with one temperature T that minimises the negative log-likelihood on recordings of people whom the network was
 not trained on. The predicted class stays what it is.
 """
 

@@ -3,12 +3,11 @@
 Scaling a recording by its own windows (`ufama.data.folds.scaled`) needs all of it. Here window i, counted from 1, is
 scaled by the windows 1 to i of its recording and by what is typical of the source:
 
-.. math:: c_i = \\frac{w \\bar c + i \\, c_{1..i}}{w + i}, \\qquad s_i = \\frac{w \\bar s + i \\, s_{1..i}}{w + i}
+    c_i = (w C + i c(1..i)) / (w + i),    s_i = (w S + i s(1..i)) / (w + i)
 
-with centre and spread :math:`c_{1..i}, s_{1..i}` of the windows so far (middle and half of their range, or mean and
-SD), their means :math:`\\bar c, \\bar s` over the source recordings, and the warm-up :math:`w`, in windows: so much the
-source counts. After many windows only the recording's own matter. The networks may be adapted after every few trials,
-without the source, to the windows so far.
+with centre c and spread s of the windows so far (middle and half of their range, or mean and SD), their means C and S
+over the source recordings, and the warm-up w, in windows: so much the source counts. After many windows only the
+recording's own matter. The networks may be adapted after every few trials, without the source, to the windows so far.
 
 What a prediction depends on ends with its window. That is true of the features only if their recipe is causal too:
 smoothing over a trial (SEED's LDS) and zero-phase filters look ahead.

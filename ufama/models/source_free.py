@@ -4,7 +4,7 @@ The heads, which hold what was learnt about the classes, are frozen. Everything 
 recording alone until the heads are confident about its windows, about different ones in turn, and agree with
 pseudo-labels from the centroids of the classes:
 
-.. math:: L = L_{ent} + L_{div} - \\beta \\, \\mathbb{E}_x \\log \\delta_{\\hat y}(f(x))
+    L = L_ent + L_div - beta mean_x log f(x)_y,    y the pseudo-label of x
 
 A network of UF-AMA has three heads; its loss is the mean over the branches, each with its own features and centroids.
 """

@@ -129,11 +129,19 @@ def _accuracy(model: Model) -> list[str]:
         f"{100 * own['sd']:.1f} | {own['people']} |"
         for mode, own in score["modes"].items()
     ]
+    known = None if model.trust is None else model.trust.of(model.mode, "fusion")
+    calibration = (
+        " Probabilities of the fused branch are calibrated on the held-out people: temperature "
+        f"{known.temperature:.2f}, calibration error {100 * known.calibration_error_before:.1f} points before and "
+        f"{100 * known.calibration_error_after:.1f} after."
+        if known is not None
+        else ""
+    )
     head = f"| networks | mean accuracy | {level} interval | SD over people | people |\n|---|---|---|---|---|"
     steps = f"at scale {model.scale}, {model.source['steps']} steps"
     return [
         "\n".join([head, *rows]),
         f"Measured on {'simulated' if model.card.simulated else 'real'} people, {steps}: {score['protocol']}. "
         f"Intervals are of the mean over people (Student's t). Always naming the source's largest class gives "
-        f"{100 * score['largest_class']:.1f} %.",
+        f"{100 * score['largest_class']:.1f} %.{calibration}",
     ]

@@ -214,7 +214,10 @@ class _pool:  # noqa: N801 - used as a context, as contextlib's are
         return self
 
     def __exit__(self, kind, *_):
-        self.pool.shutdown(wait=kind is None or kind is StoppedError, cancel_futures=True)
+        is_done = kind is None or kind is StoppedError
+        if is_done:  # a worker with nothing to do would end by itself, after seconds in which Python tidies up
+            self.abandoned.set()
+        self.pool.shutdown(wait=is_done, cancel_futures=True)
 
 
 def on_dask(

@@ -6,7 +6,7 @@
 #
 # Needs python3 with torch, NumPy, pandas, pyarrow, scikit-learn, safetensors, filelock and pytest; installs nothing.
 # Each part has its own time limit, and what is left of LIMIT seconds if that is less; one that fails stops no other.
-# In OUT, at most seven files: log.txt; parts.json (how each part ended); and JSON lists of measurements, written after
+# In OUT, six files: log.txt; parts.json (how each part ended); and JSON lists of measurements, written after
 # each part and every 20 s within a table, which results/cost/ takes as they are: checks_gpu.json, training_gpu.json,
 # table_gpu.json, campaign_gpu.json.
 set -u
@@ -22,7 +22,7 @@ DEVICE=${DEVICE:-cuda}
 SCALE=${SCALE:-paper}
 SLACK=1
 [ "$SCALE" = tiny ] && SLACK=5 # a rehearsal may share a slow processor
-LIMIT=${LIMIT:-$((540 * SLACK))}
+LIMIT=${LIMIT:-$((530 * SLACK))}
 mkdir -p "$OUT" && OUT=$(cd "$OUT" && pwd) || exit 2
 for file in log.txt parts.json checks_gpu.json training_gpu.json table_gpu.json campaign_gpu.json; do
   [ -e "$OUT/$file" ] && { echo "gpu.sh: $OUT holds $file of an earlier call; name another folder" >&2; exit 2; }

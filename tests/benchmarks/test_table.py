@@ -6,6 +6,7 @@ import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -32,6 +33,13 @@ def test_the_runs_are_those_of_the_papers_table(table, shape, sizes, steps):
     assert [stack.jobs[0].steps for stack in stacks] == steps
     on_a_cpu = table.table_stacks(Namespace(**ASKED, shape=shape, device="cpu", stack_size=None))
     assert max(len(stack.jobs) for stack in on_a_cpu) == 4
+
+
+def test_on_a_gpu_a_stack_is_as_large_as_its_memory_allows(table, monkeypatch):
+    measured = create_autospec(table.gpu_stack_size, return_value=20)
+    monkeypatch.setattr(table, "gpu_stack_size", measured)
+    stacks = table.table_stacks(Namespace(**ASKED, shape="seed", device="cuda", stack_size=None))
+    assert [len(stack.jobs) for stack in stacks] == [18, 18] and measured.call_args.kwargs["device"] == "cuda"
 
 
 def epoch_seconds(table, epoch):

@@ -313,6 +313,75 @@ def test_a_model_of_an_ecg_is_given_no_eye_stream_and_needs_a_lead(simulated):
     assert raw_features(simulated / "recording.edf", EEGMAT, only="eeg").eye is None
 
 
+# other files of EEG ----------------------------------------------------------------------------------
+
+
+def as_bdf(signal, path):
+    """An EDF of 24 bits: the same header, three bytes a sample, steps of 1/16 microvolt."""
+    write_edf(path.with_suffix(".edf"), [signal], 200, CHANNELS, largest=4080.0)
+    edf = path.with_suffix(".edf").read_bytes()
+    head = bytearray(edf[: 256 * 63])
+    head[0:8], head[192:197] = b"\xffBIOSEMI", b"24BIT"
+    for place, value in ((120, -65280), (128, 65280)):  # digital limits
+        start = 256 + 62 * place
+        head[start : start + 8 * 62] = f"{value:<8}".encode() * 62
+    digital = np.round(signal * 16).astype("<i4").reshape(62, -1, 200).transpose(1, 0, 2)
+    path.write_bytes(bytes(head) + digital[..., None].view(np.uint8)[..., :3].tobytes())
+
+
+def as_vhdr(signal, path):
+    """BrainVision's three files."""
+    channels = "".join(f"Ch{k}={name},,1,µV\n" for k, name in enumerate(CHANNELS, start=1))
+    path.write_text(
+        "Brain Vision Data Exchange Header File Version 1.0\n[Common Infos]\nCodepage=UTF-8\nDataFile=r.eeg\n"
+        "MarkerFile=r.vmrk\nDataFormat=BINARY\nDataOrientation=MULTIPLEXED\nNumberOfChannels=62\n"
+        f"SamplingInterval=5000\n[Binary Infos]\nBinaryFormat=IEEE_FLOAT_32\n[Channel Infos]\n{channels}",
+        encoding="utf-8",
+    )
+    path.with_suffix(".vmrk").write_text(
+        "Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\nCodepage=UTF-8\nDataFile=r.eeg\n"
+        "[Marker Infos]\n"
+    )
+    path.with_suffix(".eeg").write_bytes(signal.T.astype("<f4").tobytes())
+
+
+def as_set(signal, path):
+    """EEGLAB's file, all in one."""
+    from scipy.io import savemat
+
+    places = np.array([(name,) for name in CHANNELS], dtype=[("labels", object)])
+    eeg = {
+        "setname": "r", "filename": "r.set", "filepath": "", "nbchan": 62, "pnts": signal.shape[1], "trials": 1,
+        "srate": 200.0, "xmin": 0.0, "xmax": signal.shape[1] / 200, "data": signal.astype(np.float32), "icawinv": [],
+        "chanlocs": places, "event": [], "epoch": [],
+    }  # fmt: skip
+    savemat(path, {"EEG": eeg}, appendmat=False)
+
+
+@pytest.mark.parametrize(("ending", "write"), [(".bdf", as_bdf), (".vhdr", as_vhdr), (".set", as_set)])
+def test_every_kind_of_file_gives_the_same_features(simulated, tmp_path, ending, write):
+    raw = read_raw(simulated / "recording.edf")
+    write(raw.get_data(stop=200 * 40) * 1e6, tmp_path / f"r{ending}")
+    pd.DataFrame({"trial": [1, 2], "start_s": [0, 8], "end_s": [8, 16]}).to_csv(tmp_path / "t.csv", index=False)
+    found = read(simulated, tmp_path / f"r{ending}", trials=tmp_path / "t.csv")
+    np.testing.assert_allclose(found.eeg, read(simulated).eeg[:4], atol=1e-3)
+
+
+def test_a_bdf_that_is_cut_short_is_refused(simulated, tmp_path):
+    as_bdf(read_raw(simulated / "recording.edf").get_data(stop=200 * 8) * 1e6, tmp_path / "r.bdf")
+    content = (tmp_path / "r.bdf").read_bytes()
+    (tmp_path / "r.bdf").write_bytes(content[: -len(content) // 3])
+    with pytest.raises(DataError, match=r"r\.bdf is cut short: its header says 8 data records"):
+        read(simulated, tmp_path / "r.bdf", trials=None)
+
+
+def test_a_file_that_needs_another_package_is_not_called_damaged(tmp_path):
+    header = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM"
+    (tmp_path / "r.set").write_bytes(header + bytes(2000))
+    with pytest.raises(DataError, match=r"r\.set: MNE needs another package to read this file .*HDF"):
+        read_raw(tmp_path / "r.set")
+
+
 # the simulated recording ------------------------------------------------------------------------------
 
 

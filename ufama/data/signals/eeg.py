@@ -128,10 +128,11 @@ def read_raw(
         return getattr(mne.io, _MNE_READERS[ending])(path, preload=False, verbose="error")
     except DataError:
         raise
-    except ImportError as error:
+    except (ImportError, NotImplementedError) as error:
         raise DataError(
-            f"{path}: reading {ending} files needs the package {error.name or 'pymatreader'}: install it."
-        ) from None
+            f"{path}: MNE needs another package to read this file ({error}). Install it, or save the recording in "
+            "another form, such as .fif or .edf."
+        ) from error
     except PermissionError:
         raise unreadable(path) from None
     except Exception as error:  # a damaged recording can fail in any way

@@ -11,10 +11,11 @@ import pytest
 
 from ufama import config
 from ufama.campaigns import worker
-from ufama.campaigns.experiments import DataRequest, Experiment
+from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
 from ufama.campaigns.pace import EpochTimer, KindPace, Pace, affordable_runs, duration
 from ufama.campaigns.results import TABLES, RunStore
 from ufama.campaigns.run import results
+from ufama.campaigns.schedule import Schedule
 from ufama.campaigns.time_limits import SLURM_END, OutOfTimeError, TimeLimit, seconds_of
 from ufama.config import ConfigError, TrainingConfig
 from ufama.training.trainer import Trainer
@@ -141,6 +142,34 @@ def test_a_pace_between_measured_sizes_is_interpolated():
 def test_as_many_runs_are_begun_as_finish_in_half_of_what_is_left(left, runs):
     pace = KindPace({4: Pace(4, 10.0, 4.0, 4.0)})
     assert affordable_runs(pace, most=8, epochs=10, left=left, whole=140) == runs
+
+
+def test_a_kind_that_was_never_trained_begins_with_a_small_stack_and_its_pace_sizes_the_next(asked, clock):
+    """Eight runs fit the memory. Three take 3 s to start and 1 s per epoch and run, so four take 59 s."""
+    store = RunStore()
+
+    def schedule(seconds, begun=()):
+        return Schedule(
+            stacks(resolve([asked]), 8),
+            begun=begun,
+            store=store,
+            is_finished=lambda digest: False,
+            limit=TimeLimit.after(seconds, clock),
+            machine="a GPU",
+            first_size=3,
+        )
+
+    first = schedule(200)
+    taken = first.take()
+    assert len(taken.jobs) == 3
+    first.learn(taken, Pace(3, 3.0, 3.0, 3.0))
+    assert len(first.take().jobs) == 5 and first.take() is None  # 73 of 200 s
+    first.put_back(taken)
+    assert len(first.open) == 8 and first.seconds_left() == (3 + 14 * 3.0, 0)
+    assert [len(schedule(seconds).take().jobs) for seconds in (240, 119, 50, 30)] == [8, 4, 1, 1]  # in equal parts
+    assert schedule(3).take() is None  # not even three epochs fit
+    begun = stacks(resolve([asked]), 6)[:1]
+    assert schedule(35, begun).take() == begun[0]
 
 
 def test_a_campaign_too_long_for_its_limit_ends_within_it_and_goes_on(asked, clock, trained):

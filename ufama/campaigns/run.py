@@ -173,7 +173,7 @@ def _what_remains(schedule: Schedule, processes: int, total: int) -> str:
     beside = f", and {unknown} runs of kinds that were never trained" if seconds and unknown else ""
     return (
         f"the time limit was reached: {total - remaining} of {total} runs are finished and stored, {remaining} remain, "
-        f"which take {about}{beside}. The same command goes on from there"
+        f"which take {about}{beside}. The same command goes on from there."
     )
 
 

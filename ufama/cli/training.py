@@ -165,7 +165,7 @@ def _train(grid, datasets: tuple[str, ...], *, dry_run: bool, publish: Path | No
             f"Published {len(finished.runs)} runs in {publish}{f', beside {beside} others' if beside else ''}."
         )
     if remains:
-        console.print(f"Stopped: {remains}.")
+        console.print(f"Stopped: {remains}")
         raise typer.Exit(OutOfTimeError.exit_code)
 
 

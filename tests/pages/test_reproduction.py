@@ -1,10 +1,17 @@
-"""What `reproduce` needs is asked before anything is trained."""
+"""What `reproduce` needs is asked before anything is trained, and which notebooks wait for the training."""
 
+import threading
+from contextlib import suppress
+from types import SimpleNamespace
+
+import pandas as pd
 import pytest
 
 from ufama.config import ConfigError
+from ufama.errors import UserError
 from ufama.pages import notebooks, reproduction
-from ufama.pages.reproduction import reproduce
+from ufama.pages.notebooks import NOTEBOOKS, NotebookError, NotebookQueue
+from ufama.pages.reproduction import FURTHER_PAGES, reproduce
 
 
 def refuse(*_):
@@ -33,3 +40,87 @@ def test_a_missing_package_of_the_book_is_named_first(monkeypatch, nothing_is_tr
     monkeypatch.setattr(reproduction, "find_spec", lambda name: None if name == package else name)
     with pytest.raises(ConfigError, match=rf"need {package}: pip install 'ufama\[book\]'"):
         nothing_is_trained("book")
+
+
+@pytest.fixture
+def executed(monkeypatch, tmp_path):
+    """The notebooks that papermill is started for, in their order, at the lowest priority those in capitals; none is
+    really executed."""
+    names = []
+
+    def run(command, **_):
+        (path,) = (word for word in command if word.startswith(str(tmp_path)))
+        name = path.removeprefix(f"{tmp_path}/").removesuffix(".ipynb").rpartition("/")[2]
+        names.append(name.upper() if command[0] == "nice" else name)
+        return SimpleNamespace(returncode=int(name == "audit"), stderr="it is broken")
+
+    monkeypatch.setattr(notebooks, "subprocess", SimpleNamespace(run=run, DEVNULL=None))
+    monkeypatch.setattr(notebooks.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(notebooks.shutil, "which", lambda name: f"/usr/bin/{name}")
+    return names
+
+
+def queue_in(folder, report=lambda line: None):
+    return NotebookQueue(folder, scale="smoke", shows_stored=(), report=report)
+
+
+def test_notebooks_are_executed_in_order_and_those_in_background_at_the_lowest_priority(executed, tmp_path):
+    lines = []
+    with queue_in(tmp_path, lines.append) as queue:
+        queue.add(["network", "cost"], in_background=True)
+        queue.add(["tsne"])
+        assert queue.wait() == [tmp_path / f"{name}.ipynb" for name in ("network", "cost", "tsne")]
+    assert executed == ["NETWORK", "COST", "tsne"]
+    assert lines == ["executed network", "executed cost", "executed tsne"]
+
+
+def test_a_notebook_that_fails_is_named_with_the_end_of_its_output(executed, tmp_path):
+    with pytest.raises(NotebookError, match=r"notebook audit failed.*\nit is broken"), queue_in(tmp_path) as queue:
+        queue.add(["audit"])
+        queue.wait()
+
+
+def test_what_has_not_begun_is_not_executed_after_an_error(executed, tmp_path):
+    stopped = threading.Event()
+    with suppress(UserError), queue_in(tmp_path, lambda line: stopped.wait(10)) as queue:
+        queue.add(["network", "cost", "tsne"])
+        threading.Timer(0.2, stopped.set).start()
+        raise UserError("the training was stopped")
+    assert executed == ["network"]
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_notebooks_that_show_new_runs_wait_until_these_are_trained(monkeypatch, executed, tmp_path, everything):
+    monkeypatch.setattr(reproduction, "project_folder", lambda: tmp_path)
+    monkeypatch.setattr(reproduction, "DataRequest", lambda dataset: SimpleNamespace(open=lambda: windows))
+    monkeypatch.setattr(reproduction, "grid_of", lambda *_, **__: [])
+    monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("UFAMA_PUBLISHED", "none")
+    windows = SimpleNamespace(card=SimpleNamespace(title="simulated", fingerprint="0" * 64))
+    trained = pd.DataFrame({"wall_seconds": [1.0]})
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tuple(name for name in NOTEBOOKS if name != "audit"))
+    monkeypatch.setattr(reproduction, "NOTEBOOKS", notebooks.NOTEBOOKS)
+
+    queues = []
+    started = NotebookQueue.__enter__
+    monkeypatch.setattr(NotebookQueue, "__enter__", lambda queue: queues.append(queue) or started(queue))
+
+    def train(grid):
+        queues[0].wait()  # for everything that does not wait for this training
+        executed.append("training is done")
+        return SimpleNamespace(runs=trained)
+
+    reproduce(
+        scale="smoke",
+        datasets=("seed",),
+        until="notebooks",
+        everything=everything,
+        train=train,
+        report=lambda line: None,
+    )
+    after = executed[executed.index("training is done") + 1 :]
+    in_background = {name.lower() for name in executed if name.isupper()}
+    assert {"seed_results", "seed_iv_results", "ablation", "selection"} <= set(after)
+    assert {"network", "features", "datasets"} <= in_background
+    assert (in_background if not everything else set(after)) >= set(FURTHER_PAGES)
+    assert {name.lower() for name in executed} == {*notebooks.NOTEBOOKS, "training is done"}

@@ -1,10 +1,11 @@
 """The notebooks of the book: made from their sources, executed for the record, executed at another scale."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -122,13 +123,20 @@ def _refuse_changed(path: Path) -> None:
         )
 
 
-def execute_notebooks(
-    folder: Path, *, scale: str, shows_stored: Sequence[str], report: Callable[[str], object]
-) -> list[Path]:
-    """Execute every notebook of the book into ``folder`` with papermill, as many at once as there are cores.
+def asks_for_runs(notebook: "NotebookNode") -> bool:
+    """Whether a notebook asks for the runs of a grid, so that they have to be trained before."""
+    return any(cell.cell_type == "code" and ".results(" in cell.source for cell in notebook.cells)
+
+
+class NotebookQueue:
+    """Executes notebooks with papermill, as many at once as there are cores, in the order in which they are added.
+
+    Use as a context: where it is left by an error, what has not begun is not executed.
 
     Parameters
     ----------
+    folder
+        that the executed notebooks are written into
     scale
         of the runs that the notebooks ask for
     shows_stored
@@ -138,29 +146,45 @@ def execute_notebooks(
 
     Raises
     ------
-    NotebookError
-        with the end of papermill's output when a notebook fails
+    PathError
+        where the folder cannot be made
     """
-    source = project_folder() / "notebooks"
-    with reported(folder):
-        folder.mkdir(parents=True, exist_ok=True)
 
-    def execute(name: str) -> Path:
-        output = folder / f"{name}.ipynb"
-        command = [sys.executable, "-m", "papermill", str(source / f"{name}.ipynb"), str(output)]
+    def __init__(self, folder: Path, *, scale: str, shows_stored: Sequence[str], report: Callable[[str], object]):
+        with reported(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._scale, self._shows_stored, self._report = folder, scale, shows_stored, report
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
+        self._executed: list[Future[Path]] = []
+
+    def __enter__(self) -> "NotebookQueue":
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        self._pool.shutdown(cancel_futures=kind is not None)
+
+    def add(self, names: Iterable[str], *, in_background: bool = False) -> None:
+        """Execute these next; ``in_background``: at the lowest priority, for cores that other work leaves idle."""
+        self._executed += [self._pool.submit(self._execute, name, in_background) for name in names]
+
+    def wait(self) -> list[Path]:
+        """All that were added, executed. Raises NotebookError with the end of papermill's output when one fails."""
+        return [future.result() for future in self._executed]
+
+    def _execute(self, name: str, in_background: bool) -> Path:
+        source, output = project_folder() / "notebooks", self._folder / f"{name}.ipynb"
+        command = ["nice", "-n", "19"] if in_background and shutil.which("nice") else []
+        command += [sys.executable, "-m", "papermill", str(source / f"{name}.ipynb"), str(output)]
         command += ["--no-progress-bar", "--cwd", str(source)]
         environment = dict(os.environ)
-        if name in shows_stored:
+        if name in self._shows_stored:
             environment.pop("UFAMA_PUBLISHED", None)
         elif "scale" in parameters_of(notebook_source(name)):
-            command += ["-p", "scale", scale]
+            command += ["-p", "scale", self._scale]
         done = subprocess.run(
             command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, env=environment
         )
         if done.returncode:
             raise NotebookError(f"notebook {name} failed; the end of papermill's output:\n{done.stderr[-3000:]}")
-        report(f"executed {name}")
+        self._report(f"executed {name}")
         return output
-
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return list(pool.map(execute, NOTEBOOKS))

@@ -18,7 +18,14 @@ from ufama.campaigns.grids import GRIDS, grid_of, tsne_grid
 from ufama.campaigns.results import CAMPAIGN, Results, RunStore, beside_published, publish, run_provenance
 from ufama.config import SCALES, ConfigError
 from ufama.data.layout import ROOT_VARIABLES
-from ufama.pages.notebooks import NotebookError, execute_notebooks, project_folder
+from ufama.pages.notebooks import (
+    NOTEBOOKS,
+    NotebookError,
+    NotebookQueue,
+    asks_for_runs,
+    notebook_source,
+    project_folder,
+)
 from ufama.storage import PathError, check_writable, expanded, reported, workspace
 
 _BOOK_COMMAND = "from jupyter_book.cli.main import main; main()"  # the builder of this environment, whatever the PATH
@@ -37,6 +44,8 @@ def reproduce(
     report: Callable[[str], object],
 ) -> None:
     """All steps up to ``until``. Everything is computed here: the stored results of the project are not read.
+
+    Notebooks that ask for no runs are executed while runs train, on cores that the training leaves idle.
 
     Parameters
     ----------
@@ -74,26 +83,33 @@ def reproduce(
         finished("data", f"{card.title}, fingerprint {card.fingerprint[:12]}")
     if until == "data":
         return
-    grids = tuple(GRIDS) if everything else ("book",)
-    results = train(grid_of(grids, datasets, scale=scale))
-    hours = results.runs.wall_seconds.sum() / 3600
-    finished("training", f"{len(results.runs)} runs at scale {scale}, {hours:.2f} core-hours, in {RunStore().folder}")
+
+    def train_runs() -> None:
+        runs = train(grid_of(tuple(GRIDS) if everything else ("book",), datasets, scale=scale)).runs
+        hours = runs.wall_seconds.sum() / 3600
+        finished("training", f"{len(runs)} runs at scale {scale}, {hours:.2f} core-hours, in {RunStore().folder}")
+
     if until == "training":
+        train_runs()
         return
     shows_stored = () if everything else FURTHER_PAGES
     build = project_folder() / "_build" / "reproduction"
-    executed = execute_notebooks(
+    waiting = [name for name in NOTEBOOKS if name not in shows_stored and asks_for_runs(notebook_source(name))]
+    with NotebookQueue(
         build / "notebooks",
         scale=scale,
         shows_stored=shows_stored,
         report=lambda line: report(f"  [dim]{escape(line)}[/dim]"),
-    )
+    ) as queue:
+        queue.add((name for name in NOTEBOOKS if name not in waiting), in_background=True)
+        train_runs()
+        queue.add(waiting)
+        executed = queue.wait()
     finished("notebooks", f"{len(executed)} executed in {build / 'notebooks'}")
     if shows_stored:
         report(f"  [dim]{', '.join(shows_stored)} show the project's stored runs; --everything trains them too[/dim]")
-    if until == "notebooks":
-        return
-    finished("book", str(build_book(build)))
+    if until == "book":
+        finished("book", str(build_book(build)))
 
 
 def _check_installation() -> None:

@@ -126,8 +126,9 @@ def test_the_audit_counts_right_pseudo_labels_by_group():
     probabilities = torch.stack([eeg, eye, eeg], dim=1).double()
     expected = {"consistent_right": 0.5, "conflicting_right": 1.0, "teacher_right": 0.5}
     of_seven = METHOD.audit(PAPER, probabilities[None, :7], label[None, :7])
-    padded_label = torch.cat([label[:7], torch.tensor([-1])])  # the eighth window does not exist
-    together = METHOD.audit(PAPER, torch.stack([probabilities] * 2), torch.stack([label, padded_label]))
+    padded = torch.cat([probabilities[:7], probabilities[:1]])  # a confident eighth window, which does not exist
+    padded_label = torch.cat([label[:7], torch.tensor([-1])])
+    together = METHOD.audit(PAPER, torch.stack([probabilities, padded]), torch.stack([label, padded_label]))
     for name, value in together.items():
         assert value.tolist() == [expected[name], of_seven[name].item()], name
     nobody = METHOD.audit(PAPER.replace(trusted_share=0.0), probabilities[None], label[None])

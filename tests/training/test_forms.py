@@ -63,7 +63,7 @@ def assert_equal(ours, theirs):
 
 @pytest.mark.usefixtures("recording")
 def test_a_captured_step_leaves_no_trace_of_its_warm_up_and_goes_on_from_a_checkpoint(made):
-    eager, captured, resumed = made(), made(captured=True), made(captured=True)
+    eager, captured, resumed = made(), made(captured=True, notify=pytest.fail), made(captured=True, notify=pytest.fail)
     assert_equal(captured.tensors(), copied(eager.tensors()))
     for epoch in range(2):
         assert_equal(captured.train_epoch(epoch), eager.train_epoch(epoch))
@@ -84,7 +84,7 @@ def test_a_compiled_and_captured_step_of_a_gpus_form_is_the_eager_one(made, monk
         torch, "compile", lambda work, options, dynamic: compiling(work, backend="aot_eager", fullgraph=True)
     )
     with fast.using(fast.gpu):
-        eager, compiled = made(), made(compiled=True, captured=True)
+        eager, compiled = made(), made(compiled=True, captured=True, notify=pytest.fail)
         assert compiled.compiled and not eager.compiled
         for epoch in range(3):
             ours, theirs = compiled.train_epoch(epoch), eager.train_epoch(epoch)

@@ -1,5 +1,7 @@
 """Predictions in chunks: what is cut, filled up and recorded is what one pass gives."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -70,6 +72,28 @@ def test_a_chunk_that_cannot_be_recorded_runs_and_says_so(rows, evaluator):
 )
 def test_chunks_are_few_and_equal(rows_in_all, largest, size):
     assert equal_chunk(rows_in_all, largest) == size
+
+
+def test_a_chunk_on_a_gpu_takes_a_quarter_of_the_memory_that_is_free(rows, monkeypatch):
+    """A GPU of which 1000 bytes are free and 200 more are kept for tensors; a window takes 3."""
+    allocated = {"now": 100, "most": 100}
+
+    def network(rows):
+        allocated["most"] = allocated["now"] + 3 * rows.shape[1]
+        return forward(rows)
+
+    numbers = {"memory_allocated": lambda: 100, "memory_reserved": lambda: 300, "mem_get_info": lambda: (1000, 9999)}
+    numbers |= {"max_memory_allocated": lambda: allocated["most"], "synchronize": int, "reset_peak_memory_stats": int}
+    for name, number in numbers.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, number=number: number())
+    monkeypatch.setattr(module, "FEW", 120)
+    gpu = SimpleNamespace(type="cuda")
+    evaluated = Evaluator(network, gpu, compiled=False, is_recorded=False, notify=pytest.fail)
+    few = evaluated(rows[:, :120], with_features=True)
+    assert evaluated.size is None and torch.equal(few.fused, forward(rows[:, :120])[1])
+    many = evaluated(rows, with_features=True)
+    assert evaluated.size == 75  # 100 fit: 150 windows are two equal chunks
+    assert torch.equal(many.fused, forward(rows)[1])
 
 
 def test_predictions_are_split_as_the_rows_were_joined(rows):

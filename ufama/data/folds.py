@@ -47,7 +47,7 @@ def folds(windows: Windows, protocol: str) -> list[Fold]:
         "cross_session": each session against the other sessions, all subjects in both;
         "cross_subject_session": each subject in each session against the other subjects in the other sessions;
         "within_trial": in each session, the second half of every trial against the first half of every trial: the same
-        people and clips, a ceiling rather than a test;
+        people and clips, other moments;
         "cross_clip": each group of clips (`clip_groups`) against the other clips, all subjects in both;
         "cross_subject_clip": each subject's windows of a group against the other subjects' windows of the other clips
 

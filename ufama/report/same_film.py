@@ -206,9 +206,8 @@ def cells_table(table: pd.DataFrame, runs: pd.DataFrame) -> Table:
     frame = pd.DataFrame({f"{unit}_{protocol}": means[unit, protocol] for unit in ("windows", "trials")
                           for protocol in SAME_FILM_PROTOCOLS}).reset_index()  # fmt: skip
     frame["entry"] = [entry_name(entry) for entry in frame[ENTRY].itertuples(index=False, name=None)]
-    frame["left"] = left_percent(frame["windows_cross_subject"], frame["windows_cross_subject_session"], chance)
+    frame["above"] = frame["windows_cross_subject_session"] - chance
     frame["control"] = [is_control(name) if name != SVM_ENTRY[0] else False for name in frame["method"]]
-    frame.loc[frame["control"], "left"] = np.nan
     frame = frame.sort_values(["control", "windows_cross_subject"], ascending=[True, False], kind="stable")
     frame = pd.concat([frame, _permuted_rows(table)], ignore_index=True)
     columns = [Column("entry", "method", "key")]
@@ -218,7 +217,7 @@ def cells_table(table: pd.DataFrame, runs: pd.DataFrame) -> Table:
                 zip((f"{unit}_{protocol}" for protocol in protocols), ("same clips", "other clips"), strict=True)
             )
             columns += column_group(titles, f"{people}, {unit} right (%)", 1)
-    columns.append(Column("left", "left with other clips (%)", "measured", "other people, above chance"))
+    columns.append(Column("above", "above chance (points)", "measured", "other people, other clips, windows", 1))
     caption = (
         f"Every method that needs no electrode map, default settings, in the four cells. {_measured(runs)} Selection "
         f"rule: {RULE_MEANINGS[RULE]}; methods without epochs have none. Mean over people of the mean over their "
@@ -229,6 +228,7 @@ def cells_table(table: pd.DataFrame, runs: pd.DataFrame) -> Table:
 
 
 def _permuted_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """A row for each entry that was trained on permuted labels: entry, and its accuracies by unit."""
     permuted = table[table["control"].eq("labels_shuffled")]
     rows = []
     for entry, group in permuted.groupby(ENTRY, sort=False):
@@ -523,7 +523,7 @@ def reading(table: pd.DataFrame, studies: Studies, runs: pd.DataFrame) -> str:
     probed = probe_rows(studies).set_index("features")
     before, after = probed.loc["ufama M1"], probed.loc["ufama M6"]
     order = means.xs("clip_order", level="method").iloc[0]
-    permuted = _permuted_rows(table)["windows_cross_subject"]
+    permuted = _permuted_rows(table).set_index("entry")["windows_cross_subject"]
     sentences = [
         f"**What is left when the clips are new.** The support vector machine recognises other people's quadrant in "
         f"{_percent(svm.loc['cross_subject'])} with the same clips, and in "
@@ -548,7 +548,7 @@ def reading(table: pd.DataFrame, studies: Studies, runs: pd.DataFrame) -> str:
         f"for a person who was held out: {probed.loc['scaled', 'clip']:.1f}, {before['clip']:.1f} and "
         f"{after['clip']:.1f} % (chance {before['clip_chance']:.1f}).",
         f"**Controls.** A clip's place in the order gives {order['cross_subject']:.1f} % of other people's windows; "
-        f"with permuted labels the accuracy is {permuted.min():.1f} to {permuted.max():.1f} %.",
+        f"with permuted labels the accuracy is {_range(permuted)} %.",
     ]
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
@@ -558,6 +558,11 @@ def _percent(row: Mapping) -> str:
         f"{row['windows_people_high']:.1f}, over clips {row['windows_clips_low']:.1f} to "
         f"{row['windows_clips_high']:.1f})"
     )
+
+
+def _range(values: pd.Series) -> str:
+    low, high = f"{values.min():.1f}", f"{values.max():.1f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _left(cells: pd.DataFrame, same: str, other: str, chance: float) -> str:

@@ -6,7 +6,7 @@
 The networks have the widths of a scale and one step of training on noise, which changes no time. Every repeat
 predicts a recording (842 windows of SEED's shape, 851 of SEED-IV's), then windows one by one, then reads the folder, in
 turn: medians, with the smallest and largest. What is counted is what ``ufama.Adapter.predict_proba`` does, scaling
-included, on one thread of a CPU; one by one, a window is scaled by the source (``source_zscore``), as a window alone has
+included, on one thread of a CPU; one by one, a window is scaled by the source (``source_zscore``), as one alone has
 no range.
 Peak memory is that of a process of its own that reads the folder and predicts the recording (``--only-memory FOLDER``);
 beside it stands that of a process that imports the same and predicts nothing.

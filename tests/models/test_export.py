@@ -23,12 +23,12 @@ def test_onnx_runtime_computes_the_same(model, scaled_newcomer, tmp_path):
     session = onnxruntime.InferenceSession(path)
     for n in (1, 70):
         windows = type(scaled_newcomer)(*[values[:n] for values in scaled_newcomer])
-        found = outputs(model, windows)
-        expected = calibrated(model.trust, "unadapted", found.mean())
+        computed = outputs(model, windows)
+        expected = calibrated(model.trust, "unadapted", computed.mean())
         *branches, fused = session.run(None, {"eeg": windows.eeg, "eye": windows.eye})
         for place, branch in enumerate(branches):
             assert branch.shape == (n, 3) and np.abs(branch - expected[:, place]).max() < TOLERANCE
-        assert np.abs(fused - np.concatenate(found.fused, axis=1)).max() < TOLERANCE
+        assert np.abs(fused - np.concatenate(computed.fused, axis=1)).max() < TOLERANCE
     names = [output.name for output in session.get_outputs()]
     assert names == ["eeg_probability", "eye_probability", "fusion_probability", "fused"]
     note, own = json.loads((tmp_path / "model.json").read_text()), session.get_modelmeta().custom_metadata_map

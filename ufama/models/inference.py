@@ -147,10 +147,10 @@ def scaled_recording(model: Model, windows: UnlabelledWindows) -> UnlabelledWind
     """
     scaling = model.training.scaling
     if scaling == "source_zscore":
-        found = model.statistics
+        statistics = model.statistics
         return windows._replace(
-            eeg=_standardised(windows.eeg, found.eeg_mean, found.eeg_sd),
-            eye=_standardised(windows.eye, found.eye_mean, found.eye_sd),
+            eeg=_standardised(windows.eeg, statistics.eeg_mean, statistics.eeg_sd),
+            eye=_standardised(windows.eye, statistics.eye_mean, statistics.eye_sd),
         )
     if not len(windows.eeg):
         return windows

@@ -112,7 +112,9 @@ def test_training_goes_on_while_a_checkpoint_is_written_of_the_epoch_that_began_
     def waiting(values, path, metadata):
         assert may_write.wait(60)
         save_file(values, path, metadata=metadata)
-        contents.append(load_file(path)["state.progress"][0].item())
+        written = load_file(path)
+        contents.append(written["state.progress"][0].item())
+        assert written["trainer.steps_done"] == 2 * contents[-1]  # two steps an epoch
         has_written.set()
 
     def after_an_epoch():

@@ -188,6 +188,12 @@ def test_one_head_for_both_modalities_needs_both(small, newcomer):
         adapt_model(fit_model(small, method="dann", scale="smoke"), newcomer, absent=("eye",))
 
 
+def test_an_adapted_model_is_not_adapted_to_the_next_person_on_top(model, newcomer):
+    adapted = adapt_model(model, newcomer, source_free=SHORT)
+    with pytest.raises(ModelError, match="adapted to a recording already"):
+        adapt_model(adapted, newcomer)
+
+
 def test_one_window_is_too_few(model, newcomer):
     with pytest.raises(ModelError, match="1 windows are too few"):
         adapt_model(model, type(newcomer)(*[values[:1] for values in newcomer]))

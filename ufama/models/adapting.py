@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ufama.data.windows import content_fingerprint
 from ufama.models.fit_adapt import adapt_model
 from ufama.models.modalities import check_modalities, without_faults
-from ufama.models.model import Model, ModelError
+from ufama.models.model import Model
 from ufama.models.recordings import Recording, prepared
 from ufama.models.sources import own_source
 
@@ -44,11 +44,6 @@ def adapted_model(
     elif source is None and (source := own_source(model)) is None:
         title = model.card.title
         reason = f"the source, {title}, was not found with the same content; name it to adapt by {model.method} itself"
-    if source is None and model.adapted_to is not None:
-        raise ModelError(
-            "this model is adapted to a recording already, and without its source it cannot be adapted to another one. "
-            "Name the source, or the model that was not adapted."
-        )
     changed = adapt_model(model, usable.windows, source=source, absent=usable.absent, device=device)
     facts: dict[str, Any] = dict(changed.adapted_to or {})
     changed = changed.replace(adapted_to=facts | {"fingerprint": content_fingerprint(ready.windows._asdict())})

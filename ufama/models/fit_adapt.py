@@ -324,7 +324,8 @@ def adapt_model(
     Raises
     ------
     ModelError
-        for a source that is not the model's, a target of too few windows, and a method that cannot be adapted so
+        for a source that is not the model's, a target of too few windows, a method that cannot be adapted so, and
+        without the source for a model that is adapted already
     """
     if source is not None:
         return _refitted(model, target, source, absent, device)
@@ -333,6 +334,11 @@ def adapt_model(
         raise ModelError(
             f"{model.method} is fitted at once and has no network that could be adapted without its source. Name the "
             "source, or predict unadapted."
+        )
+    if model.adapted_to is not None:
+        raise ModelError(
+            "this model is adapted to a recording already, and without its source it cannot be adapted to another one. "
+            "Name the source, or the model that was not adapted."
         )
     options = source_free or SourceFreeConfig()
     network = adapted_without_source(

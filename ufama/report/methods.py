@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 
 import pandas as pd
 
@@ -58,6 +59,7 @@ def entry_title(name: str, preset: str) -> str:
     return chosen.title if preset == chosen.presets[0] else f"{chosen.title}, {preset}"
 
 
+@cache
 def is_control(name: str) -> bool:
     """Whether a method is no competitor but shows what recordings or labels give away by themselves."""
     return method(name).source == CONTROL

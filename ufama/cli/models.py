@@ -132,15 +132,16 @@ def fit(
         console.print(f"Note: {note}")
     people = len(set(windows.subject.tolist()))
     console.print(f"Fitting {method} to {card.title}: {people} people, {len(windows)} windows ...")
-    model = fit_model(
-        windows,
-        held_out=held_out,
-        recipe=recipe_of(card),
-        source_name=lasting_name(source),
-        device=device,
-        notify=lambda line: console.print(f"Note: {line}"),
-        **settings,
-    )
+    with console.status("training"):
+        model = fit_model(
+            windows,
+            held_out=held_out,
+            recipe=recipe_of(card),
+            source_name=lasting_name(source),
+            device=device,
+            notify=lambda line: console.print(f"Note: {line}"),
+            **settings,
+        )
     place = save_model(model, out, inputs=inputs)
     console.print(f"Model written to {place}. {_score(model)}")
 

@@ -106,32 +106,22 @@ class Prediction:
 
     def trials_table(self) -> pd.DataFrame:
         """A row per trial: its class is that of most of its windows, at a tie the one of the largest probability."""
+        windows, number = self.windows_table(), self.recording.trial_ids
         answered = self.used != ""
-        number, windows = self.recording.trial_ids, self.recording.windows
-        _, first, size = np.unique(number, return_index=True, return_counts=True)
-        votes = np.bincount(number[answered], minlength=len(first))
-        _, group = np.unique(number[answered], return_inverse=True)
-        chosen = np.zeros(len(first), int)
-        chosen[votes > 0] = plurality(group, self.predicted[answered], self.probabilities[answered])
-        share = np.array(
-            [
-                (self.predicted[(number == k) & answered] == chosen[k]).mean() if votes[k] else np.nan
-                for k in range(len(first))
-            ]
-        )
-        mean = np.stack([_mean(self.probabilities[(number == k) & answered]) for k in range(len(first))])
-        ends = self.recording.start_seconds + (self.recording.window_seconds or np.nan)
-        columns: dict[str, Any] = {name: getattr(windows, name)[first] for name in ("subject", "session", "trial")}
-        columns |= {
-            "windows": size,
-            "start_s": [self.recording.start_seconds[number == k].min() for k in range(len(first))],
-            "end_s": [ends[number == k].max() for k in range(len(first))],
-            "class": self.named(chosen, votes > 0),
-            "share_of_windows": share,
-        }
-        columns |= {f"p_{name}": mean[:, place] for place, name in enumerate(self.class_names)}
-        columns["trusted_windows"] = np.bincount(number[self.trusted], minlength=len(first))
-        return pd.DataFrame(columns)
+        of_trial = windows.groupby(number)
+        trials = of_trial[["subject", "session", "trial"]].first()
+        trials["windows"] = of_trial.size()
+        trials["start_s"], trials["end_s"] = of_trial["start_s"].min(), of_trial["end_s"].max()
+        voting, group = np.unique(number[answered], return_inverse=True)
+        chosen = plurality(group, self.predicted[answered], self.probabilities[answered])
+        trials["class"] = NO_ANSWER
+        trials.loc[voting, "class"] = np.array(self.class_names)[chosen]
+        agrees = windows["class"].to_numpy() == trials["class"].to_numpy()[number]
+        trials["share_of_windows"] = pd.Series(agrees[answered]).groupby(number[answered]).mean()
+        of_classes = [f"p_{name}" for name in self.class_names]
+        trials[of_classes] = of_trial[of_classes].mean()
+        trials["trusted_windows"] = of_trial["trusted"].sum()
+        return trials.reset_index(drop=True)
 
     def scored(self, labels: RecordingLabels) -> dict[str, float]:
         """Share of windows, of trusted windows and of trials that are right, by labels that were not read before."""
@@ -146,10 +136,6 @@ class Prediction:
             "trials": len(first),
             "trial_accuracy": float((self.trials_table()["class"].to_numpy() == names).mean()),
         }
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    return values.mean(axis=0) if len(values) else np.full(values.shape[1], np.nan)
 
 
 def predict(

@@ -95,6 +95,11 @@ def read_recording(source: str | Path, model: Model, options: RecordingOptions |
     else:
         windows = _chosen(_release(source, model, options), named, options)
         recording = recording_of(windows).noted("Labels of the release are known and were not read for the prediction.")
+    if raw is None:
+        chosen = [
+            f", {name} {value}" for name in ("subject", "session") if (value := getattr(options, name)) is not None
+        ]
+        recording = replace(recording, title=recording.title + "".join(chosen))
     if options.only:
         absent = tuple(dict.fromkeys((*recording.absent, "eye" if options.only == "eeg" else "eeg")))
         if options.only in recording.absent:

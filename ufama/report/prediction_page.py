@@ -116,8 +116,8 @@ def _certainty(prediction: Prediction, score: dict[str, float] | None) -> Sectio
     sentences = list(prediction.expected.notes)
     if model["calibrated"]:
         sentences.append(
-            "Probabilities are calibrated by a temperature on source people who were held out: among answers of "
-            "probability 0.8, about 80 % were right there. For a person unlike them this need not hold."
+            "Probabilities are calibrated by a temperature on source people who were held out, so that about 80 % of "
+            "the answers of probability 0.8 are right there. For a person unlike them this need not hold."
         )
     else:
         sentences.append("Probabilities are not calibrated, and are probably too high: nobody was held out.")

@@ -140,8 +140,16 @@ def test_changes_are_paired_by_person_and_clip():
 
 
 def test_stored_predictions_name_their_clips(film_set):
+    columns = {name: getattr(film_set, name) for name in ("subject", "session", "trial", "label")}
+
     class Stored:
-        predictions = pd.DataFrame({n: getattr(film_set, n) for n in ("subject", "session", "trial", "label")})
+        runs = pd.DataFrame({"digest": ["a", "b"], "control": ["", "labels_shuffled"]})
+        predictions = pd.concat(
+            [
+                pd.DataFrame({"digest": "a", **columns}),
+                pd.DataFrame({"digest": "b", **columns | {"label": film_set.label[::-1]}}),
+            ]
+        )
 
     expected = same_film.trial_clips(film_set)
     pd.testing.assert_frame_equal(

@@ -77,8 +77,13 @@ def trial_clips(windows: Windows) -> pd.DataFrame:
 
 
 def stored_clips(results: Results) -> pd.DataFrame:
-    """`trial_clips` from stored predictions, where every session shows one clip of each class: numbered by both."""
-    trials = results.predictions[[*TRIAL, "label"]].drop_duplicates()
+    """`trial_clips` from stored predictions, where every session shows one clip of each class: numbered by both.
+
+    Runs under a control, which may change labels, are not read.
+    """
+    unchanged = results.runs.loc[results.runs["control"].eq(""), "digest"]
+    predictions = results.predictions[results.predictions["digest"].isin(unchanged)]
+    trials = predictions[[*TRIAL, "label"]].drop_duplicates()
     numbers = trials.groupby(["session", "label"]).ngroup() + 1
     return trials.assign(clip=numbers).drop(columns="label").reset_index(drop=True)
 

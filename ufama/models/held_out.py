@@ -126,10 +126,10 @@ def held_out_recordings(
             label=windows.label[rows],
             trial=windows.trial[rows],
             probabilities=probabilities[place],
-            fused=first.test.fused[place],
+            fused=first.test.fused[place].reshape(len(rows), -1),
             source_label=windows.label[first.shown_rows],
             source_probabilities=first.shown.probabilities,
-            source_fused=first.shown.fused,
+            source_fused=first.shown.fused.reshape(len(first.shown_rows), -1),
         )
         recordings.append(recording)
         if planned.mode == "unadapted":

@@ -72,7 +72,7 @@ def evaluated(
         result = shown(*(as_stack(values[start : start + CHUNK], runs) for values in (eeg, eye)), None)
         if precision == "bf16":
             result = type(result)(*[value.float() for value in result])
-        chunks.append((chosen.predict(result), result.fused))
+        chunks.append((chosen.predict(result), result.fused.flatten(2)))
     if not chunks:
         raise ValueError("there are no windows to predict: expected at least one.")
     return ModelOutputs(*(torch.cat(parts, dim=1).numpy() for parts in zip(*chunks, strict=True)))

@@ -1,11 +1,11 @@
 """What a training costs: the stored measurements of ``benchmarks/`` as tables and figures.
 
 results/cost holds what the scripts printed, a JSON object or a list of them per file, told apart by ``benchmark``:
-"training" and "table" (`benchmarks/training.py`), "scaling" (`benchmarks/scaling.py`), "kills" (`benchmarks/kills.py`);
-what `benchmarks/gpu.sh` adds is shown by `ufama.report.cost_gpu`. ``precision.json`` is a list of objects with
-``dataset``, ``preset``, ``precision``, ``folds``, ``seeds`` (a list), ``accuracy_mean`` (a share of windows), and
-``difference_points``: ``mean``, ``sd`` (n - 1) and ``n`` of the paired differences to float32, run by run, in
-percentage points (missing for float32 itself).
+"training", "table" and "memory" (`benchmarks/training.py`), "scaling" (`benchmarks/scaling.py`), "kills"
+(`benchmarks/kills.py`); what `benchmarks/gpu.sh` adds is shown by `ufama.report.cost_gpu`. ``precision.json`` is a list
+of objects with ``dataset``, ``preset``, ``precision``, ``folds``, ``seeds`` (a list), ``accuracy_mean`` (a share of
+windows), and ``difference_points``: ``mean``, ``sd`` (n - 1) and ``n`` of the paired differences to float32, run by
+run, in percentage points (missing for float32 itself).
 """
 
 import json
@@ -147,10 +147,11 @@ def training_table(measured: Sequence[dict]) -> Table:
 
 
 def memory_table(measured: Sequence[dict]) -> Table:
-    """Peak memory of the largest stack of every measurement."""
+    """Peak memory of the largest stack of every measurement of a step, and of those of memory alone."""
     _some(measured, "training")
     rows = [
         {
+            "processor": measurement["hardware"]["processor"],
             "shape": DATASET_TITLES[measurement["shape"]],
             "preset": measurement["preset"],
             "precision": measurement["precision"],
@@ -162,6 +163,7 @@ def memory_table(measured: Sequence[dict]) -> Table:
         if not (measurement["device"] == "cpu" and measurement["compiled"])
     ]
     columns = (
+        Column("processor", "processor", "key", if_varied=True),
         *keys(shape="shape of", preset="preset", precision="precision"),
         Column("runs", "runs in the stack", "measured"),
         *column_group({"process_gigabytes": "process, GB", "gpu_gigabytes": "GPU, GB"}, decimals=2),

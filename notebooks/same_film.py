@@ -1,0 +1,176 @@
+# %% [markdown]
+# # The same film or the same feeling?
+#
+# *Real people, eyes and heads in a headset; no EEG; eight clips. Cost: seconds, as the page shows stored results; your
+# own download is computed anew in about half an hour on two cores. n and seed are in every caption.*
+#
+# Whoever recognises emotions from signals recognises them while a film runs. In most published comparisons the films of
+# the test are those of the training: other people, same clips. Then there are two ways to be right. One is to have
+# learnt what the emotion does to people. The other is to have learnt what the *clip* does to them, its cuts, its light,
+# the place where something happens, and to know which emotion that clip stands for. Accuracy alone cannot tell them
+# apart; new clips can. This page sets both side by side, on real recordings and on simulated ones whose truth is known.
+
+# %% tags=["parameters"]
+dataset = None  # None: the stored results; or the table that `ufama data convert ceap360` made of your own download
+device = "cpu"
+
+# %% tags=["hide-input"]
+from IPython.display import Markdown
+
+from ufama.campaigns.grids import same_film_grid
+from ufama.campaigns.results import published_folder, read_published
+from ufama.pages.page import DescribedFigure, open_page
+from ufama.pages.parameters import checked_parameters
+from ufama.report import same_film
+from ufama.studies.same_film import stored_clips, trial_clips
+
+if checked_parameters(globals())["dataset"] is None:
+    results = read_published(published_folder() / "real-same-film")
+    studies, clips = same_film.stored(published_folder() / "real_same_film"), stored_clips(results)
+else:
+    page = open_page("same_film", globals())
+    same_film.check_design(page.data)
+    results = page.results(same_film_grid(page.data, scale="quick"))
+    studies, clips = same_film.measured(page.data), trial_clips(page.windows)
+runs = results.runs
+outcomes = same_film.all_outcomes(results, studies, clips)
+
+# %% mystnb={"figure": {"name": "fig-same-film", "caption": "What is left when the clips are new. First panel, real: bold, a support vector machine with 95 % intervals over people; thin, each other method for other people (rule: source validation). Other panels: the same machine and the same design on simulated recordings in which people share the film alone, film and feeling as calibrated, or the feeling alone. Same people, same clips: the second half of every trial."}}
+DescribedFigure(same_film.cells_figure(outcomes, studies, runs))
+
+# %%
+Markdown(same_film.reading(outcomes, studies, runs))
+
+# %% [markdown]
+# ## The recordings
+#
+# CEAP-360VR {cite:p}`Xue2021`: 32 people watched eight affective 360-degree clips of a minute in a headset, in two
+# blocks. Each block has one clip for each quadrant of valence and arousal (HVHA: high valence, high arousal, and so
+# on), and the second block has *other* clips. That is SEED-IV's design in small: a session has clips of its own. The
+# project holds no recording and no features of them, only the records of the runs, which name the licence, CC BY-NC 4.0.
+# {mod}`~ufama.data.signals.ceap360` says how the table is made and {mod}`~ufama.data.signals.scanpath` what each
+# feature is:
+#
+# ```
+# ufama data convert ceap360 CEAP-360VR-Dataset.zip ceap360.npz
+# papermill notebooks/same_film.ipynb out.ipynb -p dataset ceap360.npz
+# ```
+#
+# `--labels own-valence` takes each person's own rating instead of the clip's quadrant, `--window-seconds` other
+# windows; `ceap360-physiology` reads pupil, skin conductance and pulse where the download has them.
+
+# %%
+for card in {card["fingerprint"]: card for card in runs.data_card}.values():
+    print(card["name"], "|", card["licence"])
+    for note in card["notes"]:
+        print("   ", note)
+
+# %% [markdown]
+# ## Four questions
+#
+# Do the people of the test differ from those of the training, and do the clips? The rows of other people differ in nothing
+# but the clips, and so do those of the same people.
+
+# %%
+same_film.design_table(studies, runs.data_title.iloc[0])
+
+# %% [markdown]
+# *Same people, same clips* learns the first half of every trial and predicts its second half: other moments of the same
+# clips, from half as many windows.
+#
+# ## Every method
+
+# %%
+same_film.cells_table(outcomes, runs)
+
+# %% [markdown]
+# Methods that lay the EEG out on the scalp cannot be run on two angles of the head and are not in the table. All others
+# have their default settings; nothing was tuned on these recordings. The networks took few steps at scale `quick`, so the
+# order of methods in the first column says little. With other clips several lie *below* chance, for people after people:
+# what was learnt of four clips sends the four new ones to wrong quadrants, the same ones for most people (see the figure
+# below). Four clips are four draws, not twelve hundred windows.
+#
+# The same people's other half of a clip is recognised less often than other people are in the very moments that the
+# source has seen, though the source knows both the person and the clip. What is carried over is not the clip as a whole
+# and not a state that lasts as long as it does: it is what happens at a moment.
+#
+# Permuted labels are stored for the linear machine alone; a computation of your own also trains UF-AMA and HADUA on them.
+#
+# ## People and clips
+#
+# Whom is such a number about? An interval over people answers for other people who watch *these* clips. To say
+# something of other clips one has to count clips, and there are eight.
+
+# %%
+same_film.intervals_table(outcomes, runs)
+
+# %% mystnb={"figure": {"name": "fig-same-film-clips", "caption": "Support vector machine, other people: each of the eight clips when the source has seen it and when it has not. The accuracy with other clips is near chance on average because some clips are taken for the right quadrant and others for a wrong one, the same for most people."}}
+DescribedFigure(same_film.clips_figure(outcomes, runs))
+
+# %% [markdown]
+# Eight clips, two of each quadrant, allow this much: for the support vector machine the loss from same to other clips is
+# outside either interval, and what transfers, if anything, is too small to be seen with so few. They do not
+# allow to say that *no* emotion is shared: the interval over clips reaches some ten points above chance. They do not
+# allow to tell a quadrant from its two clips, and a clip of another kind could behave differently. Sign flips of eight
+# values cannot give a p below 0.008, and after Holm's correction for so many methods not one below 0.1.
+#
+# ## Does adaptation change that?
+
+# %%
+same_film.changes_table(outcomes, runs)
+
+# %% [markdown]
+# ## What the features tell of clip and person
+#
+# Aligning two domains is meant to remove what tells people apart and to keep what tells emotions apart. A linear probe
+# shows what is there. *Which of the quadrant's clips* is the question for which the emotion is of no help: a network that
+# had learnt the quadrant alone would leave chance there.
+
+# %%
+same_film.probes_table(studies, runs.data_title.iloc[0])
+
+# %% [markdown]
+# ## What such a pattern means: simulated recordings
+#
+# In the simulator the size of the clip's own trace is a parameter, and so is the emotion's. The same design was cut from
+# simulated SEED-IV, one clip of each class in each of two sessions. If people share the film alone, new clips leave
+# chance. If they share the feeling alone, the accuracy is *lower* with the same clips, and new clips cost little. A high
+# number with the same clips followed by chance with others is the pattern of the film.
+
+# %%
+same_film.simulated_table(studies)
+
+# %% [markdown]
+# Predicting the second half of a trial from its first is perfect in all three, also where a clip leaves no trace: a
+# simulated trial keeps whatever is peculiar to it from its first window to its last. Real eyes and heads do not. And with
+# one clip of each class to learn from, even a feeling that is shared is hard to carry over; a design with more clips
+# would be kinder.
+#
+# ## Beside the published numbers
+#
+# SEED-IV, too, has other clips in every session. Its two published columns are this page's diagonal: other people with
+# the same clips, and the same people with other clips.
+
+# %%
+same_film.published_table(outcomes, runs)
+
+# %% [markdown]
+# These are different signals, different clips and another rule, so the rows are not a comparison of methods. They are a
+# way to read the paper's table: in SEED-IV most of what lies above chance is still there across sessions, where each
+# emotion has six clips to learn from and the people are known. What neither column says is how much would be left
+# for *other people with other clips*. No published table that we know of prints it; the protocol
+# `cross_subject_session` computes it on a licensed copy ({doc}`protocols`).
+#
+# ## What may be concluded
+#
+# - On these eyes and heads, what a classifier carries from person to person is which clip is running.
+# - No method here, adapted or not, finds in two angles of the head and in fixations what the two clips of a quadrant
+#   have in common.
+# - A study that tests with the training's clips cannot tell these two apart, whatever its accuracy.
+#
+# ## What may not
+#
+# - That emotion leaves no trace in eyes or heads: eight clips, one a minute long for each quadrant and block, a consumer
+#   headset, features that leave out pupil and skin.
+# - Anything about EEG, SEED or the paper's accuracies.
+# - That adaptation is useless: it was given few steps and a task in which there may be nothing to find.

@@ -136,7 +136,7 @@ def test_criteria_beside_the_training_are_whole_in_every_checkpoint(made, small)
         assert not np.isnan(arrays["history.snd"][:, state.epoch - 1]).any()
         checkpoints.append(arrays)
 
-    beside = trained(made(), small.label, after_epoch=after_epoch, criteria_processes=2)
+    beside = trained(made(), small.label, after_epoch=after_epoch, criteria_processes=1)
     waiting = trained(made(), small.label)
     for ours, theirs in zip(beside, waiting, strict=True):
         assert [*ours.history] == [*theirs.history]

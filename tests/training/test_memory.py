@@ -2,10 +2,8 @@
 
 import ctypes
 import gc
-import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -54,12 +52,3 @@ def test_the_search_for_cycles_goes_on_as_before_even_after_a_failure(collecting
         assert gc.isenabled() == collecting
     finally:
         gc.enable()
-
-
-@pytest.mark.slow
-def test_a_stack_of_36_runs_of_the_papers_size_needs_less_than_4_gb():
-    """In bf16: a process that trains it for two steps and evaluates every target. float32 takes half as much again."""
-    benchmark = Path(__file__).parents[2] / "benchmarks" / "training.py"
-    command = [sys.executable, str(benchmark), "--only-memory", "--runs", "36", "--precision", "bf16", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert 2000 < json.loads(done.stdout)["memory"]["process_megabytes"] < 4000

@@ -226,6 +226,8 @@ def test_the_interval_covers_new_people_and_the_sentence_names_its_numbers(learn
     assert np.mean(covered) > 0.8
     assert estimate.level == 0.9 and estimate.people == 12
     assert "90 % interval" in expected.notes[0] and "12 source people" in expected.notes[0]
+    others = [expected.estimates[name].accuracy for name in ESTIMATORS if name != expected.best]
+    assert all(f"{100 * value:.0f} % by" in expected.notes[1] for value in others)
     json.dumps(expected.to_json())
 
 

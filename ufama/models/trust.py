@@ -654,7 +654,10 @@ def expected_accuracy(trust: Trust | None, mode: str, probabilities: np.ndarray,
             people=min(one.people for _, one, _ in parts),
         )
     best = min(ESTIMATORS, key=lambda estimator: estimates[estimator].mean_absolute_error)
-    notes = [estimates[best].sentence()]
+    others = ", ".join(
+        f"{100 * one.accuracy:.0f} % by {ESTIMATORS[name]}" for name, one in estimates.items() if name != best
+    )
+    notes = [estimates[best].sentence(), f"The other estimates: {others}."]
     if best == "held_out_mean":
         notes.append("No estimator that looks at the recording was nearer to the truth on the held-out people.")
     return ExpectedAccuracy(estimates=estimates, best=best, notes=tuple(notes))

@@ -377,6 +377,7 @@ def estimated_against_true(sets: Sets, mode: str = "unadapted") -> Figure:
     vertical bar for its interval; dots on the dashed diagonal are exact. Bars that miss the diagonal are orange.
     """
     drawn, axes = _row(sets, 3.2, sharex=True, sharey=True)
+    lowest = 100.0
     for panel, one in zip(axes, sets.values(), strict=True):
         own = _fusion(one)
         own = own[own["mode"] == mode]
@@ -392,10 +393,10 @@ def estimated_against_true(sets: Sets, mode: str = "unadapted") -> Figure:
             f"{one.provenance['title']}\n{covered.sum()} of {len(own)} covered ({100 * level:.0f} %)", fontsize=11
         )
         panel.set_aspect("equal")
-    lowest = min(100 * _fusion(one).query("mode == @mode")["accuracy"].min() for one in sets.values())
+        lowest = min(lowest, truth.min())
     lowest = np.floor(max(0, lowest - 10) / 10) * 10
     axes[0].set(xlim=(lowest, 102), ylim=(lowest, 102), ylabel="estimated accuracy (%)")
-    drawn.supxlabel("true accuracy over windows (%)", fontsize=12)
+    axes[len(axes) // 2].set_xlabel("true accuracy over windows (%)")
     headline(drawn, f"The accuracy of a new person, estimated without labels ({MODE_TITLES[mode]})")
     return drawn
 
@@ -422,7 +423,7 @@ def reliability(sets: Sets, mode: str = "unadapted") -> Figure:
         panel.set_aspect("equal")
     lowest = np.floor(lowest / 10) * 10
     axes[0].set(xlim=(lowest, 102), ylim=(lowest, 102), ylabel="window-level accuracy (%)")
-    drawn.supxlabel("mean confidence (%)", fontsize=12)
+    axes[len(axes) // 2].set_xlabel("mean confidence (%)")
     style.legend(drawn, [style.line(PROBABILITY_TITLES[name], colour, marker="o") for name, colour in colours.items()])
     headline(drawn, f"Calibration on new people ({MODE_TITLES[mode]})")
     return drawn
@@ -450,7 +451,7 @@ def risk_against_coverage(sets: Sets) -> Figure:
         panel.set_title(one.provenance["title"], fontsize=11)
     axes[0].set(xlim=(0, 100), ylabel="wrong among answers (%)")
     axes[0].set_ylim(bottom=0)
-    drawn.supxlabel("windows answered (%)", fontsize=12)
+    axes[len(axes) // 2].set_xlabel("windows answered (%)")
     style.legend(drawn, list(shown.values()), columns=3)
     headline(drawn, "Risk against coverage on new people")
     return drawn

@@ -90,7 +90,7 @@ def cluster_agreement(features: np.ndarray, probabilities: np.ndarray) -> float:
 def criteria(
     probabilities: np.ndarray,
     target: np.ndarray,
-    source: np.ndarray,
+    source: np.ndarray | None,
     held_out: tuple[np.ndarray, np.ndarray] | None,
 ) -> dict[str, float]:
     """Every criterion of one run.
@@ -100,7 +100,7 @@ def criteria(
     probabilities
         (n, C) of the fusion branch for the target's windows
     target, source
-        (n, D), (m, D) fused features of the target and of the training source
+        (n, D), (m, D) fused features of the target and of the training source; of the source only ``dev`` reads them
     held_out
         fused features (k, D) and losses (k,) of held-out source subjects; None: there are none, and no ``dev``
 
@@ -109,7 +109,9 @@ def criteria(
     dict
         value by name; of a network that diverged, NaN under every name
     """
-    inputs = [probabilities, target, source, *([] if held_out is None else held_out[:1])]
+    inputs = [probabilities, target]
+    if source is not None and held_out is not None:
+        inputs += [source, held_out[0]]
     if not all(np.isfinite(values).all() for values in inputs):
         return {name: np.nan for name in CRITERIA if name != "dev" or held_out is not None}
     values = {
@@ -121,7 +123,7 @@ def criteria(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # the problems are tiny, and threads that share a core make them thirty times slower
-        if held_out is not None:
+        if source is not None and held_out is not None:
             values["dev"] = dev(source, target, *held_out)
         values["cluster_agreement"] = cluster_agreement(target, probabilities)
     return values

@@ -53,7 +53,7 @@ class CriteriaPool:
         self,
         probabilities: np.ndarray,
         target: np.ndarray,
-        source: np.ndarray,
+        source: np.ndarray | None,
         held_out: tuple[np.ndarray, np.ndarray] | None,
     ) -> "Future[dict[str, float]]":
         """The value of `ufama.training.criteria.criteria` for these arguments, which must not be written over."""

@@ -316,12 +316,15 @@ class StackEvaluation:
     def criteria(
         self, predictions: dict[str, StackPredictions], pool: CriteriaPool
     ) -> "list[Future[dict[str, float]]]":
-        """The label-free criteria of every run, from a sample of its source and what was evaluated with features."""
-        source = self._predictions(["source"], with_features=True)["source"]
-        source_features, target = _features(source), predictions["target"]
+        """The label-free criteria of every run, from what was evaluated with features.
+
+        A sample of its source is evaluated for the one criterion that reads it, where subjects are held out.
+        """
+        target, source_features = predictions["target"], None
         probabilities, features = target.probabilities.cpu().numpy(), _features(target)
         held_out: list[tuple[np.ndarray, np.ndarray] | None] = [None] * len(features)
         if self._validated is not None:
+            source_features = _features(self._predictions(["source"], with_features=True)["source"])
             validation = predictions["validation"]
             held_out = [
                 (fused[: len(rows)], _cross_entropy(own[: len(rows)], self._source_label[rows]))
@@ -334,7 +337,7 @@ class StackEvaluation:
             pool.submit(
                 probabilities[run, : len(split.test), -1],
                 features[run, : len(split.test)],
-                source_features[run, : min(EMBEDDED, len(split.source))],
+                None if source_features is None else source_features[run, : min(EMBEDDED, len(split.source))],
                 held_out[run],
             )
             for run, split in enumerate(splits)

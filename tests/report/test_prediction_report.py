@@ -74,6 +74,10 @@ def test_a_model_of_both_modalities_asks_for_an_eye_stream_or_for_one_modality(m
         read_recording(apart, fitted)
     alone = read_recording(apart, fitted, RecordingOptions(only="eeg", trials=raw / "recording_trials.csv"))
     assert alone.absent == ("eye",) and set(predict(fitted, alone).used) == {"eeg"}
+    shutil.copytree(raw, tmp_path / "damaged")
+    (tmp_path / "damaged" / "recording_eye.csv").write_text("nothing")
+    found = read_recording(tmp_path / "damaged", fitted, RecordingOptions(only="eeg"))  # the eyes are not looked at
+    np.testing.assert_array_equal(found.windows.eeg, alone.windows.eeg)
     eyes = raw / "recording_eye.csv"
     with pytest.raises(DataError, match="is no EEG recording"):
         read_recording(eyes, fitted)

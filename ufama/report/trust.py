@@ -169,6 +169,9 @@ def estimates(sets: Sets) -> Table:
             truth = own["accuracy"].to_numpy()
             for name in ESTIMATORS:
                 row |= _points(name, np.abs(own[name].to_numpy() - truth), least=0.0)
+                if name != "held_out_mean":
+                    gain = np.abs(own[name] - own["accuracy"]) - np.abs(own["held_out_mean"] - own["accuracy"])
+                    row |= _points(f"{name}_gain", gain.to_numpy())
             row |= _points("reported", np.abs(_reported(own) - truth), least=0.0)
             rows.append(row | {"sd_points": 100 * truth.std(ddof=1), "people": len(own)})
     columns = [
@@ -178,12 +181,19 @@ def estimates(sets: Sets) -> Table:
             for name, title in (*ESTIMATOR_TITLES.items(), ("reported", "the one that is reported"))
             for column in interval_columns(name, "points", title, 1)
         ),
+        *(
+            column
+            for name, title in ESTIMATOR_TITLES.items()
+            if name != "held_out_mean"
+            for column in interval_columns(f"{name}_gain", "points", f"{title} − constant guess", 1)
+        ),
         *column_group({"sd_points": "SD of the true accuracy (points)"}, decimals=1),
         Column("people", "n (people)", "measured"),
     ]
     note = (
         "Fusion, over windows. Constant guess: the mean accuracy of the other people. Reported: the estimator with the "
-        f"least error on the other people. {ABOUT_PEOPLE}."
+        f"least error on the other people. {ABOUT_PEOPLE}; differences from the constant guess are paired by person, "
+        "and below 0 where the estimator is nearer to the truth."
     )
     return _table(
         "trust_estimates", sets, rows, columns, "Mean absolute error of the estimated accuracy (points)", note

@@ -26,7 +26,7 @@ if checked_parameters(globals())["dataset"] is None:
     folder = stored_model()
 else:
     page = open_page("new_person_model", globals())
-    folder = workspace() / "new_person" / f"{page.data.dataset}-{page.scale}"
+    folder = workspace() / "new_person" / f"{page.data.name}-{page.scale}"
     save_model(example_model(page.data.dataset, scale=page.scale, device=page.device), folder)
 
 # %% [markdown]
@@ -101,7 +101,7 @@ from ufama.errors import UserError
 from ufama.models.predictions import predict
 from ufama.models.reading import recording_of
 
-windows = open_dataset(model.card.name)
+windows = open_dataset(model.source["name"])
 person = windows.subject == windows.subject.min()
 recording = recording_of(windows.select(person & (windows.session == 1)))
 volts = recording.windows._replace(eeg=recording.windows.eeg - 39.86)  # log2(1e12): V^2 instead of uV^2

@@ -94,7 +94,7 @@ same_film.cells_table(outcomes, runs)
 # source has seen, though the source knows both the person and the clip. What is carried over is not the clip as a whole
 # and not a state that lasts as long as it does: it is what happens at a moment.
 #
-# Permuted labels are stored for the linear machine alone; a computation of your own also trains UF-AMA and HADUA on them.
+# The last rows have permuted labels: what is then above chance would be a fault of the protocol.
 #
 # ## People and clips
 #

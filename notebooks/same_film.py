@@ -60,7 +60,7 @@ Markdown(same_film.reading(outcomes, studies, runs))
 # windows; `ceap360-physiology` reads pupil, skin conductance and pulse where the download has them.
 
 # %%
-for card in {card["fingerprint"]: card for card in runs.data_card}.values():
+for card in {card["fingerprint"]: card for card in runs.data_card[runs.control == ""]}.values():
     print(card["name"], "|", card["licence"])
     for note in card["notes"]:
         print("   ", note)

@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
+from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +26,8 @@ ATTEMPTS = 3
 """How often a stack is begun whose worker process dies before it is finished."""
 
 POLL_SECONDS = 0.5
+
+WATCH_SECONDS = 0.2  # between two looks of a worker at whether it is still wanted
 
 
 class CampaignError(UserError, RuntimeError):
@@ -81,7 +85,7 @@ def in_processes(
         with _pool(processes, worker.device) as pool:
 
             def ask_to_stop(futures: dict) -> None:
-                pool.stopping.set()
+                pool.stopping.value = True
                 for future in [future for future in futures if future.cancel()]:
                     del futures[future]
 
@@ -91,7 +95,7 @@ def in_processes(
 
             try:
                 for done in _as_they_finish(
-                    schedule, submit, lambda: processes, stop, ask_to_stop, lambda futures: pool.abandoned.set(), tick
+                    schedule, submit, lambda: processes, stop, ask_to_stop, lambda futures: pool.abandon(), tick
                 ):
                     deaths = 0
                     yield done
@@ -194,12 +198,13 @@ def _as_they_finish(
 class _pool:  # noqa: N801 - used as a context, as contextlib's are
     """A pool of workers that know their device, end with their parent and leave Ctrl-C to it.
 
-    Once ``stopping`` is set they stop after the epoch under way, and once ``abandoned`` is, at once.
+    Once ``stopping`` is true they stop after the epoch under way, and once ``abandoned`` is, at once. Both are bytes in
+    shared memory: an Event has a lock, and waits for ever for a worker that was killed while it held it.
     """
 
     def __init__(self, processes: int, device: str):
         context = get_context("spawn")
-        self.stopping, self.abandoned = context.Event(), context.Event()
+        self.stopping, self.abandoned = RawValue("b", False), RawValue("b", False)
         devices = context.Queue()
         for number in range(processes):
             devices.put(_device_of(device, number))
@@ -210,13 +215,17 @@ class _pool:  # noqa: N801 - used as a context, as contextlib's are
             initargs=(os.getpid(), devices, self.stopping, self.abandoned),
         )
 
+    def abandon(self) -> None:
+        """End the workers, whatever they do."""
+        self.abandoned.value = True
+
     def __enter__(self):
         return self
 
     def __exit__(self, kind, *_):
         is_done = kind is None or kind is StoppedError
         if is_done:  # a worker with nothing to do would end by itself, after seconds in which Python tidies up
-            self.abandoned.set()
+            self.abandon()
         self.pool.shutdown(wait=is_done, cancel_futures=True)
 
 
@@ -295,7 +304,7 @@ def _device_of(device: str, number: int) -> str:
 
 
 _PROCESS: dict[str, Any] = {}
-"""What a worker process was given at its start: its device, and the event that asks it to stop."""
+"""What a worker process was given at its start: its device, and the flag that asks it to stop."""
 
 
 @contextmanager
@@ -318,7 +327,7 @@ def _begin_worker(parent: int, devices, stopping, abandoned) -> None:
 
 
 def _in_worker(worker: Worker, stack: Stack):
-    return worker.train(stack, _PROCESS["device"], _PROCESS["stopping"].is_set)
+    return worker.train(stack, _PROCESS["device"], lambda: bool(_PROCESS["stopping"].value))
 
 
 def _on_dask_worker(worker: Worker, stack: Stack):
@@ -329,8 +338,8 @@ def _end_with_parent(parent: int, abandoned) -> None:
     """End this worker when the campaign that started it is gone, however it ended, or waits no longer."""
 
     def watch() -> None:
-        while os.getppid() == parent and not abandoned.wait(0.5):
-            pass
+        while os.getppid() == parent and not abandoned.value:
+            time.sleep(WATCH_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

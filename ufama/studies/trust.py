@@ -337,7 +337,11 @@ def _answers(model: Model, recording: Recording) -> tuple[np.ndarray, np.ndarray
     usable = without_faults(recording, check)
     raw = outputs(model, scaled_recording(model, usable.windows)).mean()
     left_out = 1 - float((check.usable("eeg") & check.usable("eye")).mean())
-    return raw, chosen_probabilities(raw, used_branches(check)), left_out
+    try:
+        chosen = chosen_probabilities(raw, used_branches(check))
+    except DataError:  # a recording of which nothing is left is refused: no window of it is answered
+        chosen = np.full_like(raw[:, 0], np.nan)
+    return raw, chosen, left_out
 
 
 def distance_rows(windows: Windows, sessions: Mapping[int, int]) -> pd.DataFrame:

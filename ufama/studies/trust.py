@@ -5,8 +5,9 @@ Each person is left out of a training in turn and predicted unadapted, adapted, 
 abstention, is learnt from the other held-out people alone (`ufama.models.trust.learn_branch`) and compared with his
 labels. The networks of those others had him among their source; nothing that was learnt for him read his labels.
 
-``python -m ufama.studies.trust seed seed_iv eegmat.npz`` measures the stored sets of results/trust again: about ten
-minutes on one core. The last is the table that ``ufama data convert eegmat`` makes of the open recordings.
+``python -m ufama.studies.trust seed seed_iv eegmat.npz cogwear.npz ceap360.npz`` measures the stored sets of
+results/trust again: about fifteen minutes on one core. The last three are the tables that ``ufama data convert`` makes
+of open recordings.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ TABLES = ("recordings", "calibration", "reliability", "risk_coverage", "abstenti
 """Of one data set; `measure` says what each holds."""
 
 STORED = ("seed", "seed_iv", "eegmat")
-"""The folders of results/trust."""
+FURTHER = ("cogwear", "ceap360")
+"""The folders of results/trust; of the further sets, neither of which has EEG, pages show the main tables alone."""
 
 RISKS = (0.05, 0.1, 0.2)
 """Chosen risks at which abstention is looked at."""
@@ -489,12 +491,12 @@ def read(folder: Path) -> Measured:
     return Measured(tables, json.loads((folder / OUTPUT.note).read_text()))
 
 
-def stored() -> dict[str, Measured]:
-    """The sets that are stored with the project, by name."""
+def stored(names: Sequence[str] = STORED) -> dict[str, Measured]:
+    """The named sets of those that are stored with the project."""
     folder = published_folder()
     if folder is None:
         raise FileNotFoundError("results/trust is not here: run this in the project's folder.")
-    return {name: read(folder / "trust" / name) for name in STORED}
+    return {name: read(folder / "trust" / name) for name in names}
 
 
 def measured_once(windows: Windows, scale: str = "quick") -> Measured:

@@ -52,7 +52,7 @@ def test_a_wrong_value_is_refused_with_the_right_ones(changes, message):
     ("call", "message"),
     [
         (lambda: preset("papr"), "preset 'papr' is not known; choose one of paper, released"),
-        (lambda: scale("huge"), "scale 'huge' is not known; choose one of smoke, quick, paper"),
+        (lambda: scale("huge"), "scale 'huge' is not known; choose one of smoke, quick, tenth, paper"),
         (lambda: variant(PAPER, "M7"), "variant 'M7' is not known; choose one of M1, M2"),
         (lambda: run(protocol="loso"), "protocol = 'loso': expected one of 'cross_subject'"),
         (lambda: TrainingConfig(steps_per_epoch=0), "steps_per_epoch = 0"),
@@ -77,6 +77,11 @@ def test_table_2_is_the_default():
 
 def test_the_paper_scale_changes_nothing():
     assert SCALES["paper"].apply(PAPER, TrainingConfig()) == (PAPER, TrainingConfig())
+
+
+def test_the_scale_tenth_is_the_papers_with_fewer_epochs():
+    method, training = SCALES["tenth"].apply(PAPER, TrainingConfig())
+    assert (method, training.replace(epochs=400), training.epochs) == (PAPER, TrainingConfig(), 40)
 
 
 def test_a_scale_leaves_methods_without_its_widths_alone():

@@ -180,7 +180,7 @@ def test_the_doctor_and_the_commands_say_what_the_reader_notes(tmp_path, monkeyp
     assert [finding.found + "." for finding in examination.findings] == list(notes)
     assert [finding.severity for finding in examination.findings] == ["warning", "note", "warning"]
     assert examination.exit_code == 1
-    for line in (["svm"], ["adapt", "--scale", "smoke", "--workers", "1"]):
+    for line in (["svm"], ["evaluate", "--scale", "smoke", "--workers", "1"]):
         done = CliRunner().invoke(app, [line[0], str(path), *line[1:]])
         assert done.exit_code == 0, done.output
         for note in (*notes, "Folds left out, because too few windows would be predicted: session1-subject3 (5)."):

@@ -68,7 +68,7 @@ def test_cells_that_set_no_literals(cell):
         ({"nosuch": 1}, "no parameter 'nosuch'; it has dataset, data_root"),
         ({"dataset": "seed-iv"}, "dataset = 'seed-iv' is not known; choose 'seed' or 'seed_iv', or .*npz"),
         ({"preset": "relased"}, "preset = 'relased' is not known; choose one of 'paper', 'released'"),
-        ({"scale": "full"}, "scale = 'full' is not known; choose one of 'smoke', 'quick', 'paper'"),
+        ({"scale": "full"}, "scale = 'full' is not known; choose one of 'smoke', 'quick', 'tenth', 'paper'"),
         ({"seeds": "one"}, "seeds = 'one' is not a list of seeds"),
         ({"seeds": [0, 0]}, "each once"),
         ({"seeds": [-1]}, "whole numbers from 0"),

@@ -311,7 +311,7 @@ def train(
     training
         how long, on which windows; None: as in the paper, 400 epochs
     scale
-        `smoke`, `quick` or `paper`: puts a size of `ufama.config.SCALES` on ``config`` and ``training``; None: they
+        `smoke`, `quick`, `tenth` or `paper`: puts a size of `ufama.config.SCALES` on ``config`` and ``training``; None: they
         are taken as they are
 
     Raises

@@ -44,7 +44,7 @@ STORED = Outcome("stored")
 """Its records have been stored meanwhile."""
 
 
-class TooLargeError(RuntimeError):
+class _TooLargeError(RuntimeError):
     """A stack does not finish within the time limit, and a smaller one would."""
 
 
@@ -85,7 +85,7 @@ class Worker:
                         threads=self.threads,
                         limit=self.limit,
                     )
-                except TooLargeError:
+                except _TooLargeError:
                     checkpoint.clear()
                     return Outcome("too large", pace=checkpoint.pace)
                 for record in records:
@@ -116,7 +116,7 @@ def train_stack(
     """Train one stack; its records, in its order. On a CPU with one thread, so that a run repeats bit by bit.
 
     The training continues from ``checkpoint`` and is saved there; None: no checkpoints. ``stopping`` is that of
-    `Worker.train`. Before ``limit`` it is stopped too, and TooLargeError is raised as there.
+    `Worker.train`. Before ``limit`` it is stopped too, and _TooLargeError is raised as there.
     """
     timer = EpochTimer(time.monotonic if limit is None else limit.clock)
     chosen, config, training = method(stack.config.method), stack.config.method_config, stack.config.training
@@ -170,13 +170,13 @@ LOOK = 2
 
 
 def _refuse_too_large(stack: Stack, pace: Pace, epoch: int, limit: TimeLimit) -> None:
-    """Raise TooLargeError where a clearly smaller stack would finish in time and this one, at its start, will not."""
+    """Raise _TooLargeError where a clearly smaller stack would finish in time and this one, at its start, will not."""
     epochs, runs = epochs_of(stack), len(stack.jobs)
     if epoch != LOOK or epochs < 4 * LOOK:
         return
     affordable = affordable_runs(KindPace({runs: pace}), runs, epochs, limit.left(), limit.whole)
     if affordable <= 0.75 * runs:
-        raise TooLargeError(f"{affordable} of {runs} runs finish in time")
+        raise _TooLargeError(f"{affordable} of {runs} runs finish in time")
 
 
 COORDINATES = ("subject", "session", "trial", "window", "label")

@@ -62,7 +62,8 @@ def one_of(*values: str) -> Callable[[str | None], str | None]:
 ScaleName = Annotated[
     str,
     typer.Option(
-        callback=_one_of("scale"), help="quick: minutes on two cores; paper: the paper's own size; smoke: a test."
+        callback=_one_of("scale"),
+        help="quick: minutes on two cores; paper: the paper's own size; tenth: a tenth of its epochs; smoke: a test.",
     ),
 ]
 PresetName = Annotated[

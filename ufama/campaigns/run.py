@@ -311,8 +311,8 @@ def train(
     training
         how long, on which windows; None: as in the paper, 400 epochs
     scale
-        `smoke`, `quick`, `tenth` or `paper`: puts a size of `ufama.config.SCALES` on ``config`` and ``training``; None: they
-        are taken as they are
+        `smoke`, `quick`, `tenth` or `paper`: puts a size of `ufama.config.SCALES` on ``config`` and ``training``;
+        None: they are taken as they are
 
     Raises
     ------

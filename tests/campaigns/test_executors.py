@@ -16,7 +16,6 @@ from ufama.campaigns.experiments import DataRequest, Experiment, Stack, resolve,
 from ufama.campaigns.results import TABLES, RunStore
 from ufama.campaigns.run import results
 from ufama.campaigns.schedule import Schedule
-from ufama.campaigns.time_limits import OutOfTimeError, TimeLimit
 from ufama.campaigns.worker import BUSY, STORED, Outcome, Worker
 from ufama.config import TrainingConfig
 
@@ -109,29 +108,6 @@ def test_ctrl_c_in_processes_saves_what_was_reached(asked, uninterrupted, tmp_pa
     with pytest.raises(StoppedError, match=r"stopped at epoch \d+ of 40 and saved"):
         results([asked], store=store, workers=2, stack_size=1, stop=stop, progress=stop_in_the_middle)
     assert list(store.unfinished.glob("*.safetensors"))
-    assert_same(results([asked], store=store, workers=1, stack_size=1), uninterrupted)
-
-
-class CountingClock:
-    """Advances by a second whenever another process than its maker reads it, as workers do three times an epoch."""
-
-    def __init__(self, path):
-        self.path, self.maker = path, os.getpid()
-
-    def __call__(self):
-        with open(self.path, "ab") as file:
-            if os.getpid() != self.maker:
-                file.write(b".")
-        return float(os.path.getsize(self.path))
-
-
-@pytest.mark.slow
-def test_a_time_limit_ends_other_processes_too(asked, uninterrupted, tmp_path):
-    """Three runs of 40 epochs, each of which takes 3 s or more, in a limit of 110 s."""
-    store, limit = RunStore(tmp_path / "store"), TimeLimit.after(110, CountingClock(tmp_path / "clock"))
-    with pytest.raises(OutOfTimeError, match=r"of 3 runs are finished and stored, \d remain, which take") as out:
-        results([asked], store=store, stack_size=1, time_limit=limit, workers=2)
-    assert out.value.remaining and list(store.unfinished.glob("*.safetensors"))
     assert_same(results([asked], store=store, workers=1, stack_size=1), uninterrupted)
 
 

@@ -9,7 +9,7 @@ from ufama.models.export import check_onnx_output, export_onnx
 from ufama.models.fit_adapt import fit_model
 from ufama.models.inference import outputs
 from ufama.models.model import ModelError
-from ufama.models.trust import calibrated
+from ufama.models.recording_trust import calibrated
 from ufama.storage import PathError
 
 TOLERANCE = 1e-5

@@ -11,9 +11,9 @@ from ufama.models.inference import outputs, scaled_recording
 from ufama.models.occlusion import WINDOWS_PER_CLASS, occlusion
 from ufama.models.predictions import Prediction, predict, predict_as_time_goes_by
 from ufama.models.reading import recording_of
+from ufama.models.recording_trust import ExpectedAccuracy
 from ufama.models.recordings import RecordingLabels
 from ufama.models.sources import lasting_name, open_source, own_source
-from ufama.models.trust import ExpectedAccuracy
 
 FUSION = BRANCHES.index("fusion")
 

@@ -8,30 +8,22 @@ import numpy as np
 import pytest
 
 from tests.builders import made_windows
-from ufama.models import trust
-from ufama.models.calibration import tempered
-from ufama.models.trust import (
+from ufama.models.accuracy_estimators import (
     ESTIMATORS,
-    LabelledProbabilities,
+    LEAST_COVERAGE,
     RiskCoverage,
-    Trust,
-    TrustError,
-    abstention,
-    calibrated,
     confidence_threshold,
     difference_of_confidences,
-    distance_from_source,
-    expected_accuracy,
-    feature_distance,
     interval_level,
     interval_radius,
-    learn,
-    learn_branch,
     risk_coverage,
-    source_distances,
     threshold_below,
     thresholded_confidence,
 )
+from ufama.models.calibration import tempered
+from ufama.models.recording_trust import abstention, calibrated, expected_accuracy
+from ufama.models.source_distance import distance_from_source, feature_distance, source_distances
+from ufama.models.trust import LabelledProbabilities, Trust, TrustError, learn, learn_branch
 
 
 def person(subject, draw, *, skill, temperature=1.0, n=400, session=1) -> LabelledProbabilities:
@@ -131,7 +123,7 @@ def replace_label(own, draw, right):
 def test_nobody_takes_part_in_his_own_estimate():
     several = people(6)
     changed = [*several[:-1], replace_label(several[-1], np.random.default_rng(0), right=0.1)]
-    before, after = (learn_branch(some).held_out[-1] for some in (several, changed))
+    before, after = (learn_branch(taught).held_out[-1] for taught in (several, changed))
     assert before.estimates == after.estimates
     assert before.accuracy != after.accuracy
 
@@ -330,4 +322,4 @@ def test_the_curve_is_short_and_ends_at_full_coverage():
     assert branch.threshold_below(1.0) == pytest.approx(branch.curve[-1][0])
     changed = replace(branch, curve=((0.9, 0.5, 0.2), (0.4, 1.0, 0.4)))
     assert changed.threshold_below(0.3) == 0.9
-    assert trust.LEAST_COVERAGE < 0.5
+    assert LEAST_COVERAGE < 0.5

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from ufama.models.accuracy_estimators import ESTIMATORS
 from ufama.models.folder import load_model
-from ufama.models.trust import ESTIMATORS
 from ufama.report import trust
 from ufama.studies.new_person import stored_model
 from ufama.studies.trust import RISKS, STORED, stored

@@ -7,11 +7,11 @@ import pytest
 
 from tests.builders import made_windows
 from ufama.data.layout import DataError
+from ufama.models.accuracy_estimators import ESTIMATORS
 from ufama.models.calibration import tempered
 from ufama.models.held_out import HeldOutRecording
 from ufama.models.inference import unlabelled
 from ufama.models.reading import recording_of
-from ufama.models.trust import ESTIMATORS
 from ufama.studies import trust as study
 from ufama.studies.trust import COVERAGES, DAMAGES, RISKS, TABLES, judged, measure, read, store
 

@@ -220,7 +220,7 @@ class Adapter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin
         ``sample_domain`` names the recordings by absolute values; windows of the source, above 0, are refused unless
         ``allow_source``.
         """
-        from ufama.models.trust import calibrated
+        from ufama.models.recording_trust import calibrated
 
         mean = self._outputs(X, sample_domain, allow_source).mean()
         if self.model_.trust is not None:

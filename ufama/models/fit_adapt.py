@@ -14,8 +14,9 @@ from ufama.config import ConfigError
 from ufama.data.folds import centre_and_spread
 from ufama.data.windows import Windows
 from ufama.methods import UnlabelledWindows, is_fitted, method
+from ufama.models.accuracy_estimators import LEAST_PEOPLE
 from ufama.models.fitting import FittedRun, fit_networks, problem_of, stacked_values
-from ufama.models.held_out import LEAST_PEOPLE, HeldOut, HeldOutRecording, held_out_jobs, held_out_recordings, score
+from ufama.models.held_out import HeldOut, HeldOutRecording, held_out_jobs, held_out_recordings, score
 from ufama.models.inference import built_network, labelled_blank, outputs, scaled_recording, unlabelled
 from ufama.models.jobs import FitJob, FitSettings, fit_job, fit_settings
 from ufama.models.model import QUANTILES, Model, ModelError, SourceStatistics

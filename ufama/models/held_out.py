@@ -8,6 +8,7 @@ import numpy as np
 
 from ufama.data.windows import Windows
 from ufama.methods import is_fitted, method
+from ufama.models.accuracy_estimators import LEAST_PEOPLE
 from ufama.models.fitting import FittedRun, problem_of, stacked_values
 from ufama.models.inference import built_network, evaluated, repeatable, unlabelled
 from ufama.models.jobs import FitJob, FitSettings, fit_job
@@ -19,9 +20,6 @@ from ufama.training.scores import accuracy
 
 HeldOut = Literal["none", "people", "all"]
 """Who is held out: nobody; every person in turn, with one recording drawn by the seed; or with each recording."""
-
-LEAST_PEOPLE = 3
-"""Source people below which nobody is held out: nothing could be learnt from them."""
 
 LEVEL = 0.95
 """Of the interval around the mean accuracy of held-out people."""

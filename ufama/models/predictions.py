@@ -21,9 +21,10 @@ from ufama.models.modalities import (
     used_branches,
     without_faults,
 )
+from ufama.models.recording_trust import ExpectedAccuracy, abstention, calibrated, expected_accuracy
 from ufama.models.recordings import TITLES, Modality, Recording, RecordingLabels, prepared
+from ufama.models.source_distance import SourceDistance, distance_from_source
 from ufama.models.source_free import TITLE as SOURCE_FREE
-from ufama.models.trust import ExpectedAccuracy, abstention, calibrated, distance_from_source, expected_accuracy
 from ufama.training.scores import plurality, predicted_class
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ def answered(
         abstained = abstention(model.trust, model.mode, probabilities.max(axis=1), used, abstain_risk)
         trusted &= abstained.trusted
         notes += abstained.notes
-    unlike = _distances(model, recording)
+    distances = _distances(model, recording)
     return Prediction(
         recording=recording,
         class_names=model.class_names,
@@ -262,17 +263,17 @@ def answered(
         used=used,
         trusted=trusted,
         expected=expected_accuracy(model.trust, model.mode, raw, used),
-        warnings=(*warnings, *(found.sentence() for found in unlike if found.is_unlike)),
-        notes=(*recording.notes, *notes, *(found.sentence() for found in unlike if not found.is_unlike)),
+        warnings=(*warnings, *(one.sentence() for one in distances if one.is_unlike)),
+        notes=(*recording.notes, *notes, *(one.sentence() for one in distances if not one.is_unlike)),
         facts=_facts(model, recording, used, abstain_risk),
     )
 
 
-def _distances(model: Model, recording: Recording) -> list[Any]:
+def _distances(model: Model, recording: Recording) -> list[SourceDistance]:
     """The recording's distance from the source in each modality that was recorded, where the source's are known."""
     if model.trust is None:
         return []
-    found = [
+    distances = [
         distance_from_source(
             model.trust,
             modality,
@@ -283,7 +284,7 @@ def _distances(model: Model, recording: Recording) -> list[Any]:
         for modality in ("eeg", "eye")
         if modality not in recording.absent
     ]
-    return [one for one in found if one is not None]
+    return [one for one in distances if one is not None]
 
 
 def _facts(model: Model, recording: Recording, used: np.ndarray, abstain_risk: float | None) -> dict[str, Any]:

@@ -1,16 +1,9 @@
-"""How far to trust a model on a recording without labels: expected accuracy, distance from the source, abstention.
+"""How far to trust a model: what source people who were held out teach about the probabilities of each branch.
 
 Everything is learnt from source people held out in turn: each was predicted by a network that was trained on the
 others, so that his accuracy and his confidences are those of a new person. Confidence is the largest class probability,
 at the temperature of `ufama.models.calibration`. Every person weighs the same, and so does every recording of a person.
-
-Two published estimators of the accuracy on an unlabelled recording stand beside a constant guess:
-
-- average thresholded confidence (Garg et al. 2022, arXiv:2201.04234): the share of windows whose confidence reaches the
-  threshold that as many held-out windows miss as are wrong;
-- difference of confidences (Guillory et al. 2021, arXiv:2107.03315): the held-out accuracy, less the difference of the
-  mean confidences there and here;
-- the mean accuracy of the held-out people, which does not look at the recording at all.
+What follows for a recording: `ufama.models.recording_trust`.
 """
 
 from __future__ import annotations
@@ -23,162 +16,30 @@ import numpy as np
 
 from ufama.errors import UserError
 from ufama.methods.contract import BRANCHES
+from ufama.models.accuracy_estimators import (
+    ESTIMATORS,
+    LEAST_COVERAGE,
+    LEAST_PEOPLE,
+    RiskCoverage,
+    confidence_threshold,
+    difference_of_confidences,
+    interval_level,
+    interval_radius,
+    risk_coverage,
+    threshold_below,
+    thresholded_confidence,
+)
 from ufama.models.calibration import binned, calibration_error, fitted_temperature, tempered
+from ufama.models.source_distance import source_distances
 from ufama.training.scores import predicted_class
 
 if TYPE_CHECKING:
     from ufama.data.windows import Windows
     from ufama.models.held_out import HeldOutRecording
 
-ESTIMATORS = {
-    "thresholded_confidence": "average thresholded confidence",
-    "difference_of_confidences": "difference of confidences",
-    "held_out_mean": "the mean accuracy of the held-out people",
-}
-"""The estimators of accuracy, and what a sentence calls them."""
-
-LEAST_PEOPLE = 3
-"""Held-out people below which nothing is estimated."""
-
-LEVEL = 0.9
-"""Nominal level of an interval; it needs 9 people. Of n < 9 it is n / (n + 1): the interval then reaches as far as the
-largest error."""
-
-LEAST_COVERAGE = 0.05
-"""Share of windows below which a risk is not read from the risk-coverage curve: few windows of few people decide it."""
-
 
 class TrustError(UserError, ValueError):
     """Numbers of a model folder that no held-out people could have given; the message names them."""
-
-
-# --- the two estimators and the risk-coverage curve, as published ----------------------------------------------------
-
-
-def confidence_threshold(confidence: np.ndarray, right: np.ndarray, weight: np.ndarray | None = None) -> float:
-    """The confidence that as large a share of labelled windows misses as is wrong.
-
-    Parameters
-    ----------
-    confidence
-        (n,) largest class probability
-    right
-        (n,) bool, whether its class is the true one
-    weight
-        (n,) of each window; None: equal
-
-    Returns
-    -------
-    float
-        the lowest confidence t with share(confidence < t) >= share(wrong); above 1 where all are wrong
-
-    References
-    ----------
-    Garg et al. 2022 (arXiv:2201.04234), with the largest probability as the score; Maaz et al. 2023 (arXiv:2306.10160)
-    find that score to be the best one.
-    """
-    weight = np.full(len(confidence), 1 / len(confidence)) if weight is None else weight / weight.sum()
-    values, place = np.unique(confidence, return_inverse=True)
-    of_value = np.bincount(place, weight)
-    below = np.concatenate([[0], of_value.cumsum()[:-1]])
-    enough = below >= weight[~np.asarray(right, bool)].sum() - 1e-12
-    return float(values[enough.argmax()]) if enough.any() else 2.0
-
-
-def thresholded_confidence(confidence: np.ndarray, threshold: float) -> float:
-    """Estimated accuracy: the share of windows whose confidence reaches the threshold.
-
-    References
-    ----------
-    Garg et al. 2022 (arXiv:2201.04234)
-    """
-    return float((confidence >= threshold).mean())
-
-
-def difference_of_confidences(confidence: np.ndarray, source_confidence: float, source_accuracy: float) -> float:
-    """Estimated accuracy: the source's, less the difference of the mean confidences of source and recording.
-
-    References
-    ----------
-    Guillory et al. 2021 (arXiv:2107.03315), the direct form, in which the accuracy falls by as much as the confidence
-    """
-    return float(np.clip(source_accuracy - (source_confidence - confidence.mean()), 0, 1))
-
-
-class RiskCoverage(NamedTuple):
-    """Of each threshold of confidence, from high to low: the share of windows that reach it, and of these the wrong."""
-
-    threshold: np.ndarray
-    coverage: np.ndarray
-    risk: np.ndarray
-
-
-def risk_coverage(confidence: np.ndarray, right: np.ndarray, weight: np.ndarray | None = None) -> RiskCoverage:
-    """Risk against coverage of a classifier that answers only above a confidence: one point per value that occurs.
-
-    Parameters as of `confidence_threshold`.
-
-    References
-    ----------
-    El-Yaniv and Wiener 2010 (JMLR 11:1605-1641); Geifman and El-Yaniv 2017 (arXiv:1705.08500)
-    """
-    weight = np.full(len(confidence), 1 / len(confidence)) if weight is None else weight / weight.sum()
-    values, place = np.unique(-confidence, return_inverse=True)
-    coverage = np.bincount(place, weight).cumsum()
-    wrong = np.bincount(place, weight * ~np.asarray(right, bool)).cumsum()
-    return RiskCoverage(-values, coverage, wrong / coverage)
-
-
-def threshold_below(curve: RiskCoverage, risk: float) -> float | None:
-    """The lowest threshold, so the largest coverage, whose risk is at most ``risk``; None where none reaches it.
-
-    A coverage below `LEAST_COVERAGE` does not count.
-    """
-    possible = (curve.risk <= risk) & (curve.coverage >= LEAST_COVERAGE)
-    return float(curve.threshold[np.flatnonzero(possible)[-1]]) if possible.any() else None
-
-
-# --- the interval ----------------------------------------------------------------------------------------------------
-
-
-def interval_level(people: int, level: float = LEVEL) -> float:
-    """The nominal level that errors of so many people allow: ``level``, or people / (people + 1) if that is less."""
-    return min(level, people / (people + 1))
-
-
-def interval_radius(error: np.ndarray, subject: np.ndarray, level: float) -> float:
-    """How far an interval around an estimate has to reach: a conformal quantile of absolute errors on held-out people.
-
-    Parameters
-    ----------
-    error
-        (recordings,) estimated less true accuracy
-    subject
-        (recordings,) whose
-    level
-        of the interval, at most `interval_level`
-
-    Returns
-    -------
-    float
-        the smallest r with sum of 1 / ((K + 1) N_k) over the recordings whose absolute error is at most r >= level, for
-        K people with N_k recordings each
-
-    References
-    ----------
-    Lee, Barber and Willett 2023 (arXiv:2306.06342) for several recordings of each person; with one each it is the usual
-    conformal quantile. The errors are those of leaving one person out, as in the jackknife (Barber et al. 2021,
-    arXiv:1905.02928), which covers at the nominal level where leaving one person out changes little, and has no
-    guarantee for few people.
-    """
-    people, of = np.unique(subject, return_inverse=True)
-    weight = 1 / ((len(people) + 1) * np.bincount(of)[of])
-    order = np.argsort(np.abs(error))
-    enough = weight[order].cumsum() >= level - 1e-9
-    return float(np.abs(error)[order[enough.argmax()]]) if enough.any() else 1.0
-
-
-# --- what held-out people teach --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -450,271 +311,6 @@ def _short_curve(curve: RiskCoverage) -> tuple[tuple[float, float, float], ...]:
     return tuple(
         (float(t), float(min(c, 1.0)), float(r)) for t, c, r in zip(*[part[last] for part in curve], strict=True)
     )
-
-
-# --- the distance from the source ------------------------------------------------------------------------------------
-
-
-def feature_distance(features: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> float:
-    """How far a recording is from the source: the root mean square over features of (its mean - source mean) / SD.
-
-    Parameters
-    ----------
-    features
-        (n, ...) of the recording's windows, not scaled
-    mean, sd
-        (...) of the source's windows; a feature that is constant there does not count
-    """
-    varies = sd > 0
-    if not varies.any():
-        return 0.0
-    away = (features.mean(axis=0, dtype=np.float64) - mean)[varies] / sd[varies]
-    return float(np.sqrt((away**2).mean()))
-
-
-def source_distances(source: Windows, modality: str) -> tuple[float, ...]:
-    """`feature_distance` of every source person from the windows of the others, mean over his recordings."""
-    values = source.features(modality).astype(np.float64)
-    distances = []
-    for person in np.unique(source.subject):
-        own = source.subject == person
-        if own.all():
-            return ()
-        mean, sd = values[~own].mean(axis=0), values[~own].std(axis=0)
-        recordings = [values[own & (source.session == session)] for session in np.unique(source.session[own])]
-        distances.append(float(np.mean([feature_distance(rows, mean, sd) for rows in recordings])))
-    return tuple(distances)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceDistance:
-    """A recording's distance from the source in one modality, and how many of the source people are as near or nearer.
-
-    ``of`` people; ``is_unlike`` where the recording is farther than all of them. Of recordings like the source, one in
-    of + 1 is that by chance.
-    """
-
-    modality: str
-    distance: float
-    nearer: int
-    of: int
-
-    @property
-    def is_unlike(self) -> bool:
-        return self.of >= LEAST_PEOPLE and self.nearer == self.of
-
-    def sentence(self) -> str:
-        """The distance in words."""
-        name = {"eeg": "EEG", "eye": "eye"}[self.modality]
-        if self.is_unlike:
-            return (
-                f"The {name} features of this recording are farther from the source ({self.distance:.2f} SD) than "
-                f"those of any of the {self.of} source people are from the others; of recordings like the source, one "
-                f"in {self.of + 1} is that by chance. Expect a lower accuracy than estimated."
-            )
-        return (
-            f"The {name} features of this recording are {self.distance:.2f} SD from the source; {self.nearer} of "
-            f"{self.of} source people are as near to the others or nearer."
-        )
-
-
-def distance_from_source(
-    trust: Trust, modality: str, features: np.ndarray, mean: np.ndarray, sd: np.ndarray
-) -> SourceDistance | None:
-    """A recording's place among the source people; None where their distances are not known.
-
-    Parameters as of `feature_distance`.
-    """
-    known = np.array(trust.input_distances.get(modality, ()))
-    if not len(known):
-        return None
-    distance = feature_distance(features, mean, sd)
-    return SourceDistance(modality=modality, distance=distance, nearer=int((known <= distance).sum()), of=len(known))
-
-
-# --- what is said about a recording ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccuracyEstimate:
-    """The accuracy expected on a recording without labels, over windows.
-
-    Attributes
-    ----------
-    estimator
-        one of `ESTIMATORS`
-    accuracy
-        0 to 1
-    low, high
-        ends of the interval
-    level
-        nominal level of the interval
-    mean_absolute_error
-        of this estimator on the held-out people
-    people
-        how many were held out
-    """
-
-    estimator: str
-    accuracy: float
-    low: float
-    high: float
-    level: float
-    mean_absolute_error: float
-    people: int
-
-    def sentence(self) -> str:
-        """The estimate in words."""
-        return (
-            f"About {100 * self.accuracy:.0f} % of the windows are expected to be right ({100 * self.level:.0f} % "
-            f"interval {100 * self.low:.0f} to {100 * self.high:.0f} %), by {ESTIMATORS[self.estimator]}. On "
-            f"{self.people} source people held out in turn this estimate was "
-            f"{100 * self.mean_absolute_error:.1f} points away from the true accuracy on average."
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExpectedAccuracy:
-    """Every estimate of the accuracy on a recording, the one to report, and sentences.
-
-    ``best`` names the estimator that was nearest to the truth on held-out people, which may be the constant one; None
-    where there is no estimate, and ``notes`` say why.
-    """
-
-    estimates: Mapping[str, AccuracyEstimate]
-    best: str | None
-    notes: tuple[str, ...]
-
-    @property
-    def reported(self) -> AccuracyEstimate | None:
-        """The estimate of ``best``."""
-        return None if self.best is None else self.estimates[self.best]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain types."""
-        return asdict(self)
-
-
-def calibrated(trust: Trust | None, mode: str, probabilities: np.ndarray) -> np.ndarray:
-    """(n, 3, C) probabilities of the branches, each at its temperature; as they are where none was learnt."""
-    result = np.array(probabilities, np.float64)
-    for place, branch in enumerate(BRANCHES):
-        known = None if trust is None else trust.of(mode, branch)
-        if known is not None:
-            result[:, place] = tempered(result[:, place], known.temperature)
-    return result
-
-
-def expected_accuracy(trust: Trust | None, mode: str, probabilities: np.ndarray, used: np.ndarray) -> ExpectedAccuracy:
-    """The accuracy to expect on a recording, where every window is answered by the branch that is used for it.
-
-    Parameters
-    ----------
-    mode
-        how the model met the recording: "unadapted", "adapted" or "source_free"
-    probabilities
-        (n, 3, C) of the branches, not calibrated
-    used
-        (n,) text, the branch of each window; "" for one without an answer, which is not counted
-
-    Notes
-    -----
-    Where several branches are used, estimates, errors and interval ends are averaged over windows.
-    """
-    if trust is None:
-        return _no_estimate(
-            "The accuracy on this recording is not estimated, because nobody was held out when the model was fitted."
-        )
-    shares = {branch: float((used == branch).mean()) for branch in BRANCHES if (used == branch).any()}
-    known = {branch: trust.of(mode, branch) for branch in shares}
-    if not known or None in known.values():
-        missing = [branch for branch, one in known.items() if one is None]
-        return _no_estimate(
-            f"The accuracy on this recording is not estimated, because for {mode} predictions of the "
-            f"{' and the '.join(missing) or 'left-out'} branch nothing was learnt from held-out people.",
-            *trust.notes,
-        )
-    total = sum(shares.values())
-    parts = [
-        (shares[branch] / total, one, one.estimated(probabilities[used == branch, BRANCHES.index(branch)]))
-        for branch, one in known.items()
-        if one is not None
-    ]
-    estimates = {}
-    for estimator in ESTIMATORS:
-        accuracy = sum(share * values[estimator] for share, _, values in parts)
-        radius = sum(share * one.radius(estimator) for share, one, _ in parts)
-        estimates[estimator] = AccuracyEstimate(
-            estimator=estimator,
-            accuracy=accuracy,
-            low=max(0.0, accuracy - radius),
-            high=min(1.0, accuracy + radius),
-            level=min(one.level for _, one, _ in parts),
-            mean_absolute_error=sum(share * one.mean_absolute_error(estimator) for share, one, _ in parts),
-            people=min(one.people for _, one, _ in parts),
-        )
-    best = min(ESTIMATORS, key=lambda estimator: estimates[estimator].mean_absolute_error)
-    others = ", ".join(
-        f"{100 * one.accuracy:.0f} % by {ESTIMATORS[name]}" for name, one in estimates.items() if name != best
-    )
-    notes = [estimates[best].sentence(), f"The other estimates: {others}."]
-    if best == "held_out_mean":
-        notes.append("No estimator that looks at the recording was nearer to the truth on the held-out people.")
-    return ExpectedAccuracy(estimates=estimates, best=best, notes=tuple(notes))
-
-
-def _no_estimate(*notes: str) -> ExpectedAccuracy:
-    return ExpectedAccuracy(estimates={}, best=None, notes=notes)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Abstention:
-    """Which windows are answered below a risk: (n,) bool, the confidence needed of each branch, and sentences."""
-
-    trusted: np.ndarray
-    thresholds: Mapping[str, float | None]
-    notes: tuple[str, ...]
-
-
-def abstention(trust: Trust | None, mode: str, confidence: np.ndarray, used: np.ndarray, risk: float) -> Abstention:
-    """Answer only where the confidence reaches the threshold of a risk, learnt from held-out people.
-
-    Parameters
-    ----------
-    confidence
-        (n,) calibrated, of the branch that is used
-    used
-        as of `expected_accuracy`
-    risk
-        the share of answers that may be wrong, 0 to 1; the held-out people's, and no bound for a new person
-
-    Notes
-    -----
-    Where no threshold reaches the risk, nothing is answered, and a note says so.
-    """
-    trusted = np.zeros(len(confidence), bool)
-    thresholds: dict[str, float | None] = {}
-    notes = []
-    for branch in (name for name in BRANCHES if (used == name).any()):
-        known = None if trust is None else trust.of(mode, branch)
-        threshold = None if known is None else known.threshold_below(risk)
-        thresholds[branch] = threshold
-        if known is None:
-            notes.append(
-                f"Nothing was learnt from held-out people about {mode} predictions of the {branch} branch, so no "
-                f"threshold is known below which {100 * risk:g} % of the answers are wrong: none of its windows is "
-                "trusted."
-            )
-        elif threshold is None:
-            lowest = min(point[2] for point in known.curve if point[1] >= LEAST_COVERAGE)
-            notes.append(
-                f"No threshold of the {branch} branch reaches a risk of {100 * risk:g} %: the lowest on held-out "
-                f"people was {100 * lowest:.1f} %, at a coverage of at least {100 * LEAST_COVERAGE:g} %. None of its "
-                "windows is trusted."
-            )
-        else:
-            trusted |= (used == branch) & (confidence >= threshold)
-    return Abstention(trusted=trusted, thresholds=thresholds, notes=tuple(notes))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ufama.analysis.differences import interval, share_interval
+from ufama.models.accuracy_estimators import ESTIMATORS
 from ufama.models.model import Model
-from ufama.models.trust import ESTIMATORS
 from ufama.report import style
 from ufama.report.captions import column_group, interval_columns, keys
 from ufama.report.style import figure, headline

@@ -30,6 +30,7 @@ from ufama.data.layout import LAYOUTS, DataError
 from ufama.data.windows import Windows
 from ufama.datasets import open_dataset
 from ufama.methods.contract import BRANCHES
+from ufama.models.accuracy_estimators import LEAST_PEOPLE, risk_coverage
 from ufama.models.calibration import binned, calibration_error, negative_log_likelihood, tempered
 from ufama.models.causal import WARM_UP, replay, without_source
 from ufama.models.fit_adapt import FitPlan, fitted_model, versions
@@ -41,15 +42,8 @@ from ufama.models.modalities import MODALITIES, check_modalities, chosen_probabi
 from ufama.models.model import Model
 from ufama.models.reading import recording_of
 from ufama.models.recordings import Recording
-from ufama.models.trust import (
-    LEAST_PEOPLE,
-    BranchTrust,
-    LabelledProbabilities,
-    feature_distance,
-    learn_branch,
-    risk_coverage,
-    source_distances,
-)
+from ufama.models.source_distance import feature_distance, source_distances
+from ufama.models.trust import BranchTrust, LabelledProbabilities, learn_branch
 from ufama.outputs import FolderOutput
 from ufama.storage import digest_of, workspace
 from ufama.training.scores import plurality, predicted_class

@@ -10,7 +10,7 @@ import pytest
 from ufama.analysis.evaluation import accuracy, select
 from ufama.config import PAPER, TrainingConfig
 from ufama.data.windows import DataCard, Windows
-from ufama.report.table import Column, to_csv
+from ufama.report.table import Column, Table, to_csv
 from ufama.report.tables import methods_table, sessions, subjects_table, table1, table2, table7
 
 
@@ -212,3 +212,16 @@ def test_csv_has_two_decimals_and_its_provenance_beside_it(ablation, tmp_path):
     assert beside["simulated"] is True
     assert len(beside["runs"]) == 180
     assert sorted(p.name for p in path.parent.iterdir()) == ["table7.csv", "table7.json"]
+
+
+def test_an_interval_stands_in_its_means_cell_and_its_ends_in_the_csv(tmp_path):
+    frame = pd.DataFrame({"who": ["a", "b"], "mean": [51.06, 3.0], "low": [48.52, np.nan], "high": [53.61, np.nan]})
+    columns = (Column("who", "who", "key"), Column("mean", "right", "measured", "%", 1, interval=("low", "high")))
+    table = Table("made_up", frame, columns, "Made up.")
+    assert table.cells() == [["a", "51.1 [48.5, 53.6]"], ["b", "3.0"]]
+    path = to_csv(table, tmp_path / "made_up.csv")
+    assert path.read_text().splitlines() == ["who,mean,low,high", "a,51.1,48.5,53.6", "b,3.0,,"]
+    described = json.loads(path.with_suffix(".json").read_text())["columns"]
+    assert described["high"] == {"origin": "measured", "title": "% right, high"}
+    with pytest.raises(ValueError, match="no column low"):
+        Table("made_up", frame.drop(columns="low"), columns, "Made up.")

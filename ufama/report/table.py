@@ -22,7 +22,8 @@ class Column:
     """How a column of a table is shown: below which group heading, with how many decimals, and whose value it is.
 
     A column with ``if_varied`` is shown only where its rows differ; the caption names a value that they all share.
-    ``titles`` say what values are called, in their order; others are shown as they are.
+    ``titles`` say what values are called, in their order; others are shown as they are. ``interval`` names the frame's
+    columns with the ends of an interval around the value, shown in the same cell: "51.1 [48.5, 53.6]".
     """
 
     name: str
@@ -32,6 +33,7 @@ class Column:
     decimals: int = 0
     if_varied: bool = False
     titles: Mapping | None = field(default=None, compare=False)
+    interval: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Table:
     provenance: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        names = [column.name for column in self.columns]
+        names = [name for column in self.columns for name in (column.name, *(column.interval or ()))]
         missing = [name for name in names if name not in self.frame]
         if missing and len(self.frame):
             raise ValueError(f"{self.name}: no column {', '.join(missing)}; the frame has {list(self.frame.columns)}.")
@@ -85,8 +87,17 @@ class Table:
 
     def cells(self) -> list[list[str]]:
         """The shown values: rounded to each column's decimals, an en dash where there is none."""
-        columns = [[_shown(value, column.decimals) for value in self.frame[column.name]] for column in self.shown]
-        return [list(row) for row in zip(*columns, strict=True)]
+        return [list(row) for row in zip(*(self._column_cells(column) for column in self.shown), strict=True)]
+
+    def _column_cells(self, column: Column) -> list[str]:
+        names = [column.name, *(column.interval or ())]
+        values, *ends = ([_shown(value, column.decimals) for value in self.frame[name]] for name in names)
+        if not ends:
+            return values
+        return [
+            value if low == high == DASH else f"{value} [{low}, {high}]"
+            for value, low, high in zip(values, *ends, strict=True)
+        ]
 
     def _repr_html_(self) -> str:
         head = "<tr>" + "".join(f'<th scope="col">{html.escape(c.title)}</th>' for c in self.shown) + "</tr>"
@@ -148,8 +159,9 @@ def _shown(value, decimals: int) -> str:
 def _cell(text: str, column: Column, place: int) -> str:
     if place == 0:
         return f'<th scope="row">{html.escape(text)}</th>'
-    alignment = ' style="text-align:right"' if column.origin != "key" else ""
-    return f"<td{alignment}>{html.escape(text)}</td>"
+    style = "text-align:right" if column.origin != "key" else ""
+    style += ";white-space:nowrap" if column.interval else ""
+    return f'<td style="{style}">{html.escape(text)}</td>' if style else f"<td>{html.escape(text)}</td>"
 
 
 def csv_output(name: str) -> FileOutput:
@@ -164,13 +176,20 @@ def to_csv(table: Table, path: Path | str) -> Path:
     nothing can be written.
     """
     rounded = table.frame.copy()
+    described = {}
     for column in table.columns:
-        if pd.api.types.is_float_dtype(rounded[column.name]):
-            rounded[column.name] = rounded[column.name].round(column.decimals)
+        title = f"{column.group} {column.title}".strip()
+        titles = {column.name: title}
+        if column.interval:
+            titles |= {name: f"{title}, {end}" for name, end in zip(column.interval, ("low", "high"), strict=True)}
+        described |= {name: {"origin": column.origin, "title": title} for name, title in titles.items()}
+        for name in titles:
+            if pd.api.types.is_float_dtype(rounded[name]):
+                rounded[name] = rounded[name].round(column.decimals)
     metadata = {
         "table": table.name,
         "caption": table.caption,
-        "columns": {c.name: {"origin": c.origin, "title": f"{c.group} {c.title}".strip()} for c in table.columns},
+        "columns": described,
         **table.provenance,
     }
     return csv_output(table.name).write(path, rounded.to_csv(index=False), metadata)

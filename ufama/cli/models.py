@@ -1,7 +1,7 @@
 """The commands for models: ``ufama fit``, ``adapt``, ``predict`` and ``export``; and ``evaluate``, which keeps none."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -108,7 +108,7 @@ def fit(
     from ufama.data.layout import LAYOUTS
     from ufama.data.signals.recipe import recipe_of
     from ufama.models.fit_adapt import fit_model
-    from ufama.models.folder import check_model_output, save_model
+    from ufama.models.folder import MODEL, save_model
     from ufama.models.jobs import fit_settings
     from ufama.models.sources import lasting_name, open_source
 
@@ -124,7 +124,7 @@ def fit(
     fit_settings(named[0] if named[0] in LAYOUTS else "table", **settings)
     check_device(device)
     inputs = [Path(named[2] or source)] if source not in LAYOUTS else []
-    check_model_output(out, inputs=inputs)
+    MODEL.check(out, inputs=inputs)
     with progress_bar(transient=True) as progress:
         windows = open_source(source, progress=progress)
     card = windows.card
@@ -168,23 +168,13 @@ def adapt(
     which.
     """
     from ufama.campaigns.machine import check_device
-    from ufama.models.folder import check_model_output, load_model, save_model
-    from ufama.models.reading import RecordingOptions, read_recording
+    from ufama.models.folder import MODEL, load_model, save_model
+    from ufama.models.reading import read_recording
 
-    options = RecordingOptions(
-        subject=subject,
-        session=session,
-        only=only,
-        eye=eye,
-        events=events,
-        pixels_per_degree=pixels_per_degree,
-        trials=trials,
-        unit=unit,
-        data_format=data_format,
-    )
+    options = _recording_options(locals())
     check_device(device)
     inputs = _inputs(model, recording, options, source)
-    check_model_output(out, inputs=inputs)
+    MODEL.check(out, inputs=inputs)
     fitted = load_model(model)
     changed = _adapted(fitted, read_recording(recording, fitted, options), source, device)
     place = save_model(changed, out, inputs=inputs)
@@ -221,20 +211,10 @@ def predict(
     from ufama.campaigns.machine import check_device
     from ufama.models.folder import load_model
     from ufama.models.predictions import predict as predicted
-    from ufama.models.reading import RecordingOptions, read_labels, read_recording
+    from ufama.models.reading import read_labels, read_recording
     from ufama.report.prediction_report import PREDICTION, headline, write_prediction
 
-    options = RecordingOptions(
-        subject=subject,
-        session=session,
-        only=only,
-        eye=eye,
-        events=events,
-        pixels_per_degree=pixels_per_degree,
-        trials=trials,
-        unit=unit,
-        data_format=data_format,
-    )
+    options = _recording_options(locals())
     if source is not None and (causal or not adapt):
         raise typer.BadParameter("--source belongs to --adapt; a replay with --causal adapts without the source.")
     check_device(device)
@@ -302,10 +282,10 @@ def evaluate(
     if publish:
         ADAPTATION.check(publish, inputs=[file, RunStore().folder, *([out] if out else [])])
     block = adaptation(file, protocol=protocol, seeds=seeds_of(seeds), scale=scale, keep_windows=not thin)
-    found = trained([block], console, device=device, workers=workers)
+    results = trained([block], console, device=device, workers=workers)
     if publish:
-        publish_adaptation(found, publish)
-    adapted, gain = real_recordings.adapted(found), real_recordings.gain(found)
+        publish_adaptation(results, publish)
+    adapted, gain = real_recordings.adapted(results), real_recordings.gain(results)
     written = to_csv(adapted, out) if out else None
     for table in (adapted, gain):
         console.print(table)
@@ -313,10 +293,19 @@ def evaluate(
     if written:
         console.print(f"Written to {written}.")
     if publish:
-        console.print(f"Added {len(found.runs)} runs to {publish}.")
+        console.print(f"Added {len(results.runs)} runs to {publish}.")
 
 
 # parts of the commands --------------------------------------------------------------------------------
+
+
+def _recording_options(parameters: dict[str, Any]) -> "RecordingOptions":
+    """How the RECORDING is read, among all parameters of a command."""
+    from dataclasses import fields
+
+    from ufama.models.reading import RecordingOptions
+
+    return RecordingOptions(**{field.name: parameters[field.name] for field in fields(RecordingOptions)})
 
 
 def _inputs(model: Path, recording: str, options: "RecordingOptions", source: str | None) -> list[Path]:

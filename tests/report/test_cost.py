@@ -133,6 +133,8 @@ def test_a_gpu_has_its_name_and_its_own_memory():
     assert table.frame.device.tolist() == ["CPU, 1 thread"] * 2 + ["NVIDIA Made-up"] * 2
     assert "CPU, 2 cores, with amx_bf16, NVIDIA Made-up, CUDA 13.0, driver 580.1" in table.caption
     memory = cost.memory_table(both).frame
+    large = training(precision="float32") | {"memory": {"runs": 36, "process_megabytes": 5180.0}}
+    assert cost.memory_note([*both, large]).endswith("for 36 runs: float32 needs up to 5.18 GB and misses it.")
     assert memory.process_gigabytes[0] == 1.5 and memory.gpu_gigabytes[1] == 2.5
     assert memory.gpu_gigabytes.isna()[0] and memory.process_gigabytes.isna()[1]
 

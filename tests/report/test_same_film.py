@@ -75,10 +75,12 @@ def test_methods_stand_in_four_cells_best_first_controls_and_permuted_labels_bel
     assert names[-2:] == ["Clip order", "permuted labels: UF-AMA"]
     first = frame.iloc[0]
     for protocol, share in MEANS.items():
-        assert first[f"windows_{protocol}"] == pytest.approx(100 * share)
+        assert first[protocol] == pytest.approx(100 * share)
     assert first["above"] == pytest.approx(30 - 25)
     assert np.isnan(frame["above"].iloc[-1])
-    assert frame["windows_cross_subject"].iloc[-1] == pytest.approx(26)
+    assert frame["cross_subject"].iloc[-1] == pytest.approx(26)
+    by_trial = same_film.cells_table(outcomes, runs, "trials").frame
+    assert by_trial.iloc[0]["cross_subject"] == pytest.approx(100 * 1.1 * 0.5)
 
 
 def test_every_table_says_whose_recordings_these_are(outcomes, studies, runs):
@@ -97,9 +99,9 @@ def test_changes_are_of_methods_that_adapt_against_the_network_alone(outcomes, r
     frame = same_film.changes_table(outcomes, runs).frame.set_index("entry")
     assert set(frame.index) == {"UF-AMA", "HADUA", "DANN"}
     for protocol in same_film.CHANGE_PROTOCOLS:
-        assert frame.loc["UF-AMA", f"windows_points_{protocol}"] == pytest.approx(-1)
-        assert frame.loc["DANN", f"windows_points_{protocol}"] == pytest.approx(-3)
-        assert frame[f"p_holm_{protocol}"].tolist() == pytest.approx([3 * 2 / 2**8] * 3)
+        assert frame.loc["UF-AMA", f"{protocol}_windows_people"] == pytest.approx(-1)
+        assert frame.loc["DANN", f"{protocol}_windows_clips"] == pytest.approx(-3)
+        assert frame[f"{protocol}_p_holm"].tolist() == pytest.approx([3 * 2 / 2**8] * 3)
 
 
 def test_published_values_are_those_of_the_papers_table(outcomes, runs):
@@ -119,6 +121,10 @@ def test_sentences_hold_the_numbers_of_the_tables(outcomes, studies, runs):
         "alone: person 30.0 %", "UF-AMA: person 10.0 %", "the accuracy is 26.0 %",
     ):  # fmt: skip
         assert part in text, part
+    limits = same_film.limits(outcomes, runs)
+    reach = 30 + 2.3646 * np.std(2 * np.arange(8), ddof=1) / np.sqrt(8) - 25
+    assert f"reaches {reach:.0f} points above chance" in limits
+    assert "8 values cannot give a p below 0.008, and after Holm's correction for 3 methods none below 0.02" in limits
 
 
 def test_figures_are_drawn_with_their_description(outcomes, studies, runs):

@@ -28,6 +28,9 @@ from ufama.storage import project_root
 GOAL = 3.0
 """Times the reference's speed that the stack was asked to reach on a CPU."""
 
+MEMORY_GOAL = (36, 4.0)
+"""Runs of a stack on a CPU, and the gigabytes that its process was to stay below."""
+
 PHASE_TITLES = {
     "setup": "building the stacks",
     "draws": "drawing batches",
@@ -88,8 +91,9 @@ def _median(name: str, measured: dict) -> dict[str, float]:
     return {name: measured["median"], f"{name}_min": measured["min"], f"{name}_max": measured["max"]}
 
 
-def _median_columns(name: str, title: str, decimals: int) -> list[Column]:
-    return column_group({name: "median", f"{name}_min": "min", f"{name}_max": "max"}, title, decimals)
+def _median_column(name: str, title: str, decimals: int) -> Column:
+    """The median with the smallest and the largest value in the same cell."""
+    return Column(name, title, "measured", "median [min, max]", decimals, interval=(f"{name}_min", f"{name}_max"))
 
 
 def training_table(measured: Sequence[dict]) -> Table:
@@ -117,8 +121,8 @@ def training_table(measured: Sequence[dict]) -> Table:
         Column("device", "device", "key", if_varied=True),
         Column("runs", "runs in the stack", "measured"),
         Column("reference_ms", "reference, ms per step", "measured", "", 1),
-        *_median_columns("stack_ms", "stack, ms per step and run", 1),
-        *_median_columns("ratio", "times the reference's speed", 2),
+        _median_column("stack_ms", "stack, ms per step and run", 1),
+        _median_column("ratio", "times the reference's speed", 2),
         *column_group(
             {
                 "peak_percent": "of the peak, %",
@@ -176,6 +180,21 @@ def memory_table(measured: Sequence[dict]) -> Table:
     return Table("cost_memory", pd.DataFrame(rows), columns, caption)
 
 
+def memory_note(measured: Sequence[dict]) -> str:
+    """Whether the goal for the memory was met, by precision, in a sentence."""
+    runs, goal = MEMORY_GOAL
+    largest: dict[str, float] = {}
+    for one in measured:
+        if one["device"] == "cpu" and one["memory"]["runs"] == runs:
+            needed = one["memory"]["process_megabytes"] / 1e3
+            largest[one["precision"]] = max(needed, largest.get(one["precision"], 0.0))
+    reached = [
+        f"{precision} needs up to {needed:.2f} GB and {'meets' if needed < goal else 'misses'} it"
+        for precision, needed in largest.items()
+    ]
+    return f"The goal was less than {goal:g} GB for {runs} runs: {', '.join(reached) or 'not measured'}."
+
+
 def scaling_table(measurement: dict) -> Table:
     """What an epoch costs as subjects, windows and tokens grow."""
     rows = [
@@ -193,7 +212,7 @@ def scaling_table(measurement: dict) -> Table:
         Column("dimension", "changed", "key"),
         *column_group({"size": "to", "steps": "steps of an epoch"}),
         Column("ms", "ms per step", "measured", "", 1),
-        *_median_columns("seconds", "s per epoch and run", 2),
+        _median_column("seconds", "s per epoch and run", 2),
         Column("table_seconds", "s per epoch, all folds", "measured", "", 1),
     )
     caption = (
@@ -264,7 +283,7 @@ def phases_table(measured: Sequence[dict]) -> Table:
         Column("device", "device", "key", if_varied=True),
         Column("how", "stack", "key", if_varied=True),
         Column("phase", "phase", "key"),
-        *_median_columns("epoch", "s per epoch of all runs", 3),
+        _median_column("epoch", "s per epoch of all runs", 3),
         Column("share_percent", "of the table, %", "measured", "", 1),
         Column("minutes", "min of the table", "measured", "", 2),
     )

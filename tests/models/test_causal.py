@@ -8,11 +8,10 @@ import pytest
 from tests.builders import made_windows
 from ufama.data.folds import centre_and_spread
 from ufama.data.layout import DataError
-from ufama.methods.contract import UnlabelledWindows
 from ufama.models.causal import WARM_UP, RunningScale, replay, without_source
 from ufama.models.fit_adapt import fit_model
 from ufama.models.inference import outputs, unlabelled
-from ufama.models.recordings import Recording
+from ufama.models.reading import recording_of
 from ufama.models.source_free import SourceFreeConfig
 
 WINDOWS = made_windows()
@@ -26,18 +25,7 @@ def model():
 
 @pytest.fixture
 def recording():
-    own = WINDOWS.select((WINDOWS.subject == 4) & (WINDOWS.session == 1) & (WINDOWS.window < 5))
-    return Recording(
-        windows=unlabelled(own),
-        start_seconds=np.arange(len(own)) * 4.0,
-        eeg_tokens=own.card.eeg_tokens,
-        eeg_features=own.card.eeg_features,
-        eye_features=own.card.eye_features,
-        window_seconds=4.0,
-        title="made",
-        licence="none",
-        simulated=True,
-    )
+    return recording_of(WINDOWS.select((WINDOWS.subject == 4) & (WINDOWS.session == 1) & (WINDOWS.window < 5)))
 
 
 def answers(model, recording, **choices):
@@ -126,8 +114,9 @@ def test_the_first_window_is_scaled_by_the_source_and_itself(model, recording):
         value = getattr(recording.windows, name)[:1]
         centre, spread = (getattr(model.statistics, f"{name}_{end}") for end in ("centre", "spread"))
         scaled[name] = (value - (WARM_UP * centre + value[0]) / (WARM_UP + 1)) / (WARM_UP * spread / (WARM_UP + 1))
-    windows = UnlabelledWindows(*[values[:1] for values in recording.windows])
-    windows = windows._replace(**{name: value.astype(np.float32) for name, value in scaled.items()})
+    windows = recording.windows.select(slice(1))._replace(
+        **{name: value.astype(np.float32) for name, value in scaled.items()}
+    )
     np.testing.assert_allclose(first.probabilities, outputs(model, windows).mean()[0], rtol=1e-4)
     assert first.row == 0 and first.milliseconds > 0
 

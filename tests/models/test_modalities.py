@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import made_windows
 from ufama.data.layout import DataError
-from ufama.methods.contract import BRANCHES, UnlabelledWindows
+from ufama.methods.contract import BRANCHES
 from ufama.models.modalities import (
     branches_of,
     check_modalities,
@@ -17,7 +17,7 @@ from ufama.models.modalities import (
     window_faults,
     without_faults,
 )
-from ufama.models.recordings import Recording
+from ufama.models.reading import recording_of
 
 SOURCE = made_windows()
 
@@ -32,19 +32,7 @@ def statistics():
 
 @pytest.fixture
 def recording():
-    own = SOURCE.select(SOURCE.subject == 2)
-    windows = UnlabelledWindows(*[getattr(own, name).copy() for name in UnlabelledWindows._fields])
-    return Recording(
-        windows=windows,
-        start_seconds=np.arange(len(own)) * 4.0,
-        eeg_tokens=own.card.eeg_tokens,
-        eeg_features=own.card.eeg_features,
-        eye_features=own.card.eye_features,
-        window_seconds=4.0,
-        title="made",
-        licence="none",
-        simulated=True,
-    )
+    return recording_of(SOURCE.select(SOURCE.subject == 2))
 
 
 def check(recording, **choices):

@@ -155,6 +155,10 @@ class UnlabelledWindows(NamedTuple):
     trial: np.ndarray  # (n,)
     window: np.ndarray  # (n,)
 
+    def select(self, rows: np.ndarray | slice) -> UnlabelledWindows:
+        """The windows at ``rows`` (integer positions, a boolean mask or a slice), in that order."""
+        return UnlabelledWindows(*[values[rows] for values in self])
+
 
 BRANCHES = ("eeg", "eye", "fusion")
 """Of a method's probabilities (..., 3, C), in this order."""

@@ -175,7 +175,7 @@ def _replayed(
     every: int,
     only: str | None,
 ) -> Iterator[PassedWindow]:
-    source, windows = model, UnlabelledWindows(*[values[rows] for values in recording.windows])
+    source, windows = model, recording.windows.select(rows)
     scales = {name: RunningScale(model.training.scaling, model.statistics, name, warm_up) for name in MODALITIES}
     counts = ~np.isin(recording.eye_features, model.card.constant_eye_features)
     sound = np.zeros(len(rows), bool)
@@ -218,7 +218,7 @@ def _fault_so_far(
     """What is wrong with a window, as far as it and the one before it tell."""
     both = slice(max(0, place - 1), place + 1)
     low, high = (getattr(statistics, f"{name}_{end}").reshape(-1) for end in ("low", "high"))
-    follows = follows_before(UnlabelledWindows(*[values[both] for values in windows]))
+    follows = follows_before(windows.select(both))
     return str(window_faults(getattr(windows, name)[both], low, high, follows, counts, knows_next=False)[-1])
 
 
@@ -231,7 +231,7 @@ def _predicted(
     start = place
     while start > max(0, place + 1 - context) and windows.trial[start - 1] == windows.trial[place]:
         start -= 1
-    seen = UnlabelledWindows(*[values[start : place + 1] for values in windows])
+    seen = windows.select(slice(start, place + 1))
     values = {name: getattr(seen, name) for name in MODALITIES}
     values = {name: np.where(np.isfinite(own), own, 0).astype(own.dtype) for name, own in values.items()}
     result = {name: np.zeros_like(own) if faults[name] else scales[name].scaled(own) for name, own in values.items()}
@@ -240,7 +240,7 @@ def _predicted(
 
 def _scaled_so_far(windows: UnlabelledWindows, rows: np.ndarray, scales: dict[str, RunningScale]) -> UnlabelledWindows:
     """The windows at ``rows``, which have all passed, scaled as of now."""
-    seen = UnlabelledWindows(*[values[rows] for values in windows])
+    seen = windows.select(rows)
     return seen._replace(**{name: scales[name].scaled(getattr(seen, name)) for name in MODALITIES})
 
 

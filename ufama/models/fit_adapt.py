@@ -287,8 +287,7 @@ def _with_fused(model: Model, source: Windows, scaled: UnlabelledWindows) -> Sou
         own = np.flatnonzero((source.subject == subject) & (source.session == session))
         draw = stream(model.seeds[0], "shown windows", subject, session)
         rows.append(np.sort(draw.choice(own, min(SHOWN, len(own)), replace=False)))
-    shown = UnlabelledWindows(*[values[np.concatenate(rows)] for values in scaled])
-    fused = outputs(model, shown).fused[0].astype(np.float64)
+    fused = outputs(model, scaled.select(np.concatenate(rows))).fused[0].astype(np.float64)
     recording = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
     mean = np.stack([fused[recording == number].mean(axis=0) for number in range(len(rows))])
     centred = fused - mean[recording]

@@ -47,7 +47,7 @@ def occlusion(model: Model, prediction: Prediction) -> Occlusion | None:
         rows = _spread(with_eeg[prediction.predicted[with_eeg] == label])
         counts[label] = len(rows)
         if len(rows):
-            change[label] = _change(model, _rows(scaled, rows), mean[rows], prediction.used[rows], label)
+            change[label] = _change(model, scaled.select(rows), mean[rows], prediction.used[rows], label)
     return Occlusion(change, counts)
 
 
@@ -87,7 +87,3 @@ def _spread(rows: np.ndarray) -> np.ndarray:
     if len(rows) <= WINDOWS_PER_CLASS:
         return rows
     return rows[np.linspace(0, len(rows) - 1, WINDOWS_PER_CLASS).round().astype(int)]
-
-
-def _rows(windows: UnlabelledWindows, rows: np.ndarray) -> UnlabelledWindows:
-    return UnlabelledWindows(*[values[rows] for values in windows])

@@ -15,6 +15,7 @@ from ufama.data.signals.open_recordings import FROM_EDF
 from ufama.data.two_modality import ENDINGS, has_labels, read_two_modality, read_unlabelled
 from ufama.data.windows import Windows
 from ufama.methods.contract import UnlabelledWindows
+from ufama.models.inference import unlabelled
 from ufama.models.recordings import Modality, Recording, RecordingLabels, length_notes
 from ufama.storage import expanded
 
@@ -136,6 +137,8 @@ def read_labels(source: str | Path, recording: Recording, model: Model, options:
 
 # tables and releases ----------------------------------------------------------------------------------
 
+_TIMES = "Times are counted from the start of each trial, window after window."
+
 
 def _table(path: Path, options: RecordingOptions) -> Recording:
     table, class_names = read_unlabelled(path)
@@ -154,7 +157,7 @@ def _table(path: Path, options: RecordingOptions) -> Recording:
         simulated=table.origin["simulated"],
         notes=table.origin["notes"],
     )
-    recording = recording.noted("Times are counted from the start of each trial, window after window.")
+    recording = recording.noted(_TIMES)
     if has_labels(path):
         recording = recording.noted("The table holds labels, which were not read for the prediction.")
     return _selected(recording, str(path), options)
@@ -164,7 +167,7 @@ def recording_of(windows: Windows) -> Recording:
     """Windows without their labels; times are counted within each trial."""
     card = windows.card
     return Recording(
-        windows=UnlabelledWindows(*[getattr(windows, name) for name in UnlabelledWindows._fields]),
+        windows=unlabelled(windows),
         start_seconds=windows.window * card.window_seconds,
         eeg_tokens=card.eeg_tokens,
         eeg_features=card.eeg_features,
@@ -173,7 +176,7 @@ def recording_of(windows: Windows) -> Recording:
         title=card.title,
         licence=card.licence,
         simulated=card.simulated,
-        notes=(*card.notes, "Times are counted from the start of each trial, window after window."),
+        notes=(*card.notes, _TIMES),
     )
 
 
@@ -201,7 +204,7 @@ def _selected(recording: Recording, where: str, options: RecordingOptions) -> Re
 
 
 def _rows(subject: np.ndarray, session: np.ndarray, where: str, options: RecordingOptions) -> np.ndarray:
-    """The windows of the subject and session that are asked for, (n,) bool."""
+    """(n,) bool, the windows of the subject and session that the options name."""
     rows = np.ones(len(subject), bool)
     for name, values, wanted in (("subject", subject, options.subject), ("session", session, options.session)):
         if wanted is None:
@@ -247,7 +250,7 @@ def _raw(path: Path, model: Model, options: RecordingOptions) -> Recording:
     has_stream = recipe.second != "ecg"
     files = {name: _sidecar(path, name) for name in SIDECARS if has_stream or name == "trials"}
     files |= {name: expanded(value) for name in SIDECARS if (value := getattr(options, name)) is not None}
-    found = [str(file.name) for name, file in files.items() if file and getattr(options, name) is None]
+    beside = [str(file.name) for name, file in files.items() if file and getattr(options, name) is None]
     if alone:
         files["eye"] = path
     if has_stream and not files.get("eye") and options.only != "eeg":
@@ -268,13 +271,13 @@ def _raw(path: Path, model: Model, options: RecordingOptions) -> Recording:
         data_format=options.data_format,
         only=options.only,
     )
-    beside = [f"Read beside it: {', '.join(found)}."] if found else []
+    notes = [f"Read beside it: {', '.join(beside)}."] if beside else []
     if FROM_EDF not in model.card.notes:
-        beside.append(
+        notes.append(
             "Features were computed here from the signals. The model learnt from features that were made elsewhere, by "
             "a definition that is published only in part; how much the two differ is not known."
         )
-    return _of_features(features, path.name, model, options).noted(*beside)
+    return _of_features(features, path.name, model, options).noted(*notes)
 
 
 def _sidecar(path: Path, what: str) -> Path | None:

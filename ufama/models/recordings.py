@@ -81,8 +81,7 @@ class Recording:
 
     def select(self, rows: np.ndarray) -> Recording:
         """The windows at ``rows`` (integer positions or a boolean mask), in that order."""
-        windows = UnlabelledWindows(*[values[rows] for values in self.windows])
-        return replace(self, windows=windows, start_seconds=self.start_seconds[rows])
+        return replace(self, windows=self.windows.select(rows), start_seconds=self.start_seconds[rows])
 
     def noted(self, *sentences: str) -> Recording:
         """The same recording with further notes, each once."""
@@ -182,30 +181,30 @@ def _check_classes(recording: Recording, model: Model) -> None:
         )
 
 
-def _order(found: Sequence[str], wanted: Sequence[str], recording: Recording, what: str, notes: list[str]) -> list[int]:
-    """Positions of the wanted names among those that were found."""
-    if tuple(found) == tuple(wanted):
+def _order(names: Sequence[str], wanted: Sequence[str], recording: Recording, what: str, notes: list[str]) -> list[int]:
+    """Positions of the wanted names among a recording's."""
+    if tuple(names) == tuple(wanted):
         return list(range(len(wanted)))
-    places = _places(found, wanted, str.casefold)
+    places = _places(names, wanted, str.casefold)
     if None in places and what == "EEG channel":
         from ufama.data.signals.eeg import bare_name
 
-        places = _places(found, wanted, bare_name)
+        places = _places(names, wanted, bare_name)
     missing = [name for name, place in zip(wanted, places, strict=True) if place is None]
     if missing:
         raise DataError(
             f"{recording.title} lacks {len(missing)} of the model's {len(wanted)}: {what} {listed(missing)}. It has "
-            f"{listed(found)}. Name them as the model does, or compute the features of all of them."
+            f"{listed(names)}. Name them as the model does, or compute the features of all of them."
         )
-    unused = [name for place, name in enumerate(found) if place not in places]
+    unused = [name for place, name in enumerate(names) if place not in places]
     if unused:
         notes.append(f"Not used, because the model does not know the {what}: {listed(unused)}.")
     return [place for place in places if place is not None]
 
 
-def _places(found: Sequence[str], wanted: Sequence[str], form) -> list[int | None]:
-    """Where each wanted name is among the found ones, which are compared in a form; None where not exactly once."""
-    forms = [form(name) for name in found]
+def _places(names: Sequence[str], wanted: Sequence[str], form) -> list[int | None]:
+    """Where each wanted name is among the names, compared in a form; None where it is not there exactly once."""
+    forms = [form(name) for name in names]
     return [forms.index(form(name)) if forms.count(form(name)) == 1 else None for name in wanted]
 
 

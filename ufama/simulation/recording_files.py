@@ -97,7 +97,7 @@ def write_simulated_recording(
 
 
 def _write_table(folder: Path, what: str, table: pd.DataFrame) -> None:
-    text = table.to_csv(index=False, float_format="%.6g" if what == "labels" else "%.4f", lineterminator="\n")
+    text = table.to_csv(index=False, float_format="%.4f", lineterminator="\n")
     write_content(folder / f"{STEM}_{what}.csv", f"{SIMULATED_LINE}\n{text}")
 
 

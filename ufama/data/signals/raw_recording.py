@@ -1,8 +1,9 @@
 """One recording in raw files, EEG and a second modality, as features: by the recipe of the data that a model knows."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -151,8 +152,8 @@ def released_raw_features(recording: RawRecording, recipe: Recipe, *, eye_raw: s
         columns = eye_columns(layout("seed_iv"))
         second = []
         for values, trial in zip(eeg, read_eye_raw(eye_raw, *recording.place, note=notes.append), strict=True):
-            found = trial_statistics(trial)
-            second.append(np.tile([found.get(name, np.nan) for name in columns], (len(values), 1)))
+            statistics = trial_statistics(trial)
+            second.append(np.tile([statistics.get(name, np.nan) for name in columns], (len(values), 1)))
         unknown = sum(name.startswith("pupil_de") for name in columns)
         notes.append(
             "The events in eye_raw_data have no times: every window has the statistics of its whole trial, and "
@@ -330,8 +331,7 @@ def _ecg(
         if not np.isfinite(volts).all():
             raise DataError(f"{where}: the ECG holds values that are NaN or infinite: expected finite volts.")
         if not np.ptp(volts):
-            count = int(len(volts) / rate / recipe.eeg.window_seconds + 1e-9)
-            trials.append(np.full((count, len(recipe.second_features)), np.nan))
+            trials.append(_unknown(len(volts) / rate, recipe))
             continue
         check_ecg(volts * 1e6, rate, where=where, note=note)
         trials.append(ecg_statistics(volts, rate, window_seconds=recipe.eeg.window_seconds))
@@ -339,14 +339,12 @@ def _ecg(
 
 
 def _eye(stream: EyeRecording, spans: Spans, recipe: Recipe, note: Note) -> list[np.ndarray] | None:
-    smooth: Callable[[np.ndarray], np.ndarray] = lambda values: smoothed(values, recipe.eeg)  # noqa: E731
     trials = []
     for number, (start, end) in spans.items():
         try:
             streams, events = stream.trial(start, end)
             if streams.lost.all():
-                count = int((end - start) / recipe.eeg.window_seconds + 1e-9)
-                trials.append(np.full((count, len(recipe.second_features)), np.nan))
+                trials.append(_unknown(end - start, recipe))
                 continue
             trials.append(
                 eye_features(
@@ -355,12 +353,17 @@ def _eye(stream: EyeRecording, spans: Spans, recipe: Recipe, note: Note) -> list
                     seconds=end - start,
                     dataset=recipe.second,
                     window_seconds=recipe.eeg.window_seconds,
-                    smooth=smooth,
+                    smooth=partial(smoothed, settings=recipe.eeg),
                 )
             )
         except DataError as error:
             raise DataError(f"{stream.path}: trial {number}, {start:g} s to {end:g} s: {error}") from error
     return _filled(trials, note, "windows of trials in which the pupil is never seen", "the pupil is never seen, so it")
+
+
+def _unknown(seconds: float, recipe: Recipe) -> np.ndarray:
+    """NaN for every window of a trial and every feature of the second modality."""
+    return np.full((int(seconds / recipe.eeg.window_seconds + 1e-9), len(recipe.second_features)), np.nan)
 
 
 def _filled(trials: list[np.ndarray], note: Note, what: str, never: str) -> list[np.ndarray] | None:

@@ -1,16 +1,13 @@
 # %% [markdown]
 # # The same film or the same feeling?
 #
-# *Real people, eyes and heads in a headset; no EEG; eight clips. Cost: seconds, as the page shows stored results; your
-# own download is computed anew in about half an hour on two cores. n and seed are in every caption.*
+# *Real people, eyes and heads in a headset, no EEG. Cost: seconds, as the page shows stored results; on your own download
+# every method is trained anew, which takes much longer. n and seed are in every caption.*
 #
-# Whoever recognises emotions from signals recognises them while a film runs. In most published comparisons the films of
-# the test are those of the training: other people, same clips. Then there are two ways to be right. One is to have
-# learnt what the emotion does to people. The other is to have learnt what the *clip* does to them, its cuts, its light,
-# the place where something happens, and to know which emotion that clip stands for. Accuracy alone cannot tell them
-# apart; new clips can. This page sets both side by side, on real recordings and on simulated ones whose truth is known.
+# Does a model recognise the emotion, or the film that is running? Where the films of the test are those of the training,
+# accuracy alone cannot tell; new clips can.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 dataset = None  # None: the stored results; or the table that `ufama data convert ceap360` made of your own download
 device = "cpu"
 
@@ -34,20 +31,23 @@ else:
     studies, clips = same_film.measured(page.data), trial_clips(page.windows)
 runs = results.runs
 outcomes = same_film.all_outcomes(results, studies, clips)
+Markdown(same_film.reading(outcomes, studies, runs))
 
 # %% mystnb={"figure": {"name": "fig-same-film", "caption": "What is left when the clips are new. First panel, real: bold, a support vector machine with 95 % intervals over people; thin, each other method for other people (rule: source validation). Other panels: the same machine and the same design on simulated recordings in which people share the film alone, film and feeling as calibrated, or the feeling alone. Same people, same clips: the second half of every trial."}}
 DescribedFigure(same_film.cells_figure(outcomes, studies, runs))
 
-# %%
-Markdown(same_film.reading(outcomes, studies, runs))
-
 # %% [markdown]
+# In most published comparisons the films of the test are those of the training: other people, same clips. Then there are
+# two ways to be right. One is to have learnt what the emotion does to people. The other is to have learnt what the *clip*
+# does to them, its cuts, its light, the place where something happens, and to know which emotion that clip stands for.
+# This page sets both side by side, on real recordings and on simulated ones whose truth is known.
+#
 # ## The recordings
 #
-# CEAP-360VR {cite:p}`Xue2021`: 32 people watched eight affective 360-degree clips of a minute in a headset, in two
-# blocks. Each block has one clip for each quadrant of valence and arousal (HVHA: high valence, high arousal, and so
-# on), and the second block has *other* clips. That is SEED-IV's design in small: a session has clips of its own. The
-# project holds no recording and no features of them, only the records of the runs, which name the licence, CC BY-NC 4.0.
+# CEAP-360VR {cite:p}`Xue2021`: people watched short affective 360-degree clips in a headset, in two blocks. Each block
+# has one clip for each quadrant of valence and arousal (HVHA: high valence, high arousal, and so on), and the second
+# block has *other* clips. That is SEED-IV's design in small: a session has clips of its own. The project holds no
+# recording and no features of them, only the records of the runs, which name the licence, CC BY-NC 4.0.
 # {mod}`~ufama.data.signals.ceap360` says how the table is made and {mod}`~ufama.data.signals.scanpath` what each
 # feature is:
 #
@@ -83,12 +83,15 @@ same_film.design_table(studies, runs.data_title.iloc[0])
 # %%
 same_film.cells_table(outcomes, runs)
 
+# %% tags=["hide-output"]
+same_film.cells_table(outcomes, runs, "trials")
+
 # %% [markdown]
 # Methods that lay the EEG out on the scalp cannot be run on two angles of the head and are not in the table. All others
 # have their default settings; nothing was tuned on these recordings. The networks took few steps at scale `quick`, so the
 # order of methods in the first column says little. With other clips several lie *below* chance, for people after people:
 # what was learnt of four clips sends the four new ones to wrong quadrants, the same ones for most people (see the figure
-# below). Four clips are four draws, not twelve hundred windows.
+# below). Four clips are four draws, however many windows they have.
 #
 # The same people's other half of a clip is recognised less often than other people are in the very moments that the
 # source has seen, though the source knows both the person and the clip. What is carried over is not the clip as a whole
@@ -99,21 +102,23 @@ same_film.cells_table(outcomes, runs)
 # ## People and clips
 #
 # Whom is such a number about? An interval over people answers for other people who watch *these* clips. To say
-# something of other clips one has to count clips, and there are eight.
+# something of other clips one has to count clips, and there are few.
 
 # %%
 same_film.intervals_table(outcomes, runs)
 
-# %% mystnb={"figure": {"name": "fig-same-film-clips", "caption": "Support vector machine, other people: each of the eight clips when the source has seen it and when it has not. The accuracy with other clips is near chance on average because some clips are taken for the right quadrant and others for a wrong one, the same for most people."}}
+# %% mystnb={"figure": {"name": "fig-same-film-clips", "caption": "Support vector machine, other people: each clip when the source has seen it and when it has not. The accuracy with other clips is near chance on average because some clips are taken for the right quadrant and others for a wrong one, the same for most people."}}
 DescribedFigure(same_film.clips_figure(outcomes, runs))
 
 # %% [markdown]
-# Eight clips, two of each quadrant, allow this much: for the support vector machine the loss from same to other clips is
-# outside either interval, and what transfers, if anything, is too small to be seen with so few. They do not
-# allow to say that *no* emotion is shared: the interval over clips reaches some ten points above chance. They do not
-# allow to tell a quadrant from its two clips, and a clip of another kind could behave differently. Sign flips of eight
-# values cannot give a p below 0.008, and after Holm's correction for so many methods not one below 0.1.
-#
+# For the support vector machine the loss from same to other clips is outside either interval, and what transfers, if
+# anything, is too small to be seen with so few clips. They cannot tell a quadrant from its two clips, and a clip of
+# another kind could behave differently.
+
+# %%
+Markdown(same_film.limits(outcomes, runs))
+
+# %% [markdown]
 # ## Does adaptation change that?
 
 # %%
@@ -170,7 +175,7 @@ same_film.published_table(outcomes, runs)
 #
 # ## What may not
 #
-# - That emotion leaves no trace in eyes or heads: eight clips, one a minute long for each quadrant and block, a consumer
-#   headset, features that leave out pupil and skin.
+# - That emotion leaves no trace in eyes or heads: few clips, one for each quadrant and block, a consumer headset,
+#   features that leave out pupil and skin.
 # - Anything about EEG, SEED or the paper's accuracies.
 # - That adaptation is useless: it was given few steps and a task in which there may be nothing to find.

@@ -8,7 +8,8 @@ import pytest
 
 from ufama.data import folds, read_two_modality
 from ufama.data.layout import DataError
-from ufama.data.signals.ceap360 import CLIPS, ceap360, ceap360_physiology
+from ufama.data.signals.ceap360 import ceap360, ceap360_physiology
+from ufama.data.signals.ceap360_files import CLIPS
 from ufama.data.signals.open_recordings import convert
 from ufama.data.signals.scanpath import FIXATION_STATISTICS, HEAD_STATISTICS
 

@@ -49,7 +49,7 @@ EEGMAT_NOTES = (
     "One recording per class and person: whatever differs between two recordings, time included, tells the class.",
 )
 FROM_EDF = "Computed from the EDF recordings."
-"""A note on windows whose features were computed here, and not by who published the feature file."""
+"""A note on windows whose features were computed from recordings, not read from a published feature file."""
 
 COGWEAR_SESSIONS = ("pilot", "pre", "post")
 COGWEAR_FACTS = {

@@ -90,8 +90,8 @@ def clip_groups(windows: Windows) -> dict[int, int]:
     """The group, from 1, of each clip: groups have a clip of every class, as equally many as possible.
 
     There are as many groups as the class with the fewest clips has clips, at most `MOST_CLIP_GROUPS`; the clips of each
-    class, in ascending order, go to one group after the other. A clip that people gave different labels counts for its most frequent one.
-    Raises DataError where a class has a single clip.
+    class, in ascending order, go to one group after the other. A clip that people gave different labels counts for its
+    most frequent one. Raises DataError where a class has a single clip.
     """
     classes = len(windows.card.class_names)
     of_class: dict[int, list[int]] = {}

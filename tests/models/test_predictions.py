@@ -92,13 +92,13 @@ def test_windows_that_nothing_answers_have_no_class_and_do_not_vote(recording):
 
 def test_one_modality_answers_by_its_own_head(model, recording):
     for only in ("eeg", "eye"):
-        found = predict(model, recording, only=only)
-        assert set(found.used) == {only}
-        np.testing.assert_array_equal(found.probabilities, found.branches[:, BRANCHES.index(only)])
+        result = predict(model, recording, only=only)
+        assert set(result.used) == {only}
+        np.testing.assert_array_equal(result.probabilities, result.branches[:, BRANCHES.index(only)])
     without = replace(recording, absent=("eye",))
-    found = predict(model, without)
-    assert set(found.used) == {"eeg"} and np.isnan(found.branches[:, FUSION]).all()
-    assert any("not recorded" in warning for warning in found.warnings)
+    result = predict(model, without)
+    assert set(result.used) == {"eeg"} and np.isnan(result.branches[:, FUSION]).all()
+    assert any("not recorded" in warning for warning in result.warnings)
 
 
 def test_the_answers_of_a_high_risk_are_not_trusted(model, recording):
@@ -122,9 +122,9 @@ def test_what_comes_later_changes_no_prediction_of_a_running_recording(model, re
 def test_hiding_a_channel_that_never_changes_changes_nothing(model, recording):
     eeg = recording.windows.eeg.copy()
     eeg[:, 4] = eeg[0, 4]
-    found = predict(model, replace(recording, windows=recording.windows._replace(eeg=eeg)))
-    hidden = occlusion(model, found)
-    counts = np.bincount(found.predicted, minlength=3)
+    result = predict(model, replace(recording, windows=recording.windows._replace(eeg=eeg)))
+    hidden = occlusion(model, result)
+    counts = np.bincount(result.predicted, minlength=3)
     np.testing.assert_array_equal(hidden.windows, np.minimum(counts, WINDOWS_PER_CLASS))
     for label in np.flatnonzero(counts):
         assert (np.abs(hidden.change[label, 4]) < 1e-6).all()

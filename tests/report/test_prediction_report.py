@@ -76,8 +76,8 @@ def test_a_model_of_both_modalities_asks_for_an_eye_stream_or_for_one_modality(m
     assert alone.absent == ("eye",) and set(predict(fitted, alone).used) == {"eeg"}
     shutil.copytree(raw, tmp_path / "damaged")
     (tmp_path / "damaged" / "recording_eye.csv").write_text("nothing")
-    found = read_recording(tmp_path / "damaged", fitted, RecordingOptions(only="eeg"))  # the eyes are not looked at
-    np.testing.assert_array_equal(found.windows.eeg, alone.windows.eeg)
+    blind = read_recording(tmp_path / "damaged", fitted, RecordingOptions(only="eeg"))  # the eyes are not looked at
+    np.testing.assert_array_equal(blind.windows.eeg, alone.windows.eeg)
     eyes = raw / "recording_eye.csv"
     with pytest.raises(DataError, match="is no EEG recording"):
         read_recording(eyes, fitted)
@@ -219,6 +219,6 @@ def test_a_replay_prints_a_line_after_each_trial(model, raw, tmp_path, monkeypat
 def test_what_cannot_be_is_one_sentence_before_anything_is_read(words, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ufama.datasets.open_dataset", lambda *_, **__: pytest.fail("recordings were read"))
-    code, printed, found = command(monkeypatch, capsys, *words)
-    assert code == 2 and message in found and len(found.strip().splitlines()) == 1 and not printed
+    code, printed, error = command(monkeypatch, capsys, *words)
+    assert code == 2 and message in error and len(error.strip().splitlines()) == 1 and not printed
     assert not list(tmp_path.iterdir())

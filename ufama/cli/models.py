@@ -369,8 +369,8 @@ def _trial_line(model: "Model", recording: "Recording", passed: "list[PassedWind
 
 def _score(model: "Model") -> str:
     """What the held-out people say, in one sentence."""
-    score = model.source.get("score")
-    if not score:
+    score = model.source["score"]
+    if score is None:
         return "Nobody was held out, so it has no score and cannot say how far to trust it."
     parts = [
         f"{mode.replace('_', '-')} {100 * own['accuracy']:.1f} % ({100 * own['low']:.1f} to {100 * own['high']:.1f})"

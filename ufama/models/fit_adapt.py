@@ -369,7 +369,7 @@ def _refitted(model: Model, target: UnlabelledWindows, source: Windows, absent: 
     plan = fit_plan(source, target, settings_of(model))
     runs = fit_networks(model.method, model.config, plan.jobs, rule=model.rule, device=device)
     fitted = fitted_model(plan, runs)
-    kept = {name: model.source[name] for name in ("name", "score") if name in model.source}
+    kept = {name: model.source[name] for name in ("name", "score")}
     return fitted.replace(
         trust=model.trust, recipe=model.recipe, labels=model.labels, source=fitted.source | kept, card=model.card
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -131,7 +131,7 @@ class Model:
     statistics: SourceStatistics
     trust: Trust | None = None
     adapted_to: dict[str, Any] | None = None
-    source: dict[str, Any] = field(default_factory=dict)
+    source: dict[str, Any]
     labels: tuple[int | float | str | bool, ...] | None = None
 
     @property

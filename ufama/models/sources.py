@@ -56,7 +56,7 @@ def lasting_name(named: str) -> str:
 
 def own_source(model: Model) -> Windows | None:
     """The model's own source, where it lies on this machine with the same content; None elsewhere."""
-    name = str(model.source.get("name", ""))
+    name = str(model.source["name"])
     if name in LAYOUTS:
         if not model.card.simulated and environment_path(ROOT_VARIABLES[name]) is None:
             return None

@@ -1,6 +1,5 @@
 """The page that `ufama predict` writes: what was predicted, how sure that is, and what was done, in plain words."""
 
-import base64
 import html
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -39,7 +38,7 @@ def report_page(
     sections = [
         _answer(prediction),
         _certainty(prediction, score),
-        *(_figure("Over time" if place == 0 else "", picture) for place, picture in enumerate(timelines)),
+        *(figure_section("Over time" if place == 0 else "", *picture) for place, picture in enumerate(timelines)),
         table_section("Trial by trial", _trials(prediction)),
         _maps(pictures.get("topography"), hidden),
         _done(prediction),
@@ -121,7 +120,7 @@ def _certainty(prediction: Prediction, score: dict[str, float] | None) -> Sectio
         )
     else:
         sentences.append("Probabilities are not calibrated, and are probably too high: nobody was held out.")
-    held_out = (model["source"].get("score") or {}).get("modes", {}).get(model["mode"])
+    held_out = (model["source"]["score"] or {}).get("modes", {}).get(model["mode"])
     if held_out:
         sentences.append(
             f"On {held_out['people']} source people held out in turn the same training reached "
@@ -181,11 +180,7 @@ def _maps(picture: Picture | None, hidden: Occlusion | None) -> Section:
         "the same; muscles and eye blinks reach the electrodes too; and what the network uses may have nothing to do "
         "with emotion."
     )
-    return Section(title, _figure(title, picture).content + paragraphs([warning]))
-
-
-def _figure(title: str, picture: Picture) -> Section:
-    return figure_section(title, base64.b64encode(picture.png).decode(), picture.alt_text, picture.caption)
+    return Section(title, figure_section(title, *picture).content + paragraphs([warning]))
 
 
 def _done(prediction: Prediction) -> Section:
@@ -218,13 +213,12 @@ def _done(prediction: Prediction) -> Section:
         "model": f"{model['method']}, preset {model['preset']}, variant {model['variant']}, scale {model['scale']}",
         "seeds": ", ".join(map(str, model["seeds"])),
         "epoch kept": model["rule"],
-        "fitted to": f"{model['source_title']}: {source.get('subjects', '?')} people, "
-        f"{source.get('windows', '?')} windows",
+        "fitted to": f"{model['source_title']}: {source['subjects']} people, {source['windows']} windows",
         "licence of the source": model["source_licence"],
-        "fingerprint of the source": source.get("fingerprint", "unknown"),
+        "fingerprint of the source": source["fingerprint"],
         "answered by": ", ".join(f"{name} ({count} windows)" for name, count in facts["answered_by"].items()),
-        "time": f"{facts['milliseconds_per_window']:.1f} ms per window" if "milliseconds_per_window" in facts else "",
-        "versions": ", ".join(f"{name} {version}" for name, version in source.get("versions", {}).items()),
+        "time": f"{facts['milliseconds_per_window']:.1f} ms per window",
+        "versions": ", ".join(f"{name} {version}" for name, version in source["versions"].items()),
     }
     cells = "".join(
         f"<dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd>" for name, value in rows.items() if value

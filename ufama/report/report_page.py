@@ -1,5 +1,6 @@
 """One page of HTML that needs nothing else: style and pictures inside, for phones and screens, in light and dark."""
 
+import base64
 import html
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -59,8 +60,9 @@ def table_section(title: str, table: Table) -> Section:
     return Section(title, table._repr_html_())
 
 
-def figure_section(title: str, content: str, alt_text: str, caption: str) -> Section:
-    """A picture, a PNG in base64, with its text for those who do not see it, and its caption."""
+def figure_section(title: str, png: bytes, alt_text: str, caption: str) -> Section:
+    """A picture inside the page, with its text for those who do not see it, and its caption."""
+    content = base64.b64encode(png).decode()
     picture = f'<img src="data:image/png;base64,{content}" alt="{html.escape(alt_text)}">'
     return Section(title, f"<figure>{picture}<figcaption>{html.escape(caption)}</figcaption></figure>")
 

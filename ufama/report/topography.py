@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ufama.data.signals.eeg import bare_name
-from ufama.data.signals.electrodes import electrode_directions, known_electrodes
+from ufama.data.signals.electrodes import head_info, known_electrodes
 from ufama.report import style
 from ufama.report.style import figure
 
@@ -31,10 +31,7 @@ def occlusion_maps(
     """
     import mne
 
-    names = [bare_name(token) for token in tokens]
-    info = mne.create_info(names, 1.0, "eeg", verbose="error")
-    places = dict(zip(names, _HEAD_RADIUS * electrode_directions(names), strict=True))
-    info.set_montage(mne.channels.make_dig_montage(places, coord_frame="head"), verbose="error")
+    info = head_info([bare_name(token) for token in tokens], _HEAD_RADIUS)
     shown = [place for place, count in enumerate(windows) if count]
     points = 100 * change
     limit = max(float(np.nanmax(np.abs(points[shown]))), 1e-3)

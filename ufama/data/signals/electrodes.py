@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ufama.data.layout import CHANNELS, DataError
+
+if TYPE_CHECKING:
+    from mne import Info
 
 # CB1 and CB2 are in no montage of MNE: halfway between PO9 / PO10 and I1 / I2, below and beside O1 / O2.
 _CEREBELLAR = {"CB1": ("PO9", "I1"), "CB2": ("PO10", "I2")}
@@ -42,6 +46,15 @@ def electrode_directions(names: Sequence[str] = CHANNELS) -> np.ndarray:
     return outward / np.linalg.norm(outward, axis=1, keepdims=True)
 
 
+def head_info(names: Sequence[str], radius: float) -> "Info":
+    """Electrodes for MNE, on a sphere of ``radius`` metres about the origin of the head's coordinates."""
+    import mne
+
+    places = dict(zip(names, radius * electrode_directions(names), strict=True))
+    info = mne.create_info(list(names), 1.0, "eeg", verbose="error")
+    return info.set_montage(mne.channels.make_dig_montage(places, coord_frame="head"), verbose="error")
+
+
 def spline_weights(recorded: Sequence[str], missing: Sequence[str]) -> np.ndarray:
     """(missing, recorded) weights that interpolate the signals of missing electrodes from those that were recorded.
 
@@ -52,10 +65,7 @@ def spline_weights(recorded: Sequence[str], missing: Sequence[str]) -> np.ndarra
     import mne
 
     names = [*recorded, *missing]
-    radius = 0.09  # m; the weights do not depend on it
-    places = dict(zip(names, radius * electrode_directions(names), strict=True))
-    info = mne.create_info(names, 1.0, "eeg", verbose="error")
-    info.set_montage(mne.channels.make_dig_montage(places, coord_frame="head"), verbose="error")
+    info = head_info(names, 0.09)  # the weights do not depend on the radius
     info["bads"] = list(missing)
     units = mne.EvokedArray(np.eye(len(names)), info, verbose="error")
     units.interpolate_bads(reset_bads=False, origin=(0.0, 0.0, 0.0), method={"eeg": "spline"}, verbose="error")

@@ -1,5 +1,6 @@
 """The page's tables, figures and sentences, from made-up outcomes with known means."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -141,7 +142,7 @@ def test_studies_are_read_back_as_they_were_stored(studies, small, tmp_path):
     same_film.store(studies._asdict(), tmp_path, small.card, "c0ffee")
     for written, read in zip(studies, same_film.stored(tmp_path), strict=True):
         pd.testing.assert_frame_equal(written.reset_index(drop=True), read, check_dtype=False, rtol=1e-5)
-    facts = same_film.stored_facts(tmp_path)
+    facts = json.loads((tmp_path / "probes.json").read_text())
     assert (facts["commit"], facts["licence"]) == ("c0ffee", small.card.licence)
 
 

@@ -1,6 +1,6 @@
 """What a training costs: the stored measurements of ``benchmarks/`` as tables and figures.
 
-results/cost holds what the scripts printed, a JSON object or a list of them per file, told apart by ``benchmark``:
+results/cost holds what the scripts printed, a JSON object or a list of them per file, distinguished by ``benchmark``:
 "training", "table" and "memory" (`benchmarks/training.py`), "scaling" (`benchmarks/scaling.py`), "kills"
 (`benchmarks/kills.py`); what `benchmarks/gpu.sh` adds is shown by `ufama.report.cost_gpu`. ``precision.json`` is a list
 of objects with ``dataset``, ``preset``, ``precision``, ``folds``, ``seeds`` (a list), ``accuracy_mean`` (a share of
@@ -26,7 +26,7 @@ from ufama.report.table import Column, Table
 from ufama.storage import project_root
 
 GOAL = 3.0
-"""Times the reference's speed that the stack was asked to reach on a CPU."""
+"""Times the reference's speed that was set as the goal of the stack on a CPU."""
 
 MEMORY_GOAL = (36, 4.0)
 """Runs of a stack on a CPU, and the gigabytes that its process was to stay below."""
@@ -338,7 +338,7 @@ def device_title(measurement: dict) -> str:
 
 
 def kills_note(measured: Sequence[dict]) -> str:
-    """What the stress script found, in a sentence or two."""
+    """The results of the stress script, in a sentence or two."""
     if not measured:
         return "The stress script has no stored result. `python benchmarks/kills.py --kills 50 --seed 0` makes one."
     text = (

@@ -1,8 +1,7 @@
 """The same film or the same feeling: four protocols side by side, intervals over people and over clips, probes of clip
 and person, and simulated sets whose truth is known."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,11 +121,6 @@ def store(tables: Mapping[str, pd.DataFrame], folder: Path, card: DataCard, comm
 def stored(folder: Path) -> Studies:
     """The studies that `store` wrote."""
     return Studies(**{name: pd.read_csv(folder / f"{name}.csv") for name in Studies._fields})
-
-
-def stored_facts(folder: Path) -> dict:
-    """What `store` wrote beside the probes: data, licence, notes, commit."""
-    return json.loads((folder / "probes.json").read_text())
 
 
 def _output(name: str) -> FileOutput:
@@ -251,10 +245,10 @@ def chance_percent(runs: pd.DataFrame) -> float:
     return 100 / len(runs["class_names"].iloc[0])
 
 
-def intervals_table(table: pd.DataFrame, runs: pd.DataFrame, entries: Sequence[tuple[str, str, str]] = SHOWN) -> Table:
-    """The four cells of some entries with intervals over people, over clips, and over both."""
+def intervals_table(table: pd.DataFrame, runs: pd.DataFrame) -> Table:
+    """The four cells of the entries in `SHOWN` with intervals over people, over clips, and over both."""
     rows = []
-    for entry in entries:
+    for entry in SHOWN:
         own = table[(table[ENTRY] == list(entry)).all(axis=1) & table["control"].eq("")]
         cells = same_film.accuracy_intervals(own)
         order = cells["protocol"].map(list(CELL_TITLES).index)
@@ -470,15 +464,14 @@ def _draw_cells(axes: Axes, intervals: pd.DataFrame) -> None:
 
 
 @figure
-def clips_figure(table: pd.DataFrame, runs: pd.DataFrame, entry: tuple[str, str, str] = SVM_ENTRY) -> Figure:
-    """Each clip's accuracy for other people, when the source has seen it and when it has not.
+def clips_figure(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
+    """Each clip's accuracy by the support vector machine for other people, when the source has seen it and when not.
 
-    Alt: Dot plot with one column for each of the eight clips: a round dot for the share of other people's windows that
+    Alt: Dot plot with one column for each clip: a round dot for the share of other people's windows that
     are right when the source has seen the clip, and a square when it has not, joined by a line; a dashed line marks
     chance.
     """
-    own = table[(table[ENTRY] == list(entry)).all(axis=1) & table["control"].eq("")]
-    means = 100 * own.pivot_table(index="clip", columns="protocol", values="windows")
+    means = 100 * _svm(table).pivot_table(index="clip", columns="protocol", values="windows")
     place = np.arange(len(means))
     drawn, axes = plt.subplots(figsize=(style.WIDTH, 3.8))
     seen, unseen = (means[protocol] for protocol in PEOPLE_OF["other people"])
@@ -491,7 +484,7 @@ def clips_figure(table: pd.DataFrame, runs: pd.DataFrame, entry: tuple[str, str,
     axes.set_xticks(place, [f"V{clip}\n{classes[(clip - 1) % len(classes)]}" for clip in means.index])
     axes.grid(axis="x", visible=False)
     style.legend(drawn, columns=3)
-    headline(drawn, f"Each clip, {entry_name(entry)}")
+    headline(drawn, f"Each clip, {entry_name(SVM_ENTRY)}")
     return drawn
 
 

@@ -46,8 +46,8 @@ SHRINKAGE = 1e-3
 # --- the design --------------------------------------------------------------------------------------
 
 
-def design(windows: Windows, protocols: Sequence[str] = PROTOCOLS) -> pd.DataFrame:
-    """What the folds of each protocol learn from and are tested on, before anything is trained.
+def design(windows: Windows) -> pd.DataFrame:
+    """What the folds of each of `PROTOCOLS` learn from and are tested on, before anything is trained.
 
     One row per protocol: folds; training_trials and training_windows of one fold, before a subject is held out for
     validation, and test_trials (NaN where folds differ); people_seen, clips_seen and order_only as in
@@ -55,7 +55,7 @@ def design(windows: Windows, protocols: Sequence[str] = PROTOCOLS) -> pd.DataFra
     """
     trial = windows.trial_ids()
     rows = []
-    for protocol in protocols:
+    for protocol in PROTOCOLS:
         splits = folds(windows, protocol)
         sizes = {
             "training_trials": {len(np.unique(trial[fold.source])) for fold in splits},
@@ -64,7 +64,7 @@ def design(windows: Windows, protocols: Sequence[str] = PROTOCOLS) -> pd.DataFra
         }
         same = {name: float(next(iter(values))) if len(values) == 1 else np.nan for name, values in sizes.items()}
         rows.append({"protocol": protocol, **same})
-    return pd.DataFrame(rows).merge(protocol_facts(windows, protocols), on="protocol")
+    return pd.DataFrame(rows).merge(protocol_facts(windows, PROTOCOLS), on="protocol")
 
 
 # --- outcomes of trials ------------------------------------------------------------------------------
@@ -141,22 +141,20 @@ def accuracy_intervals(table: pd.DataFrame, by: Sequence[str] = ("protocol",)) -
     return pd.DataFrame(rows)
 
 
-def changes(
-    table: pd.DataFrame, baseline: tuple[str, str, str] = SOURCE_ONLY, *, by: Sequence[str] = ("protocol",)
-) -> pd.DataFrame:
-    """Every entry minus the baseline on the same trials, in points, for windows and for trials.
+def changes(table: pd.DataFrame) -> pd.DataFrame:
+    """Every entry minus `SOURCE_ONLY` on the same trials of a protocol, in points, for windows and for trials.
 
-    Columns: ``by``, method, preset, variant; {unit}_points with {unit}_people_low, .._high and {unit}_clips_low,
+    Columns: protocol, method, preset, variant; {unit}_points with {unit}_people_low, .._high and {unit}_clips_low,
     .._high as in `accuracy_intervals`; {unit}_p, by sign flips of the clips' mean differences: with eight clips it is
     never below 2 / 2^8 = 0.008.
     """
-    keys = [*by, "subject", "clip"]
-    is_baseline = (table[ENTRY] == list(baseline)).all(axis=1)
+    keys = ["protocol", "subject", "clip"]
+    is_baseline = (table[ENTRY] == list(SOURCE_ONLY)).all(axis=1)
     partner = table.loc[is_baseline, [*keys, *UNITS]]
     pairs = table[~is_baseline].merge(partner, on=keys, suffixes=("", "_baseline"), validate="many_to_one")
     rows = []
-    for key, group in pairs.groupby([*by, *ENTRY], sort=False):
-        row = dict(zip((*by, *ENTRY), key, strict=True))
+    for key, group in pairs.groupby(["protocol", *ENTRY], sort=False):
+        row = dict(zip(("protocol", *ENTRY), key, strict=True))
         for unit in UNITS:
             change = group.assign(change=100 * (group[unit] - group[f"{unit}_baseline"]))
             row[f"{unit}_points"] = change["change"].mean()
@@ -179,7 +177,7 @@ def probe(features: np.ndarray, answer: np.ndarray, learn: np.ndarray, test: np.
     features
         (n, width); a constant column is left out
     answer
-        (n,) what is asked for; the columns of the scores are its values among ``learn``, ascending
+        (n,) what the probe predicts; the columns of the scores are its values among ``learn``, ascending
     learn, test
         rows to fit and to test
 
@@ -342,7 +340,7 @@ def eight_clips(windows: Windows) -> Windows:
 def simulated_outcomes(*, stride: int = 4) -> pd.DataFrame:
     """`svm_outcomes` on simulated SEED-IV cut to `eight_clips`, in each of `WORLDS`, every ``stride``-th window.
 
-    The column world says which. The worlds differ in what the simulator was told, all draws are equal.
+    The column world says which. The worlds differ in the simulator's settings alone, all draws are equal.
     """
     parts = []
     for world, settings in _worlds().items():

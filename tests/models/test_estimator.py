@@ -19,7 +19,6 @@ from ufama.campaigns.worker import train_stack
 from ufama.config import ConfigError, TrainingConfig
 from ufama.data.layout import DataError
 from ufama.models.array_inputs import domains, labelled_input, modalities
-from ufama.models.inference import unlabelled
 from ufama.models.model import ModelError
 
 MASKING = "-1 is the label of windows without one, as in skada, and no class"
@@ -325,4 +324,3 @@ def test_unlabelled_windows_may_be_predicted_by_a_model_of_them(small):
     fitted = adapter().fit(small)
     relabelled = replace(small, label=np.zeros_like(small.label))
     assert np.array_equal(fitted.predict(small), fitted.predict(relabelled))
-    assert unlabelled(small)._fields == unlabelled(relabelled)._fields

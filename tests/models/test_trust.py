@@ -106,7 +106,6 @@ def test_where_confidence_says_nothing_the_constant_guess_is_reported():
         for number, share in enumerate(draw.uniform(0.4, 0.9, 12))
     ]
     branch = learn_branch(mixed)
-    assert branch.mean_absolute_error("held_out_mean") <= branch.mean_absolute_error(branch.best)
     assert branch.best == "held_out_mean"
 
 
@@ -288,7 +287,7 @@ def test_a_recording_like_the_source_is_not_warned_of_and_one_beyond_everybody_i
 
 def test_trust_survives_json(learnt):
     again = Trust.from_json(json.loads(json.dumps(learnt.to_json())))
-    assert again == learnt or again.to_json() == learnt.to_json()
+    assert again.to_json() == learnt.to_json()
     shares, used = held_out(people(1)[0]).probabilities, np.full(400, "fusion")
     assert expected_accuracy(again, "unadapted", shares, used) == expected_accuracy(learnt, "unadapted", shares, used)
 

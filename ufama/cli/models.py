@@ -36,10 +36,10 @@ RecordingPath = Annotated[
 ]
 SourceName = Annotated[
     str | None,
-    typer.Option(help="The model's own labelled recordings: as named to ufama fit. Found by themselves if possible."),
+    typer.Option(help="The model's own labelled recordings: as named to ufama fit. Without it they are looked for."),
 ]
-Subject = Annotated[int | None, typer.Option(help="Of a table or release: this one. Of raw files: its number.")]
-Session = Annotated[int | None, typer.Option(help="Likewise.")]
+Subject = Annotated[int | None, typer.Option(help="Which one of a table or release. Raw files: its number.")]
+Session = Annotated[int | None, typer.Option(help="Which one of a table or release. Raw files: its number.")]
 Only = Annotated[
     str | None,
     typer.Option(callback=one_of("eeg", "eye"), help="eeg or eye: use one modality alone; eye is the second one."),
@@ -66,7 +66,7 @@ Trials = Annotated[
 Unit = Annotated[str | None, typer.Option(help="nV, uV, mV or V: of channels whose own unit is not stated.")]
 DataFormat = Annotated[
     str | None,
-    typer.Option(callback=one_of("int16", "int32"), help="int16 or int32: of a .cnt; found out if not named."),
+    typer.Option(callback=one_of("int16", "int32"), help="int16 or int32: of a .cnt; detected if not named."),
 ]
 
 
@@ -200,7 +200,7 @@ def predict(
         bool, typer.Option("--causal", help="As if it were running: scale by what has passed; adapt after each trial.")
     ] = False,
     abstain_risk: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Answer only where so few were wrong on held-out people.")
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of wrong answers on held-out people to stay below; else none.")
     ] = None,
     score: Annotated[
         bool, typer.Option("--score", help="Afterwards, read the labels and say how many answers are right.")

@@ -125,13 +125,10 @@ def onnx_bytes(model: Model) -> bytes:
         ) from None
     assert program is not None
     proto = program.model_proto
-    for name, value in description(model).items():
-        onnx.helper.set_model_props(proto, _properties(proto) | {f"ufama.{name}": json.dumps(value)})
+    properties = {entry.key: entry.value for entry in proto.metadata_props}
+    properties |= {f"ufama.{name}": json.dumps(value) for name, value in description(model).items()}
+    onnx.helper.set_model_props(proto, properties)
     return proto.SerializeToString()
-
-
-def _properties(proto: Any) -> dict[str, str]:
-    return {entry.key: entry.value for entry in proto.metadata_props}
 
 
 def input_shapes(model: Model) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -199,20 +200,18 @@ def predict_as_time_goes_by(
     recording = prepared(recording, model)
     raw = np.empty((len(recording), len(BRANCHES), len(model.class_names)))
     used = np.full(len(recording), NO_ANSWER, dtype="<U6")
-    faults: dict[str, int] = {}
-    milliseconds = adaptations = 0.0
+    faults: Counter[str] = Counter()
+    milliseconds, adaptations = 0.0, 0
     for window in replay(model, recording, adapt=adapt, only=only):
         raw[window.row], used[window.row] = window.probabilities, window.used
         milliseconds += window.milliseconds / len(recording)
         adaptations = max(adaptations, window.adaptations)
-        for modality, fault in window.faults.items():
-            if fault:
-                faults[f"{TITLES[modality]} {fault}"] = faults.get(f"{TITLES[modality]} {fault}", 0) + 1
+        faults.update(f"{TITLES[modality]} {fault}" for modality, fault in window.faults.items() if fault)
         show(window)
     warnings = [f"Left out in {count} windows: the {what}." for what, count in faults.items()]
     shown = model if not adaptations else model.replace(adapted_to={"mode": "source_free", "by": SOURCE_FREE})
     prediction = answered(shown, recording, raw, used, tuple(warnings), abstain_risk)
-    facts = {"causal": True, "milliseconds_per_window": milliseconds, "adaptations": int(adaptations)}
+    facts = {"causal": True, "milliseconds_per_window": milliseconds, "adaptations": adaptations}
     notes = [*prediction.notes]
     if model.recipe is None or model.recipe.eeg.smoothing != "none":
         notes.append(

@@ -139,7 +139,7 @@ def features(
         str | None, typer.Option(help="nV, uV, mV or V: of the numbers in a .mat; microvolts if not named.")
     ] = None,
     data_format: Annotated[
-        str | None, typer.Option(help="int16 or int32: of the samples in a .cnt; found out if not named.")
+        str | None, typer.Option(help="int16 or int32: of the samples in a .cnt; detected if not named.")
     ] = None,
 ) -> None:
     """Make differential entropy from the raw EEG of SEED or SEED-IV: 200 Hz, 1-75 Hz, windows, smoothing."""

@@ -200,7 +200,8 @@ def predict(
         bool, typer.Option("--causal", help="As if it were running: scale by what has passed; adapt after each trial.")
     ] = False,
     abstain_risk: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Share of wrong answers on held-out people to stay below; else none.")
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Answer only where at most this share was wrong on held-out people."),
     ] = None,
     score: Annotated[
         bool, typer.Option("--score", help="Afterwards, read the labels and say how many answers are right.")

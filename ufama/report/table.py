@@ -159,9 +159,10 @@ def _shown(value, decimals: int) -> str:
 def _cell(text: str, column: Column, place: int) -> str:
     if place == 0:
         return f'<th scope="row">{html.escape(text)}</th>'
-    style = "text-align:right" if column.origin != "key" else ""
-    style += ";white-space:nowrap" if column.interval else ""
-    return f'<td style="{style}">{html.escape(text)}</td>' if style else f"<td>{html.escape(text)}</td>"
+    alignment = ' style="text-align:right"' if column.origin != "key" else ""
+    if column.interval:  # in a narrow cell the interval has a line of its own
+        text = text.replace(", ", ",\N{NO-BREAK SPACE}")
+    return f"<td{alignment}>{html.escape(text)}</td>"
 
 
 def csv_output(name: str) -> FileOutput:

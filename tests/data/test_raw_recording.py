@@ -51,15 +51,15 @@ def changed_edf(folder, path, change, names=CHANNELS, rate=200, **choices):
 
 
 def test_an_edf_with_an_eye_stream_gives_the_features_of_the_same_person_in_memory(simulated):
-    found = read(simulated)
+    computed = read(simulated)
     expected = raw_windows("seed", subjects=[2], sessions=[1], seconds=SECONDS)
-    assert found.simulated and found.eeg.shape == (30, 62, 5) and found.eye.shape == (30, 33)
-    np.testing.assert_array_equal(found.trial, expected.trial)
-    np.testing.assert_array_equal(found.window, expected.window)
-    np.testing.assert_allclose(found.eye, expected.eye, rtol=1e-3, atol=2e-3)  # four decimals in the CSV
+    assert computed.simulated and computed.eeg.shape == (30, 62, 5) and computed.eye.shape == (30, 33)
+    np.testing.assert_array_equal(computed.trial, expected.trial)
+    np.testing.assert_array_equal(computed.window, expected.window)
+    np.testing.assert_allclose(computed.eye, expected.eye, rtol=1e-3, atol=2e-3)  # four decimals in the CSV
     # filters see the neighbouring trials here, their own mirror image there: clips are 8 s, so ends weigh much
-    assert np.abs(found.eeg - expected.eeg).mean() < 0.05
-    np.testing.assert_array_equal(found.start_seconds, (found.trial - 1) * SECONDS + 4 * found.window)
+    assert np.abs(computed.eeg - expected.eeg).mean() < 0.05
+    np.testing.assert_array_equal(computed.start_seconds, (computed.trial - 1) * SECONDS + 4 * computed.window)
 
 
 def test_eegmat_by_its_recipe_is_eegmat_by_its_converter(tmp_path):
@@ -72,11 +72,11 @@ def test_eegmat_by_its_recipe_is_eegmat_by_its_converter(tmp_path):
         names = [f"EEG {channel}" for channel in EEGMAT_CHANNELS]
         write_edf(tmp_path / f"Subject00_{number}.edf", [signal], 500, [*names, "ECG ECG"], largest=2040.0)
     windows = eegmat_from_edf(tmp_path, balanced=False)
-    found = raw_features(tmp_path / "Subject00_1.edf", EEGMAT)
+    computed = raw_features(tmp_path / "Subject00_1.edf", EEGMAT)
     rest = windows.trial == 1
-    np.testing.assert_array_equal(found.eeg.astype(np.float32), windows.eeg[rest])
-    np.testing.assert_array_equal(found.eye.astype(np.float32), windows.eye[rest])
-    assert recipe_of(windows.card) == EEGMAT and not found.simulated
+    np.testing.assert_array_equal(computed.eeg.astype(np.float32), windows.eeg[rest])
+    np.testing.assert_array_equal(computed.eye.astype(np.float32), windows.eye[rest])
+    assert recipe_of(windows.card) == EEGMAT and not computed.simulated
 
 
 def test_a_recipe_survives_json_and_a_damaged_one_is_refused():
@@ -108,16 +108,16 @@ def test_only_cards_that_a_recipe_describes_have_one():
 def test_released_raw_files_have_trial_statistics_in_every_window(tmp_path):
     root = write_raw_simulated("seed_iv", tmp_path / "raw", subjects=[1], sessions=[1], seconds=8)
     (recording,) = find_raw("seed_iv", root, subjects=[1], sessions=[1])
-    found = released_raw_features(recording, RECIPES["seed_iv"], eye_raw=root)
-    assert found.eeg.shape == (48, 62, 5) and found.eye.shape == (48, 31)
-    unknown = np.isnan(found.eye)
+    computed = released_raw_features(recording, RECIPES["seed_iv"], eye_raw=root)
+    assert computed.eeg.shape == (48, 62, 5) and computed.eye.shape == (48, 31)
+    unknown = np.isnan(computed.eye)
     names = np.array(SEED_IV.eye_features)[unknown.all(axis=0)]
     assert len(names) == 8 and all(name.startswith("pupil_de_") for name in names)
     assert not unknown[:, ~unknown.all(axis=0)].any()
     for trial in (1, 24):
-        own = found.eye[found.trial == trial]
+        own = computed.eye[computed.trial == trial]
         np.testing.assert_array_equal(own[0], own[-1])
-    assert any("no times" in note and "8 features" in note for note in found.notes)
+    assert any("no times" in note and "8 features" in note for note in computed.notes)
     with pytest.raises(DataError, match="only SEED-IV has eye_raw_data"):
         released_raw_features(recording, SEED, eye_raw=root)
 
@@ -150,12 +150,12 @@ def lost(simulated, tmp_path, count, how):
 @pytest.mark.parametrize("how", ["missing", "flat"])
 def test_few_lost_channels_are_interpolated_and_named(simulated, tmp_path, how):
     path, gone = lost(simulated, tmp_path, 2, how)
-    found, whole = read(simulated, path), read(simulated)
-    assert any(f"F3 ({how}), PZ ({how})" in note and "spherical splines" in note for note in found.notes)
+    computed, whole = read(simulated, path), read(simulated)
+    assert any(f"F3 ({how}), PZ ({how})" in note and "spherical splines" in note for note in computed.notes)
     others = np.setdiff1d(np.arange(62), gone)
-    np.testing.assert_allclose(found.eeg[:, others], whole.eeg[:, others], atol=1e-9)
+    np.testing.assert_allclose(computed.eeg[:, others], whole.eeg[:, others], atol=1e-9)
     average = whole.eeg[:, others].mean(axis=1, keepdims=True)
-    errors = [np.abs(guess - whole.eeg[:, gone]).mean() for guess in (found.eeg[:, gone], average)]
+    errors = [np.abs(guess - whole.eeg[:, gone]).mean() for guess in (computed.eeg[:, gone], average)]
     assert 0 < errors[0] < 0.8 * errors[1]
 
 
@@ -220,8 +220,8 @@ def test_a_recording_shorter_than_a_window_is_refused(simulated, tmp_path):
 def test_short_trials_are_left_out_and_none_but_short_ones_refused(simulated, tmp_path):
     table = pd.DataFrame({"trial": [4, 9], "start_s": [0.0, 10.0], "end_s": [8.0, 12.0]})
     table.to_csv(tmp_path / "t.csv", index=False)
-    found = read(simulated, trials=tmp_path / "t.csv")
-    assert set(found.trial) == {4} and any("trial 9" in note for note in found.notes)
+    computed = read(simulated, trials=tmp_path / "t.csv")
+    assert set(computed.trial) == {4} and any("trial 9" in note for note in computed.notes)
     table.iloc[1:].to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(DataError, match="no trial lasts as long as one window of 4 s"):
         read(simulated, trials=tmp_path / "t.csv")
@@ -239,21 +239,21 @@ def test_an_eye_stream_of_another_length_is_refused(simulated, tmp_path):
 def test_an_eye_stream_without_events_needs_the_cameras_scale(simulated):
     with pytest.raises(DataError, match="--pixels-per-degree"):
         read(simulated, events=None)
-    found = read(simulated, events=None, pixels_per_degree=21.0)
-    assert np.isfinite(found.eye).all()
+    computed = read(simulated, events=None, pixels_per_degree=21.0)
+    assert np.isfinite(computed.eye).all()
 
 
 def test_a_lost_pupil_is_filled_for_a_trial_and_left_out_for_a_recording(simulated, tmp_path):
     table = pd.read_csv(simulated / "recording_eye.csv", comment="#")
     table.loc[table.time_s < 8, ["pupil_x", "pupil_y"]] = np.nan
     table.to_csv(tmp_path / "eye.csv", index=False)
-    found = read(simulated, eye=tmp_path / "eye.csv")
-    assert any("2 windows of trials in which the pupil is never seen" in note for note in found.notes)
-    np.testing.assert_allclose(found.eye[0], np.median(found.eye[2:], axis=0))
+    computed = read(simulated, eye=tmp_path / "eye.csv")
+    assert any("2 windows of trials in which the pupil is never seen" in note for note in computed.notes)
+    np.testing.assert_allclose(computed.eye[0], np.median(computed.eye[2:], axis=0))
     table[["pupil_x", "pupil_y"]] = np.nan
     table.to_csv(tmp_path / "eye.csv", index=False)
-    found = read(simulated, eye=tmp_path / "eye.csv")
-    assert found.eye is None and any("left out: the pupil is never seen" in note for note in found.notes)
+    computed = read(simulated, eye=tmp_path / "eye.csv")
+    assert computed.eye is None and any("left out: the pupil is never seen" in note for note in computed.notes)
 
 
 @pytest.mark.parametrize(
@@ -363,8 +363,8 @@ def test_every_kind_of_file_gives_the_same_features(simulated, tmp_path, ending,
     raw = read_raw(simulated / "recording.edf")
     write(raw.get_data(stop=200 * 40) * 1e6, tmp_path / f"r{ending}")
     pd.DataFrame({"trial": [1, 2], "start_s": [0, 8], "end_s": [8, 16]}).to_csv(tmp_path / "t.csv", index=False)
-    found = read(simulated, tmp_path / f"r{ending}", trials=tmp_path / "t.csv")
-    np.testing.assert_allclose(found.eeg, read(simulated).eeg[:4], atol=1e-3)
+    computed = read(simulated, tmp_path / f"r{ending}", trials=tmp_path / "t.csv")
+    np.testing.assert_allclose(computed.eeg, read(simulated).eeg[:4], atol=1e-3)
 
 
 def test_a_bdf_that_is_cut_short_is_refused(simulated, tmp_path):
@@ -399,8 +399,8 @@ def test_everything_that_is_simulated_says_so_and_labels_stand_apart(simulated):
 def test_an_edf_is_written_exactly_to_a_step(tmp_path):
     signal = np.random.default_rng(0).normal(0, 300, (3, 1000))
     write_edf(tmp_path / "a.edf", [signal[:, :400], signal[:, 400:]], 200, ["A1", "B", "C"], largest=2040.0)
-    found = read_raw(tmp_path / "a.edf").get_data() * 1e6
-    assert np.abs(found - signal).max() <= 2040 / 32640 / 2 + 1e-9
+    stored = read_raw(tmp_path / "a.edf").get_data() * 1e6
+    assert np.abs(stored - signal).max() <= 2040 / 32640 / 2 + 1e-9
     with pytest.raises(DataError, match="whole seconds"):
         write_edf(tmp_path / "b.edf", [signal[:, :399]], 200, ["A1", "B", "C"], largest=2040.0)
     with pytest.raises(DataError, match="1 to 16 ASCII"):

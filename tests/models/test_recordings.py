@@ -136,9 +136,9 @@ def test_order_and_case_of_names_change_nothing(recording, model):
         eye=windows.eye[:, columns],
     )
     assert other.eeg_tokens != recording.eeg_tokens
-    found, expected = prepared(other, model), prepared(recording, model)
-    np.testing.assert_array_equal(found.windows.eeg, expected.windows.eeg)
-    np.testing.assert_array_equal(found.windows.eye, expected.windows.eye)
+    ready, expected = prepared(other, model), prepared(recording, model)
+    np.testing.assert_array_equal(ready.windows.eeg, expected.windows.eeg)
+    np.testing.assert_array_equal(ready.windows.eye, expected.windows.eye)
 
 
 def test_synonyms_of_channels_are_known(recording, model):
@@ -153,9 +153,9 @@ def test_what_the_model_does_not_know_is_left_out_and_named(recording, model):
         replace(recording, eeg_tokens=(*recording.eeg_tokens, "EXTRA")),
         eeg=np.concatenate([recording.windows.eeg, recording.windows.eeg[:, :1]], axis=1),
     )
-    found = prepared(more, model)
-    assert any("EXTRA" in note for note in found.notes)
-    np.testing.assert_array_equal(found.windows.eeg, prepared(recording, model).windows.eeg)
+    ready = prepared(more, model)
+    assert any("EXTRA" in note for note in ready.notes)
+    np.testing.assert_array_equal(ready.windows.eeg, prepared(recording, model).windows.eeg)
 
 
 def test_a_channel_short_is_refused_never_filled(recording, model):

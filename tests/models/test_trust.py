@@ -205,7 +205,7 @@ def test_where_no_threshold_reaches_the_risk_nothing_is_answered_and_it_is_said(
     assert "No threshold of the fusion branch reaches a risk of 5 %" in chosen.notes[1]
 
 
-# what is said ---------------------------------------------------------------------------------------
+# one recording ------------------------------------------------------------------------------------
 
 
 def test_the_interval_covers_new_people_and_the_sentence_names_its_numbers(learnt):

@@ -277,6 +277,18 @@ class Scale(ValidatedConfig):
         )
 
 
+_PAPER = Scale(
+    name="paper",
+    epochs=400,
+    window_stride=1,
+    steps_per_epoch=None,
+    evaluate_every=1,
+    learning_rate=5e-4,
+    width=64,
+    ffn_width=128,
+    fusion_width=128,
+)
+
 SCALES = {
     "smoke": Scale(
         name="smoke",
@@ -300,28 +312,8 @@ SCALES = {
         ffn_width=32,
         fusion_width=32,
     ),
-    "tenth": Scale(
-        name="tenth",
-        epochs=40,
-        window_stride=1,
-        steps_per_epoch=None,
-        evaluate_every=1,
-        learning_rate=5e-4,
-        width=64,
-        ffn_width=128,
-        fusion_width=128,
-    ),
-    "paper": Scale(
-        name="paper",
-        epochs=400,
-        window_stride=1,
-        steps_per_epoch=None,
-        evaluate_every=1,
-        learning_rate=5e-4,
-        width=64,
-        ffn_width=128,
-        fusion_width=128,
-    ),
+    "tenth": _PAPER.replace(name="tenth", epochs=40),
+    "paper": _PAPER,
 }
 
 

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 
 from ufama import config
-from ufama.campaigns import worker
 from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
 from ufama.campaigns.results import TABLES, RunStore, publish, read_published
 from ufama.campaigns.run import results
@@ -32,37 +31,24 @@ def experiment(small_table, tmp_path, monkeypatch):
     )
 
 
-def trained_digests(monkeypatch):
-    """The digests of every stack that is trained from now on."""
-    seen, train_stack = [], worker.train_stack
-
-    def watched(stack, *rest, **more):
-        seen.append(stack.digests)
-        return train_stack(stack, *rest, **more)
-
-    monkeypatch.setattr(worker, "train_stack", watched)
-    return seen
-
-
-def test_stored_runs_are_not_trained_again(experiment, monkeypatch):
-    seen = trained_digests(monkeypatch)
+def test_stored_runs_are_not_trained_again(experiment, trained):
     first = results([experiment], workers=1)
-    assert sum(map(len, seen)) == len(first.runs) == 8
+    assert sum(map(len, trained)) == len(first.runs) == 8
     second = results([experiment], workers=1)
-    assert sum(map(len, seen)) == 8
+    assert sum(map(len, trained)) == 8
     for name in ("runs", *TABLES):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name))
 
 
-def test_a_half_stored_stack_is_trained_again_as_it_was(experiment, tmp_path, monkeypatch):
+def test_a_half_stored_stack_is_trained_again_as_it_was(experiment, tmp_path, trained):
     whole = results([experiment], workers=1, stack_size=4)
     lost = whole.runs.digest[2]
     shutil.rmtree(tmp_path / "runs" / lost)
-    seen = trained_digests(monkeypatch)
+    trained.clear()
     again = results([experiment], workers=1, stack_size=4)
-    assert len(seen) == 1
-    assert lost in seen[0]
-    assert len(seen[0]) == 4
+    assert len(trained) == 1
+    assert lost in trained[0]
+    assert len(trained[0]) == 4
     pd.testing.assert_frame_equal(again.predictions, whole.predictions)
     pd.testing.assert_frame_equal(again.history, whole.history)
 
@@ -123,14 +109,14 @@ def test_a_record_says_what_differs_from_its_preset(experiment):
     assert run.dataset == "small.npz"  # a file's name, without its folder
 
 
-def test_published_results_answer_before_anything_is_trained(experiment, tmp_path, monkeypatch):
+def test_published_results_answer_before_anything_is_trained(experiment, tmp_path, monkeypatch, trained):
     first = results([experiment], workers=1)
     publish(first, tmp_path / "published" / "some", embeddings_of=[], provenance={})
     monkeypatch.delenv("UFAMA_PUBLISHED")
     monkeypatch.setattr("ufama.campaigns.results.published_folder", lambda: tmp_path / "published")
-    seen = trained_digests(monkeypatch)
+    trained.clear()
     again = results([experiment], store=RunStore(tmp_path / "empty"), workers=1)
-    assert not seen
+    assert not trained
     pd.testing.assert_frame_equal(again.predictions, first.predictions)
 
 

@@ -59,19 +59,6 @@ def clock(monkeypatch):
     return clock
 
 
-@pytest.fixture
-def trained(monkeypatch):
-    """The digests of every stack that is begun from now on."""
-    seen, train_stack = [], worker.train_stack
-
-    def watched(stack, *rest, **more):
-        seen.append(stack.digests)
-        return train_stack(stack, *rest, **more)
-
-    monkeypatch.setattr(worker, "train_stack", watched)
-    return seen
-
-
 def assert_same_records(actual, expected):
     for table in TABLES:
         ours, theirs = getattr(actual, table), getattr(expected.select(actual.runs.digest), table)

@@ -1,5 +1,6 @@
 """Committed notebooks are executed, mirror their .py, and stop on parameters that mean nothing."""
 
+import base64
 import re
 import subprocess
 import sys
@@ -83,6 +84,17 @@ def test_a_cell_shows_one_table_or_figure_and_a_figure_has_alt_text_and_caption(
             if "image/png" in output.data:
                 assert len(output.metadata["image/png"]["alt"]) > 40
                 assert cell.metadata["mystnb"]["figure"]["caption"]
+
+
+def test_the_landing_pages_figure_is_the_first_of_its_page():
+    drawn = (
+        out.data["image/png"]
+        for cell in code_cells("same_film")
+        for out in cell.outputs
+        if "image/png" in out.get("data", {})
+    )
+    picture = FOLDER.parent / "book" / "_static" / "same_film.png"
+    assert picture.read_bytes() == base64.b64decode(next(drawn)), "write the page's first figure to this file anew"
 
 
 def papermill(tmp_path, *parameters):

@@ -294,9 +294,7 @@ def scaled(windows: Windows, scaling: str, fold: Fold | None = None, seen: np.nd
         result = np.empty_like(values)
         for fitted, applied in groups:
             centre, spread = centre_and_spread(values[fitted].astype(np.float64), scaling)
-            result[applied] = (values[applied] - centre) * np.divide(
-                1.0, spread, out=np.zeros_like(spread), where=spread > 0
-            )
+            result[applied] = standardised(values[applied], centre, spread)
         changed[name] = result
     return replace(windows, **changed)
 
@@ -317,6 +315,12 @@ def _fitted(rows: np.ndarray, fold: Fold, seen: np.ndarray) -> np.ndarray:
 def centre_and_spread(values: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
     """What `scaled` subtracts from each feature of (n, ...) windows, and what it divides by: (...), (...)."""
     return _middle_and_half_range(values) if scaling == "subject_session_minmax" else _mean_and_sd(values)
+
+
+def standardised(values: np.ndarray, centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """(values - centre) / spread of (n, ...) windows, in their own precision; 0 where a feature has no spread."""
+    factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
+    return ((values - centre) * factor).astype(values.dtype)
 
 
 def _middle_and_half_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ufama.data.folds import standardised
 from ufama.data.layout import DataError
 from ufama.methods import UnlabelledWindows, is_fitted, method
 from ufama.models.inference import outputs
@@ -89,8 +90,7 @@ class RunningScale:
                 (self._warm_up * typical + self._count * now) / total
                 for typical, now in zip((self._centre, self._spread), self._own(), strict=True)
             )
-        factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
-        return ((values - centre) * factor).astype(values.dtype)
+        return standardised(values, centre, spread)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

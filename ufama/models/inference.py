@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ufama.config import ValidatedConfig
-from ufama.data.folds import scaled
+from ufama.data.folds import scaled, standardised
 from ufama.data.windows import DataCard, Windows
 from ufama.methods import Method, ProblemSpec, UnlabelledWindows, is_fitted, method
 from ufama.models.model import Model
@@ -149,17 +149,13 @@ def scaled_recording(model: Model, windows: UnlabelledWindows) -> UnlabelledWind
     if scaling == "source_zscore":
         statistics = model.statistics
         return windows._replace(
-            eeg=_standardised(windows.eeg, statistics.eeg_mean, statistics.eeg_sd),
-            eye=_standardised(windows.eye, statistics.eye_mean, statistics.eye_sd),
+            eeg=standardised(windows.eeg, statistics.eeg_mean, statistics.eeg_sd),
+            eye=standardised(windows.eye, statistics.eye_mean, statistics.eye_sd),
         )
     if not len(windows.eeg):
         return windows
     whole = scaled(_with_blank_labels(windows), scaling)
     return windows._replace(eeg=whole.eeg, eye=whole.eye)
-
-
-def _standardised(values: np.ndarray, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
-    return ((values - mean) * np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 0)).astype(values.dtype)
 
 
 def unlabelled(windows: Windows, rows: np.ndarray | slice = slice(None)) -> UnlabelledWindows:

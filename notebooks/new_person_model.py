@@ -84,6 +84,9 @@ print((folder / "README.md").read_text().split("---\n", 2)[2])
 # %%
 trust.learnt(model)
 
+# %%
+trust.learnt_estimates(model)
+
 # %% [markdown]
 # An estimator that looks at the recording is worth its name only where it beats the constant guess, the mean accuracy of
 # the others. The column *reported* is the one with the least error on these people, and that may be the constant. How

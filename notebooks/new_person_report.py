@@ -11,11 +11,13 @@
 dataset = "seed"  # whose layout the simulated recording has; the stored model is SEED's
 
 # %% tags=["hide-input"]
+from IPython.display import Markdown
+
 from ufama.models.folder import load_model
 from ufama.pages.page import open_page
-from ufama.report.prediction_report import drawn
 from ufama.report.timeline import timeline
 from ufama.report.topography import occlusion_maps
+from ufama.report.trust_sentences import against_truth
 from ufama.storage import workspace
 from ufama.studies.new_person import stored_model
 
@@ -50,7 +52,11 @@ from ufama.models.reading import RecordingOptions, read_recording
 
 recording = read_recording(files, model)
 prediction = predict(model, recording, abstain_risk=0.05)
-print(prediction.trials_table()[["trial", "windows", "start_s", "end_s", "class", "trusted_windows"]].to_string(index=False))
+print(
+    prediction.trials_table()[["trial", "windows", "start_s", "end_s", "class", "trusted_windows"]].to_string(
+        index=False
+    )
+)
 
 # %% mystnb={"figure": {"name": "fig-new-person-timeline", "caption": "What the model says over time: the class and its calibrated probability, of both modalities together and of each alone; dotted lines are borders of trials. One simulated person, sixty windows of 4 s, a model that was not adapted."}}
 page.show(timeline(prediction, np.arange(len(prediction))))
@@ -123,23 +129,25 @@ print(f"{(running.predicted == prediction.predicted).mean():.0%} of the windows 
 # ## The truth, once
 #
 # The simulator knows what was to be felt. Nothing above has read it: the labels lie in a file of their own, and with
-# `--score` the report compares them with predictions that are made by then. A third would be right by chance.
+# `--score` the report compares them with predictions that are made by then.
 
 # %%
 from ufama.models.reading import read_labels
 
 labels = read_labels(files, prediction.recording, model, RecordingOptions())
-for name, one in (("unadapted", prediction), ("adapted without the source", adapted), ("as time goes by", running)):
-    estimate = one.expected.reported
-    print(
-        f"{name:<28}{one.scored(labels)['accuracy']:5.0%} right, estimated {estimate.accuracy:.0%}"
-        f" ({estimate.low:.0%} to {estimate.high:.0%})"
+Markdown(
+    "\n".join(
+        f"- {against_truth(name, one, labels)}"
+        for name, one in (
+            ("Unadapted", prediction),
+            ("Adapted without the source", adapted),
+            ("As time goes by", running),
+        )
     )
+)
 
 # %% [markdown]
-# Less than half of the windows are right where about four fifths were expected: the truth lies outside the interval. The
-# two estimators that look at the recording, at 60 and 70 %, were nearer than the constant guess, which was reported
-# because it was nearest on the source people. A model cannot know from such numbers that the world has changed; what
-# told it here was the distance of the features, and that warning stood in the report before any label was read.
-# Adaptation without the source did not mend it. One recording of one person shows how a report reads, and nothing about
-# how often it is right: that is the next page.
+# A model cannot know from confidence that the world has changed: the estimator that was nearest to the truth on the
+# source people is reported, and here it was not the nearest. What showed it was the distance of the features, and that
+# warning stood in the report before any label was read. Adaptation without the source did not mend it. One recording of
+# one person shows how a report reads, and nothing about how often it is right: that is the next page.

@@ -29,7 +29,7 @@ def test_the_sets_are_stored_whole_and_say_what_they_are(sets):
 def test_captions_name_data_people_and_scale(sets):
     caption = trust.modes(sets).caption
     assert "simulated SEED (n = 12 people" in caption and "real EEGMAT recordings (n = 36 people" in caption
-    assert "scale quick" in caption
+    assert "scale quick (64 steps)" in caption
     assert trust.modes(sets).provenance["simulated"] is True
 
 
@@ -55,7 +55,8 @@ def test_errors_and_coverage_by_hand(sets):
         inside = (own[f"{name}_low"] <= own["accuracy"]) & (own["accuracy"] <= own[f"{name}_high"])
         assert abs(covered[f"{name}_covered"] - inside.sum()) <= 1  # an end that is met exactly, rounded
     gain = np.abs(own["difference_of_confidences"] - own["accuracy"]) - np.abs(own["held_out_mean"] - own["accuracy"])
-    assert errors["difference_of_confidences_gain_points"] == pytest.approx(100 * gain.mean())
+    against = trust.against_constant(sets).frame.iloc[0]
+    assert against["difference_of_confidences_gain_points"] == pytest.approx(100 * gain.mean())
     reported = [abs(row[row["best"]] - row["accuracy"]) for _, row in own.iterrows()]
     assert errors["reported_points"] == pytest.approx(100 * np.mean(reported))
 
@@ -72,6 +73,14 @@ def test_tables_have_a_row_for_what_was_measured(sets):
     assert len(trust.distances(sets).frame) == len(sets) * 2
 
 
+def test_tables_are_narrow_enough_to_be_seen_whole(sets):
+    model = load_model(stored_model())
+    pages = (trust.modes, trust.calibration, trust.estimates, trust.against_constant, trust.coverage, trust.widths,
+             trust.distances, trust.abstention, trust.modalities, trust.causal)  # fmt: skip
+    tables = [*(page(sets) for page in pages), trust.learnt(model), trust.learnt_estimates(model)]
+    assert max(len(table.shown) for table in tables) <= 8
+
+
 @pytest.mark.parametrize("draw", [trust.estimated_against_true, trust.reliability, trust.risk_against_coverage])
 def test_figures_have_a_panel_per_set_and_alt_text(sets, draw):
     drawn = draw(sets)
@@ -84,7 +93,7 @@ def test_the_stored_model_opens_and_shows_what_it_learnt():
     assert model.card.simulated and model.source["name"] == "seed"
     table = trust.learnt(model)
     assert len(table.frame) == 3 * 3
-    assert "simulated SEED" in table.caption
+    assert "simulated SEED" in table.caption and "n = 12 source people" in table.caption
     known = model.trust.of("unadapted", "fusion")
     first = table.frame[(table.frame["branch"] == "fusion")].iloc[0]
     assert first["temperature"] == pytest.approx(known.temperature)

@@ -248,6 +248,12 @@ def interval_columns(prefix: str, kind: str, title: str, decimals: int = 2) -> l
     return column_group(names, title, decimals)
 
 
+def interval_cell(prefix: str, kind: str, title: str, decimals: int = 1, group: str = "") -> Column:
+    """The same three columns in one: mean [low, high] in a cell."""
+    ends = (f"{prefix}_low_{kind}", f"{prefix}_high_{kind}")
+    return Column(f"{prefix}_{kind}", title, "measured", group, decimals, interval=ends)
+
+
 def effect_columns(unit: str, title: str) -> list[Column]:
     """The columns of `effects.effects` for windows or trials, below ``title``: mean, interval, p adjusted by Holm."""
     return [

@@ -11,7 +11,7 @@ from ufama.analysis.differences import interval, share_interval
 from ufama.models.accuracy_estimators import ESTIMATORS
 from ufama.models.model import Model
 from ufama.report import style
-from ufama.report.captions import column_group, interval_columns, keys
+from ufama.report.captions import column_group, interval_cell, keys
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 from ufama.studies.trust import Measured
@@ -27,8 +27,9 @@ ESTIMATOR_TITLES = {
     "difference_of_confidences": "difference of confidences",
     "held_out_mean": "constant guess",
 }
+SHOWN_ESTIMATORS = ESTIMATOR_TITLES | {"reported": "the one that is reported"}
 DAMAGE_TITLES = {"lost": "all of it lost", "third_lost": "last third lost", "shuffled": "windows shuffled"}
-ABOUT_PEOPLE = "Intervals (95 %) are Student's over people"
+ABOUT_PEOPLE = "In brackets: 95 % intervals, Student's over people"
 
 
 def titles(sets: Sets) -> dict[str, str]:
@@ -58,9 +59,11 @@ def measured_on(sets: Sets) -> str:
         )
     facts = next(iter(sets.values())).provenance
     scales = ", ".join(sorted({one.provenance["scale"] for one in sets.values()}))
+    counts = {n for one in sets.values() for of_mode in one.provenance["steps"].values() for n in of_mode}
+    steps = " or ".join(map(str, sorted(counts)))
     return (
-        f"Measured on {'; '.join(parts)}; UF-AMA, variant {facts['variant']}, scale {scales}, rule {facts['rule']}, "
-        "one seed; every person held out once."
+        f"Measured on {'; '.join(parts)}; UF-AMA, variant {facts['variant']}, scale {scales} ({steps} steps), "
+        f"rule {facts['rule']}, one seed; every person held out once."
     )
 
 
@@ -105,18 +108,17 @@ def modes(sets: Sets) -> Table:
         for mode in fusion.index.unique("mode"):
             own, unadapted = (fusion.loc[name].sort_index() for name in (mode, "unadapted"))
             gain = (own["accuracy"] - unadapted["accuracy"]).to_numpy()
-            row = {"data": one.provenance["title"], "mode": MODE_TITLES[mode], "people": len(own)}
+            row = {"data": one.provenance["title"], "mode": MODE_TITLES[mode]}
             row |= _percent("windows", share_interval(own["accuracy"].to_numpy()))
             row |= _percent("trials", share_interval(own["trial_accuracy"].to_numpy()))
             row |= _points("gain", gain) if mode != "unadapted" else {}
             rows.append(row | {"chance_percent": 100 / one.provenance["classes"]})
     columns = [
         *keys(data="data", mode="model"),
-        *interval_columns("windows", "percent", "accuracy over windows (%)", 1),
-        *interval_columns("trials", "percent", "over trials (%)", 1),
-        *interval_columns("gain", "points", "windows: difference from unadapted (points)", 1),
-        *column_group({"chance_percent": "chance (%)"}, decimals=0),
-        Column("people", "n (people)", "measured"),
+        interval_cell("windows", "percent", "over windows", group="accuracy (%)"),
+        interval_cell("trials", "percent", "over trials", group="accuracy (%)"),
+        interval_cell("gain", "points", "windows: difference from unadapted (points)"),
+        *column_group({"chance_percent": "chance (%)"}),
     ]
     return _table("trust_modes", sets, rows, columns, "Accuracy on a new person", f"{ABOUT_PEOPLE}.")
 
@@ -138,18 +140,15 @@ def calibration(sets: Sets) -> Table:
                     row[f"{name}{part}_points"] = 100 * own[f"calibration_error{part}"]
                 row[f"{name}_likelihood"] = own["negative_log_likelihood"]
             rows.append(row)
+    after = {"network": "before", "calibrated": "after"}
     columns = [
         *keys(data="data", mode="model", branch="branch"),
-        *(
-            column
-            for name, title in PROBABILITY_TITLES.items()
-            for column in interval_columns(name, "points", f"error (points) {title}", 1)
-        ),
-        *column_group({"network_likelihood": "before", "calibrated_likelihood": "after"}, "−log likelihood", 3),
+        *(interval_cell(name, "points", title, group="calibration error (points)") for name, title in after.items()),
+        *column_group({f"{name}_likelihood": title for name, title in after.items()}, "−log likelihood", 3),
     ]
     note = (
         "Calibration error: mean distance between confidence and accuracy over 10 bins of equally many windows of all "
-        "people. Each person is calibrated by the temperature of the others. Intervals (95 %) draw people with "
+        "people. Each person is calibrated by the temperature of the others. In brackets: 95 %, people drawn with "
         "replacement."
     )
     return _table("trust_calibration", sets, rows, columns, "Calibration before and after a temperature", note)
@@ -160,8 +159,7 @@ def _reported(table: pd.DataFrame, part: str = "") -> np.ndarray:
     return np.array([row[f"{row['best']}{part}"] for _, row in table.iterrows()])
 
 
-def estimates(sets: Sets) -> Table:
-    """Mean absolute error of every estimator of accuracy, and of the one that is reported."""
+def _estimates(sets: Sets) -> list[dict]:
     rows = []
     for one in sets.values():
         for mode, own in _fusion(one).groupby("mode", sort=False):
@@ -173,35 +171,39 @@ def estimates(sets: Sets) -> Table:
                     gain = np.abs(own[name] - own["accuracy"]) - np.abs(own["held_out_mean"] - own["accuracy"])
                     row |= _points(f"{name}_gain", gain.to_numpy())
             row |= _points("reported", np.abs(_reported(own) - truth), least=0.0)
-            rows.append(row | {"sd_points": 100 * truth.std(ddof=1), "people": len(own)})
+            rows.append(row | {"sd_points": 100 * truth.std(ddof=1)})
+    return rows
+
+
+def estimates(sets: Sets) -> Table:
+    """Mean absolute error of every estimator of accuracy, and of the one that is reported."""
     columns = [
         *keys(data="data", mode="model"),
-        *(
-            column
-            for name, title in (*ESTIMATOR_TITLES.items(), ("reported", "the one that is reported"))
-            for column in interval_columns(name, "points", title, 1)
-        ),
-        *(
-            column
-            for name, title in ESTIMATOR_TITLES.items()
-            if name != "held_out_mean"
-            for column in interval_columns(f"{name}_gain", "points", f"{title} − constant guess", 1)
-        ),
-        *column_group({"sd_points": "SD of the true accuracy (points)"}, decimals=1),
-        Column("people", "n (people)", "measured"),
+        *(interval_cell(name, "points", title) for name, title in SHOWN_ESTIMATORS.items()),
+        *column_group({"sd_points": "SD of the true accuracy"}, decimals=1),
     ]
     note = (
         "Fusion, over windows. Constant guess: the mean accuracy of the other people. Reported: the estimator with the "
-        f"least error on the other people. {ABOUT_PEOPLE}; differences from the constant guess are paired by person, "
-        "and below 0 where the estimator is nearer to the truth."
+        f"least error on the other people. {ABOUT_PEOPLE}."
     )
-    return _table(
-        "trust_estimates", sets, rows, columns, "Mean absolute error of the estimated accuracy (points)", note
-    )
+    title = "Mean absolute error of the estimated accuracy (points)"
+    return _table("trust_estimates", sets, _estimates(sets), columns, title, note)
 
 
-def coverage(sets: Sets) -> Table:
-    """How often the interval covers the true accuracy, against its nominal level."""
+def against_constant(sets: Sets) -> Table:
+    """The errors of the estimators that look at a recording against that of the constant guess."""
+    looking = {name: title for name, title in ESTIMATOR_TITLES.items() if name != "held_out_mean"}
+    columns = [
+        *keys(data="data", mode="model"),
+        *(interval_cell(f"{name}_gain", "points", title) for name, title in looking.items()),
+    ]
+    note = f"Fusion, paired by person; below 0 where the estimator is nearer to the truth. {ABOUT_PEOPLE}."
+    title = "Absolute error minus that of the constant guess (points)"
+    return _table("trust_against_constant", sets, _estimates(sets), columns, title, note)
+
+
+def coverage_rows(sets: Sets) -> list[dict]:
+    """How many people each estimator's interval covers, and how wide it is, by data and model."""
     from statsmodels.stats.proportion import proportion_confint
 
     rows = []
@@ -209,8 +211,8 @@ def coverage(sets: Sets) -> Table:
         for mode, own in _fusion(one).groupby("mode", sort=False):
             truth = own["accuracy"].to_numpy()
             row = {"data": one.provenance["title"], "mode": MODE_TITLES[mode], "people": len(own)}
-            row |= {"level_percent": 100 * own["level"].mean(), "taught_by": int(own["taught_by"].min())}
-            for name in (*ESTIMATORS, "reported"):
+            row |= {"level_percent": 100 * own["level"].mean()}
+            for name in SHOWN_ESTIMATORS:
                 ends = [
                     _reported(own, part) if name == "reported" else own[f"{name}{part}"] for part in ("_low", "_high")
                 ]
@@ -219,20 +221,34 @@ def coverage(sets: Sets) -> Table:
                 row[f"{name}_covered"] = int(covered.sum())
                 row[f"{name}_width_points"] = 100 * (high - low).mean()
             ends = proportion_confint(row["reported_covered"], len(own), method="beta")
-            rows.append(row | {"low_percent": 100 * ends[0], "high_percent": 100 * ends[1]})
-    shown = {**ESTIMATOR_TITLES, "reported": "the one that is reported"}
+            shares = 100 * np.array([row["reported_covered"] / len(own), *ends])
+            rows.append(row | _percent("share", tuple(shares)))
+    return rows
+
+
+def coverage(sets: Sets) -> Table:
+    """How often the interval covers the true accuracy, against its nominal level."""
+    rows = coverage_rows(sets)
     columns = [
         *keys(data="data", mode="model"),
-        *column_group({"level_percent": "nominal level (%)"}),
-        *(Column(f"{name}_covered", title, "measured", "people covered") for name, title in shown.items()),
-        Column("people", "of", "measured", "people covered"),
-        *column_group({"low_percent": "95 % from (%)", "high_percent": "to (%)"}, "reported: share covered"),
-        *column_group({f"{name}_width_points": title for name, title in shown.items()}, "mean width (points)", 0),
+        *column_group({f"{name}_covered": title for name, title in SHOWN_ESTIMATORS.items()}, "people covered"),
+        interval_cell("share", "percent", "share covered (%)", 0, "the one that is reported"),
     ]
+    levels = " or ".join(str(level) for level in sorted({round(row["level_percent"]) for row in rows}))
     note = (
-        "Each interval is learnt from the other people's errors. 95 %: Clopper-Pearson, people as independent trials."
+        f"Nominal level {levels} %. Each interval is learnt from the other people's errors. In brackets: 95 %, "
+        "Clopper-Pearson, people as independent trials."
     )
     return _table("trust_coverage", sets, rows, columns, "Coverage of the interval around the estimated accuracy", note)
+
+
+def widths(sets: Sets) -> Table:
+    """How wide these intervals are."""
+    columns = [
+        *keys(data="data", mode="model"),
+        *column_group({f"{name}_width_points": title for name, title in SHOWN_ESTIMATORS.items()}),
+    ]
+    return _table("trust_widths", sets, coverage_rows(sets), columns, "Mean width of these intervals (points)")
 
 
 def abstention(sets: Sets, mode: str = "unadapted") -> Table:
@@ -243,7 +259,7 @@ def abstention(sets: Sets, mode: str = "unadapted") -> Table:
         table = table[(table["mode"] == mode) & (table["branch"] == "fusion")]
         for chosen, own in table.groupby("chosen_risk", sort=False):
             answered = own.dropna(subset="risk")
-            row = {"data": one.provenance["title"], "chosen_percent": 100 * chosen, "people": len(own)}
+            row = {"data": one.provenance["title"], "chosen_percent": 100 * chosen}
             row |= {"with_threshold": int(own["threshold"].notna().sum()), "with_answer": len(answered)}
             row |= _percent("coverage", share_interval(own["coverage"].to_numpy()))
             risk = share_interval(answered["risk"].to_numpy()) if len(answered) else (np.nan, np.nan, np.nan)
@@ -253,11 +269,11 @@ def abstention(sets: Sets, mode: str = "unadapted") -> Table:
     columns = [
         *keys(data="data"),
         Column("chosen_percent", "chosen risk (%)", "key"),
-        *column_group({"with_threshold": "a threshold exists", "with_answer": "any answer", "people": "of"}, "people"),
-        *interval_columns("coverage", "percent", "windows answered (%)", 1),
-        *interval_columns("risk", "percent", "wrong among answers (%)", 1),
-        *column_group({"above": "people above the chosen risk"}),
-        *column_group({"worst_percent": "worst person (%)"}, decimals=1),
+        *column_group({"with_threshold": "with a threshold", "with_answer": "with an answer"}, "people"),
+        interval_cell("coverage", "percent", "windows answered (%)"),
+        interval_cell("risk", "percent", "mean (%)", group="wrong among answers"),
+        *column_group({"above": "people above the chosen risk"}, "wrong among answers"),
+        *column_group({"worst_percent": "worst person (%)"}, "wrong among answers", 1),
     ]
     note = (
         f"Fusion, {MODE_TITLES[mode]}. The threshold is the lowest confidence at which the other people's answers stay "
@@ -282,7 +298,6 @@ def modalities(sets: Sets) -> Table:
                 "data": one.provenance["title"],
                 "recording": "whole" if not broken else f"{branch_title(one, broken)}: {DAMAGE_TITLES[damage]}",
                 "answer": "fusion or the sound modality, by rule" if answer == "checked" else branch_title(one, answer),
-                "people": len(own),
                 "left_out_percent": 100 * own["left_out"].mean(),
             }
             row |= _percent("accuracy", share_interval(values.to_numpy()))
@@ -291,10 +306,9 @@ def modalities(sets: Sets) -> Table:
             rows.append(row)
     columns = [
         *keys(data="data", recording="recording", answer="answered by"),
-        *interval_columns("accuracy", "percent", "accuracy over windows (%)", 1),
-        *interval_columns("change", "points", "difference from fusion, whole (points)", 1),
+        interval_cell("accuracy", "percent", "accuracy over windows (%)"),
+        interval_cell("change", "points", "difference from fusion, whole (points)"),
         *column_group({"left_out_percent": "windows in which a modality is recognised as bad (%)"}, decimals=1),
-        Column("people", "n (people)", "measured"),
     ]
     note = f"Unadapted models. {ABOUT_PEOPLE}, differences paired by person."
     return _table("trust_modalities", sets, rows, columns, "One modality, both, and one of them destroyed", note)
@@ -314,17 +328,16 @@ def causal(sets: Sets) -> Table:
         reference = table[table["condition"] == "whole"].set_index("subject")["accuracy"]
         for condition, own in table.groupby("condition", sort=False):
             values = own.set_index("subject")["accuracy"]
-            row = {"data": one.provenance["title"], "condition": names[condition], "people": len(own)}
+            row = {"data": one.provenance["title"], "condition": names[condition]}
             row |= _percent("accuracy", share_interval(values.to_numpy()))
             row |= _points("change", (values - reference).to_numpy()) if condition != "whole" else {}
             row["every"] = str(one.provenance["adapt_every"]) if condition == "causal_adapted" else None
             rows.append(row | {"milliseconds": own["milliseconds"].median()})
     columns = [
         *keys(data="data", condition="scaled by", every="adapted after trials"),
-        *interval_columns("accuracy", "percent", "accuracy over windows (%)", 1),
-        *interval_columns("change", "points", "difference from whole (points)", 1),
+        interval_cell("accuracy", "percent", "accuracy over windows (%)"),
+        interval_cell("change", "points", "difference from whole (points)"),
         *column_group({"milliseconds": "ms per window"}, decimals=1),
-        Column("people", "n (people)", "measured"),
     ]
     facts = next(iter(sets.values())).provenance
     note = (
@@ -352,7 +365,6 @@ def distances(sets: Sets) -> Table:
                     "data": one.provenance["title"],
                     "modality": branch_title(one, modality),
                     "unlike": int(unlike.sum()),
-                    "people": len(own),
                     "accuracy_unlike_percent": 100 * own["accuracy"][unlike].mean() if unlike.any() else np.nan,
                     "accuracy_percent": 100 * own["accuracy"][~unlike].mean(),
                     "rho_accuracy": spearmanr(distance, own["accuracy"]).statistic,
@@ -361,7 +373,7 @@ def distances(sets: Sets) -> Table:
             )
     columns = [
         *keys(data="data", modality="features of"),
-        *column_group({"unlike": "warned of", "people": "of"}, "people"),
+        *column_group({"unlike": "people warned of"}),
         *column_group(
             {"accuracy_unlike_percent": "of those warned of", "accuracy_percent": "of the others"}, "accuracy (%)", 1
         ),
@@ -470,8 +482,7 @@ def risk_against_coverage(sets: Sets) -> Figure:
 # a model ---------------------------------------------------------------------------------------------
 
 
-def learnt(model: Model) -> Table:
-    """What a model's held-out people have taught about each branch, by how the model met them."""
+def _learnt(model: Model) -> list[dict]:
     if model.trust is None:
         raise ValueError("nobody was held out when this model was fitted: there is nothing to show.")
     rows = []
@@ -486,24 +497,44 @@ def learnt(model: Model) -> Table:
             row |= {f"{name}_points": 100 * known.mean_absolute_error(name) for name in ESTIMATORS}
             row |= {"radius_points": 100 * known.radius(known.best), "level_percent": 100 * known.level}
             rows.append(row | {"best": ESTIMATOR_TITLES[known.best], "people": known.people})
+    return rows
+
+
+def _learnt_table(name: str, model: Model, columns: Sequence[Column], title: str, note: str) -> Table:
+    rows = _learnt(model)
+    data = model.card.title if model.card.simulated else f"real {model.card.title} recordings"
+    people = " or ".join(map(str, sorted({row["people"] for row in rows})))
+    caption = (
+        f"{title}. Measured on {data}, scale {model.scale}: each of n = {people} source people left out of the "
+        f"training in turn and predicted over windows. {note}"
+    )
+    columns = [*keys(mode="model", branch="branch"), *columns]
+    return Table(name, pd.DataFrame(rows), columns, caption, {"source": model.source})
+
+
+def learnt(model: Model) -> Table:
+    """What a model's held-out people have taught about each branch, by how the model met them."""
     columns = [
-        *keys(mode="model", branch="branch"),
         *column_group({"accuracy_percent": "accuracy (%)"}, decimals=1),
         *column_group({"temperature": "temperature"}, decimals=2),
         *column_group({"before_points": "before", "after_points": "after"}, "calibration error (points)", 1),
+    ]
+    note = "The temperature of each person is learnt from the others."
+    return _learnt_table("trust_learnt", model, columns, "What held-out people taught the model", note)
+
+
+def learnt_estimates(model: Model) -> Table:
+    """How far a model's estimates of the accuracy were from the truth on its held-out people."""
+    columns = [
         *column_group(
             {f"{name}_points": title for name, title in ESTIMATOR_TITLES.items()},
             "mean error of the estimate (points)",
             1,
         ),
         Column("best", "reported", "key"),
-        *column_group({"radius_points": "± points", "level_percent": "level (%)"}, "its interval", 0),
-        Column("people", "n (people)", "measured"),
+        *column_group({"radius_points": "its interval (± points)"}),
+        Column("level_percent", "level (%)", "measured", if_varied=True),
     ]
-    title = model.card.title if model.card.simulated else f"real {model.card.title} recordings"
-    caption = (
-        f"What held-out people taught the model. Measured on {title}, scale {model.scale}: every source person left "
-        "out of the training in turn and predicted over windows. Estimates and temperatures of each person are learnt "
-        "from the others."
-    )
-    return Table("trust_learnt", pd.DataFrame(rows), columns, caption, {"source": model.source})
+    levels = " or ".join(str(level) for level in sorted({round(row["level_percent"]) for row in _learnt(model)}))
+    note = f"Estimates of each person are learnt from the others; nominal level of the interval {levels} %."
+    return _learnt_table("trust_learnt_estimates", model, columns, "The accuracy, estimated without labels", note)

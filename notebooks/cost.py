@@ -34,6 +34,9 @@ page.show(cost.ratios(training, page.data.dataset))
 # %%
 cost.training_table(training)
 
+# %%
+cost.whole_training_table(training)
+
 # %% [markdown]
 # ## A whole table
 #

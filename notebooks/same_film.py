@@ -107,6 +107,9 @@ same_film.cells_table(outcomes, runs, "trials")
 # %%
 same_film.intervals_table(outcomes, runs)
 
+# %% tags=["hide-output"]
+same_film.intervals_table(outcomes, runs, "trials")
+
 # %% mystnb={"figure": {"name": "fig-same-film-clips", "caption": "Support vector machine, other people: each clip when the source has seen it and when it has not. The accuracy with other clips is near chance on average because some clips are taken for the right quadrant and others for a wrong one, the same for most people."}}
 DescribedFigure(same_film.clips_figure(outcomes, runs))
 

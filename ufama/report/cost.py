@@ -98,6 +98,44 @@ def _median_column(name: str, title: str, decimals: int) -> Column:
 
 def training_table(measured: Sequence[dict]) -> Table:
     """Milliseconds per step and run, and the ratio to the reference, a row for every size of stack."""
+    columns = (
+        Column("reference_ms", "reference, ms per step", "measured", "", 1),
+        _median_column("stack_ms", "stack, ms per step and run", 1),
+        _median_column("ratio", "times the reference's speed", 2),
+    )
+    repeats = sorted({measurement["repeats"] for measurement in measured})
+    steps = sorted({measurement["steps_per_repeat"] for measurement in measured})
+    clocks = " or ".join(dict.fromkeys(measurement["clock"] for measurement in measured))
+    caption = (
+        "Cost of one training step of 32 + 32 windows. Measured on noise of the sets' shapes at paper scale, reference "
+        f"and stacks alternating in one process, n = {_listed(repeats)} repeats of {_listed(steps)} steps, {clocks}; "
+        f"the reference is one run in float32, operation by operation. {machine(measured)}."
+    )
+    return _training_table("cost_training", measured, columns, caption)
+
+
+def whole_training_table(measured: Sequence[dict]) -> Table:
+    """Share of the peak, first epoch and time of a whole table, rows as in `training_table`."""
+    titles = {
+        "peak_percent": "of the peak, %",
+        "first_seconds": "first epoch, s",
+        "table_hours": "whole table, h (estimated)",
+    }
+    peaks = "; ".join(
+        dict.fromkeys(
+            f"{measurement['peak']['tflops']:g} TFLOP/s ({measurement['peak']['is']})" for measurement in measured
+        )
+    )
+    caption = (
+        "The same stacks, measured on noise of the sets' shapes. The first epoch includes compilation, wall seconds. "
+        "Whole table: the cross-subject table's runs, 400 epochs, one seed, without evaluations, estimated from the "
+        f"median of a step. Peak: {peaks}. {machine(measured)}."
+    )
+    return _training_table("cost_training_whole", measured, column_group(titles, decimals=1), caption)
+
+
+def _training_table(name: str, measured: Sequence[dict], columns: Sequence[Column], caption: str) -> Table:
+    """Some columns of the measurements of a step, a row for every size of stack."""
     _some(measured, "training")
     rows = [
         {
@@ -116,38 +154,12 @@ def training_table(measured: Sequence[dict]) -> Table:
         for measurement in measured
         for row in measurement["stack"]
     ]
-    columns = (
+    about = (
         *keys(shape="shape of", preset="preset", how="stack"),
         Column("device", "device", "key", if_varied=True),
         Column("runs", "runs in the stack", "measured"),
-        Column("reference_ms", "reference, ms per step", "measured", "", 1),
-        _median_column("stack_ms", "stack, ms per step and run", 1),
-        _median_column("ratio", "times the reference's speed", 2),
-        *column_group(
-            {
-                "peak_percent": "of the peak, %",
-                "first_seconds": "first epoch, s",
-                "table_hours": "whole table, h (estimated)",
-            },
-            decimals=1,
-        ),
     )
-    repeats = sorted({measurement["repeats"] for measurement in measured})
-    steps = sorted({measurement["steps_per_repeat"] for measurement in measured})
-    clocks = " or ".join(dict.fromkeys(measurement["clock"] for measurement in measured))
-    peaks = "; ".join(
-        dict.fromkeys(
-            f"{measurement['peak']['tflops']:g} TFLOP/s ({measurement['peak']['is']})" for measurement in measured
-        )
-    )
-    caption = (
-        "Cost of one training step of 32 + 32 windows. Measured on noise of the sets' shapes at paper scale, reference "
-        f"and stacks alternating in one process, n = {_listed(repeats)} repeats of {_listed(steps)} steps, {clocks}; "
-        "the reference is one run in float32, operation by operation. The first epoch includes compilation, in wall "
-        "seconds. Whole table: the cross-subject table's runs, 400 epochs, one seed, without evaluations, estimated "
-        f"from the median. Peak: {peaks}. {machine(measured)}."
-    )
-    return Table("cost_training", pd.DataFrame(rows), columns, caption)
+    return Table(name, pd.DataFrame(rows), (*about, *columns), caption)
 
 
 def memory_table(measured: Sequence[dict]) -> Table:
@@ -245,15 +257,18 @@ def precision_table(rows: Sequence[dict]) -> Table:
     )
     group = "difference to float32, points"
     columns = (
-        *keys(dataset="simulated", preset="preset", precision="precision"),
+        Column("dataset", "simulated", "key"),
+        Column("preset", "preset", "key", if_varied=True),
+        Column("precision", "precision", "key"),
         *column_group({"folds": "folds", "seeds": "seeds"}),
         Column("accuracy_percent", "accuracy, %", "measured", "", 2),
         *column_group({"difference": "mean", "difference_sd": "SD (n−1)"}, group, 2),
         Column("n", "n", "measured", group),
     )
+    presets = " or ".join(dict.fromkeys(row["preset"] for row in rows))
     caption = (
-        "Accuracy over windows by precision, last epoch, same folds and seeds; differences are paired by run. Measured "
-        "on simulated recordings."
+        f"Accuracy over windows by precision, preset {presets}, last epoch, same folds and seeds; differences are paired "
+        "by run. Measured on simulated recordings."
     )
     return Table("cost_precision", frame, columns, caption)
 

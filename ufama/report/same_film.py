@@ -22,7 +22,7 @@ from ufama.data.layout import DataError
 from ufama.data.windows import DataCard
 from ufama.outputs import FileOutput
 from ufama.report import style
-from ufama.report.captions import column_group, provenance
+from ufama.report.captions import PROTOCOL, column_group, provenance
 from ufama.report.methods import entry_title, is_control
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
@@ -165,9 +165,9 @@ def design_table(studies: Studies, title: str) -> Table:
     chance = 100 * studies.design["chance"].mean()
     columns = (
         Column("cell", "whom, which clips", "key"),
-        Column("protocol", "protocol", "key"),
+        PROTOCOL,
         Column("folds", "folds", "measured"),
-        *column_group({"training_trials": "trials", "training_windows": "windows"}, "to learn from, in each fold"),
+        *column_group({"training_trials": "trials", "training_windows": "windows"}, "source of a fold"),
         *column_group({"people_seen": "people", "clips_seen": "clips"}, "of the test, known to the source (%)"),
         Column("order_only", "trials right by place (%)", "measured", f"no signal (chance {chance:.1f})", 1),
     )
@@ -245,8 +245,11 @@ def chance_percent(runs: pd.DataFrame) -> float:
     return 100 / len(runs["class_names"].iloc[0])
 
 
-def intervals_table(table: pd.DataFrame, runs: pd.DataFrame) -> Table:
-    """The four cells of the entries in `SHOWN` with intervals over people, over clips, and over both."""
+def intervals_table(table: pd.DataFrame, runs: pd.DataFrame, unit: str = "windows") -> Table:
+    """The four cells of the entries in `SHOWN` with intervals over people, over clips, and over both.
+
+    ``unit`` as in `cells_table`.
+    """
     rows = []
     for entry in SHOWN:
         own = table[(table[ENTRY] == list(entry)).all(axis=1) & table["control"].eq("")]
@@ -256,10 +259,9 @@ def intervals_table(table: pd.DataFrame, runs: pd.DataFrame) -> Table:
     frame = pd.concat(rows, ignore_index=True)
     frame["cell"] = frame["protocol"].map(CELL_TITLES)
     columns = [Column("entry", "method", "key"), Column("cell", "whom, which clips", "key")]
-    for unit, overs in {"windows": ("people", "clips", "both"), "trials": ("people", "clips")}.items():
-        for over in overs:
-            frame[f"{unit}_{over}"] = frame[f"{unit}_percent"]
-        columns += _with_intervals({f"{unit}_{over}": f"over {over}" for over in overs}, f"{unit} right (%)")
+    overs = ("people", "clips", "both")
+    frame = frame.assign(**{f"{unit}_{over}": frame[f"{unit}_percent"] for over in overs})
+    columns += _with_intervals({f"{unit}_{over}": f"over {over}" for over in overs}, f"{unit} right (%)")
     people, clips = frame["people"].iloc[0], frame["clips"].iloc[0]
     caption = (
         f"The same means with three 95 % intervals. {_measured(runs)} Selection rule: {RULE_MEANINGS[RULE]}. Over "
@@ -267,7 +269,7 @@ def intervals_table(table: pd.DataFrame, runs: pd.DataFrame) -> Table:
         "means, for these people with new clips of the kind; over both: new people, new clips (Cameron, Gelbach & "
         "Miller 2011)."
     )
-    return Table("intervals", frame, columns, caption, provenance(runs, [RULE]))
+    return Table(f"intervals_{unit}", frame, columns, caption, provenance(runs, [RULE]))
 
 
 def _with_intervals(titles: Mapping[str, str], group: str = "") -> list[Column]:
@@ -309,7 +311,7 @@ def changes_table(table: pd.DataFrame, runs: pd.DataFrame) -> Table:
         group = f"{CELL_TITLES[protocol]}, windows (points)"
         titles = {f"{protocol}_windows_{over}": f"over {over}" for over in ("people", "clips")}
         columns += _with_intervals(titles, group)
-        columns.append(Column(f"{protocol}_p_holm", "p (Holm)", "measured", group, 3))
+        columns.append(Column(f"{protocol}_p_holm", "p", "measured", group, 2))
     clips = table["clip"].nunique()
     caption = (
         f"Methods that adapt, minus {entry_name(SOURCE_ONLY)}, on the same people and trials. {_measured(runs)} "
@@ -395,13 +397,13 @@ def simulated_table(studies: Studies) -> Table:
     frame["left"] = left_percent(frame["cross_subject"], frame["cross_subject_session"], 25.0)
     columns = [Column("world", "what people share", "key", titles=WORLD_TITLES)]
     columns += _with_intervals({protocol: f"{CELL_TITLES[protocol]} (%)" for protocol in SAME_FILM_PROTOCOLS})
-    columns.append(Column("left", "left with other people's other clips (% of what is above chance)", "measured"))
+    columns.append(Column("left", "left with other clips (%)", "measured", "other people"))
     people = studies.simulated["subject"].nunique()
     caption = (
         f"The same design on simulated SEED-IV: {people} subjects, two sessions, one clip of each class in each, "
         "equally long trials, every fourth window; a support vector machine, windows right. The simulator's emotion "
         "is zero in the first row, with the clips' trace three times as strong, and the clips' trace is zero in the "
-        "last. No selection rule; intervals (95 %) are Student's over subjects."
+        "last. Left: of what is above chance. No selection rule; intervals (95 %) are Student's over subjects."
     )
     return Table("simulated", frame, columns, caption, {"simulated": True})
 

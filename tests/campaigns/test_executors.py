@@ -2,8 +2,12 @@
 
 import os
 import signal
+import sys
 import threading
 import time
+from concurrent.futures import Future
+from functools import partial
+from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -16,6 +20,7 @@ from ufama.campaigns.experiments import DataRequest, Experiment, Stack, resolve,
 from ufama.campaigns.results import TABLES, RunStore
 from ufama.campaigns.run import results
 from ufama.campaigns.schedule import Schedule
+from ufama.campaigns.time_limits import OutOfTimeError, TimeLimit
 from ufama.campaigns.worker import BUSY, STORED, Outcome, Worker
 from ufama.config import TrainingConfig
 
@@ -48,14 +53,14 @@ def uninterrupted(asked, tmp_path):
     return results([asked], store=RunStore(tmp_path / "whole"), workers=1, stack_size=1)
 
 
-def scheduled(asked, store):
+def scheduled(asked, store, limit=None):
     """Each of its runs as a stack."""
     return Schedule(
         stacks(resolve([asked]), 1),
         begun=[],
         store=store,
         is_finished=lambda digest: False,
-        limit=None,
+        limit=limit,
         machine="any",
         first_size=1,
     )
@@ -111,6 +116,39 @@ def test_ctrl_c_in_processes_saves_what_was_reached(asked, uninterrupted, tmp_pa
     assert_same(results([asked], store=store, workers=1, stack_size=1), uninterrupted)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [{"workers": 2}, {"workers": 1, "scheduler": "local"}], ids=["processes", "dask"])
+def test_a_time_limit_ends_other_processes_too(asked, uninterrupted, tmp_path, how):
+    """The clock, a file's size, shows 0, then 107 s. Of the limit, 110 s, 3.15 are kept: workers stop themselves."""
+    clock, store = tmp_path / "clock", RunStore(tmp_path / "store")
+    clock.touch()
+    limit = TimeLimit.after(110, partial(os.path.getsize, clock))
+
+    def move_in_the_middle(progress):
+        if list(store.unfinished.glob("*.safetensors")):
+            os.truncate(clock, 107)
+
+    with pytest.raises(OutOfTimeError, match=r"of 3 runs are finished and stored, \d remain, which take") as out:
+        results([asked], store=store, stack_size=1, time_limit=limit, progress=move_in_the_middle, **how)
+    assert out.value.remaining and list(store.unfinished.glob("*.safetensors"))
+    assert_same(results([asked], store=store, workers=1, stack_size=1), uninterrupted)
+
+
+def test_an_epoch_that_outlasts_the_time_limit_is_not_waited_for(asked):
+    """Two stacks begin, and the time limit is over when the second one does; neither ends."""
+    now, looks, begun, abandoned = [0], iter(range(100)), {}, {}
+    schedule = scheduled(asked, RunStore(), TimeLimit.after(120, lambda: now[0]))
+
+    def submit(stack):
+        now[0] += 61
+        begun[future := Future()] = stack
+        return future
+
+    rest = (lambda: 3, threading.Event(), lambda futures: None, abandoned.update, lambda: next(looks))
+    assert not list(executors._as_they_finish(schedule, submit, *rest))
+    assert len(begun) == 2 and abandoned == begun and len(schedule.open) == 3
+
+
 def test_workers_that_always_die_are_an_error_that_says_what_to_do(asked):
     over = threading.Event()
 
@@ -137,6 +175,21 @@ def test_no_scheduler_is_an_error_that_names_it(asked):
         list(
             executors.on_dask(schedule, Worker(), "tcp://127.0.0.1:9", 1, threading.Event(), lambda: None, timeout=0.5)
         )
+
+
+def test_a_cluster_without_workers_is_an_error(asked):
+    schedule, looks = scheduled(asked, RunStore()), iter(range(200))
+    rest = (Worker(), "local", 0, threading.Event(), lambda: next(looks))
+    with pytest.raises(CampaignError, match="cluster local has had no worker for 1 s"):
+        list(executors.on_dask(schedule, *rest, no_workers_timeout=1))
+
+
+def test_what_dask_s_workers_cannot_load_is_an_error(asked, monkeypatch):
+    monkeypatch.setitem(sys.modules, "only_here", ModuleType("only_here"))
+    exec("def clock(): return 0.0", sys.modules["only_here"].__dict__)
+    limit = TimeLimit.after(100, sys.modules["only_here"].clock)
+    with pytest.raises(CampaignError, match="cannot load what it is to train: No module named 'only_here'"):
+        results([asked], scheduler="local", workers=1, time_limit=limit)
 
 
 def test_what_another_campaign_trains_comes_last(asked):

@@ -238,21 +238,27 @@ def on_dask(
     tick: Callable[[], None],
     *,
     timeout: float = 20.0,
+    no_workers_timeout: float = 60.0,
 ) -> Iterator[StackResult]:
     """Workers of a Dask cluster. They write to the store themselves: its folder must be the same for all.
 
     ``address`` is its scheduler's, which has to answer within ``timeout`` seconds, or "local" for ``processes``
     processes of this machine. A worker that is lost is replaced by another. Where workers declare the resource GPU, a
-    stack takes one of it. Raises CampaignError when the cluster cannot be reached or a stack keeps losing its workers.
+    stack takes one of it. Raises CampaignError when the cluster cannot be reached, a worker cannot load ``worker``, a
+    stack keeps losing its workers, or there is no worker for ``no_workers_timeout`` seconds; how long a cluster at an
+    address waits for one, its scheduler's configuration says.
     """
     try:
+        import dask
         from distributed import Client, KilledWorker, LocalCluster
+        from distributed.scheduler import NoWorkerError
     except ImportError:
         raise CampaignError(
             "a Dask cluster needs the package distributed: pip install distributed, or leave --scheduler out."
         ) from None
     local = {"n_workers": processes, "threads_per_worker": 1, "dashboard_address": None}
-    cluster = LocalCluster(**local) if address == "local" else None
+    with dask.config.set({"distributed.scheduler.no-workers-timeout": f"{no_workers_timeout} s"}):
+        cluster = LocalCluster(**local) if address == "local" else None
     try:
         client = Client(cluster or address, timeout=timeout)
     except (OSError, ValueError) as error:
@@ -260,6 +266,7 @@ def on_dask(
             f"no Dask scheduler answers at {address}: {error}. Start one, or check --scheduler."
         ) from None
     try:
+        _check_workers(client, worker)
         has_gpus = _gpus_of(client) > 0
         resources = {"GPU": 1} if has_gpus else None
 
@@ -277,10 +284,28 @@ def on_dask(
             return max(1, _gpus_of(client) if has_gpus else sum(client.nthreads().values()))
 
         yield from _as_they_finish(schedule, submit, room, stop, cancel, client.cancel, tick, KilledWorker)
+    except NoWorkerError as error:
+        raise CampaignError(
+            f"the Dask cluster {address} has had no worker for {error.timeout:.0f} s. Start workers, and the same "
+            "command again."
+        ) from None
     finally:
         client.close()
         if cluster is not None:
             cluster.close()
+
+
+def _check_workers(client: Any, worker: Worker) -> None:
+    """Raise CampaignError where one cannot load what it is sent: Dask ends such workers, and waits for others."""
+    from distributed.protocol.pickle import dumps, loads
+
+    try:
+        client.run(loads, dumps((_on_dask_worker, worker)))
+    except (ImportError, AttributeError) as error:
+        raise CampaignError(
+            f"a worker of the Dask cluster cannot load what it is to train: {error}. All workers need the same version "
+            "of ufama, and every module that the campaign takes a function from."
+        ) from None
 
 
 def _gpus_of(client: Any) -> int:

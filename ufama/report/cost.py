@@ -267,8 +267,8 @@ def precision_table(rows: Sequence[dict]) -> Table:
     )
     presets = " or ".join(dict.fromkeys(row["preset"] for row in rows))
     caption = (
-        f"Accuracy over windows by precision, preset {presets}, last epoch, same folds and seeds; differences are paired "
-        "by run. Measured on simulated recordings."
+        f"Accuracy over windows by precision, preset {presets}, last epoch, same folds and seeds; differences are "
+        "paired by run. Measured on simulated recordings."
     )
     return Table("cost_precision", frame, columns, caption)
 

@@ -23,9 +23,16 @@ def adapter(**changes):
 def test_it_gives_what_scikit_learns_loop_gives(small, scaling):
     X, y, groups = small.features("both"), small.label, small.subject
     estimator = adapter(training=TrainingConfig(scaling=scaling))
-    expected = sklearn.model_selection.cross_validate(
-        estimator, X, y, groups=groups, cv=LeaveOneGroupOut(), params={"sample_domain": groups}, return_estimator=True
-    )
+    with sklearn.config_context(enable_metadata_routing=False):  # importing skada turns it on for the whole process
+        expected = sklearn.model_selection.cross_validate(
+            estimator,
+            X,
+            y,
+            groups=groups,
+            cv=LeaveOneGroupOut(),
+            params={"sample_domain": groups},
+            return_estimator=True,
+        )
     results = ufama.cross_validate(estimator, X, y, groups, return_estimator=True)
     assert np.array_equal(results["test_score"], expected["test_score"])
     assert results["group"].tolist() == [1, 2, 3, 4]

@@ -6,6 +6,7 @@ from typing import Any
 
 from ufama.config import ValidatedConfig
 from ufama.data.windows import DataCard
+from ufama.errors import UserError
 from ufama.methods import ProblemSpec
 
 CONFIG = "config.json"
@@ -17,8 +18,8 @@ MOST_RECORDINGS = 100_000
 _NUMBERS = (int, float)
 
 
-class DamageError(ValueError):
-    """What is wrong with a folder, as the middle of a sentence."""
+class DamageError(UserError, ValueError):
+    """What is wrong with a folder, as the middle of a sentence: `ufama.models.folder` puts it into the whole one."""
 
 
 _ENTRIES: dict[str, tuple[type, ...]] = {

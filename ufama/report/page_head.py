@@ -1,0 +1,201 @@
+"""The head of a page: the question, what was found, where to see it, and what it rests on."""
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ufama.analysis.titles import PROTOCOL_TITLES
+from ufama.report.table import Table
+from ufama.report.training_size import size_sentences
+
+
+@dataclass(frozen=True)
+class PageHead:
+    """A page's question, finding, evidence and caveat, shown as a list of four terms.
+
+    Parameters
+    ----------
+    question
+        one sentence
+    finding
+        sentences; every number in one of page's results is a cell of one of its tables (`shown`)
+    evidence
+        what to look at: the name of a figure or the anchor of a section of the page, and what it is called
+    caveat
+        sentences on what the finding rests on
+    size
+        sentences on the size of training; none where nothing is trained
+    """
+
+    question: str
+    finding: Sequence[str]
+    evidence: Mapping[str, str]
+    caveat: Sequence[str]
+    size: Sequence[str] = ()
+
+    def __post_init__(self):
+        if not (self.question and self.finding and self.evidence and (self.caveat or self.size)):
+            raise ValueError("the head of a page needs a question, a finding, its evidence and a caveat.")
+
+    def _repr_html_(self) -> str:
+        links = ", ".join(
+            f'<a href="#{html.escape(anchor)}">{html.escape(title)}</a>' for anchor, title in self.evidence.items()
+        )
+        size = f'<p class="training-size">{_joined(self.size)}</p>' if self.size else ""
+        parts = {
+            "Question": f"<p>{html.escape(self.question)}</p>",
+            "Finding": "<ul>" + "".join(f"<li>{html.escape(one)}</li>" for one in self.finding) + "</ul>"
+            if len(self.finding) > 1
+            else f"<p>{_joined(self.finding)}</p>",
+            "Evidence": f"<p>{links}</p>",
+            "Caveat": (f"<p>{_joined(self.caveat)}</p>" if self.caveat else "") + size,
+        }
+        rows = "\n".join(
+            f'<dt>{term}</dt>\n<dd class="{term.lower()}">{content}</dd>' for term, content in parts.items()
+        )
+        return f'<dl class="page-head">\n{rows}\n</dl>'
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"Question: {self.question}",
+                *(f"Finding: {one}" for one in self.finding),
+                f"Evidence: {', '.join(self.evidence.values())}",
+                *(f"Caveat: {one}" for one in (*self.caveat, *self.size)),
+            ]
+        )
+
+    __repr__ = __str__
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        return {"text/plain": str(self), "text/html": self._repr_html_()}
+
+
+def _joined(sentences: Iterable[str]) -> str:
+    return " ".join(map(html.escape, sentences))
+
+
+def head(
+    question: str,
+    finding: Iterable[str],
+    *,
+    evidence: Mapping[str, str],
+    runs: pd.DataFrame | Sequence[pd.DataFrame] = (),
+    caveat: str = "",
+    parameters: Iterable[int] | None = None,
+) -> PageHead:
+    """The head of a page, with the data and the size of training of the runs that it shows.
+
+    Parameters
+    ----------
+    question, finding, evidence
+        as of `PageHead`
+    runs
+        rows of ``results.runs``, or several such tables; none where the page shows no trainings
+    caveat
+        what else is to be known
+    parameters
+        trainable numbers of the networks, where they are known; None: counted from the stored configurations
+    """
+    parts = [runs] if isinstance(runs, pd.DataFrame) else list(runs)
+    sentences = [caveat] if caveat else []
+    if not parts:
+        return PageHead(question, tuple(finding), dict(evidence), tuple(sentences))
+    every = pd.concat(parts, ignore_index=True).drop_duplicates("digest")
+    return PageHead(
+        question,
+        tuple(finding),
+        dict(evidence),
+        (*data_sentences(every), *sentences),
+        tuple(size_sentences(every, parameters)),
+    )
+
+
+def data_sentences(runs: pd.DataFrame) -> list[str]:
+    """Whose recordings the runs are of, simulated or real, and how many people and folds."""
+    sentences = []
+    for (title, simulated), own in runs.groupby(["data_title", "simulated"], sort=False):
+        origin = f"{title[0].upper()}{title[1:]}" if simulated else f"Real {title} recordings"
+        people = own["subject"].nunique()
+        counts = [f"{people} people"] if people else []
+        for protocol, group in own.groupby("protocol", sort=False):
+            folds = group["fold"].nunique()
+            counts.append(f"{folds} fold{'' if folds == 1 else 's'} {PROTOCOL_TITLES.get(protocol, protocol)}")
+        sentences.append(f"{origin}: {', '.join(counts)}.")
+    return sentences
+
+
+# --- the numbers of a finding ----------------------------------------------------------------------------------------
+
+
+def shown(table: Table, column: str, **row: object) -> str:
+    """One cell as the table shows it: "82.0", "51.1 [48.5, 53.6]".
+
+    Parameters
+    ----------
+    table
+        of the page
+    column
+        its name
+    row
+        values of the table's other columns that single out one row, as the table shows them
+
+    Raises
+    ------
+    ValueError
+        where no row, or more than one, has these values
+    """
+    place = _place(table, row)
+    described = next(one for one in table.columns if one.name == column)
+    return table._column_cells(described)[place]
+
+
+def value(table: Table, column: str, **row: object) -> float:
+    """The number behind `shown`, not rounded; NaN where the cell is empty."""
+    return float(table.frame[column].iloc[_place(table, row)])
+
+
+def is_there(table: Table, column: str, **row: object) -> bool:
+    """Whether the table has one such row, and a value in it."""
+    if column not in table.frame:
+        return False
+    chosen = _chosen(table, row)
+    return bool(chosen.sum() == 1 and table.frame.loc[chosen, column].notna().all())
+
+
+def _chosen(table: Table, row: Mapping[str, object]) -> pd.Series:
+    chosen = pd.Series(True, index=table.frame.index)
+    for name, wanted in row.items():
+        chosen &= table.frame[name].eq(wanted)
+    return chosen
+
+
+def _place(table: Table, row: Mapping[str, object]) -> int:
+    chosen = _chosen(table, row)
+    if chosen.sum() != 1:
+        raise ValueError(f"{table.name}: {chosen.sum()} rows have {row}; one was expected.")
+    return int(chosen.to_numpy().argmax())
+
+
+def counted(count: int, of: int, what: str) -> str:
+    """'none of nine models', 'three of twelve rows', '13 of 33 methods': how many of how many."""
+    return f"{number_word(count, none=True)} of {number_word(of)} {what}"
+
+
+def number_word(count: int, *, none: bool = False) -> str:
+    """A number up to twelve as a word; "none" for 0 where ``none``."""
+    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    if count == 0 and none:
+        return "none"
+    return words[count] if count < len(words) else str(count)
+
+
+def of_interval(low: float, high: float) -> str:
+    """What a 95 % interval of a difference says: above, below, or not apart from 0."""
+    if pd.isna(low) or pd.isna(high):
+        return "without an interval"
+    if low > 0:
+        return "the interval lies above 0"
+    return "the interval lies below 0" if high < 0 else "the interval includes 0"

@@ -1,0 +1,146 @@
+"""How long and how large trainings were, beside the paper's: read from the runs' records and the configuration."""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+import pandas as pd
+
+from ufama.config import TrainingConfig, scale
+from ufama.data.layout import BANDS, CHANNELS, LAYOUTS, Layout
+from ufama.data.windows import DataCard
+from ufama.methods import ProblemSpec, is_fitted, method
+
+PAPER_DATASET = "seed"
+
+
+def parameters(config: Mapping, *, name: str, preset: str, variant: str, card: Mapping) -> int | None:
+    """Trainable numbers of one run's network; None for a method without one.
+
+    Parameters
+    ----------
+    config, card
+        the fields of the method's configuration and of the data card, as a record keeps them
+    name, preset, variant
+        of the method
+    """
+    return _parameters(json.dumps(dict(config)), name, preset, variant, json.dumps(dict(card)))
+
+
+@lru_cache(maxsize=256)
+def _parameters(config: str, name: str, preset: str, variant: str, card: str) -> int | None:
+    chosen = method(name)
+    if is_fitted(chosen):
+        return None
+    facts = DataCard(**{key: tuple(v) if isinstance(v, list) else v for key, v in json.loads(card).items()})
+    settings = chosen.preset(preset, dataset=facts.name, variant=variant).replace(**json.loads(config))
+    network = chosen.build(settings, ProblemSpec(facts, source_domains=1, target_windows=2), [0])
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def paper_steps(dataset: str = PAPER_DATASET) -> int:
+    """Steps of one training at the paper's settings: epochs of Table 2 times the whole batches of a session."""
+    training = _paper_training()
+    return training.epochs * (sum(LAYOUTS[dataset].window_counts[0]) // training.batch_size)
+
+
+@lru_cache(maxsize=1)
+def paper_parameters(dataset: str = PAPER_DATASET) -> int:
+    """Trainable numbers of UF-AMA at the paper's width, preset `paper`."""
+    ufama = method("ufama")
+    config = scale("paper").apply(ufama.preset("paper", dataset=dataset, variant="M6"), TrainingConfig())[0]
+    network = ufama.build(config, ProblemSpec(_card(LAYOUTS[dataset]), source_domains=1, target_windows=2), [0])
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _paper_training() -> TrainingConfig:
+    ufama = method("ufama")
+    return scale("paper").apply(ufama.preset("paper", dataset=PAPER_DATASET, variant="M6"), TrainingConfig())[1]
+
+
+def _card(layout: Layout) -> DataCard:
+    return DataCard(
+        name=layout.name,
+        simulated=False,
+        fingerprint="",
+        window_seconds=layout.window_seconds,
+        eeg_tokens=CHANNELS,
+        eeg_features=BANDS,
+        eye_features=layout.eye_features,
+        class_names=layout.class_names,
+        licence=layout.licence,
+    )
+
+
+def size_sentences(runs: pd.DataFrame, counts: Iterable[int] | None = None) -> list[str]:
+    """The size of training of each scale of ``runs``, one sentence each, and the paper's.
+
+    Parameters
+    ----------
+    runs
+        rows of ``results.runs``
+    counts
+        trainable numbers of the networks, where they are known; None: counted from the stored configurations
+    """
+    trained = runs[~runs["method"].map(_is_fitted)]
+    sentences = [_of_scale(name, own, counts) for name, own in trained.groupby("scale", sort=False)]
+    if len(trained) < len(runs):
+        sentences.append("Methods without a network are fitted, not trained in steps.")
+    full = _paper_training()
+    paper = (
+        f"The paper: {paper_steps():,} steps on all windows at width {scale('paper').width}, "
+        f"{_million(paper_parameters())} parameters (UF-AMA on {LAYOUTS[PAPER_DATASET].title}: {full.epochs} epochs, "
+        f"batches of {full.batch_size})."
+    )
+    return [*sentences, paper]
+
+
+def _is_fitted(name: str) -> bool:
+    return is_fitted(method(name))
+
+
+def _of_scale(name: str, runs: pd.DataFrame, counts: Iterable[int] | None) -> str:
+    if counts is None:
+        distinct = {
+            (json.dumps(row.config), row.method, row.preset, row.variant, json.dumps(row.data_card)): row
+            for row in runs.itertuples()
+        }
+        counts = [
+            parameters(row.config, name=row.method, preset=row.preset, variant=row.variant, card=row.data_card)
+            for row in distinct.values()
+        ]
+    numbers = sorted(count for count in counts if count)
+    training = runs["training"]
+    strides = sorted({one["window_stride"] for one in training})
+    precisions = sorted({one["precision"] for one in training})
+    seeds = sorted(runs["seed"].unique().tolist())
+    return (
+        f"Size of training (scale {name}): {_range(runs['epochs'] * runs['steps'])} steps on "
+        f"{' or '.join(map(_windows, strides))}, {_million(*numbers)} parameters, {' and '.join(precisions)}, "
+        f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}."
+    )
+
+
+def _windows(stride: int) -> str:
+    return "all windows" if stride == 1 else f"every {stride}{_ordinal(stride)} window ({100 / stride:.0f} %)"
+
+
+def _ordinal(number: int) -> str:
+    return "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+
+
+def _range(values: pd.Series) -> str:
+    low, high = int(values.min()), int(values.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _million(*counts: int) -> str:
+    """'2.31 million'; '0.15 to 0.16 million'."""
+    if not counts:
+        return "no"
+    shown = list(dict.fromkeys(_two_digits(count / 1e6) for count in (min(counts), max(counts))))
+    return f"{' to '.join(shown)} million"
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"

@@ -14,6 +14,9 @@ from ufama.campaigns.grids import (
     OPEN_FLIPS,
     SAME_FILM_PROTOCOLS,
     SHOWN_FOLDS,
+    TABLE_GRIDS,
+    WORLD_METHODS,
+    WORLD_REFERENCES,
     compared_folds,
     comparison_grid,
     controls_grid,
@@ -23,8 +26,9 @@ from ufama.campaigns.grids import (
     same_film_grid,
     stability_grid,
     trainable,
+    worlds_grid,
 )
-from ufama.campaigns.tuning import BestSettings, Candidate
+from ufama.campaigns.tuning import TRAINING, BestSettings, Candidate
 from ufama.config import PAPER, RELEASED, TARGET_ACCESS, ConfigError, TrainingConfig, scale
 from ufama.data.controls import CONTROLS
 from ufama.methods import method, methods
@@ -199,3 +203,28 @@ def test_the_same_film_grid_sets_every_possible_method_in_four_cells_with_equall
     networks = [block for block in blocks if block.method in ("ufama", "hadua")]
     assert {job.steps for job in resolve(networks)} == {2}  # as the scale says, whatever the protocol
     assert {block.variants for block in blocks if block.method == "ufama"} == {("M1", "M6"), None}
+
+
+def test_the_worlds_grid_trains_the_same_methods_everywhere_with_equally_many_steps(long_table, monkeypatch):
+    """In a simulated world exactly as the comparison does without tuning; tables keep their windows."""
+    assert TABLE_GRIDS["worlds"] is worlds_grid
+    table = DataRequest(dataset=str(long_table))
+    blocks = worlds_grid(table, scale="smoke")
+    assert [block.method for block in blocks] == [*WORLD_REFERENCES, *WORLD_METHODS]
+    assert len(WORLD_METHODS) == len(set(WORLD_METHODS) - set(WORLD_REFERENCES)) == 10
+    assert all(trainable(table, Candidate(block.method, "paper")) for block in blocks)
+    assert {block.variants for block in blocks if block.method == "ufama"} == {("M1", "M6")}
+    jobs = resolve(worlds_grid(table, scale="smoke", methods=["ridge", "dann", "ufama"]))
+    assert {job.config.variant for job in jobs if job.config.method == "ufama"} == {"M1", "M6"}
+    assert {job.steps for job in jobs} == {scale("smoke").steps_per_epoch}
+    assert {job.config.training.window_stride for job in jobs} == {1}
+    assert {job.config.fold for job in jobs} == set(compared_folds(table, "smoke"))
+
+    monkeypatch.setattr(experiments, "open_dataset", lambda *_, **__: made_windows(subjects=6, sessions=2, trials=4))
+    monkeypatch.setattr(grids, "stored_tuning", lambda data, scale: {})
+    simulated = DataRequest(dataset="seed_signals", data_root="made up")
+    chosen = {"scale": "smoke", "methods": ["source_only", "dann"]}
+    compared = [block for block in comparison_grid(simulated, **chosen) if block.protocol == "cross_subject"]
+    assert [block.training for block in worlds_grid(simulated, **chosen)] == [TRAINING, TRAINING]
+    ours = {run.digest("any", 1) for run in runs(worlds_grid(simulated, **chosen))}
+    assert ours <= {run.digest("any", 1) for run in runs(compared)}

@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,12 +23,14 @@ from tests.data.damages import (
     put,
     replace_file,
 )
-from ufama.data.layout import DataError
+from ufama.data.layout import LAYOUTS, DataError, layout
 from ufama.data.releases.doctor import examine
 from ufama.data.releases.recordings import MARKER, read_recordings
 from ufama.data.two_modality import read_two_modality
 from ufama.datasets import open_dataset
+from ufama.simulation import voltages
 from ufama.simulation.features import fingerprint, simulate
+from ufama.simulation.raw_windows import raw_windows
 
 SUBJECT = {"seed": 1, "seed_iv": 2}
 ARRAYS = ("eeg", "eye", "label", "subject", "session", "trial", "clip", "window")
@@ -247,6 +250,31 @@ def test_the_simulated_set_is_written_once_and_used_by_default(tmp_path, monkeyp
         open_dataset("seed", workspace=tmp_path, data_root=tmp_path / "simulated" / "seed", require_real=True)
 
 
+def test_the_second_world_is_extracted_from_signals_once_and_says_so(tmp_path, monkeypatch):
+    """Here one person and two clips, of 12 and 8 s. Another seed is another fingerprint, and drawn anew."""
+    small = replace(
+        layout("seed"), subjects=(1,), labels=((2, 1),), window_counts=((3, 2),), clip_seconds=((12, 8),), dates={}
+    )
+    monkeypatch.setitem(LAYOUTS, "seed", small)
+    seen = []
+    first = open_dataset("seed_signals", workspace=tmp_path, progress=lambda *step: seen.append(step))
+    again = open_dataset("seed_signals", workspace=tmp_path, progress=lambda *step: seen.append(step))
+    assert seen == [(1, 1, "simulating raw SEED")]
+    assert first.card == again.card
+    assert np.array_equal(first.eeg, again.eeg)
+    expected = raw_windows("seed")
+    assert np.array_equal(first.eeg, expected.eeg)
+    assert np.array_equal(first.eye, expected.eye)
+    assert (first.card.title, first.card.simulated) == ("simulated voltages and gaze", True)
+    assert first.card.fingerprint == expected.card.fingerprint
+    monkeypatch.setattr(voltages, "RAW_SETTINGS", voltages.RAW_SETTINGS.replace(seed=1))
+    open_dataset("seed_signals", workspace=tmp_path, progress=lambda *step: seen.append(step))
+    assert len(seen) == 2
+    for choice in ({"subjects": [1]}, {"data_root": tmp_path}, {"require_real": True}):
+        with pytest.raises(DataError, match="seed_signals"):
+            open_dataset("seed_signals", workspace=tmp_path, **choice)
+
+
 def test_a_real_folder_is_named_by_parameter_or_environment(as_real, tmp_path, monkeypatch):
     root = as_real("seed_iv")
     monkeypatch.setenv("UFAMA_SEED_IV", str(root))
@@ -263,7 +291,7 @@ def test_a_real_folder_is_named_by_parameter_or_environment(as_real, tmp_path, m
 
 @pytest.mark.parametrize("dataset", ["SEED", "deap", "seed-iv"])
 def test_an_unknown_dataset_is_answered_with_the_known_ones(dataset, tmp_path):
-    with pytest.raises(DataError, match="choose 'seed', 'seed_iv' or the path"):
+    with pytest.raises(DataError, match="choose 'seed', 'seed_iv', 'seed_signals' or the path"):
         open_dataset(dataset, workspace=tmp_path)
 
 

@@ -66,7 +66,10 @@ def test_cells_that_set_no_literals(cell):
     [
         ({"dataste": "seed_iv"}, "no parameter 'dataste'; it has dataset, .* Did you mean dataset?"),
         ({"nosuch": 1}, "no parameter 'nosuch'; it has dataset, data_root"),
-        ({"dataset": "seed-iv"}, "dataset = 'seed-iv' is not known; choose 'seed' or 'seed_iv', or .*npz"),
+        (
+            {"dataset": "seed-iv"},
+            "dataset = 'seed-iv' is not known; choose 'seed' or 'seed_iv' or 'seed_signals', or .*npz",
+        ),
         ({"preset": "relased"}, "preset = 'relased' is not known; choose one of 'paper', 'released'"),
         ({"scale": "full"}, "scale = 'full' is not known; choose one of 'smoke', 'quick', 'tenth', 'paper'"),
         ({"seeds": "one"}, "seeds = 'one' is not a list of seeds"),

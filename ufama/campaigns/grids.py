@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from ufama.campaigns.experiments import DataRequest, Experiment
-from ufama.campaigns.tuning import Candidate, candidates, stored_tuning, with_settings
+from ufama.campaigns.tuning import TRAINING, Candidate, candidates, stored_tuning, with_settings
 from ufama.config import PRESETS, SCALES, TARGET_ACCESS, VARIANTS, ConfigError, TrainingConfig
 from ufama.data.controls import CONTROLS
+from ufama.data.two_modality import ENDINGS
 from ufama.data.windows import constant_in_trials
 from ufama.methods import ProblemSpec, is_fitted, method
 
@@ -83,6 +84,14 @@ CONTRASTED = ("cross_subject", "cross_session", "cross_subject_session")
 SAME_FILM_PROTOCOLS = ("cross_subject", "cross_subject_session", "within_trial", "cross_session")
 """Other people and the same people, each with the clips of the source and with other ones, where every session has
 clips of its own. Both protocols of other people have equally many training trials, and both of the same people too."""
+
+WORLD_METHODS = ("dan", "lafda_net", "cdan", "msbls", "fmlan", "mcd", "dann", "codf_net", "deep_coral", "jan")
+"""Methods that are ranked in several worlds beside `WORLD_REFERENCES`: the ten others that lead the comparison on
+simulated SEED (cross-subject, rule source_validation, accuracy over windows, 36 folds of 64 steps). The list is fixed:
+it does not depend on how a later comparison ends."""
+
+WORLD_REFERENCES = ("ridge", "svm", "source_only", "hadua", "ufama")
+"""Methods that are ranked in every world whatever their place in the comparison; UF-AMA also as the network alone."""
 
 PROBED = (("source_only", None), ("ufama", ("M1", "M6")), ("hadua", None))
 """Methods, with variants, that are also trained on all clips of all other people: their features are probed."""
@@ -313,6 +322,31 @@ def same_film_grid(
     return [Experiment(**common | block) for block in blocks]
 
 
+def worlds_grid(
+    data: DataRequest, *, scale: str, methods: Iterable[str] | None = None, preset: str = "paper", **choices
+) -> list[Experiment]:
+    """`WORLD_REFERENCES` and `WORLD_METHODS` with their default settings, cross-subject on the compared folds.
+
+    ``methods`` are some of them; None: all. ``preset`` is not used: every method has its first preset. Training is that
+    of the comparison. A table keeps all its windows, which are fewer than a film's, and an epoch is as long as its
+    source's, so that every run of every world takes equally many steps.
+    """
+    names = [name for name in (*WORLD_REFERENCES, *WORLD_METHODS) if methods is None or name in methods]
+    of_tables: dict[str, Any] = {"training": TRAINING.replace(epoch_length="source"), "keep_windows": True}
+    return [
+        Experiment(
+            **{"training": TRAINING, **(of_tables if data.dataset.endswith(ENDINGS) else {})},
+            data=data,
+            method=name,
+            variants=("M1", "M6") if name == "ufama" else None,
+            fold_names=compared_folds(data, scale),
+            scale=scale,
+            **choices,
+        )
+        for name in names
+    ]
+
+
 def published_comparison_grid(
     data: DataRequest, *, methods: Iterable[str] | None = None, **choices
 ) -> list[Experiment]:
@@ -341,8 +375,8 @@ GRIDS: dict[str, Callable[..., list[Experiment]]] = {
 }
 """What `ufama campaign` can train: the book's main pages, and each further question of the evaluation chapter."""
 
-TABLE_GRIDS: dict[str, Callable[..., list[Experiment]]] = {"same_film": same_film_grid}
-"""What it can train beside that on a table: not a part of the book's runs on SEED and SEED-IV."""
+TABLE_GRIDS: dict[str, Callable[..., list[Experiment]]] = {"same_film": same_film_grid, "worlds": worlds_grid}
+"""What it can train beside that, on tables too: not a part of the book's runs on SEED and SEED-IV."""
 
 
 def grid_of(grids: tuple[str, ...], datasets: tuple[str, ...], **choices) -> list[Experiment]:

@@ -69,7 +69,7 @@ ScaleName = Annotated[
 PresetName = Annotated[
     str, typer.Option(callback=_one_of("preset"), help="paper or released: which side of the ledger.")
 ]
-Datasets = Annotated[str, typer.Option(help="seed, seed_iv or paths of two-modality tables, by commas.")]
+Datasets = Annotated[str, typer.Option(help="seed, seed_iv, seed_signals or paths of two-modality tables, by commas.")]
 Device = Annotated[str, typer.Option(help="A torch device: cpu, cuda, cuda:0 ...")]
 ProtocolName = Annotated[
     str,

@@ -33,7 +33,8 @@ def campaign(
     grid: Annotated[
         str,
         typer.Option(
-            help="What is trained, by commas: book, stability, ledger, protocols, ladder, hadua, comparison, same_film."
+            help="What is trained, by commas: book, stability, ledger, protocols, ladder, hadua, comparison, "
+            "same_film, worlds."
         ),
     ] = "book",
     scale: ScaleName = "quick",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import dropwhile, takewhile
 
 from ufama.config import DATASETS, PRESETS, SCALES, ConfigError
+from ufama.datasets import SEED_SIGNALS
 from ufama.errors import UserError
 from ufama.seeds import parsed_seeds
 from ufama.storage import expanded
@@ -25,11 +26,12 @@ def _one_of(*options: str) -> Callable:
 
 
 def _dataset(name: str, value):
-    if value is None or value in DATASETS or (isinstance(value, str) and value.endswith((".npz", ".parquet"))):
+    known = (*DATASETS, SEED_SIGNALS)
+    if value is None or value in known or (isinstance(value, str) and value.endswith((".npz", ".parquet"))):
         return value
     raise ParameterError(
-        f"{name} = {value!r} is not known; choose {' or '.join(map(repr, DATASETS))}, or give the path of a "
-        "two-modality table, .npz or .parquet."
+        f"{name} = {value!r} is not known; choose {' or '.join(map(repr, known))}, or give the path of a two-modality "
+        "table, .npz or .parquet."
     )
 
 

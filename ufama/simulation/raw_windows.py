@@ -17,6 +17,9 @@ from ufama.simulation.head import RATE
 from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawSettings, RawWorld
 from ufama.storage import digest_of
 
+AS_RELEASED = EegSettings(definition="log2_power", low=None, high=None)
+"""How the released files hold the EEG: log2 power, LDS-smoothed; the simulated signal is filtered already."""
+
 
 def raw_fingerprint(
     dataset: str, settings: RawSettings, subjects: Sequence[int], sessions: Sequence[int], **more
@@ -53,14 +56,12 @@ def raw_windows(
     """The windows of simulated raw recordings, extracted in memory.
 
     ``seconds`` keeps only the first so many of every clip. ``eeg`` is how the EEG's features are computed; by default
-    log2 power, as the released files hold, LDS-smoothed. Raises DataError for subjects, sessions or lengths that the
-    set does not have.
+    `AS_RELEASED`. Raises DataError for subjects, sessions or lengths that the set does not have.
     """
     facts = layout(dataset)
     chosen, days = checked_subjects(facts, subjects), checked_sessions(facts, sessions)
     checked_length(seconds)
-    # the simulated signal is filtered already
-    eeg = eeg or EegSettings(definition="log2_power", low=None, high=None)
+    eeg = eeg or AS_RELEASED
     world = RawWorld(dataset, settings)
     rows = []
     pairs = [(subject, session) for subject in chosen for session in days]

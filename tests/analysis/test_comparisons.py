@@ -17,6 +17,8 @@ from ufama.analysis.comparisons import (
     differences_test,
     holm,
     paired_differences,
+    sign_flip_p,
+    smallest_p,
 )
 
 IRREGULAR = np.array([0.031, -0.012, 0.054, 0.007, 0.043, -0.021, 0.016, 0.061, -0.003])
@@ -92,6 +94,23 @@ def test_above_fifteen_pairs_signs_are_drawn_and_agree():
     made = differences_test(d)
     assert made.p_wilcoxon == pytest.approx(stats.wilcoxon(d, method="exact").pvalue, abs=0.01)
     assert differences_test(d) == made
+
+
+@pytest.mark.parametrize("n", [2, 5, 9, 12, 15, 20])
+def test_no_sign_flips_give_less_than_the_smallest_p(n):
+    """Reached by values of one sign, however large; for ranks, too."""
+    assert sign_flip_p(1000 + np.arange(n)) == pytest.approx(smallest_p(n), rel=1e-12)
+    made = differences_test(1000 + np.arange(n))
+    assert made.p_sign_flip == made.p_wilcoxon == pytest.approx(smallest_p(n), rel=1e-12)
+
+
+def test_the_smallest_p_after_holm_by_hand():
+    """Of four comparisons the smallest p counts four times: 4 * 2 / 2^5, which no data of five people can go below."""
+    assert smallest_p(5) == 2 / 32
+    p = [sign_flip_p([3.0, 4.0, 5.0, 6.0, 7.0]), 0.5, 0.9, 0.3]
+    assert holm(p).min() == smallest_p(5, comparisons=4) == 0.25
+    assert smallest_p(9, comparisons=15) == pytest.approx(0.0586, abs=1e-4)
+    assert smallest_p(3, comparisons=30) == 1
 
 
 def test_scale_and_order_change_no_p_and_no_effect_size():

@@ -8,7 +8,16 @@ import pytest
 
 from ufama.analysis.evaluation import accuracy, select
 from ufama.report.accuracy_table import Comparison, accuracy_table
-from ufama.report.captions import caption, counted, interval_meaning, measured_table, rule_meanings, spreads
+from ufama.report.captions import (
+    caption,
+    counted,
+    effects_p_meaning,
+    interval_meaning,
+    measured_table,
+    rule_meanings,
+    smallest_p_meaning,
+    spreads,
+)
 from ufama.report.table import Column
 
 
@@ -103,3 +112,23 @@ def test_an_accuracy_table_orders_names_compares_and_counts(seed):
     assert last["windows_points"] == pytest.approx(difference)
     assert np.isnan(best["windows_points"])
     assert "n = 30 runs (15 folds × 2 seeds) or 6 runs (3 folds × 2 seeds)" in table.caption
+
+
+def test_the_smallest_possible_p_is_stated_and_that_nothing_can_be_significant_where_it_is_so():
+    enough = smallest_p_meaning(12, 15)
+    assert enough == (
+        "The smallest p that sign flips of 12 subjects can give is 0.00049, after Holm's correction for 15 comparisons "
+        "0.0073."
+    )
+    few = smallest_p_meaning(9, 15)
+    assert few.endswith("0.059. That is above 0.05: no difference here can be significant, however large it is.")
+
+
+def test_the_smallest_p_of_effects_is_that_of_the_rule_with_most_rows():
+    effects = pd.DataFrame(
+        {"rule": ["last", "last", "oracle"], "windows_p_holm": [0.5, 1.0, 0.3], "n_units": [9, 8, 9]}
+    )
+    assert "8 means can give is 0.0078, after Holm's correction for 2 comparisons 0.016." in effects_p_meaning(effects)
+    assert effects_p_meaning(effects.assign(windows_p_holm=np.nan)) == (
+        "No p is given for fewer than 5 subjects or folds."
+    )

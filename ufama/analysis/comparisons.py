@@ -109,6 +109,17 @@ def sign_flip_p(values: Sequence[float], seed: int = 0) -> float:
     ).pvalue
 
 
+def smallest_p(n: int, comparisons: int = 1) -> float:
+    """The smallest p that `sign_flip_p` can give for ``n`` values, after `holm` for that many comparisons.
+
+    It belongs to values of one sign: of all 2^n sign patterns only theirs and its mirror image bring the sum as far
+    from 0. Above n = 15 the limit is set by the number of random patterns. The same holds for Wilcoxon's test here,
+    which flips the signs of ranks. Never above 1.
+    """
+    patterns = 2**n if n <= EXACT_UP_TO else 2**EXACT_UP_TO + 1
+    return min(1.0, comparisons * 2 / patterns)
+
+
 def _rank_biserial_interval(rank_biserial: float, n: int, level: float) -> tuple[float, float]:
     from statsmodels.stats.proportion import proportion_confint
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from ufama.analysis import paper
+from ufama.analysis.comparisons import smallest_p
 from ufama.analysis.differences import FEWEST, count_subjects
 from ufama.analysis.evaluation import UNITS, summary
 from ufama.analysis.titles import (
@@ -189,6 +190,29 @@ def interval_meaning(table: pd.DataFrame, by: Iterable[str] = ()) -> str:
     if over:
         sentences.insert(0, f"Intervals (95 %) are Student's over {' or '.join(over)}, whose accuracies are averaged.")
     return " ".join(sentences)
+
+
+def smallest_p_meaning(units: int, comparisons: int, *, of: str = "subjects", level: float = 0.05) -> str:
+    """The smallest p by sign flips that a table can show, adjusted by Holm, and whether anything can be significant."""
+    least = smallest_p(units, comparisons)
+    meaning = (
+        f"The smallest p that sign flips of {units} {of} can give is {smallest_p(units):.2g}, after Holm's correction "
+        f"for {_plural(comparisons, 'comparison')} {least:.2g}."
+    )
+    if least > level:
+        meaning += f" That is above {level}: no difference here can be significant, however large it is."
+    return meaning
+
+
+def effects_p_meaning(effects: pd.DataFrame) -> str:
+    """The same for a table of `ufama.analysis.effects.effects`, whose p are adjusted for all rows of a rule."""
+    tested = effects.dropna(subset="windows_p_holm")
+    if tested.empty:
+        return f"No p is given for fewer than {FEWEST} subjects or folds."
+    comparisons = int(tested.groupby("rule").size().max())
+    return "p by sign flips of the same means, adjusted (Holm) for all rows of a rule. " + smallest_p_meaning(
+        int(tested["n_units"].min()), comparisons, of="means"
+    )
 
 
 def n_runs(count: int, *, each: bool = False, of: str = "run") -> str:

@@ -24,7 +24,15 @@ from ufama.analysis.titles import DATASET_TITLES, VARIANT_TITLES
 from ufama.campaigns.results import Results
 from ufama.data.layout import LAYOUTS
 from ufama.report import style
-from ufama.report.captions import RULE, column_group, keys, measured_table, rule_meanings, unique_value
+from ufama.report.captions import (
+    RULE,
+    column_group,
+    keys,
+    measured_table,
+    rule_meanings,
+    smallest_p_meaning,
+    unique_value,
+)
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 from ufama.studies.coverage import DEFAULT, INTERVALS, NAIVE
@@ -242,8 +250,8 @@ def paired_tests_table(results: Results, *, rule: str, unit: str = "trials", aga
     ]
     n = int(table["n"].iloc[0])
     note = (
-        f"The smallest two-sided p that the sign flips of {n} subjects can give is {2 / 2**n:.2g}. Holm: adjusted for "
-        f"the {len(table)} comparisons. A dash: all differences are equal."
+        f"{smallest_p_meaning(n, len(table))} The same holds for Wilcoxon's test, not for t. A dash: all differences "
+        "are equal."
     )
     title = f"Each model minus {VARIANT_TITLES[against]}"
     return _comparison_table("paired_tests", table, columns, results, title, rule=rule, unit=unit, note=note)

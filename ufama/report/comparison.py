@@ -19,7 +19,13 @@ from ufama.campaigns.results import Results
 from ufama.campaigns.tuning import BestSettings, Candidate
 from ufama.methods import is_fitted, method
 from ufama.report import style
-from ufama.report.captions import column_group, measured_table, printed_columns, unique_value
+from ufama.report.captions import (
+    column_group,
+    measured_table,
+    printed_columns,
+    smallest_p_meaning,
+    unique_value,
+)
 from ufama.report.methods import entry_title, is_control, setting_text
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
@@ -122,8 +128,8 @@ def comparison_table(
         note=(
             "95 %: bootstrap-t over subjects and their sessions. Mean rank: 1 is the best of "
             f"{k} in every subject. Minus source only: paired over subjects, p by sign flips, adjusted (Holm) for "
-            f"{k - 1} comparisons; controls are neither ranked nor tested. Interval, rank and difference: rule source "
-            "validation."
+            f"{k - 1} comparisons; controls are neither ranked nor tested. {smallest_p_meaning(ranked.n, k - 1)} "
+            "Interval, rank and difference: rule source validation."
             + (
                 " Every source subject: trained on all of them, as the published values; elsewhere one is held out."
                 if as_published is not None

@@ -21,6 +21,7 @@ from ufama.report.captions import (
     RULE,
     column_group,
     effect_columns,
+    effects_p_meaning,
     keys,
     measured_table,
     n_runs,
@@ -232,10 +233,11 @@ def switches_table(results: Results) -> Table:
 
 
 def _effects_table(name: str, title: str, effects: pd.DataFrame, results: Results, titles: dict) -> Table:
+    effects = effects[effects["rule"].isin(LABEL_FREE_RULES)]
     change = Column("model", "change", "key", titles=titles)
     return measured_table(
         name,
-        effects[effects["rule"].isin(LABEL_FREE_RULES)],
+        effects,
         [change, RULE, *(column for unit in UNITS for column in effect_columns(unit, f"{unit} (points)"))],
         results.runs,
         title,
@@ -245,7 +247,7 @@ def _effects_table(name: str, title: str, effects: pd.DataFrame, results: Result
         by=["preset", "variant", "changes"],
         each="row, paired",
         interval=results.runs,
-        note="p by sign flips, adjusted (Holm) for all rows of a rule.",
+        note=effects_p_meaning(effects),
     )
 
 

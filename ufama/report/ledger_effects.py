@@ -11,7 +11,15 @@ from ufama.analysis.titles import RULE_TITLES
 from ufama.campaigns.results import Results
 from ufama.config import RULES
 from ufama.report import style
-from ufama.report.captions import LABEL_FREE_RULES, RULE, effect_columns, keys, measured_table, n_runs
+from ufama.report.captions import (
+    LABEL_FREE_RULES,
+    RULE,
+    effect_columns,
+    effects_p_meaning,
+    keys,
+    measured_table,
+    n_runs,
+)
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 
@@ -53,7 +61,7 @@ def ledger_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -
         by=["preset", "changes"],
         each="row, paired with preset paper",
         interval=runs,
-        note="p by sign flips, adjusted (Holm) for all rows of a rule.",
+        note=effects_p_meaning(effects),
     )
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ufama.analysis import paper
-from ufama.analysis.comparisons import holm
+from ufama.analysis.comparisons import holm, smallest_p
 from ufama.analysis.differences import share_interval
 from ufama.analysis.titles import RULE_MEANINGS
 from ufama.campaigns.experiments import DataRequest
@@ -316,8 +316,8 @@ def changes_table(table: pd.DataFrame, runs: pd.DataFrame) -> Table:
     caption = (
         f"Methods that adapt, minus {entry_name(SOURCE_ONLY)}, on the same people and trials. {_measured(runs)} "
         f"Selection rule: {RULE_MEANINGS[RULE]}. Intervals (95 %) over people and over clips; p by sign flips of the "
-        f"clips' means, which {clips} clips cannot bring below {_least_p(clips):.3f}, adjusted (Holm) for {len(frame)} "
-        "methods."
+        f"clips' means, which {clips} clips cannot bring below {smallest_p(clips):.3f}, adjusted (Holm) for "
+        f"{len(frame)} methods."
     )
     return Table("changes", frame, columns, caption, provenance(runs, [RULE]))
 
@@ -546,19 +546,14 @@ def limits(table: pd.DataFrame, runs: pd.DataFrame) -> str:
     return (
         f"With {clips} clips nobody can say that *no* emotion is shared: for other people and other clips the interval "
         f"over clips reaches {svm['windows_clips_high'] - chance_percent(runs):.0f} points above chance. Sign flips of "
-        f"{clips} values cannot give a p below {_least_p(clips):.3f}, and after Holm's correction for {methods} "
-        f"methods none below {min(1.0, methods * _least_p(clips)):.2f}."
+        f"{clips} values cannot give a p below {smallest_p(clips):.3f}, and after Holm's correction for {methods} "
+        f"methods none below {smallest_p(clips, methods):.2f}."
     )
 
 
 def _svm(table: pd.DataFrame) -> pd.DataFrame:
     """The support vector machine's outcomes."""
     return table[(table[ENTRY] == list(SVM_ENTRY)).all(axis=1) & table["control"].eq("")]
-
-
-def _least_p(clips: int) -> float:
-    """The smallest p of sign flips: all clips' means have one sign."""
-    return 2 / 2**clips
 
 
 def _percent(row: Mapping) -> str:

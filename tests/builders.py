@@ -1,12 +1,14 @@
 """What tests are given: windows of an irregular data set, and results of many runs without a training."""
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from ufama.config import TrainingConfig, scale
 from ufama.data.windows import DataCard, Windows
+from ufama.methods import method
 
 CLASSES = {"seed": ("negative", "neutral", "positive"), "seed_iv": ("neutral", "sad", "fear", "happy")}
 SUBJECTS = {"seed": (1, 2, 5, 8, 9), "seed_iv": (1, 2, 3, 4)}
@@ -147,6 +149,18 @@ def make_results(
     return MadeUpResults(
         pd.DataFrame(runs), pd.concat(history, ignore_index=True), pd.concat(predictions, ignore_index=True)
     )
+
+
+def with_settings(made: MadeUpResults, **training) -> MadeUpResults:
+    """With what a record keeps of its settings: the configuration and training of its scale, and a data card."""
+    ufama, rows = method("ufama"), []
+    for run in made.runs.itertuples():
+        preset = ufama.preset(run.preset, dataset=run.dataset, variant=run.variant)
+        config, trained = scale(run.scale).apply(preset, TrainingConfig(**training))
+        card = made_windows().card
+        card = replace(card, name=run.dataset, simulated=run.simulated, class_names=tuple(CLASSES[run.dataset]))
+        rows.append({"config": asdict(config), "training": asdict(trained), "data_card": asdict(card)})
+    return replace(made, runs=made.runs.assign(**{name: [row[name] for row in rows] for name in rows[0]}))
 
 
 def made_windows(*, subjects=4, sessions=2, trials=5, classes=3, seed=0) -> Windows:

@@ -193,9 +193,9 @@ def number_word(count: int, *, none: bool = False) -> str:
 
 
 def of_interval(low: float, high: float) -> str:
-    """What a 95 % interval of a difference says: above, below, or not apart from 0."""
+    """What a 95 % interval of a difference says: above, below, or not apart from zero."""
     if pd.isna(low) or pd.isna(high):
         return "without an interval"
     if low > 0:
-        return "the interval lies above 0"
-    return "the interval lies below 0" if high < 0 else "the interval includes 0"
+        return "the interval lies above zero"
+    return "the interval lies below zero" if high < 0 else "the interval includes zero"

@@ -1,7 +1,7 @@
 """How long and how large trainings were, beside the paper's: read from the runs' records and the configuration."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 
 import pandas as pd
@@ -12,19 +12,15 @@ from ufama.data.windows import DataCard
 from ufama.methods import ProblemSpec, is_fitted, method
 
 PAPER_DATASET = "seed"
+_NETWORK = ["method", "preset", "variant", "config", "data_card"]
 
 
-def parameters(config: Mapping, *, name: str, preset: str, variant: str, card: Mapping) -> int | None:
-    """Trainable numbers of one run's network; None for a method without one.
-
-    Parameters
-    ----------
-    config, card
-        the fields of the method's configuration and of the data card, as a record keeps them
-    name, preset, variant
-        of the method
-    """
-    return _parameters(json.dumps(dict(config)), name, preset, variant, json.dumps(dict(card)))
+def network_parameters(run: pd.Series) -> int | None:
+    """Trainable numbers of the network of one row of ``results.runs``, for a source of one recording; None for a method
+    without a network."""
+    return _parameters(
+        json.dumps(run["config"]), run["method"], run["preset"], run["variant"], json.dumps(run["data_card"])
+    )
 
 
 @lru_cache(maxsize=256)
@@ -72,7 +68,7 @@ def _card(layout: Layout) -> DataCard:
     )
 
 
-def size_sentences(runs: pd.DataFrame, counts: Iterable[int] | None = None) -> list[str]:
+def size_sentences(runs: pd.DataFrame, counts: Iterable[int | None] | None = None) -> list[str]:
     """The size of training of each scale of ``runs``, one sentence each, and the paper's.
 
     Parameters
@@ -99,16 +95,9 @@ def _is_fitted(name: str) -> bool:
     return is_fitted(method(name))
 
 
-def _of_scale(name: str, runs: pd.DataFrame, counts: Iterable[int] | None) -> str:
+def _of_scale(name: str, runs: pd.DataFrame, counts: Iterable[int | None] | None) -> str:
     if counts is None:
-        distinct = {
-            (json.dumps(row.config), row.method, row.preset, row.variant, json.dumps(row.data_card)): row
-            for row in runs.itertuples()
-        }
-        counts = [
-            parameters(row.config, name=row.method, preset=row.preset, variant=row.variant, card=row.data_card)
-            for row in distinct.values()
-        ]
+        counts = [network_parameters(run) for _, run in runs[~runs[_NETWORK].astype(str).duplicated()].iterrows()]
     numbers = sorted(count for count in counts if count)
     training = runs["training"]
     strides = sorted({one["window_stride"] for one in training})

@@ -1,0 +1,89 @@
+# %% [markdown]
+# # What changes with the length of training
+
+# %% tags=["parameters", "hide-input"]
+dataset = "seed"  # "seed" or "seed_iv": whose stored runs
+
+# %% tags=["hide-input"]
+from ufama.analysis.training_length import stored_lengths
+from ufama.pages.page import open_page
+from ufama.report import training_length
+from ufama.report.page_head import head
+
+page = open_page("training_length", globals())
+results = stored_lengths(page.data.dataset)
+head(
+    "Do the accuracy of UF-AMA, the order of its models and the cost of selecting the epoch depend on how long it is trained?",
+    training_length.findings(results),
+    evidence={"fig-length-gate": "when the gate opens", "does-m6-differ-from-m5": "the models at each length"},
+    runs=results.runs,
+    caveat="One simulator and the folds that are compared in this book; each length has a learning rate and a share of "
+    "the windows of its own, so that more than the number of steps differs between two columns.",
+)
+
+# %% [markdown]
+# *Nothing is trained on this page. Cost: seconds.*
+#
+# Most tables of this book are of trainings that are far shorter than the paper's, of a narrower network on a part of the
+# windows. Whether a result would stand after a longer training is a question of its own. This page sets the lengths
+# side by side whose runs are stored: the same people, folds and seeds, the network alone (M1), UF-AMA without
+# distillation (M5) and UF-AMA (M6). Every length has columns, or a panel, of its own; no number is an average over two.
+#
+# ## The lengths
+
+# %%
+page.show(training_length.sizes_table(results))
+
+# %% [markdown]
+# ## Does the gate open?
+#
+# Distillation acts only where the gate is open: where the least confident trusted entry of a step still has a confidence
+# of 0.9 ({doc}`screening`). A network that is trained for a short time, or on few windows, is seldom that confident.
+# Where the gate stays shut, M5 and M6 are the same training.
+
+# %% mystnb={"figure": {"name": "fig-length-gate", "caption": "Share of steps with an open gate over the training, UF-AMA (M6): mean over runs, and the middle 80 % of them. One panel for each length; the horizontal axes differ."}}
+page.show(training_length.gate_by_step(results))
+
+# %%
+page.show(training_length.gate_table(results))
+
+# %% [markdown]
+# ## Does M6 differ from M5?
+
+# %%
+page.show(training_length.models_table(results))
+
+# %% mystnb={"figure": {"name": "fig-length-accuracy", "caption": "Accuracy on the target over the training: the network alone, UF-AMA without distillation, and UF-AMA; mean over runs. One panel for each length; the horizontal axes differ. The labels were never in the training."}}
+page.show(training_length.accuracy_by_step(results))
+
+# %% [markdown]
+# ## Accuracy
+
+# %%
+page.show(training_length.accuracy_table(results))
+
+# %% [markdown]
+# ## What selection without labels costs
+#
+# The oracle looks at more epochs in a longer training, and has more readings to choose the best one from.
+
+# %%
+page.show(training_length.gaps_table(results))
+
+# %% [markdown]
+# ## Screening
+
+# %% mystnb={"figure": {"name": "fig-length-groups", "caption": "How screening divides the target windows of a step over the training, UF-AMA (M6): mean over runs. One panel for each length; the horizontal axes differ."}}
+page.show(training_length.groups_by_step(results))
+
+# %%
+page.show(training_length.groups_table(results))
+
+# %% [markdown]
+# ## What this does not show
+#
+# - What a training of the paper's length gives, unless it is among the columns above.
+# - What the number of steps does by itself: width, windows and learning rate change with it.
+# - Anything about real recordings: how soon a network becomes confident depends on how hard the recordings are, and that
+#   is a choice of the simulator here.
+# - Anything about other methods: a method may need more steps, or fewer, than UF-AMA.

@@ -1,0 +1,74 @@
+"""Runs of several scales are comparable where they differ in the scale alone; the gate's opening is counted by hand."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.builders import make_results
+from ufama.analysis.training_length import comparable, gate_opening, scales_of, stored_lengths
+from ufama.config import TrainingConfig
+
+LENGTHS = ({"scale": "quick", "steps": 4}, {"scale": "tenth", "steps": 26})
+
+
+@pytest.fixture(scope="module")
+def lengths():
+    """Three models at two scales, each trained with and without held-out people."""
+    blocks = [
+        length | {"training": asdict(TrainingConfig(validation_subjects=held_out))}
+        for length in LENGTHS
+        for held_out in (1, 0)
+    ]
+    return make_results(("seed",), ("M1", "M2", "M5", "M6"), seeds=(0,), blocks=blocks)
+
+
+def test_of_each_scale_the_runs_with_held_out_people_are_taken_shortest_first(lengths):
+    runs = comparable(lengths, dataset="seed").runs
+    assert list(dict.fromkeys(runs["scale"])) == ["quick", "tenth"] == scales_of(runs)
+    assert set(runs["variant"]) == {"M1", "M5", "M6"} and set(runs["protocol"]) == {"cross_subject"}
+    assert {one["validation_subjects"] for one in runs["training"]} == {1}
+
+
+def test_a_fold_without_one_of_the_models_is_left_out_at_its_scale_alone(lengths):
+    missing = lengths.runs["variant"].eq("M5") & lengths.runs["fold"].eq("session1-subject01")
+    missing &= lengths.runs["scale"].eq("tenth")
+    runs = comparable(replace(lengths, runs=lengths.runs[~missing]), dataset="seed").runs
+    folds = runs.groupby("scale")["fold"].unique()
+    assert "session1-subject01" in folds["quick"] and "session1-subject01" not in folds["tenth"]
+    assert len(folds["tenth"]) == len(folds["quick"]) - 1
+
+
+def test_runs_under_a_control_or_with_changes_are_not_comparable(lengths):
+    changed = lengths.runs.assign(changes=np.where(lengths.runs["scale"].eq("tenth"), "width=8", ""))
+    assert scales_of(comparable(replace(lengths, runs=changed), dataset="seed").runs) == ["quick"]
+
+
+def test_a_scale_without_all_three_models_is_an_error_where_there_is_no_other(lengths):
+    without = lengths.runs[lengths.runs["variant"] != "M5"]
+    with pytest.raises(ValueError, match=r"no scale has runs of all of M1, M5, M6 on the same folds of 'seed'"):
+        comparable(replace(lengths, runs=without), dataset="seed")
+
+
+def test_a_folder_without_published_runs_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="no stored runs of UF-AMA's models M1, M5, M6 on 'seed'"):
+        stored_lengths("seed", tmp_path)
+
+
+def test_the_opening_of_the_gate_by_hand():
+    shares = {"a": [0, 0.5, 1, 1], "b": [0, 0, 0, 0.5], "c": [0, 0, 0, 0], "d": [np.nan] * 4}
+    history = pd.DataFrame(
+        [
+            {"digest": digest, "epoch": epoch, "gate_open": share}
+            for digest, values in shares.items()
+            for epoch, share in enumerate(values)
+        ]
+    )
+    assert gate_opening(history, shares) == {
+        "runs": pytest.approx(2 / 3),
+        "steps": pytest.approx((2.5 / 4 + 0.5 / 4) / 3),
+        "last": pytest.approx(0.5),
+        "first": 3,  # of epochs 2 and 4, counted from 1
+    }
+    assert np.isnan(gate_opening(history, ["c"])["first"])

@@ -1,0 +1,370 @@
+"""What changes with the length of training: sizes, accuracy, selection rules, the gate, the screening groups.
+
+Every scale has columns, or a panel, of its own.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ufama.analysis.differences import accuracy_intervals, against_baseline, summarise
+from ufama.analysis.evaluation import accuracy, stored_rules
+from ufama.analysis.selection_rules import oracle_gaps, rule_accuracies
+from ufama.analysis.titles import ALL_RULE_TITLES, RULE_TITLES, VARIANT_TITLES
+from ufama.analysis.training_length import COMPARED_MODELS, gate_opening, scales_of, total_steps
+from ufama.campaigns.results import Results
+from ufama.config import scale
+from ufama.report import style
+from ufama.report.captions import (
+    column_group,
+    counted,
+    interval_cell,
+    interval_meaning,
+    keys,
+    provenance,
+    rule_meanings,
+    unique_value,
+)
+from ufama.report.page_head import is_there, of_interval, shown, value
+from ufama.report.style import GROUP_TITLES, figure, headline
+from ufama.report.table import Column, Table
+from ufama.report.training_size import network_parameters, paper_parameters, paper_steps
+
+STEPS_BETWEEN = (("M5", "M1"), ("M6", "M5"), ("M6", "M1"))
+"""Differences of models: all parts but distillation, distillation, all parts."""
+
+GATE_TITLES = {
+    "runs": "runs with an open gate in any step (%)",
+    "steps": "steps with an open gate (%)",
+    "last": "steps of the last epoch with an open gate (%)",
+    "first": "first epoch with an open gate (median of runs)",
+}
+MODEL_COLOURS = {"M1": style.GREY, "M5": style.BLUE, "M6": style.VERMILION}
+
+
+def scale_title(runs: pd.DataFrame, name: str) -> str:
+    """'quick: 64 steps'."""
+    steps = total_steps(runs[runs["scale"] == name])
+    return f"{name}: {steps.max():,} steps"
+
+
+def _each_scale(results: Results) -> list[tuple[str, str, Results]]:
+    """Name, title and results of every scale, shortest training first."""
+    runs = results.runs
+    return [
+        (name, scale_title(runs, name), results.select(runs["digest"][runs["scale"] == name]))
+        for name in scales_of(runs)
+    ]
+
+
+def _table(
+    name: str, frame: pd.DataFrame, columns: Sequence[Column], results: Results, title: str, *,
+    rules: Sequence[str] = (), interval: bool = False, note: str = "",
+) -> Table:  # fmt: skip
+    """A table with columns for each scale; its caption counts the runs of each."""
+    runs = results.runs
+    data = unique_value(runs, "data_title")
+    data = data if unique_value(runs, "simulated") else f"real {data} recordings"
+    counts = "; ".join(f"scale {name}: {counted(own.runs, ['variant'])}" for name, _, own in _each_scale(results))
+    sentences = [
+        f"{title}.",
+        f"Measured on {data}, cross-subject, preset paper; per model, {counts}.",
+        f"Selection rule: {rule_meanings(rules)}." if rules else "",
+        interval_meaning(runs, ["scale", "variant"]) if interval else "",
+        note,
+    ]
+    return Table(name, frame, columns, " ".join(filter(None, sentences)), provenance(runs, rules))
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def sizes_table(results: Results) -> Table:
+    """What the scales are: their settings, and the paper's."""
+    columns, frame = [Column("setting", "setting", "key")], {}
+    for name, _, own in _each_scale(results):
+        frame[name] = _settings(own.runs)
+        columns.append(Column(name, f"scale {name}", "measured"))
+    full = scale("paper")
+    frame["published"] = {
+        "epochs": f"{full.epochs}",
+        "steps": f"{paper_steps():,}",
+        "learning rate": f"{full.learning_rate:g}",
+        "windows": _share_of_windows(full.window_stride),
+        "width of the network": f"{full.width}",
+        "parameters": f"{paper_parameters():,}",
+    }
+    columns.append(Column("published", "the paper", "published"))
+    table = pd.DataFrame(frame).rename_axis("setting").reset_index()
+    title = "The scales whose runs are stored, beside the paper's settings"
+    return _table("training_sizes", table, columns, results, title, note="The paper does not state its precision.")
+
+
+def _settings(runs: pd.DataFrame) -> dict[str, str]:
+    training, run = runs["training"].iloc[0], runs.iloc[0]
+    return {
+        "epochs": f"{run['epochs']}",
+        "steps": f"{total_steps(runs).max():,}",
+        "learning rate": f"{training['learning_rate']:g}",
+        "windows": _share_of_windows(training["window_stride"]),
+        "width of the network": f"{run['config']['width']}",
+        "parameters": f"{network_parameters(run):,}",
+        "precision": str(training["precision"]),
+    }
+
+
+def _share_of_windows(stride: int) -> str:
+    return "all" if stride == 1 else f"1 in {stride}"
+
+
+def accuracy_table(results: Results) -> Table:
+    """Accuracy over windows of every model and rule, with its interval, at each length."""
+    rules = stored_rules(results.predictions)
+    frame, columns = _rows(rules), _model_and_rule(rules)
+    for name, title, own in _each_scale(results):
+        values = accuracy_intervals(accuracy(own), ["variant", "rule"])
+        frame = _beside(frame, values, name, "percent")
+        columns.append(interval_cell(f"{name}_windows", "percent", title, group="accuracy over windows (%)"))
+    title = "Accuracy over windows by length of training"
+    return _table("length_accuracy", frame, columns, results, title, rules=rules, interval=True)
+
+
+def gaps_table(results: Results) -> Table:
+    """What each rule loses to the oracle, at each length."""
+    every = {name: oracle_gaps(rule_accuracies(own)) for name, _, own in _each_scale(results)}
+    rules = [rule for rule in ALL_RULE_TITLES if any((table["rule"] == rule).any() for table in every.values())]
+    frame, columns = _rows(rules), _model_and_rule(rules)
+    for name, title, _ in _each_scale(results):
+        frame = _beside(frame, every[name], name, "points")
+        columns.append(interval_cell(f"{name}_windows", "points", title, group="oracle − rule, windows (points)"))
+    title = "What a rule without the target's labels loses to the oracle, by length of training"
+    return _table("length_gaps", frame, columns, results, title, rules=["oracle", *rules], interval=True)
+
+
+def _rows(rules: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame([{"variant": model, "rule": rule} for model in COMPARED_MODELS for rule in rules])
+
+
+def _model_and_rule(rules: Sequence[str]) -> list[Column]:
+    first, second = keys(variant="model", rule="selection rule")
+    return [
+        replace(first, titles=VARIANT_TITLES),
+        replace(second, titles={rule: ALL_RULE_TITLES[rule] for rule in rules}),
+    ]
+
+
+def _beside(frame: pd.DataFrame, values: pd.DataFrame, name: str, kind: str) -> pd.DataFrame:
+    """``frame`` with the values of one scale and their intervals: columns {name}_windows_{kind}, .._low_, .._high_."""
+    parts = ["windows", "windows_low", "windows_high"]
+    own = values[["variant", "rule", *(f"{part}_{kind}" for part in parts)]]
+    renamed = own.rename(columns={f"{part}_{kind}": f"{name}_{part}_{kind}" for part in parts})
+    return frame.merge(renamed, on=["variant", "rule"], how="left")
+
+
+def models_table(results: Results) -> Table:
+    """Differences of the three models on the same folds and seeds, at each length."""
+    rules = stored_rules(results.predictions)
+    rows = pd.DataFrame([{"variant": _minus(*pair), "rule": rule} for pair in STEPS_BETWEEN for rule in rules])
+    columns = [
+        Column("variant", "difference", "key"),
+        Column("rule", "selection rule", "key", titles=RULE_TITLES),
+    ]
+    for name, title, own in _each_scale(results):
+        scores = accuracy(own)
+        parts = []
+        for model, before in STEPS_BETWEEN:
+            pairs = against_baseline(scores[scores["variant"].isin([model, before])], "variant", before, by=("rule",))
+            parts.append(summarise(pairs, ["rule"]).assign(variant=_minus(model, before)))
+        rows = _beside(rows, pd.concat(parts), name, "points")
+        columns.append(interval_cell(f"{name}_windows", "points", title, group="windows (points)"))
+    title = "What the parts of the method add, by length of training"
+    note = "M5 − M1: all parts but distillation; M6 − M5: distillation."
+    return _table("length_models", rows, columns, results, title, rules=rules, interval=True, note=note)
+
+
+def _minus(model: str, before: str) -> str:
+    return f"{model} − {before}"
+
+
+def gate_table(results: Results) -> Table:
+    """When the gate of distillation opens, at each length: UF-AMA (M6)."""
+    frame, columns = pd.DataFrame({"what": list(GATE_TITLES.values())}), [Column("what", "gate of M6", "key")]
+    for name, title, own in _each_scale(results):
+        opening = gate_opening(own.history, own.runs["digest"][own.runs["variant"] == "M6"])
+        frame[name] = [opening[key] * (1 if key == "first" else 100) for key in GATE_TITLES]
+        columns += column_group({name: title}, decimals=1)
+    title = "When the gate of distillation opens, by length of training"
+    note = "A dash: it opened in no run. Epochs count from 1."
+    return _table("length_gate", frame, columns, results, title, note=note)
+
+
+def groups_table(results: Results) -> Table:
+    """How screening divides the target windows of a step in the last epoch, and how often its labels are right."""
+    frame = pd.DataFrame({"what": [*GROUP_TITLES.values(), "consistent: right (%)", "one kept: right (%)"]})
+    columns = [Column("what", "windows of M6 in the last epoch", "key")]
+    for name, title, own in _each_scale(results):
+        last = _of_model(own, "M6").groupby("digest").last()
+        counts = last[list(GROUP_TITLES)]
+        shares = counts.div(counts.sum(axis=1), axis=0).mean() * 100
+        right = [
+            100 * last[column].mean() if column in last else float("nan")
+            for column in ("consistent_right", "teacher_right")
+        ]
+        frame[name] = [*shares, *right]
+        columns += column_group({name: title}, decimals=1)
+    title = "Screening at the end of training, by its length"
+    note = (
+        "The first rows are shares of a step's target windows, in percent. Right: the pseudo-labels when the whole "
+        "target is screened after the last epoch; mean over the runs that have such windows."
+    )
+    return _table("length_groups", frame, columns, results, title, note=note)
+
+
+def _of_model(results: Results, model: str) -> pd.DataFrame:
+    return results.history[results.history["digest"].isin(results.runs["digest"][results.runs["variant"] == model])]
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+def _panel_for_each(
+    results: Results, height: float, draw: Callable[[Axes, Results], None], ylabel: str
+) -> tuple[Figure, list[Axes]]:
+    scales = _each_scale(results)
+    drawing, grid = plt.subplots(1, len(scales), figsize=(style.WIDTH, height), sharey=True, squeeze=False)
+    for axes, (_, title, own) in zip(grid.flat, scales, strict=True):
+        draw(axes, own)
+        axes.set_title(title, fontsize=11)
+        axes.set_xlabel("step")
+    grid[0, 0].set_ylabel(ylabel)
+    return drawing, list(grid.flat)
+
+
+def _by_step(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """With the column ``step``: how many steps were taken at the end of the row's epoch."""
+    return history.assign(step=(history["epoch"] + 1) * history["digest"].map(runs.set_index("digest")["steps"]))
+
+
+@figure
+def gate_by_step(results: Results) -> Figure:
+    """The share of steps with an open gate, one panel per scale.
+
+    Alt: Line plots, one panel for each length of training: the share of steps in which the gate of distillation is
+    open, in percent, against the step; a line is the mean over runs and a band holds the middle 80 % of them. Every
+    panel has steps of its own on the horizontal axis.
+    """
+
+    def draw(axes: Axes, own: Results) -> None:
+        history = _by_step(_of_model(own, "M6"), own.runs)
+        style.band(axes, history.assign(percent=100 * history["gate_open"]), "percent", style.GREEN, over="step")
+
+    drawing, panels = _panel_for_each(results, 3.2, draw, "gate open (% of steps)")
+    panels[0].set_ylim(-3, 103)
+    headline(drawing, f"{unique_value(results.runs, 'data_title')}, M6: when the gate of distillation opens")
+    return drawing
+
+
+@figure
+def accuracy_by_step(results: Results) -> Figure:
+    """Target accuracy of the three models over the training, one panel per scale.
+
+    Alt: Line plots, one panel for each length of training: accuracy over the target's windows in percent against the
+    step, one line for the network alone, one for UF-AMA without distillation and one for UF-AMA, each the mean over
+    runs.
+    """
+
+    def draw(axes: Axes, own: Results) -> None:
+        for model, colour in MODEL_COLOURS.items():
+            history = _by_step(_of_model(own, model), own.runs).dropna(subset="target_accuracy")
+            axes.plot(100 * history.groupby("step")["target_accuracy"].mean(), color=colour, linewidth=1.8)
+
+    drawing, _ = _panel_for_each(results, 3.6, draw, "accuracy over windows (%)")
+    style.legend(drawing, [style.line(VARIANT_TITLES[name], colour) for name, colour in MODEL_COLOURS.items()])
+    headline(drawing, f"{unique_value(results.runs, 'data_title')}: accuracy over the training")
+    return drawing
+
+
+@figure
+def groups_by_step(results: Results) -> Figure:
+    """How screening divides a step's target windows over the training, one panel per scale.
+
+    Alt: Stacked areas, one panel for each length of training: the share of a step's target windows that screening finds
+    consistent, with one modality kept, conflicting, or with neither kept, against the step.
+    """
+    colours = [style.GROUP_COLOURS[name] for name in GROUP_TITLES]
+
+    def draw(axes: Axes, own: Results) -> None:
+        counts = _by_step(_of_model(own, "M6"), own.runs).groupby("step")[list(GROUP_TITLES)].mean()
+        shares = 100 * counts.div(counts.sum(axis=1), axis=0)
+        axes.stackplot(shares.index, shares.T, colors=colours)
+        axes.set(ylim=(0, 100), xlim=(shares.index.min(), shares.index.max()))
+
+    drawing, _ = _panel_for_each(results, 3.6, draw, "target windows (%)")
+    entries = zip(colours, GROUP_TITLES.values(), strict=True)
+    style.legend(drawing, [Patch(color=colour, label=label) for colour, label in entries])
+    headline(drawing, f"{unique_value(results.runs, 'data_title')}, M6: screening over the training")
+    return drawing
+
+
+# --- findings --------------------------------------------------------------------------------------------------------
+
+
+def findings(results: Results) -> list[str]:
+    """Does the gate open, and when; does M6 differ from M5; what does selection without labels cost: at each length."""
+    gate, models, gaps = gate_table(results), models_table(results), gaps_table(results)
+    names = scales_of(results.runs)
+    return [
+        "The gate of distillation. " + _for_each(names, lambda name: _gate(gate, name)),
+        "M6 − M5, which is distillation, last epoch, in points. " + _for_each(names, lambda name: _step(models, name)),
+        "All parts together, M6 − M1, last epoch, in points. "
+        + _for_each(names, lambda name: _difference(models, name, _minus("M6", "M1"))),
+        "What UF-AMA loses to the oracle where the epoch is chosen without the target's labels, in points. "
+        + _for_each(names, lambda name: _loss(gaps, name)),
+    ]
+
+
+def _for_each(names: Sequence[str], sentence: Callable[[str], str]) -> str:
+    return "; ".join(f"scale {name}: {sentence(name)}" for name in names) + "."
+
+
+def _gate(table: Table, name: str) -> str:
+    if not value(table, name, what=GATE_TITLES["runs"]) > 0:
+        return "it opens in no run"
+    return (
+        f"it opens in {shown(table, name, what=GATE_TITLES['runs'])} % of the runs, first in epoch "
+        f"{shown(table, name, what=GATE_TITLES['first'])} (median), and is open in "
+        f"{shown(table, name, what=GATE_TITLES['last'])} % of the last epoch's steps"
+    )
+
+
+def _difference(table: Table, name: str, pair: str) -> str:
+    column, row = f"{name}_windows_points", {"variant": pair, "rule": RULE_TITLES["last"]}
+    ends = (float(table.frame.loc[_is(table, row), f"{name}_windows_{end}_points"].iloc[0]) for end in ("low", "high"))
+    return f"{shown(table, column, **row)}, {of_interval(*ends)}"
+
+
+def _is(table: Table, row: dict[str, str]) -> pd.Series:
+    return (table.frame[list(row)] == pd.Series(row)).all(axis=1)
+
+
+def _step(table: Table, name: str) -> str:
+    row = {"variant": _minus("M6", "M5"), "rule": RULE_TITLES["last"]}
+    parts = table.frame.loc[_is(table, row), [f"{name}_windows{part}_points" for part in ("", "_low", "_high")]]
+    if (parts.fillna(0) == 0).all(axis=None):
+        return f"{shown(table, f'{name}_windows_points', **row)}: the two are equal"
+    return _difference(table, name, row["variant"])
+
+
+def _loss(table: Table, name: str) -> str:
+    model, column = VARIANT_TITLES["M6"], f"{name}_windows_points"
+    parts = [
+        f"{shown(table, column, variant=model, rule=RULE_TITLES[rule])} by {RULE_TITLES[rule]}"
+        for rule in ("last", "source_validation")
+        if is_there(table, column, variant=model, rule=RULE_TITLES[rule])
+    ]
+    return " and ".join(parts)

@@ -11,6 +11,9 @@ VECTOR, MOST_PADDED = 32, 4
 """Bfloat16 numbers in a vector of a CPU with AVX-512, and how many keys at most are added to fill the last vector of a
 row: what does not fill a vector is processed number by number."""
 
+NARROW = 16
+"""From this width on, a head's products with its weights are computed as they are written, and below transposed."""
+
 
 def attend(projected: Sequence[Tensor], heads: int, keep: Tensor | None = None, keep_rate: float = 1.0) -> Tensor:
     """softmax(Q K' / sqrt(d)) V of every head, heads concatenated: (R, N, Tq, D). It can be differentiated once.
@@ -95,9 +98,9 @@ def _forward(
     if padded:
         scores[..., tokens:] = -torch.inf
         keep = None if keep is None else functional.pad(keep, (0, padded - tokens))
-    weights = torch.softmax(scores, -1, out=scores).unflatten(0, (heads, -1))
+    weights = torch.softmax(scores, -1).unflatten(0, (heads, -1))  # twice as fast as written over the scores
     result = torch.empty_like(query, memory_format=torch.contiguous_format)
-    _multiply_into(_head_views(result, 1, heads)[0], _dropout(weights, keep, keep_rate), v)
+    _multiply_into(_head_view(result, 1, heads)[0], _dropout(weights, keep, keep_rate), v)
     return result, (q, k, v, weights, keep)
 
 
@@ -116,7 +119,7 @@ def _backward(
     d_weights = _dropout(d_dropped, keep, keep_rate)
     d_scores = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype)
     dropped = _dropout(weights, keep, keep_rate)
-    (d_q,), (d_k, d_v) = _head_views(d_query, 1, heads), _head_views(d_key_value, 2, heads)
+    (d_q,), (d_k, d_v) = _head_view(d_query, 1, heads), _head_view(d_key_value, 2, heads)
     scale = q.shape[-1] ** -0.5
     _multiply_into(d_q, d_scores, k, scale)
     _multiply_into(d_k, d_scores.mT, q, scale)
@@ -139,7 +142,7 @@ def _padded_tokens(tokens: int) -> int | None:
 
 def _split_heads(z: Tensor, parts: int, heads: int, padded: int | None = None) -> Tensor:
     """(R, N, T, P H d) of P parts -> (P, H, R N, ``padded`` or T, d), a copy; tokens beyond T are zero."""
-    z = z.flatten(0, 1).unflatten(-1, (parts, heads, -1)).permute(2, 3, 0, 1, 4)
+    z = _head_view(z, parts, heads)
     if padded is None:
         return z.contiguous()
     tokens = z.shape[3]
@@ -149,25 +152,29 @@ def _split_heads(z: Tensor, parts: int, heads: int, padded: int | None = None) -
     return copy
 
 
-def _head_views(z: Tensor, parts: int, heads: int) -> list[tuple[Tensor, ...]]:
-    """Each head's slice of each part of (R, N, T, P H d): views (R N, T, d)."""
-    slices = z.flatten(0, 1).chunk(parts * heads, -1)
-    return [slices[part * heads : (part + 1) * heads] for part in range(parts)]
+def _head_view(z: Tensor, parts: int, heads: int) -> Tensor:
+    """(R, N, T, P H d) of P parts -> (P, H, R N, T, d), a view."""
+    return z.flatten(0, 1).unflatten(-1, (parts, heads, -1)).permute(2, 3, 0, 1, 4)
 
 
-def _multiply_into(head_views: tuple[Tensor, ...], x: Tensor, y: Tensor, scale: float = 1.0) -> None:
-    """Write ``scale`` x y of every window into each head's view, without the rows of padded tokens.
+def _multiply_into(view: Tensor, x: Tensor, y: Tensor, scale: float = 1.0) -> None:
+    """Write ``scale`` x y of every head and window into ``view`` (H, R N, T, d), without the rows of padded tokens.
 
-    A result in one piece is computed by one call of the library and copied into the view; in the view itself it is one
-    call per window. That is faster for bfloat16 alone. The library adds up in the same order either way where the
-    head's width is a multiple of 4.
+    In bfloat16 the library writes into the view itself, window by window. Otherwise it is faster to compute all
+    products in one call and to copy them, and where d is less than `NARROW`, as (y' x')'.
     """
-    tokens = head_views[0].shape[1]
-    for view, left, right in zip(head_views, x, y, strict=True):
-        if view.dtype == torch.bfloat16 or view.shape[-1] % 4:
-            torch.baddbmm(view, left[:, :tokens], right, beta=0, alpha=scale, out=view)
-        else:
-            view.copy_(torch.baddbmm(right.new_empty(()), left[:, :tokens], right, beta=0, alpha=scale))
+    if view.dtype == torch.bfloat16:
+        tokens = view.shape[2]
+        for head, left, right in zip(view, x, y, strict=True):
+            torch.baddbmm(head, left[:, :tokens], right, beta=0, alpha=scale, out=head)
+        return
+    left, right, unused = x.flatten(0, 1), y.flatten(0, 1), x.new_empty(())
+    if view.shape[-1] < NARROW:
+        product = torch.baddbmm(unused, right.mT, left.mT, beta=0, alpha=scale).mT
+    else:
+        product = torch.baddbmm(unused, left, right, beta=0, alpha=scale)
+    for head, computed in zip(view, product.unflatten(0, (len(view), -1)), strict=True):
+        head.copy_(computed)
 
 
 def _dropout(weights: Tensor, keep: Tensor | None, keep_rate: float) -> Tensor:

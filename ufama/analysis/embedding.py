@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from ufama.analysis.titles import VARIANT_TITLES
@@ -38,3 +39,36 @@ def tsne_points(results: Results, class_names: Sequence[str]) -> pd.DataFrame:
             )
         )
     return pd.concat(panels, ignore_index=True)
+
+
+def nearest(results: Results) -> pd.DataFrame:
+    """Whom a target window's fused features lie beside, in the features themselves and not in their t-SNE places.
+
+    One row per run: protocol, variant, same_trial (share of kept target windows whose nearest other target window is of
+    the same trial), same_class (share whose nearest source window has the same label), windows (how many they are).
+    Distances are Euclidean. Raises ValueError when a run's features were not kept.
+    """
+    from scipy.spatial.distance import cdist
+
+    rows = []
+    for run in results.runs.itertuples():
+        own = results.embeddings[results.embeddings.digest == run.digest]
+        if own.empty:
+            raise ValueError(f"run {run.digest} ({run.variant}, {run.fold}) has no stored features: train it again.")
+        features = own[[column for column in own if column.startswith("z")]].dropna(axis=1)
+        source, target = (own[own.domain == name] for name in ("source", "target"))
+        within = cdist(features.loc[target.index], features.loc[target.index])
+        np.fill_diagonal(within, np.inf)
+        beside = target.iloc[within.argmin(axis=1)]
+        of_source = source.iloc[cdist(features.loc[target.index], features.loc[source.index]).argmin(axis=1)]
+        coordinates = ["subject", "session", "trial"]
+        rows.append(
+            {
+                "protocol": run.protocol,
+                "variant": run.variant,
+                "same_trial": (beside[coordinates].to_numpy() == target[coordinates].to_numpy()).all(axis=1).mean(),
+                "same_class": (of_source.label.to_numpy() == target.label.to_numpy()).mean(),
+                "windows": len(target),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -145,11 +145,14 @@ def shown(table: Table, column: str, **row: object) -> str:
     Raises
     ------
     ValueError
-        where no row, or more than one, has these values
+        where the table does not show the column, or not one row has these values
     """
-    place = _place(table, row)
-    described = next(one for one in table.columns if one.name == column)
-    return table._column_cells(described)[place]
+    described = [one for one in table.shown if one.name == column]
+    if not described:
+        raise ValueError(
+            f"{table.name} does not show the column {column}; it shows {[one.name for one in table.shown]}."
+        )
+    return table._column_cells(described[0])[_place(table, row)]
 
 
 def value(table: Table, column: str, **row: object) -> float:

@@ -2,132 +2,164 @@
 # # Compactness and marginal alignment
 #
 # *Sections 2.2.3 and 2.3 of the paper, Eqs. 6–10. Cost: seconds. Nothing is trained on this page.*
+#
+# Two losses shape the features before any target window gets a label. **Compactness** uses the source's labels: windows of
+# one class should point in one direction. **Marginal alignment** uses no label at all: the cloud of target windows should
+# lie where the cloud of source windows lies. Both act on the three feature vectors of the {doc}`network <network>`, EEG
+# and eye with weight ¼ each and the fused one with ½.
 
 # %% tags=["parameters"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
 data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
 
 # %% tags=["hide-input"]
+from IPython.display import Markdown
+
+from ufama.core import losses, mmd
+from ufama.core.reference import Reference
 from ufama.pages.page import open_page
+from ufama.report import compactness, datasets, kernels
+from ufama.report.page_head import head
+from ufama.report.source import source
 
 page = open_page("alignment", globals())
 windows = page.windows
+between_people = datasets.discrepancy_table(windows, subjects=5, stride=8)
+
+# %% tags=["hide-input"]
+head(
+    "How far apart are two people, and what do the two losses ask of their features?",
+    [datasets.discrepancy_finding(between_people)],
+    evidence={"how-far-apart-two-people-are": "How far apart two people are"},
+    caveat=f"Features of {windows.card.title} before any training; the other examples are made-up samples.",
+)
 
 # %% [markdown]
 # ## Compactness
 #
-# For two source windows of one branch, say whether they share their class and how similar their features are:
+# For two source windows {math}`i` and {math}`j` of one branch: do they share their class,
 #
 # $$
-# Y_{ij} = \begin{cases} 1, & y_i = y_j \\ 0, & y_i \neq y_j \end{cases}
+# Y_{ij} = \begin{cases} 1, & y_i = y_j \\ 0, & y_i \neq y_j , \end{cases}
 # $$ (eq-6)
 #
+# and how similar are their features? The cosine is between −1 and 1, so half of it plus one half can be read as a
+# probability:
+#
 # $$
-# S_{ij} = \tfrac12 \cos(x_i, x_j) + \tfrac12
+# S_{ij} = \tfrac12 \cos(x_i, x_j) + \tfrac12 , \qquad \cos(x_i, x_j) = \frac{x_i^\top x_j}{\lVert x_i \rVert \, \lVert x_j \rVert} .
 # $$ (eq-7)
 #
-# and ask the similarity to predict the indicator:
+# The loss is the binary cross-entropy of this probability: the similarity has to *predict* whether the class is shared.
+# Over the {math}`N(N-1)` ordered pairs of a batch,
 #
 # $$
 # \mathcal L_{\text{bce}} = -\frac{1}{N(N-1)} \sum_{i \neq j}
 # \bigl[ Y_{ij} \log S_{ij} + (1 - Y_{ij}) \log(1 - S_{ij}) \bigr] .
 # $$ (eq-8)
 #
-# The paper prints Eq. 8 without its minus sign; minimised as printed it would push windows of one class apart. Code:
-# {func}`~ufama.core.losses.same_class`, {func}`~ufama.core.losses.shifted_cosine`,
-# {func}`~ufama.core.losses.compactness`.
+# The paper prints Eq. 8 without its minus sign; minimised as printed it would push windows of one class apart.
 
-# %%
-import numpy as np
-import torch
+# %% tags=["hide-input"]
+source(losses.same_class, losses.cosine, losses.shifted_cosine, losses.compactness)
 
-from ufama.core import losses
-from ufama.data.folds import scaled
-
-prepared = scaled(windows, "subject_session_minmax")
-draw = np.random.default_rng(0)
-batch = draw.choice(np.flatnonzero(windows.session == 1), 32, replace=False)
-label = torch.as_tensor(windows.label[batch])[None]
-
-
-def features(table):
-    return torch.as_tensor(table.eeg[batch]).flatten(1).double()[None]  # (R = 1, N, D)
-
-
-gathered = torch.nn.functional.one_hot(label, len(windows.card.class_names)).double()
-{
-    "32 windows, raw features": round(losses.compactness(features(windows), label).item(), 2),
-    "scaled per subject-session": round(losses.compactness(features(prepared), label).item(), 2),
-    "scaled, classes drawn at random": round(
-        losses.compactness(features(prepared), label[:, draw.permutation(32)]).item(), 2
-    ),
-    "one direction per class": round(losses.compactness(gathered, label).item(), 2),
-}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pair-costs", "caption": "Eq. 8 of a batch of two windows, by the angle between their features."}}
+page.show(compactness.pair_costs(len(windows.card.class_names)))
 
 # %% [markdown]
-# Raw features all point in nearly the same direction, so pairs of different classes look alike and the loss is high.
-# Scaled features point in many directions and the loss is near {math}`\log 2 = 0.69`, which every pair costs when all
-# features are orthogonal. With one direction per class, pairs of one class cost nothing and pairs of different classes
-# still {math}`\log 2`, because orthogonal features have {math}`S = \tfrac12`. Eq. 8 is only content when different
-# classes point in *opposite* directions, which three or more classes cannot all do.
+# Only features in *opposite* directions are different enough for Eq. 8, and three or more classes cannot all be opposite
+# to each other. So the loss has a floor above zero, and its pull never ends: pairs of one class cost nothing once they
+# agree, pairs of different classes always cost something.
+
+# %% tags=["hide-input"]
+page.show(compactness.batches(windows))
+
+# %% [markdown]
+# Raw features all point in nearly the same direction, because differential entropy is positive in every channel and band;
+# pairs of different classes look alike, and the loss is high. After scaling, the features point in many directions.
 #
 # ## Marginal alignment
 #
-# The maximum mean discrepancy is the distance between the two domains' mean embeddings in the feature space of a kernel,
+# Is the cloud of target features where the cloud of source features is? Comparing the means of the two clouds would miss
+# every difference in shape. So each window is first mapped by {math}`\phi` into a space with very many dimensions, in
+# which the mean of a cloud holds its shape as well, and the *maximum mean discrepancy* {cite:p}`Gretton2012` is the
+# distance of the two means there:
 #
 # $$
-# \mathcal L_{\text{mmd}} = \Bigl\lVert \frac{1}{N_S} \sum_{i} \phi(x_i^S)
-# - \frac{1}{N_T} \sum_{j} \phi(x_j^T) \Bigr\rVert_{\mathcal H}
+# \mathcal L_{\text{mmd}} = \Bigl\lVert \frac{1}{N_S} \sum_{i=1}^{N_S} \phi(x_i^S)
+# - \frac{1}{N_T} \sum_{j=1}^{N_T} \phi(x_j^T) \Bigr\rVert_{\mathcal H}
 # $$ (eq-9)
 #
-# and its square expands into kernel values alone, with {math}`\kappa` a sum of Gaussians of several widths:
+# The space {math}`\mathcal H` never appears in a computation. Squared and multiplied out, only products
+# {math}`\phi(x)^\top \phi(y) = \kappa(x, y)` are left: the *kernel*, one number for two windows, which is large where they
+# are near each other. The squared distance is *mean similarity within the source, plus within the target, minus twice the
+# similarity between them*:
 #
 # $$
-# \mathcal L_{\text{mmd}} = \frac{1}{N_S^2} \sum_{i,j} \kappa(x_i^S, x_j^S)
-# + \frac{1}{N_T^2} \sum_{i,j} \kappa(x_i^T, x_j^T)
-# - \frac{2}{N_S N_T} \sum_{i,j} \kappa(x_i^S, x_j^T) .
+# \begin{aligned}
+# \mathcal L_{\text{mmd}} = {}& \frac{1}{N_S^2} \sum_{i=1}^{N_S} \sum_{j=1}^{N_S} \kappa(x_i^S, x_j^S)
+# + \frac{1}{N_T^2} \sum_{i=1}^{N_T} \sum_{j=1}^{N_T} \kappa(x_i^T, x_j^T) \\
+# & - \frac{2}{N_S N_T} \sum_{i=1}^{N_S} \sum_{j=1}^{N_T} \kappa(x_i^S, x_j^T) ,
+# \qquad \kappa = \sum_{u=0}^{K-1} k_u .
+# \end{aligned}
 # $$ (eq-10)
 #
-# Code: {func}`~ufama.core.mmd.mmd_quadratic`. Eq. 9 shows the norm, Eq. 10 its square; the square is what is computed.
+# Each {math}`k_u` is a Gaussian. Its width is not in the paper; in the released code there are {math}`K = 5`, and
+# {math}`k_u(x, y) = \exp\bigl(-\lVert x - y \rVert^2 / (b \, 2^{u-2})\bigr)` with {math}`b` the mean squared distance of
+# the pooled batch ({ref}`ledger row 12 <ledger-12>`). In plain code, both estimators ({func}`~ufama.core.mmd.mmd_quadratic`
+# and {func}`~ufama.core.mmd.mmd_neighbours` compute the same without loops):
 
-# %% mystnb={"figure": {"name": "fig-kernels", "caption": "Five Gaussian kernels, their widths doubling around the mean squared distance of the pooled batch (here 1), and their sum."}}
-import pandas as pd
-
-from ufama.core.mmd import gaussian_kernels, mmd_neighbours, mmd_quadratic
-from ufama.report import figures
-
-distance = torch.linspace(0, 4, 200, dtype=torch.float64)
-one = torch.ones(1, dtype=torch.float64)
-curves = {f"width × {2.0**u:g}": torch.exp(-(distance**2) / 2.0**u) for u in range(-2, 3)}
-curves["sum"] = gaussian_kernels(distance[None] ** 2, one, 5)[0]
-page.show(
-    figures.kernel_curves(
-        pd.concat(pd.DataFrame({"distance": distance, "kernel": name, "value": value}) for name, value in curves.items())
-    )
-)
+# %% tags=["hide-input"]
+source(Reference._mmd)
 
 # %% [markdown]
-# The released code estimates the same quantity from neighbouring pairs only, {math}`(i, i+1)`
-# ({func}`~ufama.core.mmd.mmd_neighbours`, ledger row 11). At a fixed bandwidth it is unbiased, it is
-# cheaper, and much noisier: it may be negative.
+# Eq. 9 is the norm, Eq. 10 its square; the square is what is computed and minimised.
+#
+# ## Why several widths
+#
+# A Gaussian sees only what happens at its own scale. Two windows much nearer than its width are the same to it, two much
+# farther apart are equally different whatever their distance; the loss moves a pair only where the kernel has a slope.
 
-# %% mystnb={"figure": {"name": "fig-mmd-shift", "caption": "Both estimators on 40 pairs of Gaussian samples (32 windows, 16 features) whose means move apart. Bands hold the middle 80 % of the pairs."}}
-rows = []
-for shift in np.linspace(0, 2, 9):
-    source, target = torch.as_tensor(draw.normal(size=(2, 40, 32, 16)))
-    for name, estimate in (("quadratic (Eq. 10)", mmd_quadratic), ("neighbouring pairs", mmd_neighbours)):
-        values = estimate(source, target + shift / 4)
-        rows.append(pd.DataFrame({"shift": shift, "estimator": name, "mmd": values.numpy()}))
-page.show(figures.mmd_over_shift(pd.concat(rows)))
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-kernels", "caption": "Five Gaussian kernels whose widths double around the mean squared distance of the pooled batch (here 1), and their sum. Above the values, below the slopes, which are the pull on a pair of windows at that distance."}}
+page.show(kernels.kernel_curves())
+
+# %% [markdown]
+# How far apart the domains are is not known beforehand and changes while the network learns. One width would have to be
+# right at every step. Each row below is one way in which a target can differ from a source; the bars say how clearly each
+# width sees it.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-widths", "caption": "What each width sees: mean squared MMD of 32 source and 32 target windows with two features, less its mean for two source samples, in standard deviations of the latter (400 draws)."}}
+page.show(kernels.visible_differences(kernels.visibility()))
+
+# %% [markdown]
+# The sum is never the best and never blind: it trades a little of the best width for not having to choose. In many
+# dimensions the choice matters less than here, because distances of windows become nearly equal.
+#
+# ## Two estimators
+#
+# The released code estimates the same quantity from neighbouring pairs only, {math}`(i, i+1)`
+# ({ref}`ledger row 11 <ledger-11>`). At a fixed bandwidth it is unbiased, it is cheaper, and much noisier: it may be
+# negative.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-mmd-shift", "caption": "Both estimators on 40 pairs of Gaussian samples (32 windows, 16 features) whose means move apart. Bands hold the middle 80 % of the pairs."}}
+shifted = kernels.shifted_samples()
+page.show(kernels.mmd_over_shift(shifted))
+
+# %% tags=["hide-input"]
+Markdown(kernels.estimators_reading(shifted))
 
 # %% [markdown]
 # ## How far apart two people are
 #
 # On the recordings, before any training: the discrepancy between one person's windows and another's, raw, and after
-# each subject-session has been scaled by its own range (ledger row 25). Scaling alone removes most of it, without a
-# label and without a network.
+# each subject-session has been scaled by its own range ({ref}`ledger row 25 <ledger-25>`). Scaling needs no label and no
+# network.
 
-# %%
-from ufama.report import datasets
+# %% tags=["hide-input"]
+page.show(between_people)
 
-page.show(datasets.discrepancy_table(windows, subjects=5, stride=8))
+# %% [markdown]
+# ## What this page does not show
+#
+# That a smaller discrepancy makes a better classifier. Two clouds can lie on each other with the classes exchanged: MMD
+# sees no labels. This is what the paper calls coarse, and why it adds {doc}`screening`.

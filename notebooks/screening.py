@@ -4,7 +4,8 @@
 # *Section 2.4 of the paper, Eqs. 11–13, Fig. 3. Cost: seconds when the runs are stored.*
 #
 # The target has no labels. What a modality's head is sure of becomes its label: sometimes for the fusion head, sometimes
-# for the other modality. This page takes a trained network's real predictions on a real target and sorts them.
+# for the other modality. This page sorts eight made-up windows by hand, and then
+# the actual predictions of trained networks.
 
 # %% tags=["parameters"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
@@ -30,23 +31,102 @@ f"{len(results.runs)} runs, {results.runs.data_title[0]}, scale {page.scale}, pr
 # %% [markdown]
 # ## Who is kept
 #
-# Every target window enters the pool twice, once per modality, with its confidence (the largest class probability) and
-# its pseudo-label (that class). The most confident share of the pool is trusted:
+# Every target window enters a *pool* twice, once for each modality: with its **confidence**
+# {math}`\operatorname{Conf}_k^m = \max_c \hat Y_{k,c}^m`, the largest class probability of that modality's head, and its
+# **pseudo-label** {math}`\hat P_k^m`, the class that has it. The pool is sorted by confidence, and its most confident share
+# {math}`\alpha` (`trusted_share`, 0.5) is trusted:
 #
 # $$
-# \mathcal X_{\text{high}} = \bigl\{ (Z_{i,k}^m, \hat P_{i,k}^m) \;\big|\; i \le \lceil \alpha \cdot |\mathcal X_{\text{sort}}| \rceil \bigr\} .
+# \mathcal X_{\text{high}} = \bigl\{ (Z_{i,k}^m, \hat P_{i,k}^m) \;\big|\; i \le \lceil \alpha \cdot |\mathcal X_{\text{sort}}| \rceil \bigr\} ,
 # $$ (eq-11)
 #
-# Code: {func}`~ufama.core.screening.screen`; {math}`\alpha` is called `trusted_share` there. Then each window falls into
-# one group: *consistent* (both modalities kept, same pseudo-label), *conflicting* (both kept, different), *partly low*
-# (one kept: the teacher), or unused.
+# where {math}`i` is the rank in the sorted pool {math}`\mathcal X_{\text{sort}}`, {math}`k` the window and {math}`m` the
+# modality. The share is of *entries*, not of windows: a window may be trusted in both modalities, in one, or in none. That
+# sorts the windows into groups:
+#
+# | group | trusted entries | used for |
+# | --- | --- | --- |
+# | consistent, {math}`\mathcal S_{\text{cnst}}` | both, same pseudo-label | the fusion head learns the label ({eq}`eq-12`) |
+# | conflicting | both, different pseudo-labels | dropped |
+# | one modality kept (the paper: partially low-quality) | one: the *teacher* | candidate for {math}`\mathcal S_{\text{dstl}}`: the other modality's head may learn the label ({eq}`eq-13`) |
+# | neither kept | none | not used |
+#
+# ## Eight windows by hand
+#
+# The probabilities below are made up, so that each group has a window. Everything else on them is computed by the functions
+# that screen in a training.
 
-# %% mystnb={"figure": {"name": "fig-screening", "caption": "Screening of one batch of 32 target windows by a trained network (the paper's Fig. 3 on real values). Above, the 64 confidences in order, the trusted half left of the cut. Below, each window by its two confidences and its group."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pool", "caption": "The pool of the eight made-up windows: 16 entries in the order of their confidence. Above the line the trusted half; the colour is that of the window's group, pale where this entry is not kept."}}
+from IPython.display import Markdown
+
 from ufama.analysis.screening import screened_batch, screened_targets
 from ufama.config import preset as preset_of
-from ufama.report import figures
+from ufama.core import losses, screening
+from ufama.report import figures, measured, screening_example
+from ufama.report.source import source
 
 config = preset_of(page.preset, dataset=page.data.dataset)
+example = screening_example.screened(config)
+page.show(screening_example.pool(example))
+
+# %% tags=["hide-input"]
+page.show(screening_example.table(example))
+
+# %% [markdown]
+# Three things are worth a second look. Windows 1 and 2 are used although nobody knows whether their label is right: two
+# confident heads that agree are taken for the truth. In window 6 two confident heads agree as well, and it is not used,
+# because eight entries are more confident: the cut is a *rank*, not a value. In window 5 the eyes are confident, but the
+# fusion head disagrees, so they teach nobody.
+
+# %% tags=["hide-input"]
+source(screening.trusted_count, screening.screen)
+
+# %% [markdown]
+# The first branch, `pool is None`, ranks a mini-batch as the released code does; preset `paper` remembers the latest
+# confidences of *all* target windows and takes the cut among these ({ref}`ledger row 14 <ledger-14>`).
+#
+# ## What the groups are for
+#
+# The fusion head learns the label on which both modalities agree, {math}`P_k^F = \hat P_k^{1} = \hat P_k^{2}`, from its
+# own probabilities {math}`\hat Y_{\text{cnst},k}^F` (*global consistency*; labels are one-hot vectors in the products):
+#
+# $$
+# \mathcal L_{\text{cnst}} = -\frac{1}{|\mathcal S_{\text{cnst}}|} \sum_{k \in \mathcal S_{\text{cnst}}}
+# P_k^F \log \hat Y_{\text{cnst},k}^F .
+# $$ (eq-12)
+#
+# Where one modality {math}`m^H` is trusted and the other, {math}`m^L`, is not, the first teaches the second, provided that
+# the fusion head agrees with the teacher, {math}`P_k^{m^L} = \hat P_k^{m^H} = \hat P_k^F` (*local cross-modal
+# distillation*, with hard labels):
+#
+# $$
+# \mathcal L_{\text{dstl}}^{m^L} = -\frac{1}{|\mathcal S_{\text{dstl}}|} \sum_{k \in \mathcal S_{\text{dstl}}}
+# P_k^{m^L} \log \hat Y_{\text{dstl},k}^{m^L} .
+# $$ (eq-13)
+#
+# Both students count equally. Distillation has a second condition, the **gate**: it is active only while the least
+# confident trusted entry has at least {math}`\beta` (`gate_confidence`, 0.9).
+
+# %% tags=["hide-input"]
+source(losses.masked_mean, losses.consistency, losses.distillation, screening.gate_open)
+
+# %% [markdown]
+# For the eight windows:
+
+# %% tags=["hide-input"]
+Markdown(screening_example.reading(example))
+
+# %% [markdown]
+# The two thresholds pull against each other. A larger share uses more windows and lowers the confidence at the cut, until
+# the gate closes:
+
+# %% tags=["hide-input"]
+page.show(screening_example.shares(config))
+
+# %% [markdown]
+# ## A trained network's batch
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-screening", "caption": "Screening of one batch of 32 target windows with the predictions of a trained network (the paper's Fig. 3, measured). Above, the 64 confidences in order, the trusted half left of the cut. Below, each window by its two confidences and its group."}}
 batch, threshold = screened_batch(results, config.trusted_share, size=32)
 page.show(
     figures.screening_workflow(
@@ -54,34 +134,16 @@ page.show(
     )
 )
 
+# %% tags=["hide-input"]
+counted = screened_targets(results, config.trusted_share)
+Markdown(screening_example.batch_beside_all(batch, counted))
+
 # %% [markdown]
-# ## What the groups are for
-#
-# The fusion head learns the label on which both modalities agree,
-#
-# $$
-# \mathcal L_{\text{cnst}} = -\frac{1}{|\mathcal S_{\text{cnst}}|} \sum_{k \in \mathcal S_{\text{cnst}}}
-# P_k^F \log \hat Y_k^F ,
-# $$ (eq-12)
-#
-# and where one modality is sure and the other is not, the sure one teaches the other, provided that the fusion head
-# agrees with the teacher:
-#
-# $$
-# \mathcal L_{\text{dstl}}^{m} = -\frac{1}{|\mathcal S_{\text{dstl}}|} \sum_{k \in \mathcal S_{\text{dstl}}}
-# P_k^{m} \log \hat Y_k^{m} .
-# $$ (eq-13)
-#
-# Distillation is active only when the least confident trusted entry still reaches the gate (0.9). Code:
-# {func}`~ufama.core.losses.consistency`, {func}`~ufama.core.losses.distillation`.
-#
 # ## How often the groups are right
 #
 # The paper does not show this; with the recordings' labels it can be counted. Here the pool is a run's whole target,
 # and the probabilities are those of the last epoch, without dropout. The labels are used on this page only, never in
 # training.
 
-# %%
-from ufama.report import measured
-
-page.show(measured.screening(screened_targets(results, config.trusted_share), results.runs))
+# %% tags=["hide-input"]
+page.show(measured.screening(counted, results.runs))

@@ -19,37 +19,116 @@ page = open_page("training", globals())
 # %% [markdown]
 # ## The objective
 #
+# Five losses, one sum:
+#
 # $$
 # \mathcal L_{\text{total}} = \mathcal L_{\text{cls}} + \mathcal L_{\text{bce}} + \delta \mathcal L_{\text{mmd}}
-# + \theta \mathcal L_{\text{cnst}} + \gamma \mathcal L_{\text{dstl}}
+# + \theta \mathcal L_{\text{cnst}} + \gamma \mathcal L_{\text{dstl}} .
 # $$ (eq-14)
 #
-# Classification, compactness and MMD weigh the branches EEG ¼, eye ¼, fusion ½. The weight of consistency follows the
-# classification loss of the current batch:
+# {math}`\mathcal L_{\text{cls}}` is the cross-entropy of the three heads on the source's labels. It, compactness and MMD
+# are sums over the branches, {math}`\mathcal L = \tfrac14 \mathcal L^{\text{EEG}} + \tfrac14 \mathcal L^{\text{eye}} +
+# \tfrac12 \mathcal L^{\text{fusion}}`; consistency concerns the fusion head alone, and distillation is the mean of its two
+# students, {math}`\tfrac12 (\mathcal L_{\text{dstl}}^{\text{EEG}} + \mathcal L_{\text{dstl}}^{\text{eye}})`. The weight of
+# consistency follows the classification loss of the current batch, as a sign of how far the training is:
 #
 # $$
 # \theta = \begin{cases}
 # 0.5, & \mathcal L_{\text{cls}} \le 0.1 \\
 # 0.2, & 0.1 < \mathcal L_{\text{cls}} < 0.2 \\
-# 0.1, & \text{otherwise}
+# 0.1, & \text{otherwise.}
 # \end{cases}
 # $$ (eq-15)
 #
-# Code: {meth}`~ufama.core.objective.Terms.total`, {func}`~ufama.core.objective.consistency_weight`,
-# {func}`~ufama.core.objective.mmd_weight`. The paper gives no value for {math}`\delta` and {math}`\gamma`; these are the
-# released code's, where {math}`\delta` falls to nothing after epoch 40 of 400 and {math}`\gamma` is 0.00001 (ledger rows
-# 13 and 17).
+# The paper gives no value for {math}`\delta` and {math}`\gamma`; these are the released code's
+# ({ref}`ledger rows 13 <ledger-13>` and {ref}`17 <ledger-17>`).
+
+# %% tags=["hide-input"]
+from IPython.display import Markdown
+
+from ufama.config import TrainingConfig, scale as scale_of
+from ufama.core import objective
+from ufama.core.reference import Reference
+from ufama.methods import method
+from ufama.report import figures, loss_schedule, tables
+from ufama.report.source import source
+
+source(objective.branch_mean, objective.mmd_weight, objective.consistency_weight, objective.Terms.total)
+
+# %% [markdown]
+# ## When each loss acts
+#
+# The labels of the source act from the first step to the last. Everything that concerns the target comes in two stages:
+# first MMD brings the domains together without any label, then pseudo-labels take over. The paper says that the second
+# stage starts late enough for its labels to be reliable, and not when; here it starts after epoch 10, where the released
+# code halves the weight of MMD ({ref}`ledger row 19 <ledger-19>`).
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-timeline", "caption": "When each term of the objective acts: over the paper's epochs, and over those of the trainings in this book. The height of the MMD's band is its weight. Dotted lines: the stage of pseudo-labels begins; MMD ends. Hatched: distillation also needs an open gate."}}
+def at_scale(name):
+    """The configurations of UF-AMA and of its training at a scale."""
+    whole = method("ufama").preset(page.preset, dataset=page.data.dataset, variant="M6")
+    return scale_of(name).apply(whole, TrainingConfig())
+
+
+config, training = at_scale(page.scale)
+schedules = [
+    loss_schedule.schedule(page.windows, *at_scale(name), scale=name) for name in dict.fromkeys(["paper", page.scale])
+]
+page.show(loss_schedule.timeline(*schedules))
+
+# %% tags=["hide-input"]
+Markdown(loss_schedule.reading(schedules[0], schedules[-1]))
+
+# %% [markdown]
+# ## One training step
+#
+# In the order of the code ({meth}`Trainer.step <ufama.training.trainer.Trainer.step>`,
+# {meth}`Ufama.terms <ufama.methods.ufama.Ufama.terms>`), preset `paper`:
+#
+# ```text
+# source, label <- 32 labelled windows of the source
+# target, row   <- 32 windows of the target, without labels, and their places in it
+#
+# outputs        = network(source and target together, dropout on)            Eqs. 2-5
+#
+# from the labels of the source, weighted 1/4 EEG, 1/4 eye, 1/2 fusion:
+#   classification = branch_mean(cross_entropy(source logits, label))
+#   compactness    = branch_mean(compactness(source features, label))         Eqs. 6-8
+#
+# source against target, without labels, weighted alike:
+#   mmd            = branch_mean(mmd_quadratic(source features, target features))
+#   delta          = mmd_weight(epoch)                                        Eqs. 9-10
+#
+# from what the heads predict for the target, as constants without a gradient:
+#   probabilities  = softmax(target logits)
+#   theta          = consistency_weight(classification)                       Eq. 15
+#   memory         = update_memory(memory, row, probabilities)
+#   groups         = screen(probabilities, trusted_share, memory)             Eq. 11
+#   opened         = gate_open(groups.threshold, 0.9)
+#
+# losses of the target:
+#   consistency    = consistency(fusion logits, agreed label, groups)         Eq. 12
+#   distillation   = mean of both distillation(student logits, teacher label) Eq. 13
+#
+# total            = classification + compactness + delta * mmd               Eq. 14
+#                    + theta * consistency            from epoch fine_grained_from on
+#                    + gamma * distillation           as above, and where opened
+# optimiser.step(total)                                                       Adam
+# ```
+#
+# The same as research code is usually written, one run and one loop at a time; tests compare it with what trains, values
+# and parameters after a step ({class}`~ufama.core.reference.Reference`):
+
+# %% tags=["hide-input"]
+source(Reference.step)
+
+# %% [markdown]
+# An *epoch* is one pass over the target: as many steps as it has whole batches, each with a fresh random part of the
+# source ({ref}`ledger row 20 <ledger-20>`).
 #
 # ## Settings
 
-# %%
-from ufama.config import TrainingConfig, scale as scale_of
-from ufama.methods import method
-from ufama.report import tables
-
-config, training = scale_of(page.scale).apply(
-    method("ufama").preset(page.preset, dataset=page.data.dataset, variant="M6"), TrainingConfig()
-)
+# %% tags=["hide-input"]
 page.show(tables.table2(page.windows, config, training, scale=page.scale))
 
 # %%
@@ -64,8 +143,6 @@ f"{len(results.runs)} runs, {results.runs.data_title[0]}, scale {page.scale}, pr
 # ## Loss terms
 
 # %% mystnb={"figure": {"name": "fig-losses", "caption": "Every loss term before its weight, over the epochs of all cross-subject runs: mean, and the middle 80 % of runs."}}
-from ufama.report import figures
-
 page.show(figures.loss_curves(results.history, results.runs))
 
 # %% [markdown]

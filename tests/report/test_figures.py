@@ -37,8 +37,6 @@ def drawn(name, results, models, session):
         "panel": ["a"] * 6 + ["b"] * 6, "x": range(12), "y": range(12), "domain": ["source", "target"] * 6,
         "label": ["sad", "sad", "fear"] * 4,
     })  # fmt: skip
-    curves = pd.DataFrame({"distance": [0, 1, 0, 1], "kernel": ["1", "1", "sum", "sum"], "value": [1, 0.4, 1, 0.4]})
-    shifts = pd.DataFrame({"shift": [0, 1, 0, 1], "estimator": "quadratic", "mmd": [0, 1, 0.1, 1.2]})
     make = {
         "confusion_matrices": lambda f: f(
             confusion(results, rule="oracle"), paper.published("figure6_confusion_diagonals")
@@ -57,8 +55,6 @@ def drawn(name, results, models, session):
         ),
         "screening_workflow": lambda f: f(batch, threshold=0.7, gate=0.9, title="simulated SEED"),
         "recording": lambda f: f(session),
-        "kernel_curves": lambda f: f(curves),
-        "mmd_over_shift": lambda f: f(shifts),
         "architecture": lambda f: f(),
         "fusion_block": lambda f: f(),
     }  # fmt: skip

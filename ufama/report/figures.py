@@ -331,7 +331,7 @@ def ablation(summaries: pd.DataFrame, published: pd.DataFrame, *, title: str) ->
 
 @figure
 def screening_workflow(batch: pd.DataFrame, *, threshold: float, gate: float, title: str) -> Figure:
-    """Fig. 3 on a real batch: sorted confidences with the cut, and what it makes of each window.
+    """Fig. 3 on a batch of actual predictions: sorted confidences with the cut, and what it makes of each window.
 
     ``batch`` has one row per target window: eeg_confidence, eye_confidence (0 to 1), group (a key of GROUP_TITLES).
     ``threshold`` is the lowest confidence that is kept, ``gate`` the confidence it must reach to open distillation.
@@ -376,49 +376,6 @@ def screening_workflow(batch: pd.DataFrame, *, threshold: float, gate: float, ti
     below.set(xlabel="EEG confidence (0 to 1)", ylabel="eye confidence (0 to 1)")
     style.legend(drawing, below.get_legend_handles_labels()[0], columns=2)
     headline(drawing, f"{title}: screening one batch of {len(batch)} windows")
-    return drawing
-
-
-@figure
-def kernel_curves(curves: pd.DataFrame) -> Figure:
-    """The kernels of Eq. 9-10 over the distance between two features: each Gaussian, and their sum.
-
-    ``curves`` has columns distance, kernel (a label), value; the label "sum" is drawn heavy.
-
-    Alt: Line plot of kernel values against the distance of two features: five Gaussian kernels of growing
-    bandwidth as thin lines, and their sum as a heavy one.
-    """
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4))
-    single = [name for name in dict.fromkeys(curves["kernel"]) if name != "sum"]
-    for name, colour in zip(single, sns.color_palette("viridis", len(single)), strict=True):
-        curve = curves[curves["kernel"] == name]
-        axes.plot(curve["distance"], curve["value"], color=colour, linewidth=1.5, label=str(name))
-    total = curves[curves["kernel"] == "sum"]
-    axes.plot(total["distance"], total["value"], color=style.INK, linewidth=2.8, label="sum")
-    axes.set(xlabel="distance of two features (their own units)", ylabel="kernel value (no unit)", ylim=(0, None))
-    axes.legend(title="bandwidth")
-    headline(drawing, "Gaussian kernels of several widths, and their sum")
-    return drawing
-
-
-@figure
-def mmd_over_shift(values: pd.DataFrame) -> Figure:
-    """How both estimators of the squared MMD grow as one sample moves away from the other.
-
-    ``values`` has columns shift, estimator, mmd, one row per drawn pair of samples.
-
-    Alt: Line plot of the squared maximum mean discrepancy against the shift between two Gaussian samples, one
-    line per estimator with a band for the middle 80 % of drawn samples; both start near zero and rise.
-    """
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4))
-    colours = (style.BLUE, style.ORANGE, style.GREEN)
-    for (name, group), colour in zip(values.groupby("estimator", sort=False), colours, strict=False):
-        style.band(axes, group, "mmd", colour, str(name), over="shift")
-    axes.axhline(0, color=style.GREY, linewidth=0.8)
-    axes.set(xlabel="shift between the samples (standard deviations)", ylabel="squared MMD (no unit)")
-    axes.legend()
-    draws = values.groupby(["estimator", "shift"]).size().max()
-    headline(drawing, f"Squared MMD of two samples: mean and middle 80 % of {draws} draws")
     return drawing
 
 

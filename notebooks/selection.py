@@ -88,6 +88,32 @@ page.show(selection.correlations_table(models))
 page.show(selection.correlations(models))
 
 # %% [markdown]
+# ## Why SND moves as it does
+#
+# SND is the mean entropy of {math}`n - 1` shares, so it is never above {math}`\log(n - 1)`, and that is what it is while
+# all predictions are alike: before anything is learned. Of windows that are sure and spread evenly over {math}`C` classes
+# each has {math}`n / C - 1` neighbours, so SND is about {math}`\log C` lower. A training that is looked at from its
+# beginning takes this way down. That it is no fault of the code is tested: against a slow twin of the definition, and
+# against the form that SND's authors released. Code: {mod}`ufama.analysis.density`.
+
+# %%
+from IPython.display import Markdown
+
+from ufama.report import density
+
+page.show(density.course_table(models))
+
+# %%
+Markdown(density.reading(models))
+
+# %% [markdown]
+# Which criterion is left when the beginning does not count? The same rank correlations over either half of the evaluated
+# epochs:
+
+# %%
+page.show(density.halves_table(models))
+
+# %% [markdown]
 # ## What the oracle's lead is made of
 #
 # The oracle reports the highest of several readings. Part of its lead over the last epoch is real: trainings that get
@@ -120,6 +146,10 @@ if seed_iv:
 # %%
 if seed_iv:
     display(seed_iv.show(selection.correlations_table(iv_models)))
+
+# %%
+if seed_iv:
+    display(Markdown(density.reading(iv_models)), seed_iv.show(density.halves_table(iv_models)))
 
 # %%
 if seed_iv:

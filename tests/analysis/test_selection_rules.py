@@ -49,6 +49,21 @@ def test_correlations_by_hand():
     assert ("run0", "oracle") not in found.index
 
 
+def test_correlations_over_halves_by_hand():
+    """Up in the first two epochs, down in the last two: each half has its own sign."""
+    history = history_of([[0.1, 0.2, 0.9, 0.8]], snd=[[1, 2, 3, 4]], bnm=[[1, 1, 2, 1]])
+    history = pd.concat([history, history.tail(1).assign(epoch=4, target_accuracy=np.nan)])  # not evaluated
+    for half, expected in (("", 0.8), ("first", 1.0), ("second", -1.0)):
+        found = selection_rules.criterion_correlations(history, half).set_index("rule")
+        assert found.loc["snd", "correlation"] == pytest.approx(expected), half
+        assert found.loc["snd", "epochs"] == (2 if half else 4)
+    assert np.isnan(
+        selection_rules.criterion_correlations(history, "first").set_index("rule").loc["bnm", "correlation"]
+    )
+    with pytest.raises(ValueError, match="half 'third' is not known"):
+        selection_rules.criterion_correlations(history, "third")
+
+
 def test_no_rule_beats_the_oracle_over_windows(results):
     scores = selection_rules.rule_accuracies(select(results, dataset="seed", protocol="cross_subject"))
     assert scores["rule"].nunique() == 9

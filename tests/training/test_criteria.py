@@ -37,6 +37,26 @@ def test_snd_against_a_slow_twin():
     assert criteria.snd(p) == pytest.approx(np.mean(entropies), rel=1e-9)
 
 
+def test_snd_is_that_of_its_authors_but_for_the_window_itself():
+    """Their code gives a window itself the closeness -1 and adds 1e-5 to the shares in the logarithm."""
+    p = random_predictions(60, classes=3, seed=4)
+    unit = p / np.linalg.norm(p, axis=1, keepdims=True)
+    closeness = unit @ unit.T / 0.05
+    closeness[np.eye(len(p), dtype=bool)] = -1 / 0.05
+    share = np.exp(closeness) / np.exp(closeness).sum(axis=1, keepdims=True)
+    theirs = -(share * np.log(share + 1e-5)).sum(axis=1).mean()
+    assert criteria.snd(p) == pytest.approx(theirs, abs=1e-3)
+
+
+def test_snd_is_highest_where_all_predictions_are_equal_and_lower_by_the_classes_where_all_are_sure():
+    """So it falls from a network that has learned nothing to one that is always right."""
+    assert criteria.snd(UNSURE) == pytest.approx(np.log(11))
+    assert criteria.snd(ONE_CLASS) == pytest.approx(np.log(11))
+    assert criteria.snd(CONFIDENT) == pytest.approx(np.log(3), abs=1e-6)  # three others of the same class
+    for seed in range(20):
+        assert criteria.snd(random_predictions(12, classes=3, seed=seed)) <= np.log(11) + 1e-12
+
+
 def test_weighted_risk_with_equal_weights_is_the_mean_loss():
     assert criteria.weighted_risk(np.ones(5), np.arange(5.0)) == 2.0
 

@@ -10,6 +10,9 @@ from ufama.analysis.differences import against_baseline, summarise
 from ufama.campaigns.results import Results
 from ufama.training.selection import WATCHED, chosen_epochs
 
+HALVES = ("", "first", "second")
+"""Of a run's evaluated epochs: all of them, or a half; the middle one of an odd number counts to the second."""
+
 _HISTORY_ACCURACY = {"windows": "target_accuracy", "trials": "target_trial_accuracy"}
 
 
@@ -40,20 +43,26 @@ def oracle_gaps(accuracies: pd.DataFrame, by: Sequence[str] = ("variant",)) -> p
     return summarise(pairs, [*by, "rule"])
 
 
-def criterion_correlations(history: pd.DataFrame) -> pd.DataFrame:
+def criterion_correlations(history: pd.DataFrame, half: str = "") -> pd.DataFrame:
     """Spearman's rank correlation over a run's evaluated epochs between a rule's criterion and the target accuracy.
+
+    ``half``: over which of `HALVES`.
 
     One row per run and rule except the oracle: digest, rule, correlation (-1 to 1; NaN where either never changes),
     epochs (how many were evaluated). The criterion of the rule "last" is the epoch's number.
     """
     from scipy.stats import spearmanr
 
+    if half not in HALVES:
+        raise ValueError(f"half {half!r} is not known; choose one of {', '.join(map(repr, HALVES))}.")
     rows = []
     for rule, column in WATCHED.items():
         if rule == "oracle" or column not in history:
             continue
         evaluated = history[["digest", column, "target_accuracy"]].dropna()
         for digest, run in evaluated.groupby("digest", sort=False):
+            middle = len(run) // 2
+            run = run.iloc[{"": slice(None), "first": slice(middle), "second": slice(middle, None)}[half]]
             constant = run[[column, "target_accuracy"]].nunique().min() < 2
             correlation = np.nan if constant else spearmanr(run[column], run["target_accuracy"]).statistic
             rows.append({"digest": digest, "rule": rule, "correlation": correlation, "epochs": len(run)})

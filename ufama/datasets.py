@@ -34,7 +34,7 @@ def open_dataset(
     """The windows of SEED, SEED-IV, `SEED_SIGNALS` or a two-modality table.
 
     Without a folder of recordings, the simulated set of the same layout is written once and read the same way; the
-    card says so. `SEED_SIGNALS` is always simulated: its windows are extracted once (`raw_windows`, about three minutes
+    card says so. `SEED_SIGNALS` is always simulated: its windows are extracted once (`raw_windows`, about two minutes
     of one core) and kept.
 
     Parameters

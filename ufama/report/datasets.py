@@ -169,8 +169,9 @@ def discrepancy_finding(table: Table) -> str:
     raw, own_range = table.frame["mean"]
     change = "removes" if own_range <= raw else "adds"
     return (
-        f"Scaling each subject-session by its own range {change} {abs(100 * (1 - own_range / raw)):.0f} % of the squared "
-        f"MMD between two people ({raw:.2f} to {own_range:.2f}) before any training, without a label and without a network."
+        f"Scaling each subject-session by its own range {change} {abs(100 * (1 - own_range / raw)):.0f} % of the "
+        f"squared MMD between two people ({raw:.2f} to {own_range:.2f}) before any training, without a label and "
+        "without a network."
     )
 
 

@@ -98,17 +98,19 @@ def test_an_accuracy_table_orders_names_compares_and_counts(seed):
         "Title",
         seed.runs,
         accuracy(seed),
-        [protocols, rules],
+        [rules, protocols],
         facts={fact: {"cross_subject": 1.0, "cross_session": 2.0}},
         compare_with=Comparison(
             column="rule", value="oracle", headings=("a", "b"), pair=("digest",), baseline_first=True
         ),
     )
     frame = table.frame.set_index(["protocol", "rule"])
+    assert list(dict.fromkeys(table.frame["rule"])) == ["best", "validated", "last"]
     assert list(dict.fromkeys(table.frame["protocol"])) == ["sessions", "subjects"]
     assert frame.loc["sessions", "chance"].tolist() == [2.0] * 3
     best, last = (frame.loc[("subjects", rule)] for rule in ("best", "last"))
-    difference = best["windows_mean_percent"] - last["windows_mean_percent"]
+    difference = best["windows_percent"] - last["windows_percent"]
+    assert best["windows_low_percent"] < best["windows_percent"] < best["windows_high_percent"]
     assert last["windows_points"] == pytest.approx(difference)
     assert np.isnan(best["windows_points"])
     assert "n = 30 runs (15 folds × 2 seeds) or 6 runs (3 folds × 2 seeds)" in table.caption

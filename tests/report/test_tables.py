@@ -10,7 +10,7 @@ import pytest
 from ufama.analysis.evaluation import accuracy, select
 from ufama.config import PAPER, TrainingConfig
 from ufama.data.windows import DataCard, Windows
-from ufama.report.table import Column, Table, to_csv
+from ufama.report.table import LONG, Column, Table, to_csv
 from ufama.report.tables import methods_table, sessions, subjects_table, table1, table2, table7
 
 
@@ -51,7 +51,7 @@ def test_published_and_measured_values_never_share_a_column(results, ablation):
             same = before.frame[column.name].equals(after.frame[column.name])
             assert same or column.origin == "measured", column.name
             assert column.origin == "key" or column.name.startswith(column.origin), column.name
-            assert column.origin == "key" or column.origin in column.group, column
+            assert column.origin == "key" or column.origin in column.heading, column
         assert any(
             not before.frame[c.name].equals(after.frame[c.name]) for c in before.columns if c.origin == "measured"
         )
@@ -76,9 +76,10 @@ def test_the_ablation_holds_each_models_own_mean_and_both_deviations_in_percent(
 
 def test_one_run_shows_an_en_dash_for_its_sample_deviation(ablation):
     one = select(ablation, seed=0, fold="session1-subject01")
-    cells = dict(zip([c.name for c in table7(one, "seed").shown], table7(one, "seed").cells()[0], strict=True))
-    assert cells["measured_last_sd_sample_percent"] == "–"
-    assert cells["measured_last_sd_population_percent"] == "0.00"
+    table = table7(one, "seed")
+    cells = dict(zip([column.name for column in table.shown], table.cells()[0], strict=True))
+    assert cells["measured_last_mean_percent"].endswith(" ± 0.0")
+    assert np.isnan(table.frame["measured_last_sd_sample_percent"][0])
 
 
 def test_ablation_models_do_not_leak_into_the_tables_of_the_whole_method(ablation):
@@ -100,15 +101,19 @@ def test_a_measured_method_that_the_paper_does_not_list_gets_its_own_row(results
     assert published["measured_cross_subject_n"].isna().all()
 
 
-def test_columns_whose_rows_all_agree_are_left_to_the_caption_and_the_csv(results, make, tmp_path):
-    one_seed = make(datasets=("seed",), seeds=(0,))
-    hidden = {c.name for c in subjects_table(one_seed, "seed").columns} - {
-        c.name for c in subjects_table(one_seed, "seed").shown
-    }
-    rules = ("oracle", "last", "source_validation")
-    assert hidden == {f"measured_{rule}_{what}" for rule in rules for what in ("sd_over_seeds_percent", "n")}
-    assert "measured_last_sd_over_seeds_percent" in {c.name for c in subjects_table(results, "seed").shown}
-    assert "measured_last_n" in to_csv(subjects_table(one_seed, "seed"), tmp_path / "table4.csv").read_text()
+def test_counts_and_trials_of_each_subject_are_left_to_the_csv(results, tmp_path):
+    table = subjects_table(results, "seed")
+    hidden = {column.name for column in table.columns} - {column.name for column in table.shown}
+    rules, parts = ("oracle", "last", "source_validation"), ("trials_percent", "sd_over_seeds_percent", "n")
+    assert hidden == {"recording_id", *(f"measured_{rule}_{part}" for rule in rules for part in parts)}
+    assert hidden < set(to_csv(table, tmp_path / "table4.csv").read_text().splitlines()[0].split(","))
+
+
+def test_a_column_that_should_vary_is_shown_where_it_does():
+    columns = [Column("who", "who", "key"), Column("n", "n", "measured", if_varied=True)]
+    frame = pd.DataFrame({"who": ["a", "b"], "n": [1, 2]})
+    assert [column.name for column in Table("t", frame, columns, "Made up.").shown] == ["who", "n"]
+    assert [column.name for column in Table("t", frame.assign(n=1), columns, "Made up.").shown] == ["who"]
 
 
 def test_people_meet_their_recording_by_the_assumed_number(results):
@@ -156,16 +161,17 @@ def test_settings_that_differ_from_the_paper_are_visible(windows):
 
 
 class Outline(HTMLParser):
-    """Cells per row, counting colspans; and that every tag is closed."""
+    """Cells per row, counting colspans, but for the row groups' headings; and that every tag is closed."""
 
     def __init__(self):
         super().__init__()
-        self.rows, self.open = [], []
+        self.rows, self.open, self.groups = [], [], 0
 
     def handle_starttag(self, tag, attrs):
         self.open.append(tag)
         if tag == "tr":
             self.rows.append(0)
+            self.groups += dict(attrs).get("class") == "table-group"
         if tag in ("td", "th"):
             self.rows[-1] += int(dict(attrs).get("colspan", 1))
 
@@ -173,15 +179,13 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_html_is_whole_scrolls_and_is_the_same_each_time(measured_tables, results):
+def test_html_is_whole_and_is_the_same_each_time(measured_tables, results):
     for table in measured_tables:
         outline = Outline()
         outline.feed(table._repr_html_())
         assert not outline.open
-        assert set(outline.rows) == {len(table.shown)}
-        assert '<div class="table-scroll" style="overflow-x:auto;max-width:100%" tabindex="0" role="region"' in (
-            table._repr_html_()
-        )
+        assert set(outline.rows) == {len(table.shown) - len(table.grouping)}
+        assert bool(outline.groups) == bool(table.grouping)
     assert methods_table(results, "seed")._repr_mimebundle_() == measured_tables[0]._repr_mimebundle_()
 
 
@@ -194,18 +198,18 @@ def test_text_in_html_is_escaped(measured_tables):
 def test_a_table_keeps_the_described_columns_and_misses_none(measured_tables):
     table = measured_tables[0]
     fewer = replace(table, columns=table.columns[:0:-1])
-    assert list(fewer.frame) == [column.name for column in table.columns[:0:-1]]
+    assert list(fewer.frame) == [name for column in table.columns[:0:-1] for name in column.fields]
     with pytest.raises(ValueError, match="no column width; the frame has"):
         replace(table, columns=[*table.columns, Column("width", "width", "key")])
 
 
-def test_csv_has_two_decimals_and_its_provenance_beside_it(ablation, tmp_path):
+def test_csv_is_not_rounded_and_has_its_provenance_beside_it(ablation, tmp_path):
     table = table7(ablation, "seed")
     path = to_csv(table, tmp_path / "folder" / "table7.csv")
     frame = pd.read_csv(path)
     assert list(frame) == list(table.frame)
-    numbers = frame.select_dtypes("number")
-    assert numbers.equals(numbers.round(2))
+    for name in table.frame.select_dtypes("number"):
+        np.testing.assert_allclose(frame[name], table.frame[name], rtol=1e-9)
     beside = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     assert beside["caption"] == table.caption
     assert beside["columns"]["published_mean_percent"]["origin"] == "published"
@@ -220,8 +224,59 @@ def test_an_interval_stands_in_its_means_cell_and_its_ends_in_the_csv(tmp_path):
     table = Table("made_up", frame, columns, "Made up.")
     assert table.cells() == [["a", "51.1 [48.5, 53.6]"], ["b", "3.0"]]
     path = to_csv(table, tmp_path / "made_up.csv")
-    assert path.read_text().splitlines() == ["who,mean,low,high", "a,51.1,48.5,53.6", "b,3.0,,"]
+    assert path.read_text().splitlines() == ["who,mean,low,high", "a,51.06,48.52,53.61", "b,3,,"]
     described = json.loads(path.with_suffix(".json").read_text())["columns"]
     assert described["high"] == {"origin": "measured", "title": "% right, high"}
     with pytest.raises(ValueError, match="no column low"):
         Table("made_up", frame.drop(columns="low"), columns, "Made up.")
+
+
+def grouped(rows):
+    """A table of rows (set, model, value)."""
+    columns = [Column("set", "set", "key"), Column("model", "model", "key"), Column("value", "value", "measured")]
+    return Table("made_up", pd.DataFrame(rows, columns=["set", "model", "value"]), columns, "Made up.")
+
+
+def test_rows_with_the_same_first_key_stand_below_one_heading():
+    table = grouped([("A", "m", 1), ("A", "n", 2), ("B", "m", 3), ("B", "n", 4)])
+    assert [column.name for column in table.grouping] == ["set"]
+    text = table._repr_html_()
+    assert text.count("<tbody>") == 2
+    assert '<th scope="rowgroup" colspan="2"><span>set</span> A</th>' in text
+    assert text.count(">A<") == text.count("> A<") - 1 == 0
+    assert str(table).count("A") == 2  # where there is no HTML every row has its key
+
+
+def test_keys_that_seldom_or_not_in_a_row_repeat_stay_in_their_column():
+    assert not grouped([("A", "m", 1), ("B", "m", 2), ("C", "m", 3), ("C", "n", 4)]).grouping
+    assert not grouped([("A", "m", 1), ("A", "n", 2), ("B", "m", 3), ("B", "n", 4), ("A", "o", 5)]).grouping
+
+
+def test_each_value_has_its_heading_for_a_phone_and_each_table_its_title_and_notes(measured_tables):
+    table = measured_tables[-1]
+    text = table._repr_html_()
+    columns = table.shown[len(table.grouping) + 1 :]
+    assert text.count("data-label=") == len(table.frame) * (len(columns) + 1)
+    assert 'data-label="measured, last epoch"' in text
+    title, notes = table.title_and_notes
+    assert title.startswith("Table 7. Ablation on SEED") and notes.startswith("Measured on simulated SEED")
+    assert f"{title} {notes}" == table.caption
+
+
+def test_the_csv_of_a_notebook_output_is_in_its_metadata_and_has_all_digits():
+    table = grouped([("A", "m", 1 / 3), ("A", "n", 2.0)])
+    data, metadata = table._repr_mimebundle_()
+    assert metadata["text/html"] == {"table": "made_up", "csv": "set,model,value\nA,m,0.3333333333\nA,n,2\n"}
+    assert "0.333" not in data["text/html"]
+
+
+def test_only_a_long_table_is_folded():
+    short, long = (grouped([("A", str(row), row) for row in range(count)]) for count in (LONG - 1, LONG))
+    assert "table-long" not in short._repr_html_()
+    assert "table-long" in long._repr_html_()
+
+
+def test_a_mean_has_its_deviation_beside_it():
+    frame = pd.DataFrame({"who": ["a", "b"], "mean": [51.06, 3.0], "sd": [2.04, np.nan]})
+    columns = (Column("who", "who", "key"), Column("mean", "right", "published", decimals=1, spread="sd"))
+    assert Table("made_up", frame, columns, "Made up.").cells() == [["a", "51.1 ± 2.0"], ["b", "3.0"]]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ufama.analysis.differences import against_baseline, summarise
+from ufama.analysis.differences import accuracy_intervals, against_baseline, summarise
 from ufama.analysis.evaluation import UNITS
-from ufama.report.captions import in_order, interval_columns, measured_table, spread_columns, spreads
+from ufama.report.captions import in_order, interval_cell, measured_table, spread_columns, spreads
 from ufama.report.table import Column, Table
 
 
@@ -37,7 +37,7 @@ def accuracy_table(
     compare_with: Comparison | None = None,
     **choices,
 ) -> Table:
-    """Mean and both SDs of accuracy over windows and trials, a row for each combination of the keys' values.
+    """Mean accuracy over windows and trials with its interval, a row for each combination of the keys' values.
 
     Parameters
     ----------
@@ -46,35 +46,37 @@ def accuracy_table(
     scores
         of the shown rules, as `evaluation.accuracy` gives it
     keys
-        columns of ``scores`` or ``runs``; rows stand in the order of the first one's titles
+        columns of ``scores`` or ``runs``; rows stand in the order of their titles, the first key's first
     facts
-        further columns that need no training, as values by the first key's values
+        further columns that need no training, as values by the last key's values
     compare_with
         adds the paired differences to one group, with 95 % intervals, to the other groups' rows
 
     Returns
     -------
     Table
-        the keys, the facts, the columns of `spreads`, the differences, n
+        the keys, the facts, means with intervals, the differences; n and the columns of `spreads` in its file
     """
     names = [key.name for key in keys]
     from_runs = [column for column in names if column not in scores]
     scores = scores.merge(runs[["digest", *from_runs]], on="digest", validate="many_to_one") if from_runs else scores
-    scores = in_order(scores, names[0], keys[0].titles or {})
-    frame = spreads(scores, names)
+    for key in reversed(keys):
+        scores = in_order(scores, key.name, key.titles) if key.titles else scores
+    frame = spreads(scores, names).merge(accuracy_intervals(scores, names).drop(columns="n"), on=names)
     differences = []
     if compare_with:
         frame = frame.merge(changes(scores, names, compare_with), on=names, how="left")
         for unit, heading in zip(UNITS, compare_with.headings, strict=True):
-            differences += interval_columns(unit, "points", heading)
+            differences.append(interval_cell(unit, "points", heading))
     facts = facts or {}
-    values = {column.name: frame[names[0]].map(values) for column, values in facts.items()}
+    values = {column.name: frame[names[-1]].map(values) for column, values in facts.items()}
     columns = [
         *keys,
         *facts,
-        *(column for unit in UNITS for column in spread_columns(unit)),
+        *(interval_cell(unit, "percent", unit, group="accuracy (%)") for unit in UNITS),
         *differences,
-        Column("n", "runs", "measured", if_varied=True),
+        *(column for unit in UNITS for column in spread_columns(unit)),
+        Column("n", "runs", "measured", only_in_file=True),
     ]
     return measured_table(
         name,
@@ -83,8 +85,7 @@ def accuracy_table(
         runs,
         title,
         by=[column for column in names if column != "rule"],
-        spread=True,
-        interval=runs if compare_with else None,
+        interval=runs,
         **choices,
     )
 

@@ -1,6 +1,7 @@
 """The audit of the UF-AMA paper's own tables: every number here is computed from its printed ones."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -67,6 +68,11 @@ def _keys(*names: str) -> list[Column]:
     return [Column(name, name, "key") for name in names]
 
 
+def _in_file(columns: list[Column]) -> list[Column]:
+    """The same columns, not shown."""
+    return [replace(column, only_in_file=True) for column in columns]
+
+
 def _published(titles: Mapping[str, str], group: str = "", decimals: int = 0) -> list[Column]:
     """Columns of published numbers, or of what follows from them, by name."""
     return column_group(titles, group, decimals, "published")
@@ -94,26 +100,39 @@ def window_counts() -> Table:
                 if session != ALL and method != paper.METHOD:
                     continue
                 part = table[(table["method"] == method) & ((table["session"] == session) | (session == ALL))]
-                row = {"set": title, "method": method, "session": str(session), "values": len(part)}
+                rows_of = method if session == ALL else f"{method}, session {session}"
+                row = {"set": title, "rows": rows_of, "method": method, "session": str(session), "values": len(part)}
                 for name, counts in (("four", paper.IMPLIED_WINDOWS), ("one", paper.STATED_WINDOWS)):
                     n = part["session"].map(dict(enumerate(counts[dataset], start=1))).to_numpy()
                     fit = granularity(part["accuracy_percent"], n)
                     row |= {"below": fit.tested, f"{name}_n": ", ".join(map(str, dict.fromkeys(n.tolist())))}
+                    row |= {f"{name}_share": f"{fit.matches} of {fit.tested}"}
                     row |= {f"{name}_fit": fit.matches, f"{name}_chance": fit.expected, f"{name}_p": _p(fit.p_value)}
                     if name == "four" and method == paper.METHOD and session == ALL:
                         missed = part["accuracy_percent"].to_numpy()[~fit.values["fits"]]
                         exceptions += [f"{title}: {value:.2f}" for value in missed]
                 rows.append(row)
     frame = pd.DataFrame(rows)
-    columns = [*_keys("set", "method", "session"), *_published({"values": "values", "below": "below 100"})]
+    columns = [
+        *_keys("set"),
+        Column("rows", "accuracies", "key"),
+        *_in_file(_keys("method", "session")),
+        *_in_file(_published({"values": "values", "below": "below 100"})),
+    ]
     for name, group in (("four", "4-s windows"), ("one", "1-s windows (section 3.2)")):
-        columns += _published({f"{name}_n": "n", f"{name}_fit": "k/n"}, group)
+        columns += _in_file(_published({f"{name}_n": "n", f"{name}_fit": "k/n"}, group))
+        columns += _published({f"{name}_share": "k/n"}, group)
         columns += _published({f"{name}_chance": "by chance"}, group, 1)
         columns += _published({f"{name}_p": "p"}, group)
+    counts = "; ".join(
+        f"{title}, {', '.join(map(str, dict.fromkeys(paper.IMPLIED_WINDOWS[name])))} (1 s: "
+        f"{', '.join(map(str, dict.fromkeys(paper.STATED_WINDOWS[name])))})"
+        for name, title in ((name, layout(name).title) for name in paper.SUBJECTS_TABLE)
+    )
     caption = (
-        f"{SOURCE} Accuracies below 100.00 that are k/n to two decimals (to the nearest), and how many would be by "
-        "chance. 100.00 is k/n for every n and is not tested; p counts equal values once. The only value of "
-        f"{paper.METHOD} that is not k/n for 4-s windows: {'; '.join(exceptions)}."
+        f"Accuracies below 100.00 that are k/n to two decimals. {SOURCE} To the nearest; n by session: {counts}. By "
+        "chance: how many would be. 100.00 is k/n for every n and is not tested; p counts equal values once. The "
+        f"only value of {paper.METHOD} that is not k/n for 4-s windows: {'; '.join(exceptions)}."
     )
     return _table("audit_window_counts", frame, columns, caption)
 
@@ -147,12 +166,12 @@ def trial_sums(dataset: str) -> Table:
         chance=100 * frame["chance"],
     )
     columns = [
-        *_keys("session"),
-        *_published({"value": "accuracy (%)"}, decimals=2),
+        Column("session", "sessions", "key"),
+        Column("value", "accuracy (%)", "key", decimals=2),
+        *_in_file(_published({"n": "n"})),
         *_published(
             {
                 "times": "printed",
-                "n": "n",
                 "wrong": "wrong windows",
                 "fewest": "fewest trials",
                 "example": "such as",
@@ -162,8 +181,8 @@ def trial_sums(dataset: str) -> Table:
         ),
     ]
     caption = (
-        f"{SOURCE} {layout(dataset).title}, {paper.METHOD}: the wrong windows n - k of every distinct accuracy below "
-        "100.00 as a sum of whole trials, as few as possible. Choices: so many sets of that many trials. Last column: "
+        f"{layout(dataset).title}, {paper.METHOD}: the wrong windows n - k of every distinct accuracy below 100.00 as "
+        f"a sum of whole trials, as few as possible. {SOURCE} Choices: so many sets of that many trials. Last column: "
         "the share of all counts within half a mean trial that are sums of so few trials; 100 means that the "
         "decomposition says nothing."
     )
@@ -194,8 +213,8 @@ def trial_tests() -> Table:
         *_published({"p_value": "p"}),
     ]
     caption = (
-        f"{SOURCE} {paper.METHOD}: distinct accuracies per session list (k/n, below 100.00) whose wrong windows are a "
-        "sum of whole trials, and how many would be if each count of wrong windows were uniform near where it is. p: "
+        f"{paper.METHOD}: distinct accuracies per session list (k/n, below 100.00) whose wrong windows are a sum of "
+        f"whole trials. {SOURCE} By chance: if each count of wrong windows were uniform near where it is. p: "
         "probability of so small a total of fewest trials then."
     )
     return _table("audit_trial_tests", frame, columns, caption)
@@ -216,15 +235,15 @@ def spreads() -> Table:
     values = {"mean": "mean", "population_sd": "population SD", "sample_sd": "sample SD"}
     columns = [
         *_keys("set", "method", "session"),
-        *_published({"n": "n"}),
+        *_in_file(_published({"n": "n"})),
+        Column("printed_mean", "printed mean ± SD", "published", decimals=2, spread="printed_sd"),
         *_published(values, "of the printed values", 2),
-        *_published({"printed_mean": "mean", "printed_sd": "SD"}, "printed", 2),
         *_published({"kinds": "the printed SD is the"}),
     ]
     caption = (
-        f"{SOURCE} Means and SDs in percent. Session all: the cross-subject entries of Tables 3 and 6, compared with "
-        "all values of Tables 4 and 5, their means per subject and their means per session. An SD fits when rounding "
-        "alone can make the difference (about 0.01)."
+        f"Means and SDs in percent, printed and recomputed. {SOURCE} Session all: the cross-subject entries of Tables "
+        "3 and 6, compared with all values of Tables 4 and 5, their means per subject and their means per session. "
+        "An SD fits when rounding alone can make the difference (about 0.01)."
     )
     return _table("audit_spreads", frame, columns, caption)
 
@@ -260,21 +279,22 @@ def proportional() -> Table:
     )
     columns = [
         *_keys("set", "session"),
-        *_published({"n": "subjects"}),
+        *_in_file(_published({"n": "subjects"})),
         *_published({"named": "constant"}, four, 4),
         *_published({"agree": "follow"}, four),
         *_published({"constant": "constant"}, best, 4),
-        *_published({"followed": "follow", "informative": "below 100"}, best),
+        *_published({"followed": "follow", "informative": "of"}, best),
         *_published({"expected": "by chance"}, best, 1),
         *_published({"p_value": "p"}, best),
-        *_published({"strict": "constant"}, strict, 4),
-        *_published({"strict_followed": "follow", "strict_informative": "below 100"}, strict),
+        *_in_file(_published({"strict": "constant"}, strict, 4)),
+        *_in_file(_published({"strict_followed": "follow", "strict_informative": "below 100"}, strict)),
     ]
     caption = (
-        f"{SOURCE} LAFDA-Net's accuracies as a constant times CFDA-CSF's of the same subjects, cut at 100. Left: a "
+        f"LAFDA-Net's accuracies as a constant times CFDA-CSF's of the same subjects, cut at 100. {SOURCE} Left: a "
         f"constant to four decimals, within {TOLERANCE}. Then the constant that most entries below 100 follow. By "
         "chance: the larger of two expectations, for shuffled rows and for entries moved by up to one point (9999 "
-        "draws each, so p is at least 1e-4). Session 3 of SEED: no constant stands out."
+        f"draws each, so p is at least 1e-4). The CSV also has the constant that most follow within {ROUNDING_ALONE}, "
+        "which is rounding alone. Session 3 of SEED: no constant stands out."
     )
     return _table("audit_proportional", frame, columns, caption)
 
@@ -286,7 +306,7 @@ def ratios(dataset: str) -> Table:
     frame = ratio.reset_index()
     frame.columns.name = None
     columns = [*_keys("subject"), *_published({name: name.replace("_", " ") for name in ratio}, decimals=4)]
-    caption = f"{SOURCE} {layout(dataset).title}: LAFDA-Net's accuracy divided by CFDA-CSF's, by subject and session."
+    caption = f"{layout(dataset).title}: LAFDA-Net's accuracy divided by CFDA-CSF's, by subject and session. {SOURCE}"
     return _table(f"audit_ratios_{dataset}", frame, columns, caption)
 
 
@@ -320,16 +340,16 @@ def consequences() -> Table:
         )
     columns = [
         *_keys("set"),
-        *_published({"folds": "folds", "per_fold": "trials per fold", "trials": "trials in all"}),
+        *_in_file(_published({"folds": "folds", "per_fold": "trials per fold"})),
+        *_published({"trials": "trials in all"}),
         *_published({"worth": "one trial in a fold (points)"}),
-        *_published({"mean": "mean (%)"}, decimals=2),
+        Column("mean", "mean ± standard error (%)", "published", decimals=2, spread="standard_error"),
         *_published({"wrong": "wrong, in trials"}, decimals=1),
         *_published({"gain": "M6 - M1 (points)"}, decimals=2),
         *_published({"gain_trials": "M6 - M1, in trials"}, decimals=1),
-        *_published({"standard_error": "standard error (points)"}, decimals=2),
     ]
     caption = (
-        f"{SOURCE} What a difference is worth in trials. M6 - M1: the gain of all parts over the network alone in "
+        f"What a difference is worth in trials. {SOURCE} M6 - M1: the gain of all parts over the network alone in "
         "Table 7. Standard error: of a share of that many independent trials; trials of one subject are not "
         "independent, so the true one is larger."
     )

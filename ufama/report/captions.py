@@ -1,6 +1,7 @@
 """What measured tables have in common: the caption that names their runs, their provenance, columns of accuracies."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -248,32 +249,21 @@ PROTOCOL = Column("protocol", "protocol", "key", titles=PROTOCOL_TITLES)
 RULE = Column("rule", "selection rule", "key", titles=RULE_TITLES)
 
 
-def printed_columns(prefix: str, group: str) -> list[Column]:
-    """A published mean and SD below one heading: the columns {prefix}_mean_percent, {prefix}_sd_percent."""
-    return column_group({f"{prefix}_mean_percent": "mean", f"{prefix}_sd_percent": "SD"}, group, 2, "published")
+def printed_column(prefix: str, title: str, group: str = "") -> Column:
+    """A published mean and SD, as printed: {prefix}_mean_percent ± {prefix}_sd_percent."""
+    return Column(f"{prefix}_mean_percent", title, "published", group, 2, spread=f"{prefix}_sd_percent")
 
 
 def spread_columns(unit: str) -> list[Column]:
-    """The columns of `spreads` for windows or trials."""
-    return column_group(
-        {
-            f"{unit}_mean_percent": "mean",
-            f"{unit}_sd_population_percent": "SD (n)",
-            f"{unit}_sd_sample_percent": "SD (n−1)",
-        },
-        f"accuracy over {unit} (%)",
-        2,
-    )
-
-
-def interval_columns(prefix: str, kind: str, title: str, decimals: int = 2) -> list[Column]:
-    """A mean and its 95 % interval below ``title``: the columns {prefix}_{kind}, {prefix}_low_{kind}, .._high_.."""
-    names = {f"{prefix}_{kind}": "mean", f"{prefix}_low_{kind}": "95 % from", f"{prefix}_high_{kind}": "to"}
-    return column_group(names, title, decimals)
+    """The columns of `spreads` for windows or trials, for the file: what is shown is the mean with its interval."""
+    names = ("mean", "sd_population", "sd_sample")
+    titles = {f"{unit}_{name}_percent": f"{name.replace('_', ' ')} over runs" for name in names}
+    columns = column_group(titles, f"accuracy over {unit} (%)", 1)
+    return [replace(column, only_in_file=True) for column in columns]
 
 
 def interval_cell(prefix: str, kind: str, title: str, decimals: int = 1, group: str = "") -> Column:
-    """The same three columns in one: mean [low, high] in a cell."""
+    """A mean and its 95 % interval in one cell: the columns {prefix}_{kind}, {prefix}_low_{kind}, .._high_.."""
     ends = (f"{prefix}_low_{kind}", f"{prefix}_high_{kind}")
     return Column(f"{prefix}_{kind}", title, "measured", group, decimals, interval=ends)
 
@@ -281,7 +271,7 @@ def interval_cell(prefix: str, kind: str, title: str, decimals: int = 1, group: 
 def effect_columns(unit: str, title: str) -> list[Column]:
     """The columns of `effects.effects` for windows or trials, below ``title``: mean, interval, p adjusted by Holm."""
     return [
-        *interval_columns(unit, "points", title),
+        interval_cell(unit, "points", "mean", group=title),
         Column(f"{unit}_p_holm", "p (Holm)", "measured", title, 3),
     ]
 
@@ -300,5 +290,6 @@ def spreads(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def in_order(scores: pd.DataFrame, column: str, titles: Mapping[str, str]) -> pd.DataFrame:
-    """Rows in the order in which ``titles`` names the values of ``column``."""
-    return scores.sort_values(column, key=lambda values: values.map(list(titles).index), kind="stable")
+    """Rows in the order in which ``titles`` names the values of ``column``; others come last."""
+    places = {value: place for place, value in enumerate(titles)}
+    return scores.sort_values(column, key=lambda values: values.map(places), kind="stable", na_position="last")

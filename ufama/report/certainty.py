@@ -73,18 +73,20 @@ def intervals_table(results: Results) -> Table:
             intervals = {"naive": naive_interval(outcomes), "people": people}
             if unit == "trials" and dataset in LAYOUTS:
                 intervals["new"] = crossed_interval(outcomes, clip=_clip_columns(dataset))
-            shares |= {"new_low": np.nan, "new_high": np.nan}
+            shares |= {"new": np.nan, "new_low": np.nan, "new_high": np.nan}
             for name, interval in intervals.items():
-                shares |= {f"{name}_low": interval.ci_low, f"{name}_high": interval.ci_high}
+                shares |= {name: people.estimate, f"{name}_low": interval.ci_low, f"{name}_high": interval.ci_high}
             percent = {name: 100 * value for name, value in shares.items()}
             rows.append({"rule": rule, "unit": COUNTED[unit]} | percent)
+    kinds = {"naive": "naive", "people": "new subjects", "new": "new subjects and clips"}
     columns = [
         RULE,
         Column("unit", "what is counted", "key"),
-        *column_group({"accuracy": "mean", "sd_population": "SD (n)", "sd_sample": "SD (n−1)"}, "accuracy (%)", 2),
-        *_ends("naive", "naive 95 %"),
-        *_ends("people", "95 %, new subjects"),
-        *_ends("new", "95 %, new subjects and clips"),
+        *(_with_ends(name, title, group="accuracy (%) [95 %]", decimals=1) for name, title in kinds.items()),
+        *(
+            Column(name, title, "measured", "accuracy (%)", only_in_file=True)
+            for name, title in {"accuracy": "mean", "sd_population": "SD (n)", "sd_sample": "SD (n−1)"}.items()
+        ),
     ]
     windows = len(results.predictions[["subject", "session", "trial", "window"]].drop_duplicates())
     return measured_table(
@@ -95,16 +97,17 @@ def intervals_table(results: Results) -> Table:
         "Uncertainty of the accuracy",
         rules=rules,
         note=(
-            "SDs are over the sessions of all subjects (and seeds). Of "
-            f"{people.n_subjects} subjects in {people.n_sessions} sessions and {people.n_trials} trials, or {windows} "
-            "windows. Naive: every window (or trial) an independent draw. New subjects: bootstrap-t over subjects and "
-            f"their sessions, {people.draws} draws. New subjects and clips: both crossed, over trials."
+            f"Of {people.n_subjects} subjects in {people.n_sessions} sessions and {people.n_trials} trials, or "
+            f"{windows} windows. Naive: every window (or trial) an independent draw. New subjects: bootstrap-t over "
+            f"subjects and their sessions, {people.draws} draws. New subjects and clips: both crossed, over trials."
         ),
     )
 
 
-def _ends(prefix: str, group: str) -> list[Column]:
-    return column_group({f"{prefix}_low": "from", f"{prefix}_high": "to"}, group, 2)
+def _with_ends(name: str, title: str, *, prefix: str = "", group: str = "", decimals: int = 2) -> Column:
+    """A value and its 95 % interval, whose ends are {prefix}_low and {prefix}_high."""
+    ends = (f"{prefix or name}_low", f"{prefix or name}_high")
+    return Column(name, title, "measured", group, decimals, interval=ends)
 
 
 @figure
@@ -144,9 +147,9 @@ def coverage_table(study: pd.DataFrame, dataset: str) -> Table:
     frame["speaks_of"] = pd.Series(INTERVALS)
     frame["width"] = 100 * study[study["truth"] == truths[0]].set_index("interval")["width"]
     columns = [
-        *keys(interval="95 % interval", speaks_of="new subjects and"),
+        *keys(speaks_of="new subjects and", interval="95 % interval"),
         *column_group({name: truth for truth, name in names.items()}, "simulated: covers the true value (%)", 1),
-        Column("width", "mean width, first column", "measured", "points", 1),
+        Column("width", "mean width, first column (points)", "measured", decimals=1),
     ]
     first = study.iloc[0]
     caption = (
@@ -157,6 +160,7 @@ def coverage_table(study: pd.DataFrame, dataset: str) -> Table:
         "involved."
     )
     frame = frame.loc[list(INTERVALS)].rename_axis(columns=None).reset_index()
+    frame = frame.sort_values("speaks_of", key=lambda kinds: kinds.map(list(dict.fromkeys(kinds)).index), kind="stable")
     return Table(f"coverage_{dataset}", frame, columns, caption, {"simulated": True, "source": "coverage.csv"})
 
 
@@ -242,11 +246,10 @@ def paired_tests_table(results: Results, *, rule: str, unit: str = "trials", aga
     tests = {"p_t": "paired t", "p_sign_flip": "sign flips", "p_wilcoxon": "Wilcoxon"}
     columns = [
         Column("model", "model", "key"),
-        Column("mean_difference", "mean", "measured", "difference (points)", 2),
-        *_ends("ci", "95 %, t"),
-        Column("sd_sample", "SD (n−1)", "measured", "difference (points)", 2),
-        *column_group(tests, "p", 3),
+        _with_ends("mean_difference", "difference [95 %, t] (points)", prefix="ci", decimals=1),
+        Column("sd_sample", "SD (n−1) (points)", "measured", decimals=1),
         *column_group({f"{name}_holm": title for name, title in tests.items()}, "p, Holm", 3),
+        *(Column(name, title, "measured", "p", 3, only_in_file=True) for name, title in tests.items()),
     ]
     n = int(table["n"].iloc[0])
     note = (
@@ -263,7 +266,7 @@ def effect_sizes_table(results: Results, *, rule: str, unit: str = "trials", aga
     table = _compared(results, rule, unit, against)
     columns = [Column("model", "model", "key")]
     for name, title in (("dz", "Cohen's dz"), ("rank_biserial", "rank-biserial")):
-        columns += [Column(name, title, "measured", "effect size", 2), *_ends(name, f"95 %, {title}")]
+        columns.append(_with_ends(name, title, group="effect size [95 %]"))
     note = (
         "dz: mean over SD (n−1) of the differences. Rank-biserial: share of the rank sum that is positive minus the "
         "share that is negative."
@@ -326,10 +329,10 @@ def detectable_table(measured: dict[str, Results], *, rule: str, power: float = 
             )
     columns = (
         *keys(data="data", people="subjects"),
-        Column("gain", "M6 − M1 (points)", "published", "published", 2),
         Column("source", "SD over subjects of the paired differences", "key"),
-        Column("sd", "SD (n−1, points)", "measured", "measured or assumed", 2),
-        *column_group({"difference": "points", "per_fold": "trials per fold"}, "smallest difference found", 2),
+        Column("gain", "M6 − M1, published (points)", "published", decimals=2),
+        Column("sd", "SD (n−1) (points)", "measured", decimals=1),
+        *column_group({"difference": "points", "per_fold": "trials per fold"}, "smallest difference found", 1),
         Column("of_all", "trials of all", "measured", "smallest difference found", 1),
     )
     runs = pd.concat([results.runs for results in measured.values()])

@@ -22,7 +22,7 @@ from ufama.report import style
 from ufama.report.captions import (
     column_group,
     measured_table,
-    printed_columns,
+    printed_column,
     smallest_p_meaning,
     unique_value,
 )
@@ -102,14 +102,15 @@ def comparison_table(
         measured["as_published"] = measured["entry"].map(reached)
     frame, columns = _beside_published(measured, dataset, protocol)
     if as_published is not None:
-        columns.append(Column("as_published", "oracle (%)", "measured", "every source subject", 2))
+        columns.append(Column("as_published", "oracle, every source subject", "measured", "measured (%)", 1))
     columns += [
-        *column_group({rule: RULE_TITLES[rule] for rule in SHOWN_RULES}, "measured: accuracy (%)", 2),
-        *column_group({"ci_low": "from", "ci_high": "to"}, "95 %, source validation", 2),
-        Column("mean_rank", "mean rank", "measured", "over subjects", 2),
-        Column("difference", "points", "measured", "minus source only", 2),
+        Column(RANKED_BY, "source validation", "measured", "measured (%)", 1, interval=("ci_low", "ci_high")),
+        Column("oracle", RULE_TITLES["oracle"], "measured", "measured (%)", 1),
+        Column("difference", "points", "measured", "minus source only", 1),
         Column("p_holm", "p (Holm)", "measured", "minus source only", 3),
-        Column("remark", "settings, or why there is no measured value", "key"),
+        Column("last", RULE_TITLES["last"], "measured", "measured (%)", only_in_file=True),
+        Column("mean_rank", "mean rank over subjects", "measured", only_in_file=True),
+        Column("remark", "settings, or why there is no measured value", "key", only_in_file=True),
     ]
     number, k = {"seed": "Table 3. ", "seed_iv": "Table 6. "}.get(dataset, ""), len(ranked.mean_rank)
     table = measured_table(
@@ -188,7 +189,9 @@ def _beside_published(measured: pd.DataFrame, dataset: str, protocol: str) -> tu
 
     A data set that the paper does not have gets neither.
     """
-    columns = [Column("entry", "method", "key")]
+    columns = [Column("kind", "kind", "key", if_varied=True), Column("entry", "method", "key")]
+    is_ranked = measured["mean_rank"].notna()
+    measured = measured.assign(kind=np.where(is_ranked, "compared", "control, not ranked"))
     if dataset not in paper.METHODS_TABLE:
         return measured, columns
     facts = paper.published(paper.METHODS_TABLE[dataset])
@@ -196,11 +199,13 @@ def _beside_published(measured: pd.DataFrame, dataset: str, protocol: str) -> tu
     facts = facts.assign(plain=facts["method"].map(plain_name)).set_index("plain")
     plain = measured["method"].map(lambda name: plain_name(method(name).title))
     rest = facts[~facts.index.isin(plain)]
-    absent = pd.DataFrame({"entry": rest["method"], "remark": "not among this page's methods"})
+    absent = pd.DataFrame(
+        {"kind": "published, not run here", "entry": rest["method"], "remark": "not among this page's methods"}
+    )
     frame = pd.concat([measured.set_index(plain.to_numpy()), absent])
     frame["published_mean_percent"] = facts["mean_percent"].reindex(frame.index)
     frame["published_sd_percent"] = facts["sd_percent"].reindex(frame.index)
-    return frame, [*columns, *printed_columns("published", "published (%)")]
+    return frame, [*columns, printed_column("published", "published (%)")]
 
 
 # --- figure ----------------------------------------------------------------------------------------------------------

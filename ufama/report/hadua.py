@@ -19,7 +19,6 @@ from ufama.report import style
 from ufama.report.captions import (
     LABEL_FREE_RULES,
     RULE,
-    column_group,
     effect_columns,
     effects_p_meaning,
     keys,
@@ -176,22 +175,25 @@ def ablation(results: Results, dataset: str) -> Table:
     columns = [
         Column("preset", "preset", "key"),
         Column("model", "model", "key", titles=VARIANT_TITLES),
-        Column("stated_percent", "not verified", "published", "stated (%)", 2),
+        Column("stated_percent", "stated, not verified (%)", "published", decimals=2),
     ]
     shown = {
-        "windows_mean_percent": ("windows", "windows"),
-        "windows_sd_population_percent": ("sd", "SD (n)"),
-        "trials_mean_percent": ("trials", "trials"),
+        "windows_mean_percent": "windows",
+        "windows_sd_population_percent": "sd",
+        "trials_mean_percent": "trials",
     }
     rules = stored_rules(means)
     for rule in rules:
-        of_rule = {name: f"{rule}_{short}_percent" for name, (short, _) in shown.items()}
+        of_rule = {name: f"{rule}_{short}_percent" for name, short in shown.items()}
         values = means.loc[means["rule"] == rule, [*names, *of_rule]].rename(columns=of_rule)
         frame = frame.merge(values, on=names, how="left")
-        titles = {of_rule[name]: title for name, (_, title) in shown.items()}
-        columns += column_group(titles, f"{RULE_TITLES[rule]} (%)", 2)
+        windows, spread, trials = of_rule.values()
+        columns += [
+            Column(windows, RULE_TITLES[rule], "measured", "windows (%), mean ± SD (n)", 1, spread=spread),
+            Column(trials, RULE_TITLES[rule], "measured", "trials (%)", only_in_file=True),
+        ]
     frame["conditional_weight"] = [_conditional_weight(results, *row) for row in frame[names].itertuples(index=False)]
-    columns.append(Column("conditional_weight", "mean weight", "measured", "conditional term", 3))
+    columns.append(Column("conditional_weight", "mean weight of the conditional term", "measured", decimals=3))
     return measured_table(
         f"hadua_ablation_{dataset}",
         frame,
@@ -238,7 +240,7 @@ def _effects_table(name: str, title: str, effects: pd.DataFrame, results: Result
     return measured_table(
         name,
         effects,
-        [change, RULE, *(column for unit in UNITS for column in effect_columns(unit, f"{unit} (points)"))],
+        [RULE, change, *(column for unit in UNITS for column in effect_columns(unit, f"{unit} (points)"))],
         results.runs,
         title,
         detail=", cross-subject",

@@ -36,11 +36,11 @@ def ledger_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -
     effects = effects[effects["rule"].isin(rules) | (effects["row"].eq(30) & effects["rule"].eq("oracle"))]
     shown = [rule for rule in RULES if rule in set(effects["rule"])]
     columns = [
-        Column("kind", "direction", "key", titles=KIND_TITLES),
-        *keys(row="ledger row", changes="what differs from preset paper"),
         RULE,
+        Column("kind", "direction", "key", titles=KIND_TITLES),
+        *keys(row="row", changes="what differs from preset paper"),
         *(column for unit in UNITS for column in effect_columns(unit, f"change, {unit} (points)")),
-        Column("n", "runs", "measured", if_varied=True),
+        Column("n", "runs", "measured", only_in_file=True),
     ]
     scores = accuracy(results.select(runs["digest"][runs["preset"].eq("paper") & runs["changes"].eq("")]))
     means = scores.groupby("rule")[[f"accuracy_{unit}" for unit in UNITS]].mean() * 100

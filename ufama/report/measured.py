@@ -10,6 +10,7 @@ from ufama.analysis.evaluation import accuracy, select
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
 from ufama.campaigns.results import Results
 from ufama.config import VARIANTS, ValidatedConfig
+from ufama.report.captions import column_group, keys
 from ufama.report.table import Column, Table
 from ufama.studies.baseline import SEED_ANCHORS
 
@@ -27,28 +28,22 @@ GROUP_MEANINGS = {
 
 def provenance(results: Results) -> Table:
     """How the runs behind a page were made: one row per data set, preset, scale, device and commit."""
-    keys = ["data_title", "scale", "preset", "device", "threads", "torch", "commit"]
+    made = ["data_title", "scale", "preset", "device", "threads", "torch", "commit"]
     runs = results.runs.assign(commit=results.runs.commit.fillna("unknown"))
-    grouped = runs.groupby(keys, sort=False, dropna=False)
+    grouped = runs.groupby(made, sort=False, dropna=False)
     frame = grouped.agg(
         runs=("digest", "size"),
         seeds=("seed", lambda seeds: ", ".join(map(str, sorted(set(seeds))))),
         minutes=("wall_seconds", lambda seconds: seconds.sum() / 60),
     ).reset_index()
     frame["torch"] = frame["torch"].str.partition("+")[0]
+    frame["machine"] = frame["device"] + ", torch " + frame["torch"]
     columns = (
-        Column("data_title", "data", "key"),
-        Column("scale", "scale", "measured"),
-        Column("preset", "preset", "measured"),
-        Column("runs", "runs", "measured"),
-        Column("seeds", "seeds", "measured"),
-        Column("minutes", "run minutes, summed", "measured", decimals=1),
-        Column("device", "device", "measured"),
-        Column("threads", "threads per run", "measured"),
-        Column("torch", "torch", "measured"),
-        Column("commit", "commit", "measured"),
+        *keys(data_title="data", scale="scale", preset="preset", machine="machine"),
+        *column_group({"runs": "runs", "seeds": "seeds", "minutes": "run minutes, summed"}),
+        Column("commit", "commit", "key"),
+        *(Column(name, name, "measured", only_in_file=True) for name in ("device", "threads", "torch")),
     )
-    frame = frame[[column.name for column in columns]]
     caption = "The runs behind this page. A commit that ends in + was run with changes that were not yet committed."
     return Table("provenance", frame, columns, caption, {"runs": sorted(runs.digest)})
 
@@ -78,12 +73,11 @@ def anchor_rows(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[Column, ...]]:
         Column("protocol", "protocol", "key"),
         Column("features", "features", "key"),
         Column("scaling", "scaling", "key"),
-        Column("anchor", "anchor, windows", "published", "published"),
-        Column("accuracy_percent", "windows", "measured", "measured", 1),
-        Column("sd_percent", "SD (n)", "measured", "measured", 1),
+        Column("anchor", "published, windows", "published"),
+        Column("accuracy_percent", "windows ± SD (n)", "measured", "measured", 1, spread="sd_percent"),
         Column("trials_percent", "trials", "measured", "measured", 1),
-        Column("whole_trials_percent", "trials right or wrong as a whole", "measured", "measured", 1),
-        Column("folds", "folds", "measured", "measured"),
+        Column("whole_trials_percent", "alike trials", "measured", "measured", 1),
+        Column("folds", "folds", "measured", only_in_file=True),
     )
     return frame, columns
 
@@ -95,7 +89,7 @@ def anchors(measured: Sequence[pd.DataFrame]) -> Table:
     caption = (
         f"Accuracy of a support vector machine in percent. Measured on {' and '.join(table.dataset.unique())}, every "
         f"{table.stride.iloc[0]}th window. No selection rule or seed is involved. SD (n) is the population SD over "
-        "folds; a trial is right or wrong as a whole when at least nine tenths of its windows are alike."
+        "folds. Alike trials: at least nine tenths of their windows are right, or wrong."
     )
     return Table(
         "anchors", frame, columns, caption, {"anchors": {name: list(SEED_ANCHORS[name]) for name in SEED_ANCHORS}}
@@ -141,8 +135,7 @@ def screening(counted: pd.DataFrame, runs: pd.DataFrame) -> Table:
     columns = (
         Column("group", "group", "key"),
         Column("share_percent", "share of windows", "measured", decimals=1),
-        Column("right_percent", "pseudo-label right", "measured", decimals=1),
-        Column("right_sd_percent", "SD (n)", "measured", decimals=1),
+        Column("right_percent", "pseudo-label right ± SD (n)", "measured", decimals=1, spread="right_sd_percent"),
     )
     first = runs.iloc[0]
     caption = (
@@ -174,8 +167,7 @@ def ablation_steps(results: Results) -> Table:
         if f"{rule}_change" in frame:
             group = f"measured, {RULE_TITLES[rule]}"
             columns += [
-                Column(f"{rule}_change", "change", "measured", group, 2),
-                Column(f"{rule}_sd", "SD (n−1)", "measured", group, 2),
+                Column(f"{rule}_change", "change ± SD (n−1)", "measured", group, 1, spread=f"{rule}_sd"),
                 Column(f"{rule}_folds", "runs up / down", "measured", group),
             ]
     runs = results.runs

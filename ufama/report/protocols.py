@@ -18,7 +18,7 @@ from ufama.report.captions import (
     RULE,
     column_group,
     in_order,
-    interval_columns,
+    interval_cell,
     measured_table,
     n_runs,
 )
@@ -73,7 +73,7 @@ def protocols_table(
         "The protocols side by side",
         results.runs,
         scores,
-        [PROTOCOL, MODEL, RULE],
+        [RULE, MODEL, PROTOCOL],
         facts={column: facts[column.name.removesuffix("_percent")] for column in columns},
         rules=rules,
         note="Columns without signal count all folds.",
@@ -88,7 +88,7 @@ def controls_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES)
         "Controls, cross-subject",
         results.runs,
         scores[scores["rule"].isin(rules)],
-        [Column("control", "control", "key", titles=CONTROL_TITLES), RULE],
+        [RULE, Column("control", "control", "key", titles=CONTROL_TITLES)],
         compare_with=Comparison(
             column="control", value="", headings=("change, windows (points)", "change, trials (points)")
         ),
@@ -102,14 +102,15 @@ def relabelled_table(results: Results, windows: Windows, *, rules: Sequence[str]
     """Accuracy on randomly relabelled clips by protocol, with its interval, beside what the emotion alone allows."""
     scores = accuracy_per_recording(results)
     scores = in_order(scores[scores["rule"].isin(rules)], "protocol", PROTOCOL_TITLES)
+    scores = in_order(scores, "rule", RULE_TITLES)
     facts = protocol_facts(windows, list(scores["protocol"].unique())).set_index("protocol")
     frame = accuracy_intervals(scores, ["protocol", "rule"]).rename(columns={"n": "recordings"})
     frame["clips_seen_percent"] = frame["protocol"].map(facts["clips_seen"] * 100)
     columns = [
-        PROTOCOL,
         RULE,
+        PROTOCOL,
         Column("clips_seen_percent", "test clips in the source (%)", "measured"),
-        *(column for unit in UNITS for column in interval_columns(unit, "percent", f"accuracy over {unit} (%)")),
+        *(interval_cell(unit, "percent", unit, group="accuracy (%)") for unit in UNITS),
         Column("recordings", "recordings", "measured"),
     ]
     return measured_table(
@@ -138,17 +139,18 @@ def ladder_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -
         "How much of the target is seen",
         results.runs,
         scores[scores["rule"].isin(rules)],
-        [access, MODEL, RULE],
+        [RULE, MODEL, access],
         compare_with=Comparison(
             column="target_access",
             value="others",
-            headings=("minus “all but the test trials”, windows (points)", "the same, trials (points)"),
+            headings=("difference, windows (points)", "difference, trials (points)"),
         ),
         detail=(
             f", {steps} steps per epoch: accuracy on the third of the trials that is held out, the same for every row"
         ),
         rules=rules,
         each="row",
+        note="Differences are to “all but the test trials”.",
     )
 
 

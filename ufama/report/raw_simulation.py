@@ -156,34 +156,39 @@ def parameters(measured: pd.DataFrame, provenance: dict) -> Table:
     words = {"expected": [EXPECTED.get(change, ("", {}))[0] for change in changes], "moved": outcomes(measured)}
     frame = measured[["parameter", "value"]].assign(**words, **{name: 100 * measured[name] for name in shares})
     frame["value"] = [None if np.isnan(value) else f"{value:g}" for value in measured.value]
-    titles = {
+    frame["change"] = [
+        name if value is None else f"{name} = {value}" for name, value in zip(frame.parameter, frame.value, strict=True)
+    ]
+    shown = {
         "eeg_plain": ("EEG", "plain"),
         "eeg_normalised": ("EEG", "normalised"),
+        "eye_normalised": ("eyes", "normalised"),
+        "clip_eeg": ("clip recognised", "EEG"),
+    }
+    in_file = {
         "gap": ("EEG", "gap"),
         "eeg_cross_session": ("EEG", "across sessions"),
-        "eye_normalised": ("eyes", "normalised"),
         "eeg_where_bad": ("where bad", "EEG"),
         "eye_where_bad": ("where bad", "eyes"),
-        "clip_eeg": ("clip recognised", "EEG"),
         "clip_eye": ("clip recognised", "eyes"),
     }
-    frame = frame[["parameter", "value", "expected", "moved", *titles]]
     columns = (
-        Column("parameter", "parameter", "key"),
-        Column("value", "value", "key"),
+        *(Column(name, name, "key", only_in_file=True) for name in ("parameter", "value")),
+        Column("change", "parameter", "key"),
         Column("expected", "should move", "key"),
         Column("moved", "moved", "measured"),
-        *(Column(name, title, "measured", group, 1) for name, (group, title) in titles.items()),
+        *(Column(name, title, "measured", group, 1) for name, (group, title) in shown.items()),
+        *(Column(name, title, "measured", group, 1, only_in_file=True) for name, (group, title) in in_file.items()),
     )
     caption = (
         "One parameter of the raw simulator changed at a time: accuracy of a support vector machine in percent. "
         f"Measured on simulated SEED, {provenance['people']} subjects, sessions "
         f"{' and '.join(map(str, provenance['sessions']))}, first {provenance['seconds']:g} s of every clip, "
         f"n = {provenance['folds']} folds across subjects; one seed. "
-        "Plain: scaled by the source's statistics; normalised: every subject-session by its own; gap: their "
-        "difference. Where bad: over the subject-sessions that are bad when half of all are, n = "
-        f"{provenance['bad']['eeg']} for EEG and {provenance['bad']['eye']} for eyes. Clip: recognised among "
-        "the five of its emotion, chance 20 %. Chance of the rest is 33 %."
+        "Plain: scaled by the source's statistics; normalised: every subject-session by its own. In the CSV, gap: "
+        "their difference; where bad: over the subject-sessions that are bad when half of all are, n = "
+        f"{provenance['bad']['eeg']} for EEG and {provenance['bad']['eye']} for eyes. Clip: recognised among the five "
+        "of its emotion, chance 20 %. Chance of the rest is 33 %."
     )
     return Table("raw_parameters", frame, columns, caption, provenance)
 

@@ -27,20 +27,16 @@ SVM_SCALING_TITLES = {
     "subject_session_zscore": "each subject's session by itself",
     "subject_zscore": "each subject, sessions together",
 }
-BALANCED_COLUMNS = column_group(
-    {
-        "balanced_mean_percent": "mean",
-        "balanced_sd_population_percent": "SD (n)",
-        "balanced_sd_sample_percent": "SD (n−1)",
-    },
-    "balanced accuracy",
-    1,
-)
-LEVEL_COLUMNS = [
-    *column_group(
-        {"accuracy_mean_percent": "window-level accuracy", "trials_mean_percent": "trial-level accuracy"}, decimals=1
+BALANCED_COLUMNS = [
+    Column(
+        "balanced_mean_percent", "balanced ± SD (n−1)", "measured", "accuracy (%)", 1,
+        spread="balanced_sd_sample_percent",
     ),
-    Column("folds", "n (folds)", "measured"),
+    Column("balanced_sd_population_percent", "SD (n)", "measured", "balanced accuracy (%)", only_in_file=True),
+]  # fmt: skip
+LEVEL_COLUMNS = [
+    *column_group({"accuracy_mean_percent": "window-level", "trials_mean_percent": "trial-level"}, "accuracy (%)", 1),
+    Column("folds", "folds", "measured"),
 ]
 BY_PROTOCOL_AND_RULE = (
     replace(PROTOCOL, if_varied=True),
@@ -102,7 +98,7 @@ def _svm_table(frame: pd.DataFrame, origin: str, provenance: dict) -> Table:
     )
     caption = (
         f"A support vector machine (radial basis, C = 1, classes weighted), percent. Measured on {origin}. "
-        f"{BALANCED_MEANING}; SD (n) divides by n, SD (n−1) by n − 1, over folds. A trial is right by the plurality "
+        f"{BALANCED_MEANING}; SD (n−1) is over folds. A trial is right by the plurality "
         "of its windows. Permuted: each subject's labels shuffled, seed 0. No epoch is chosen, so no selection rule."
     )
     return Table("svm", frame, columns, caption, provenance)
@@ -161,11 +157,11 @@ def adapted(results: Results) -> Table:
         *BALANCED_COLUMNS,
         Column("balanced_sd_seeds_percent", "SD over seeds", "measured", "balanced accuracy", 1, if_varied=True),
         *LEVEL_COLUMNS,
-        Column("seeds", "seeds", "measured", if_varied=True),
+        Column("seeds", "seeds", "measured", only_in_file=True),
     )
     caption = (
         f"Source only (the network and its classification loss, M1) and UF-AMA (M6), percent. {_measured_on(results)} "
-        f"{BALANCED_MEANING}. A fold counts with its mean over seeds; SD (n) divides by n, SD (n−1) by n − 1, over "
+        f"{BALANCED_MEANING}. A fold counts with its mean over seeds; SD (n−1) is over "
         f"folds{'; SD over seeds (n−1) is of the mean over folds' if several else ''}. A trial is right by the "
         "plurality of its windows."
     )
@@ -193,7 +189,7 @@ def gain(results: Results) -> Table:
     columns = (
         Column("data_title", "data", "key", if_varied=True),
         *BY_PROTOCOL_AND_RULE,
-        *column_group({"mean_points": "mean", "sd_points": "SD (n−1)"}, "change", 1),
+        Column("mean_points", "change ± SD (n−1)", "measured", decimals=1, spread="sd_points"),
         *column_group({"up": "up", "same": "same", "down": "down", "folds": "n"}, "folds"),
     )
     caption = (

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from ufama.analysis.evaluation import BRANCHES
 from ufama.models.calibration import BINS
 from ufama.report import style
-from ufama.report.captions import column_group, measured_table, n_runs
+from ufama.report.captions import measured_table, n_runs
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 
@@ -35,9 +35,9 @@ def reliability_table(scores: pd.DataFrame, runs: pd.DataFrame, *, rule: str) ->
         "brier": ("Brier score (0 to 2)", 1, 3),
     }
     for name, (title, factor, decimals) in titles.items():
-        parts = {name: "value", f"{name}_low": "95 % from", f"{name}_high": "to"}
-        frame = frame.join(scores[list(parts)] * factor)
-        columns += column_group(parts, title, decimals)
+        ends = (f"{name}_low", f"{name}_high")
+        frame = frame.join(scores[[name, *ends]] * factor)
+        columns.append(Column(name, title, "measured", decimals=decimals, interval=ends))
     return measured_table(
         "reliability",
         frame,
@@ -107,7 +107,8 @@ def pseudo_labels(history: pd.DataFrame, runs: pd.DataFrame) -> Table:
         frame[f"{name}_sd_percent"] = right.std(ddof=1) * 100
         frame[f"{name}_runs"] = right.notna().sum()
         title = f"epoch {epoch + 1}"
-        columns += column_group({f"{name}_right_percent": "right (%)", f"{name}_sd_percent": "SD (n−1)"}, title, 1)
+        right, sd = f"{name}_right_percent", f"{name}_sd_percent"
+        columns.append(Column(right, "right ± SD (n−1) (%)", "measured", title, 1, spread=sd))
         columns.append(Column(f"{name}_runs", "runs", "measured", title))
     return measured_table(
         "pseudo_labels",

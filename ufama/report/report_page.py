@@ -24,11 +24,14 @@ p { margin: .5rem 0; overflow-wrap: anywhere; }
 .warning { padding: .6rem .9rem; background: var(--warn); color: var(--warn-ink); border-radius: .3rem; }
 figure { margin: 1rem 0; }
 figure img { display: block; width: 100%; height: auto; background: #fff; border-radius: .4rem; padding: .4rem; }
-figcaption, .table-caption { font-size: .9rem; color: var(--soft); }
+figcaption, caption { font-size: .9rem; color: var(--soft); }
+caption { caption-side: bottom; text-align: left; padding: .5rem 0; }
 .table-scroll { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
+.number { text-align: right; }
+tbody th { font-weight: normal; } .table-title, .table-group th { font-weight: 600; }
 dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .3rem 1rem; font-size: .92rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 ul { padding-left: 1.2rem; } li { margin: .3rem 0; overflow-wrap: anywhere; }
@@ -56,7 +59,7 @@ def list_section(title: str, sentences: Sequence[str]) -> Section:
 
 
 def table_section(title: str, table: Table) -> Section:
-    """A table below its caption; it scrolls sideways where it is wide."""
+    """A table with its caption; it scrolls sideways where it is wide."""
     return Section(title, table._repr_html_())
 
 

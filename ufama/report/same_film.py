@@ -2,6 +2,7 @@
 and person, and simulated sets whose truth is known."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -165,7 +166,7 @@ def design_table(studies: Studies, title: str) -> Table:
     chance = 100 * studies.design["chance"].mean()
     columns = (
         Column("cell", "whom, which clips", "key"),
-        PROTOCOL,
+        replace(PROTOCOL, only_in_file=True),
         Column("folds", "folds", "measured"),
         *column_group({"training_trials": "trials", "training_windows": "windows"}, "source of a fold"),
         *column_group({"people_seen": "people", "clips_seen": "clips"}, "of the test, known to the source (%)"),

@@ -17,7 +17,7 @@ from ufama.campaigns.results import Results
 from ufama.config import VARIANTS
 from ufama.report import captions, style
 from ufama.report.accuracy_table import Comparison, accuracy_table
-from ufama.report.captions import PROTOCOL, column_group, measured_table, n_runs
+from ufama.report.captions import PROTOCOL, column_group, interval_cell, measured_table, n_runs
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 from ufama.training.selection import WATCHED, chosen_epochs
@@ -83,11 +83,9 @@ def gaps_by_model(results: Results) -> Table:
     frame, columns = pd.DataFrame({"rule": rules}), [RULE]
     for name in [name for name in VARIANTS if (gaps["variant"] == name).any()]:
         of_model = gaps[gaps["variant"] == name].reindex(rules)
-        parts = {"": "mean", "_low": "95 % from", "_high": "to"}
-        columns += column_group(
-            {f"{name}{part}_points": title for part, title in parts.items()}, VARIANT_TITLES[name], 1
-        )
-        frame = frame.assign(**{f"{name}{part}_points": of_model[f"windows{part}_points"].to_numpy() for part in parts})
+        columns.append(interval_cell(name, "points", VARIANT_TITLES[name]))
+        parts = {part: of_model[f"windows{part}_points"].to_numpy() for part in ("", "_low", "_high")}
+        frame = frame.assign(**{f"{name}{part}_points": values for part, values in parts.items()})
     return measured_table(
         "oracle_gaps",
         frame,
@@ -118,16 +116,11 @@ def correlations_table(results: Results) -> Table:
             "n": groups.count(),
         }
     ).loc[rules]
-    shown = {
-        "mean": "mean",
-        "sd_sample": "SD (n−1)",
-        "lower_quartile": "lower quartile",
-        "median": "median",
-        "upper_quartile": "upper quartile",
-    }
+    quartiles = ("lower_quartile", "upper_quartile")
     columns = [
         Column("rule", "criterion", "key"),
-        *column_group(shown, "over runs", 2),
+        Column("mean", "mean ± SD (n−1)", "measured", "over runs", 2, spread="sd_sample"),
+        Column("median", "median [quartiles]", "measured", "over runs", 2, interval=quartiles),
         *column_group({"negative_percent": "runs below 0 (%)", "n": "runs"}, "over runs"),
     ]
     epochs = " or ".join(map(str, sorted(correlations["epochs"].unique().tolist())))
@@ -154,25 +147,22 @@ def oracle_parts_table(results: Results) -> Table:
         rows.append({"variant": variant, "protocol": protocol} | percent | counts)
     frame = pd.DataFrame(rows)
     columns = [
-        Column("variant", "model", "key", titles=VARIANT_TITLES),
-        replace(PROTOCOL, if_varied=True),
+        Column("variant", "model", "key", titles=VARIANT_TITLES, if_varied=True),
+        PROTOCOL,
         *column_group(
             {"last_percent": "last epoch", "best_common_percent": "best common epoch", "oracle_percent": "oracle"},
             "accuracy over windows (%)",
-            2,
+            1,
         ),
         *column_group(
             {"stopping_percent": "stopping earlier", "choosing_percent": "+ choosing per run"},
             "oracle − last = (points)",
-            2,
+            1,
         ),
-        *column_group(
-            {"by_chance_percent": "choosing, independent noise", "fluctuation_percent": "SD of that noise"},
-            "for comparison (points)",
-            2,
-        ),
-        Column("epochs", "epochs looked at", "measured", if_varied=True),
-        Column("runs", "runs", "measured", if_varied=True),
+        Column("by_chance_percent", "choosing, by independent noise (points)", "measured", decimals=1),
+        Column("fluctuation_percent", "SD of that noise (points)", "measured", only_in_file=True),
+        Column("epochs", "epochs looked at", "measured", only_in_file=True),
+        Column("runs", "runs", "measured", only_in_file=True),
     ]
     epochs = " or ".join(map(str, sorted(frame["epochs"].unique().tolist())))
     return measured_table(

@@ -136,15 +136,12 @@ def choices(measured: pd.DataFrame, data_title: str, part: str) -> Table:
     columns = [Column("definition", "differential entropy", "key"), Column("smoothing", "smoothing", "key")]
     for scaling, title in SCALING_TITLES.items():
         rows = frame[keys].merge(measured[measured.scaling.eq(scaling)], how="left", on=keys, validate="one_to_one")
-        for name, column, short in (
-            ("accuracy_percent", "accuracy_mean", "mean"),
-            ("sd_percent", "accuracy_sd_over_folds", "SD"),
-        ):
-            frame[f"{scaling}_{name}"] = 100 * rows[column]
-            columns.append(Column(f"{scaling}_{name}", short, "measured", group=title, decimals=1))
+        accuracy, sd = f"{scaling}_accuracy_percent", f"{scaling}_sd_percent"
+        frame[accuracy], frame[sd] = 100 * rows["accuracy_mean"], 100 * rows["accuracy_sd_over_folds"]
+        columns.append(Column(accuracy, title, "measured", "scaling of the features", 1, spread=sd))
     frame["smoothing"] = frame.smoothing.map(SMOOTHING_TITLES)
     caption = (
-        f"Accuracy in percent of a support vector machine on the EEG of {data_title}, one person left out: mean and SD "
+        f"Accuracy in percent of a support vector machine on the EEG of {data_title}, one person left out: mean ± SD "
         f"over {measured.folds.iloc[0]} folds, {measured.windows.iloc[0]} windows. {part} Columns: how features are "
         "scaled (source z-score: by the other people's statistics; own: every person by their own, without labels)."
     )

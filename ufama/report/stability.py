@@ -39,21 +39,20 @@ def best_seed_table(scores: pd.DataFrame, runs: pd.DataFrame, *, rules: Iterable
     gain = "best − mean (points)"
     columns = [
         *keys(protocol="protocol", rule="selection rule"),
-        Column("folds", "folds", "measured"),
-        *column_group({"mean_percent": "mean", "best_percent": "best"}, "seeds (%)", 2),
-        *column_group(
-            {
-                "gain_points": "measured",
-                "noise_gain_points": "null hypothesis",
-                "noise_gain_low_points": "95 % from",
-                "noise_gain_high_points": "to",
-            },
+        Column("folds", "folds", "measured", only_in_file=True),
+        *column_group({"mean_percent": "mean", "best_percent": "best"}, "seeds (%)", 1),
+        Column("gain_points", "measured", "measured", gain, 1),
+        Column(
+            "noise_gain_points",
+            "null hypothesis",
+            "measured",
             gain,
-            2,
+            1,
+            interval=("noise_gain_low_points", "noise_gain_high_points"),
         ),
         Column("p", "p", "measured", gain, 3),
-        Column("best_per_fold_gain_points", "another seed per fold", "measured", gain, 2),
-        Column("sd_within_fold_points", "SD (n−1) within a fold", "measured", "", 2),
+        Column("best_per_fold_gain_points", "another seed per fold", "measured", gain, 1),
+        Column("sd_within_fold_points", "SD (n−1) within a fold", "measured", only_in_file=True),
     ]
     return measured_table(
         "best_seed",

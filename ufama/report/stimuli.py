@@ -9,7 +9,7 @@ from ufama.analysis.differences import share_interval, unit_means
 from ufama.analysis.evaluation import UNITS
 from ufama.data.windows import Windows
 from ufama.report import style
-from ufama.report.captions import interval_columns, interval_meaning
+from ufama.report.captions import interval_cell, interval_meaning
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 
@@ -27,8 +27,7 @@ def clip_decoding_table(decoded: pd.DataFrame, windows: Windows, *, stride: int 
             row |= {f"{unit}_percent": mean, f"{unit}_low_percent": low, f"{unit}_high_percent": high}
         rows.append(row | {"people": scores["subject"].nunique(), "trials": scores["trials"].sum()})
     columns = [Column("modality", "features", "key"), Column("chance_percent", "chance (%)", "measured", "", 1)]
-    for unit in UNITS:
-        columns += interval_columns(unit, "percent", f"{unit} whose clip is recognised (%)", 1)
+    columns += [interval_cell(unit, "percent", unit, group="clip recognised (%)") for unit in UNITS]
     columns += [Column("people", "subjects", "measured"), Column("trials", "trials", "measured")]
     card = windows.card
     title = card.title if card.simulated else f"real {card.title} recordings"
@@ -36,9 +35,8 @@ def clip_decoding_table(decoded: pd.DataFrame, windows: Windows, *, stride: int 
         f"Which clip of one emotion an unseen subject was watching, by a support vector machine. Measured on {title}, "
         f"every {stride}th window. No selection rule, scale or seed is involved. {interval_meaning(decoded)}"
     )
-    frame = pd.DataFrame(rows)[[column.name for column in columns]]
     provenance = {"simulated": card.simulated, "fingerprint": card.fingerprint, "stride": stride}
-    return Table("clip_decoding", frame, tuple(columns), caption, provenance)
+    return Table("clip_decoding", pd.DataFrame(rows), tuple(columns), caption, provenance)
 
 
 def clip_strength_table(measured: pd.DataFrame, title: str, *, people: int, stride: int = 16) -> Table:

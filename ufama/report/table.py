@@ -14,6 +14,10 @@ from ufama.outputs import FileOutput
 from ufama.terminal import TerminalTable
 
 DASH = "–"
+LONG = 14
+"""Rows from which on a page folds a table and lets its reader sort and filter it."""
+SHORT_TITLE = 24
+"""Characters of a caption's first sentence, "Table 7.", that need the next one to be a title."""
 Origin = Literal["key", "published", "measured"]
 
 
@@ -21,9 +25,10 @@ Origin = Literal["key", "published", "measured"]
 class Column:
     """How a column of a table is shown: below which group heading, with how many decimals, and whose value it is.
 
-    A column with ``if_varied`` is shown only where its rows differ; the caption names a value that they all share.
-    ``titles`` say what values are called, in their order; others are shown as they are. ``interval`` names the frame's
-    columns with the ends of an interval around the value, shown in the same cell: "51.1 [48.5, 53.6]".
+    A column with ``if_varied`` is shown only where its rows differ; the caption names a value that they all share. One
+    that is ``only_in_file`` is in the CSV and never shown. ``titles`` say what values are called, in their order;
+    others are shown as they are. ``interval`` names the frame's columns with the ends of an interval around the value,
+    shown in the same cell: "51.1 [48.5, 53.6]"; ``spread`` that with its SD: "93.4 ± 5.6".
     """
 
     name: str
@@ -34,14 +39,33 @@ class Column:
     if_varied: bool = False
     titles: Mapping | None = field(default=None, compare=False)
     interval: tuple[str, str] | None = None
+    spread: str | None = None
+    only_in_file: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The title with its group."""
+        return f"{self.group}: {self.title}" if self.group else self.title
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Titles of the frame's columns behind it, by name; the value's own is the first."""
+        title = f"{self.group} {self.title}".strip()
+        names = {self.name: title}
+        if self.interval:
+            names |= {name: f"{title}, {end}" for name, end in zip(self.interval, ("low", "high"), strict=True)}
+        if self.spread:
+            names[self.spread] = f"{title}, SD"
+        return names
 
 
 @dataclass(frozen=True)
 class Table:
     """A table ready to be shown and written; it keeps the described columns of ``frame``, in the order described.
 
-    Displayed in a notebook it is an HTML table in a container that scrolls sideways, its caption above; the same
-    values always give the same bytes.
+    Displayed in a notebook it is an HTML table with its caption; rows that share the values of the first keys stand
+    below a heading with these. The same values always give the same bytes. The book's pages style it, show it as cards
+    on a phone, fold it where it is long, and link its CSV, which is in the metadata of the output.
 
     Parameters
     ----------
@@ -52,7 +76,7 @@ class Table:
     columns
         how each column is shown
     caption
-        what to see, n and data
+        a title, one sentence; what to see, n and data
     provenance
         where the numbers are from; for the file beside a CSV, not for display
 
@@ -69,7 +93,7 @@ class Table:
     provenance: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        names = [name for column in self.columns for name in (column.name, *(column.interval or ()))]
+        names = [name for column in self.columns for name in column.fields]
         missing = [name for name in names if name not in self.frame]
         if missing and len(self.frame):
             raise ValueError(f"{self.name}: no column {', '.join(missing)}; the frame has {list(self.frame.columns)}.")
@@ -82,54 +106,72 @@ class Table:
 
     @property
     def shown(self) -> tuple[Column, ...]:
-        """The columns that are displayed: without those that are shown only if varied, and are constant."""
-        return tuple(c for c in self.columns if not (c.if_varied and self.frame[c.name].nunique() < 2))
+        """The columns that are displayed: without those of the file alone, and those that should vary and do not."""
+        constant = {c for c in self.columns if c.if_varied and self.frame[c.name].nunique() < 2}
+        return tuple(c for c in self.columns if not (c.only_in_file or c in constant))
+
+    @property
+    def grouping(self) -> tuple[Column, ...]:
+        """The shown keys whose values stand in headings between the rows, on average over two rows or more each.
+
+        They are the first ones, as many as can be, but for the last key, which names the rows.
+        """
+        leading = list(itertools.takewhile(lambda column: column.origin == "key", self.shown))[:-1]
+        for count in range(len(leading), 0, -1):
+            headings = [self._group(row, leading[:count]) for row in range(len(self.frame))]
+            runs = [key for key, _ in itertools.groupby(headings)]
+            if len(runs) == len(set(runs)) and len(headings) >= 2 * len(runs):
+                return tuple(leading[:count])
+        return ()
+
+    def _group(self, row: int, columns: Sequence[Column]) -> tuple[str, ...]:
+        return tuple(_shown(self.frame[column.name].iloc[row], column.decimals) for column in columns)
 
     def cells(self) -> list[list[str]]:
         """The shown values: rounded to each column's decimals, an en dash where there is none."""
         return [list(row) for row in zip(*(self._column_cells(column) for column in self.shown), strict=True)]
 
     def _column_cells(self, column: Column) -> list[str]:
-        names = [column.name, *(column.interval or ())]
-        values, *ends = ([_shown(value, column.decimals) for value in self.frame[name]] for name in names)
-        if not ends:
-            return values
-        return [
-            value if low == high == DASH else f"{value} [{low}, {high}]"
-            for value, low, high in zip(values, *ends, strict=True)
-        ]
+        values, *others = ([_shown(value, column.decimals) for value in self.frame[name]] for name in column.fields)
+        if column.interval:
+            low, high, *others = others
+            ends = zip(values, low, high, strict=True)
+            values = [value if one == two == DASH else f"{value} [{one}, {two}]" for value, one, two in ends]
+        if others:
+            values = [value if sd == DASH else f"{value} ± {sd}" for value, sd in zip(values, others[0], strict=True)]
+        return values
 
     def _repr_html_(self) -> str:
-        head = "<tr>" + "".join(f'<th scope="col">{html.escape(c.title)}</th>' for c in self.shown) + "</tr>"
-        if any(column.group for column in self.shown):
-            head = f"<tr>{self._group_headings()}</tr>\n{head}"
-        body = "\n".join(
-            "<tr>" + "".join(_cell(cell, c, place) for place, (cell, c) in enumerate(zip(row, self.shown, strict=True)))
-            + "</tr>"
-            for row in self.cells()
-        )  # fmt: skip
+        grouping = self.grouping
+        shown = self.shown[len(grouping) :]
+        headings = (self._group(row, grouping) for row in range(len(self.frame)))
+        bodies = []
+        rows = zip(headings, self.cells(), strict=True)
+        for heading, group in itertools.groupby(rows, key=lambda row: row[0]):
+            lines = [_group_heading(grouping, heading, len(shown))] if grouping else []
+            lines += [_row(shown, row[len(grouping) :]) for _, row in group]
+            bodies.append("<tbody>\n" + "\n".join(lines) + "\n</tbody>")
+        kind = "table-shown table-long" if len(self.frame) >= LONG else "table-shown"
+        title, notes = self.title_and_notes
         return (
-            f'<p class="table-caption">{html.escape(self.caption)}</p>\n'
-            f'<div class="table-scroll" style="overflow-x:auto;max-width:100%" tabindex="0" role="region" '
-            f'aria-label="{html.escape(". ".join(self.caption.split(". ")[:2]))}">\n'
-            f'<table class="dataframe">\n<thead>\n{head}\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>'
+            f'<div class="table-scroll">\n<table class="{kind}">\n'
+            f'<caption><span class="table-title">{html.escape(title)}</span> {html.escape(notes)}</caption>\n'
+            f"<thead>\n{_head(shown)}\n</thead>\n" + "\n".join(bodies) + "\n</table>\n</div>"
         )
 
-    def _group_headings(self) -> str:
-        cells = []
-        for (group, _), columns in itertools.groupby(self.shown, key=lambda column: (column.group, column.origin)):
-            width = len(list(columns))
-            cells.append(
-                f'<th scope="colgroup" colspan="{width}">{html.escape(group)}</th>'
-                if group
-                else f'<td colspan="{width}"></td>'
-            )
-        return "".join(cells)
+    @property
+    def title_and_notes(self) -> tuple[str, str]:
+        """The caption's first sentence, and the others."""
+        first, stop, notes = self.caption.partition(". ")
+        if stop and len(first) < SHORT_TITLE:
+            second, stop, notes = notes.partition(". ")
+            first = f"{first}. {second}"
+        return first + stop.strip(), notes
 
     @property
     def headings(self) -> list[str]:
         """The titles of the shown columns, each with its group."""
-        return [f"{column.group}: {column.title}" if column.group else column.title for column in self.shown]
+        return [column.heading for column in self.shown]
 
     def __rich__(self) -> TerminalTable:
         numbers = {place for place, column in enumerate(self.shown) if column.origin != "key"}
@@ -144,8 +186,9 @@ class Table:
 
     __repr__ = __str__
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": self._repr_html_()}
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict[str, str], dict[str, dict]]:
+        data = {"text/plain": str(self), "text/html": self._repr_html_()}
+        return data, {"text/html": {"table": self.name, "csv": csv_text(self)}}
 
 
 def _shown(value, decimals: int) -> str:
@@ -156,13 +199,48 @@ def _shown(value, decimals: int) -> str:
     return str(value)
 
 
-def _cell(text: str, column: Column, place: int) -> str:
-    if place == 0:
-        return f'<th scope="row">{html.escape(text)}</th>'
-    alignment = ' style="text-align:right"' if column.origin != "key" else ""
+def _head(columns: Sequence[Column]) -> str:
+    names = "".join(f'<th scope="col"{_kind(column)}>{html.escape(column.title)}</th>' for column in columns)
+    if not any(column.group for column in columns):
+        return f"<tr>{names}</tr>"
+    groups = []
+    for (group, _), members in itertools.groupby(columns, key=lambda column: (column.group, column.origin)):
+        width = len(list(members))
+        heading = f'<th scope="colgroup" colspan="{width}">{html.escape(group)}</th>'
+        groups.append(heading if group else f'<td colspan="{width}"></td>')
+    return f"<tr>{''.join(groups)}</tr>\n<tr>{names}</tr>"
+
+
+def _group_heading(columns: Sequence[Column], values: Sequence[str], width: int) -> str:
+    named = " · ".join(
+        f"<span>{html.escape(column.heading)}</span> {html.escape(value)}"
+        for column, value in zip(columns, values, strict=True)
+    )
+    return f'<tr class="table-group"><th scope="rowgroup" colspan="{width}">{named}</th></tr>'
+
+
+def _row(columns: Sequence[Column], cells: Sequence[str]) -> str:
+    """A row whose first cell names it; each cell has its column's heading, for where it does not stand above."""
+    (first, *others), (name, *values) = columns, cells
+    start = f'<th scope="row"{_kind(first)} data-label="{html.escape(first.heading)}">{html.escape(name)}</th>'
+    return f"<tr>{start}{''.join(itertools.starmap(_cell, zip(others, values, strict=True)))}</tr>"
+
+
+def _cell(column: Column, text: str) -> str:
     if column.interval:  # in a narrow cell the interval has a line of its own
         text = text.replace(", ", ",\N{NO-BREAK SPACE}")
-    return f"<td{alignment}>{html.escape(text)}</td>"
+    if column.spread:
+        text = text.replace(" ", "\N{NO-BREAK SPACE}")
+    return f'<td{_kind(column)} data-label="{html.escape(column.heading)}">{html.escape(text)}</td>'
+
+
+def _kind(column: Column) -> str:
+    return "" if column.origin == "key" else ' class="number"'
+
+
+def csv_text(table: Table) -> str:
+    """The table's frame as CSV, every described column of it; numbers to ten significant digits, not as shown."""
+    return table.frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
 
 def csv_output(name: str) -> FileOutput:
@@ -171,26 +249,19 @@ def csv_output(name: str) -> FileOutput:
 
 
 def to_csv(table: Table, path: Path | str) -> Path:
-    """Write the table's frame as plain CSV and, beside it, its caption, columns and provenance as .json.
+    """Write `csv_text` and, beside it, the table's caption, columns and provenance as .json; return the CSV's path.
 
-    Numbers are rounded as they are shown. Returns the CSV's path. Raises PathError where another file is in the way, or
-    nothing can be written.
+    Raises PathError where another file is in the way, or nothing can be written.
     """
-    rounded = table.frame.copy()
-    described = {}
-    for column in table.columns:
-        title = f"{column.group} {column.title}".strip()
-        titles = {column.name: title}
-        if column.interval:
-            titles |= {name: f"{title}, {end}" for name, end in zip(column.interval, ("low", "high"), strict=True)}
-        described |= {name: {"origin": column.origin, "title": title} for name, title in titles.items()}
-        for name in titles:
-            if pd.api.types.is_float_dtype(rounded[name]):
-                rounded[name] = rounded[name].round(column.decimals)
+    described = {
+        name: {"origin": column.origin, "title": title}
+        for column in table.columns
+        for name, title in column.fields.items()
+    }
     metadata = {
         "table": table.name,
         "caption": table.caption,
         "columns": described,
         **table.provenance,
     }
-    return csv_output(table.name).write(path, rounded.to_csv(index=False), metadata)
+    return csv_output(table.name).write(path, csv_text(table), metadata)

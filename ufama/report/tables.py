@@ -1,6 +1,7 @@
 """The paper's tables with what was measured beside them. Published and measured values never share a column."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from ufama.analysis.titles import (
 from ufama.campaigns.results import Results
 from ufama.config import TrainingConfig, UfamaConfig
 from ufama.data.windows import Windows
-from ufama.report.captions import RULE, column_group, keys, measured_table, printed_columns, unique_value
+from ufama.report.captions import RULE, keys, measured_table, printed_column, unique_value
 from ufama.report.table import Column, Origin, Table
 
 # --- what every measured table says about itself ---------------------------------------------------------------------
@@ -52,12 +53,21 @@ def _measured(
     return measured_table(name, frame, columns, results.runs, title, detail=detail, by=by, spread=True, **choices)
 
 
-def _spread_columns(prefix: str, group: str, origin: Origin) -> list[Column]:
-    titles = {"mean": "mean", "sd_population": "SD (n)", "sd_sample": "SD (n−1)"}
+def _spread_columns(prefix: str, title: str, origin: Origin) -> list[Column]:
+    """Mean and SD (n) in a cell; SD (n−1) and n for the file."""
+    decimals = 2 if origin == "published" else 1
+    mean, *spread = (f"{prefix}_{name}_percent" for name in ("mean", "sd_population", "sd_sample"))
     return [
-        *column_group({f"{prefix}_{name}_percent": title for name, title in titles.items()}, group, 2, origin),
-        Column(f"{prefix}_n", "n", origin, group, if_varied=True),
+        Column(mean, title, origin, decimals=decimals, spread=spread[0]),
+        Column(spread[1], f"{title}, SD (n−1)", origin, decimals=decimals, only_in_file=True),
+        Column(f"{prefix}_n", f"{title}, n", origin, only_in_file=True),
     ]
+
+
+def _both_spreads(prefix: str, title: str) -> list[Column]:
+    """`_spread_columns` of published values with SD (n−1) shown: which of the two was printed is the question."""
+    mean, sample, n = _spread_columns(prefix, title, "published")
+    return [mean, replace(sample, title="published, SD (n−1)", only_in_file=False), n]
 
 
 def _beside(
@@ -220,12 +230,13 @@ def methods_table(
     columns = [
         Column("method", "method", "key", titles=METHOD_TITLES),
         RULE,
-        *keys(year="year", modalities="modalities"),
+        replace(keys(year="year")[0], only_in_file=True),
+        *keys(modalities="modalities"),
     ]
     for protocol in ("cross_subject", "cross_session"):
         for statistic in ("mean", "sd"):
             published[f"published_{protocol}_{statistic}_percent"] = wide[f"{statistic}_percent"][protocol]
-        columns += printed_columns(f"published_{protocol}", f"published, {PROTOCOL_TITLES[protocol]}")
+        columns.append(printed_column(f"published_{protocol}", f"published, {PROTOCOL_TITLES[protocol]}"))
     table = summary(accuracy(results), ["method", "protocol", "rule"], unit=unit)
     rows = pd.MultiIndex.from_product([table["method"].unique(), rules], names=["method", "rule"])
     protocols = {name: title for name, title in PROTOCOL_TITLES.items() if (table["protocol"] == name).any()}
@@ -274,8 +285,8 @@ def subjects_table(results: Results, dataset: str, *, rules: Sequence[str] | Non
     frame = frame[list(names)].rename(columns=names).reset_index()
     columns = [
         Column("session", "session", "key"),
-        Column("subject", "subject", "key", "paper"),
-        Column("recording_id", "recording (assumed)", "key"),
+        Column("subject", "subject", "key"),
+        Column("recording_id", "recording (assumed)", "key", only_in_file=True),
         *(Column(name, method, "published", "published", 2) for method, name in names.items()),
     ]
     scores = accuracy_per_recording(results).rename(columns={"subject": "recording_id"})
@@ -290,10 +301,10 @@ def subjects_table(results: Results, dataset: str, *, rules: Sequence[str] | Non
         }
         frame = frame.merge(pd.DataFrame(measured).reset_index(), how="left", validate="one_to_one")
         columns += [
-            Column(f"{prefix}_windows_percent", "windows", "measured", group, 2),
-            Column(f"{prefix}_trials_percent", "trials", "measured", group, 2),
-            Column(f"{prefix}_sd_over_seeds_percent", "SD over seeds (n−1)", "measured", group, 2, if_varied=True),
-            Column(f"{prefix}_n", "seeds", "measured", group, if_varied=True),
+            Column(f"{prefix}_windows_percent", RULE_TITLES[rule], "measured", "measured, windows", 1),
+            Column(f"{prefix}_trials_percent", "trials", "measured", group, only_in_file=True),
+            Column(f"{prefix}_sd_over_seeds_percent", "SD over seeds (n−1)", "measured", group, only_in_file=True),
+            Column(f"{prefix}_n", "seeds", "measured", group, only_in_file=True),
         ]
     return _measured(
         f"table{number}",
@@ -330,8 +341,8 @@ def sessions(results: Results, dataset: str, *, rules: Sequence[str] | None = No
     ).join(printed[["mean_percent", "sd_percent"]].add_prefix("published_printed_"))
     columns = [
         Column("session", "session", "key"),
-        *printed_columns("published_printed", "published, as printed"),
-        *_spread_columns("published_recomputed", "published, recomputed from its subjects", "published"),
+        printed_column("published_printed", "published, as printed"),
+        *_both_spreads("published_recomputed", "published, recomputed from its subjects"),
     ]
     scores = accuracy(results)
     table = summary(pd.concat([scores, scores.assign(session="all")]), ["session", "rule"], unit=unit)
@@ -366,7 +377,7 @@ def table7(results: Results, dataset: str, *, rules: Sequence[str] | None = None
     columns = [Column("model", "model", "key")]
     if len(facts):
         frame = frame.join(facts[["mean_percent", "sd_percent"]].add_prefix("published_"))
-        columns += printed_columns("published", "published")
+        columns.append(printed_column("published", "published"))
     table = summary(accuracy(results), ["variant", "rule"], unit=unit)
     title = DATASET_TITLES.get(dataset, unique_value(results.runs, "data_title"))
     return _measured(

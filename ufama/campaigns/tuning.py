@@ -157,7 +157,7 @@ def search_outcome(trials: list[SearchTrial], results: Results) -> pd.DataFrame:
     ConfigError
         where nobody is held out
     """
-    accuracy = _held_out_accuracy(results)
+    accuracy = held_out_source_accuracy(results)
     digests: dict[int, list[str]] = {}
     for job in resolve(trial.experiment for trial in trials):
         digests.setdefault(job.block, []).append(job.digest)
@@ -178,8 +178,11 @@ def search_outcome(trials: list[SearchTrial], results: Results) -> pd.DataFrame:
     return mark_chosen(pd.DataFrame(rows))
 
 
-def _held_out_accuracy(results: Results) -> pd.Series:
-    """Accuracy on the held-out source subjects at each run's last evaluated epoch, by digest."""
+def held_out_source_accuracy(results: Results) -> pd.Series:
+    """Accuracy on the held-out source subjects at each run's last evaluated epoch, by digest.
+
+    Raises ConfigError where nobody is held out.
+    """
     history = results.history
     if "validation_accuracy" not in history or history.groupby("digest")["validation_accuracy"].count().eq(0).any():
         raise ConfigError(

@@ -54,6 +54,7 @@ def reproduce(
     everything: Annotated[
         bool, typer.Option("--everything", help="Also train the runs of the evaluation chapter: an hour on two cores.")
     ] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also print the book as one PDF; needs Chromium.")] = False,
 ) -> None:
     """Write the simulated recordings, train, execute every notebook and build the book, from nothing.
 
@@ -67,6 +68,7 @@ def reproduce(
         datasets=names(datasets, "--datasets"),
         until=until,
         everything=everything,
+        pdf=pdf,
         train=lambda grid: trained(grid, console, workers=workers),
         report=lambda line: console.print(line, markup=True),
     )
@@ -82,6 +84,18 @@ def notebooks(
     from ufama.pages.notebooks import refresh_notebooks
 
     refresh_notebooks(names or (), console.print)
+
+
+@app.command()
+def pdf(
+    html: Annotated[Path | None, typer.Argument(help="Folder of a built book; the project's own by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The PDF; by default _build/pdf/book.pdf.")] = None,
+) -> None:
+    """Print the built book as one PDF, with bookmarks, links and numbered sheets; needs Chromium or Chrome."""
+    from ufama.pages.pdf import print_book
+    from ufama.pages.reproduction import book_html, book_pdf
+
+    console.print(f"Written to {print_book(html or book_html(), out or book_pdf())}.")
 
 
 @app.command()

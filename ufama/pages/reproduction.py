@@ -26,6 +26,7 @@ from ufama.pages.notebooks import (
     notebook_source,
     project_folder,
 )
+from ufama.pages.pdf import OUTPUT, check_printing, print_book
 from ufama.storage import PathError, check_writable, expanded, reported, workspace
 
 _BOOK_COMMAND = "from jupyter_book.cli.main import main; main()"  # the builder of this environment, whatever the PATH
@@ -40,6 +41,7 @@ def reproduce(
     datasets: tuple[str, ...],
     until: str,
     everything: bool,
+    pdf: bool = False,
     train: Callable[[list[Experiment]], Results],
     report: Callable[[str], object],
 ) -> None:
@@ -51,6 +53,8 @@ def reproduce(
     ----------
     everything
         also the runs of the evaluation chapter; without it, that chapter's pages show the stored results
+    pdf
+        also print the book (`ufama.pages.pdf.print_book`)
     train
         trains what is missing of a grid and returns its results
     report
@@ -62,14 +66,21 @@ def reproduce(
         for a step or scale that does not exist, and a step that needs the project's folder where there is none
     PathError
         where something that is to be written cannot be
+    PrintError
+        where the book is to be printed and what prints it is not installed
     """
     if until not in STEPS:
         raise ConfigError(f"step {until!r} is not known; choose one of {', '.join(STEPS)}.")
     if scale not in SCALES:
         raise ConfigError(f"scale {scale!r} is not known; choose one of {', '.join(SCALES)}.")
+    if pdf and until != "book":
+        raise ConfigError(f"--pdf prints the book, which --until {until} does not build: leave one of them out.")
     if until in ("notebooks", "book"):
         _check_installation()
         check_writable(project_folder() / "_build")
+    if pdf:
+        check_printing()
+        OUTPUT.check(book_pdf())
     _make_paths_absolute()
     check_writable(workspace())
     start = time.perf_counter()
@@ -110,6 +121,8 @@ def reproduce(
         report(f"  [dim]{', '.join(shows_stored)} show the project's stored runs; --everything trains them too[/dim]")
     if until == "book":
         finished("book", str(build_book(build)))
+    if pdf:
+        finished("pdf", str(print_book(book_html(), book_pdf())))
 
 
 def _check_installation() -> None:
@@ -197,6 +210,16 @@ def _embedded_runs(runs: pd.DataFrame, dataset: str) -> list[str]:
     return digests
 
 
+def book_html() -> Path:
+    """The folder of the built book."""
+    return project_folder() / "_build" / "html"
+
+
+def book_pdf() -> Path:
+    """Where the printed book is written when no other place is named."""
+    return project_folder() / "_build" / "pdf" / "book.pdf"
+
+
 def build_book(folder: Path) -> Path:
     """Build the book from ``folder``'s executed notebooks and the project's pages; its first page's path.
 
@@ -212,4 +235,4 @@ def build_book(folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise NotebookError(f"the book did not build; the end of its output:\n{(done.stdout + done.stderr)[-3000:]}")
-    return root / "_build" / "html" / "index.html"
+    return book_html() / "index.html"

@@ -3,6 +3,7 @@
 A world is a data set: simulated features, features of simulated signals, or real recordings.
 """
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -223,15 +224,15 @@ def adaptation_table(some: Sequence[World]) -> Table:
         Column("below", "interval below 0", "measured"),
         Column("significant", "above 0, p (Holm) < 0.05", "measured"),
         Column("best", "best of them", "key"),
-        interval_cell("windows", "points", f"best minus {RIDGE} (points)"),
+        interval_cell("windows", "points", "best minus ridge (points)"),
     ]
     note = (
-        f"Paired differences to {RIDGE} (features scaled within each subject's session, then ridge regression on the "
+        "Paired differences to ridge (features scaled within each subject's session, then ridge regression on the "
         "classes), window-level accuracy; intervals (95 %) are Student's over subjects, p by sign flips of the "
         "subjects' means, adjusted (Holm) for all methods of a world. The best method is selected after the fact: its "
         "difference is biased upwards, and its interval does not correct for that."
     )
-    return _table("adaptation", pd.DataFrame(rows), columns, some, f"Adaptation beside scaling and {RIDGE}", note)
+    return _table("adaptation", pd.DataFrame(rows), columns, some, "Adaptation beside scaling and ridge", note)
 
 
 def _in_columns(some: Sequence[World], parts: dict[str, pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
@@ -252,13 +253,13 @@ def against_ridge_table(some: Sequence[World]) -> Table:
     frame = frame[frame["entry"].ne(RIDGE)]
     columns = [Column("entry", "method", "key"), Column("adapts", "adapts", "measured")]
     columns += [
-        interval_cell(f"{world.key}_windows", "points", world.label, group=f"minus {RIDGE} (points)") for world in some
+        interval_cell(f"{world.key}_windows", "points", world.label, group="minus ridge (points)") for world in some
     ]
     note = (
         "Paired over subjects, window-level accuracy; intervals (95 %) are Student's over subjects. Adapts: the method "
         "reads more of the target than the scaling of its features does. Order: the mean rank over worlds."
     )
-    return _table("against_ridge", frame, columns, some, f"Every method beside {RIDGE}", note)
+    return _table("against_ridge", frame, columns, some, "Every method beside ridge", note)
 
 
 def accuracy_table(some: Sequence[World]) -> Table:
@@ -286,6 +287,8 @@ _LOOKS = {
     NETWORK: (style.VERMILION, "o", ":"),
     RIDGE: (style.BLUE, "s", "-"),
 }
+_NAME_SHARE = 0.24  # of the figure's width, for the names at either side
+_SHORT = {NETWORK: f"{UFAMA}'s network"}
 
 
 @figure
@@ -308,11 +311,14 @@ def rank_figure(some: Sequence[World]) -> Figure:
         placed = ranks.iloc[:, column].dropna().sort_values(kind="stable")
         for at, entry in enumerate(placed.index, start=1):  # tied ranks side by side
             colour = _LOOKS.get(str(entry), (style.INK, "", ""))[0]
-            axes.annotate(entry, (place[column] + shift, at), ha=side, va="center", fontsize=9, color=colour)
-    axes.set_xticks(place, [world.label.replace(" ", "\n", 1) for world in some])
-    axes.set(ylabel="rank", ylim=(len(ranks) + 0.6, 0.4), xlim=(-1.2, len(some) - 1 + 1.2))
+            axes.annotate(
+                _SHORT.get(entry, entry), (place[column] + shift, at), ha=side, va="center", fontsize=9, color=colour
+            )
+    axes.set_xticks(place, [textwrap.fill(world.label, 11) for world in some], fontsize=10)
+    margin = _NAME_SHARE / (1 - 2 * _NAME_SHARE) * max(1, len(some) - 1)
+    axes.set(ylim=(len(ranks) + 0.6, 0.4), xlim=(-margin, len(some) - 1 + margin), yticks=[])
+    axes.spines["left"].set_visible(False)
     axes.grid(visible=False)
-    axes.set_yticks([1, len(ranks)])
     headline(drawn, f"The ranks of {len(ranks)} methods in {number_word(len(some))} worlds")
     return drawn
 
@@ -367,22 +373,19 @@ def _pair(row: pd.Series) -> str:
 def _adaptation_sentences(some: Sequence[World]) -> list[str]:
     """Does any adaptation beat scaling and ridge, in which world, with which interval."""
     table = adaptation_table(some)
-    clauses = []
-    for label in table.frame["world"]:
-        row = {"world": label}
-        above, adapting = (int(value(table, name, **row)) for name in ("above", "adapting"))
-        significant = int(value(table, "significant", **row))
-        best = table.frame.loc[table.frame["world"].eq(label), "best"].iloc[0]
-        clauses.append(
-            f"{label}: {number_word(above, none=True)} of {adapting} with an interval above zero, "
-            f"{number_word(significant, none=True)} after Holm's correction, {best} first with "
-            f"{shown(table, 'windows_points', **row)} points"
-        )
-    if not clauses:
+    if table.frame.empty:
         return []
     winners = table.frame.loc[table.frame["significant"].gt(0), "world"].tolist()
     answer = f"in {' and '.join(winners)}" if winners else "in no world"
-    return [f"A method that adapts beats scaling and {RIDGE} beyond chance {answer}. {'; '.join(clauses)}."]
+    clauses = [
+        f"{number_word(int(above), none=True)} of {adapting} in {label} (best: {best}, "
+        f"{shown(table, 'windows_points', world=label)})"
+        for label, adapting, above, best in table.frame[["world", "adapting", "above", "best"]].itertuples(index=False)
+    ]
+    return [
+        f"A method that adapts beats scaling and ridge, after Holm's correction, {answer}. Methods whose interval lies "
+        f"above zero: {'; '.join(clauses)}."
+    ]
 
 
 def _ufama_sentences(some: Sequence[World]) -> list[str]:
@@ -396,4 +399,4 @@ def _ufama_sentences(some: Sequence[World]) -> list[str]:
         + ", ".join(f"{shown(table, f'{world.key}_windows_points', entry=entry)} in {world.label}" for world in some)
         for entry in names
     ]
-    return [f"Points more than {RIDGE}, {'; '.join(parts)}."]
+    return [f"Difference to ridge in points of accuracy, {'; '.join(parts)}."]

@@ -30,7 +30,7 @@ page = open_page("comparison", globals())
 from ufama.campaigns.grids import comparison_grid, published_comparison_grid
 from ufama.campaigns.experiments import parameter_count
 from ufama.campaigns.tuning import Candidate, stored_search, stored_tuning
-from ufama.report import comparison, measured
+from ufama.report import comparison, held_out_people, measured
 from ufama.report.methods import tuning_table
 
 def trained(page):
@@ -93,6 +93,24 @@ from IPython.display import Markdown
 Markdown(comparison.reading(across_people, people_ranks))
 
 # %% [markdown]
+# ## Held-out people and the target
+#
+# Tuning's table gives some methods more on held-out source people than they reach on the target above. A held-out
+# person's windows are in no batch, and one network predicts both people in the same way; a test trains with either
+# person in either role. Three things differ. Tuning's value is the highest of several, on few people. They are other
+# people than the targets. And a method adapts to the target alone, for better or worse: the labels that it gives the
+# target itself can be wrong, most of all early in a training. The table takes these apart. A method without adaptation
+# has the difference of the people alone; what another method has beyond that in the same folds is its adaptation, or
+# the people's own way with its network, which one run per fold does not tell apart.
+
+# %%
+people = held_out_people.held_out_table(results, draws)
+page.show(people)
+
+# %%
+Markdown(held_out_people.reading(people))
+
+# %% [markdown]
 # ## Across sessions
 #
 # One session of all people is the target, their other two are the source.
@@ -131,6 +149,15 @@ if seed_iv:
 # %%
 if seed_iv:
     display(Markdown(comparison.reading(iv_across_people, iv_people_ranks)))
+
+# %%
+if seed_iv:
+    iv_people = held_out_people.held_out_table(iv_results, stored_search(seed_iv.data, seed_iv.scale))
+    display(seed_iv.show(iv_people))
+
+# %%
+if seed_iv:
+    display(Markdown(held_out_people.reading(iv_people)))
 
 # %%
 if seed_iv:

@@ -32,11 +32,11 @@ def held_out_table(results: Results, draws: pd.DataFrame) -> Table:
     table.loc[~tested, "beyond_points"] = np.nan
     columns = [
         Column("entry", "method", "key"),
-        Column("tried", "settings tried", "measured"),
+        Column("tried", "settings tried", "measured", only_in_file=True),
         Column("tuned_percent", "tuning folds", "measured", "held-out people (%)", 1),
         Column("held_out_percent", "all folds", "measured", "held-out people (%)", 1),
-        Column("target_percent", "last epoch", "measured", "target (%)", 1),
-        Column("chosen_percent", "source validation", "measured", "target (%)", 1),
+        Column("target_percent", "target (%)", "measured", "", 1),
+        Column("chosen_percent", "target, source validation (%)", "measured", "", 1, only_in_file=True),
         Column("difference_points", "points", "measured", "held out − target", 1, interval=_ends("difference")),
         Column("beyond_points", "points", "measured", "minus source only's", 1, interval=_ends("beyond")),
         Column("beyond_p_holm", "p (Holm)", "measured", "minus source only's", 3),

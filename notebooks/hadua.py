@@ -38,7 +38,7 @@ page.show(hadua.ledger())
 # One value is ours. At the released code's learning rate of 0.05 preset `released`, whose head stays as it was drawn,
 # learns; preset `paper`, whose head is trained, does not: both have a row below, where single switches are changed.
 # Preset `paper` has 0.02, and 0.002 for the extractors: of 0.002, 0.005, 0.01, 0.02 and 0.05 the one with the best accuracy on held-out
-# *source* people, averaged over nine folds of either simulated set at scale `quick`. No target label had a part in it.
+# *source* people, averaged over nine folds of either simulated set after 16 epochs of 4 steps. No target label had a part in it.
 # Past windows carry their place: on those people that was slightly worse than without, but without it the order of a
 # sequence could not matter.
 #
@@ -58,14 +58,14 @@ page.show(hadua.ledger())
 # $$
 #
 # With one window in the sequence, {math}`a = 1` whatever the query: what remains is a linear map, and queries and keys
-# receive no gradient. This is how the released code calls it. Below, one training of either preset on one fold, longer
-# than those of the tables further down. Code: {class}`~ufama.methods.hadua.network.HierarchicalAttention`.
+# receive no gradient. This is how the released code calls it. Below, one training of either preset on one fold, as long
+# as those of the tables further down. Code: {class}`~ufama.methods.hadua.network.HierarchicalAttention`.
 
 # %%
 from ufama.campaigns.grids import compared_folds
-from ufama.studies.hadua_batches import confidence_against_truth, watch
+from ufama.studies.hadua_batches import watch
 
-chosen = {"scale": page.scale, "seed": page.seeds[0], "device": page.device, "epochs": 100}
+chosen = {"scale": page.scale, "seed": page.seeds[0], "device": page.device}
 fold = compared_folds(page.data, page.scale)[0]
 paper = watch(page.data, preset="paper", fold=fold, **chosen)
 released = watch(page.data, preset="released", fold=fold, **chosen)
@@ -101,16 +101,23 @@ page.show(hadua.confidence_in_training(paper))
 page.show(hadua.weights_by_confidence(paper))
 
 # %% [markdown]
-# The weights assume that low confidence finds wrong pseudo-labels. For this fold that can be counted with the target's
-# labels, which no training reads: windows at or above and below the mean confidence, and the share of either whose
-# pseudo-label is right. One fold is no proof of either answer.
-#
-# Where the batches' confidence falls back to 1 over the number of classes at the end of the training, the training has
-# failed: every window gets nearly the same probabilities, and neither the count nor the alignment below says more.
+# The weights assume that low confidence finds wrong pseudo-labels. With the target's labels, which no training reads,
+# that can be counted: over all runs of this page's ablation, windows at or above and below the mean confidence of their
+# run, and the share of either whose pseudo-label is right. One training alone may say anything. At this learning rate
+# some fail when they last long: the classification loss jumps, every window gets nearly the same probabilities, and the
+# few that differ say nothing about confidence. Such runs are counted, too. Code: {mod}`ufama.analysis.hadua`.
 
 # %%
-# NBVAL_IGNORE_OUTPUT
-confidence_against_truth(paper).round(2)
+from IPython.display import Markdown
+
+from ufama.campaigns.grids import hadua_grid
+from ufama.report import hadua_confidence
+
+results = page.results(hadua_grid(page.data, **page.choices))
+page.show(hadua_confidence.weights_table(results))
+
+# %%
+Markdown(hadua_confidence.reading(results))
 
 # %% [markdown]
 # ## Uniform alignment
@@ -149,10 +156,9 @@ page.show(hadua.alignment_of_classes(paper))
 # beyond that.
 
 # %%
-from ufama.campaigns.grids import hadua_flips_grid, hadua_grid
+from ufama.campaigns.grids import hadua_flips_grid
 from ufama.report import measured
 
-results = page.results(hadua_grid(page.data, **page.choices))
 page.show(measured.provenance(results))
 
 # %%
@@ -169,11 +175,15 @@ page.show(hadua.parts_table(results))
 
 # %% [markdown]
 # A part that belongs to the conditional term can only show where that term had a weight. Where its mean weight is 0 in the
-# table above, H3, H4 and H5 are the same training as H2. And the 64 steps of scale `quick` leave the running statistics
-# within a few percent of their start, where alignment changes nothing and every weight is close to 1: H4 and H5 can hardly
-# differ from H3 there. These runs do not tell what HADUA's second and third idea are worth; they tell when the two can
-# begin to act. What marginal MMD adds to the network alone stands in the row of H2.
-#
+# table above, H3, H4 and H5 are the same training as H2. And a training of {math}`t` steps leaves {math}`0.999^t` of
+# their start in the running statistics: as long as that is most of them, alignment changes next to nothing, every weight
+# is close to 1, and H4 and H5 can hardly differ from H3. What marginal MMD adds to the network alone stands in the row
+# of H2.
+
+# %%
+Markdown(hadua_confidence.start_left(results))
+
+# %% [markdown]
 # ## One switch at a time
 #
 # Preset `paper`, with single switches changed. Four go towards the released code. Two are of neither preset: source and
@@ -184,9 +194,13 @@ flips = page.results(hadua_flips_grid(page.data, **page.choices))
 page.show(hadua.switches_table(flips))
 
 # %% [markdown]
-# The gate is not a detail. Without it the soft labels of a network that knows nothing yet are all alike, every class of
-# the source is pulled towards one and the same mean of the target, and nothing is learned any more.
-#
+# Why the gate: the soft labels of a network that knows nothing yet are all alike, so that without it every class of the
+# source is pulled towards one and the same mean of the target.
+
+# %%
+Markdown(hadua_confidence.without_gate(flips))
+
+# %% [markdown]
 # ## SEED-IV
 #
 # The ablation for SEED-IV. With `-p dataset seed_iv` it stands above instead.
@@ -195,3 +209,7 @@ page.show(hadua.switches_table(flips))
 if seed_iv := page.seed_iv:
     iv_results = seed_iv.results(hadua_grid(seed_iv.data, **seed_iv.choices))
     display(seed_iv.show(hadua.ablation(iv_results, "seed_iv")))
+
+# %%
+if seed_iv:
+    display(Markdown(hadua_confidence.reading(iv_results)))

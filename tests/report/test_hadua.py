@@ -14,7 +14,7 @@ from ufama.methods.hadua.config import PAPER, RELEASED, HaduaConfig
 from ufama.methods.hadua.method import METHOD
 from ufama.report import hadua
 from ufama.report.table import DASH
-from ufama.studies.hadua_batches import Watched, class_shares, confidence_against_truth, watch
+from ufama.studies.hadua_batches import Watched, class_shares, watch
 
 BLOCKS = ({"preset": "paper", "changes": ""}, {"preset": "released", "changes": ""})
 
@@ -111,8 +111,6 @@ def test_a_watched_training_tells_what_a_record_does_not(seen):
     assert all((weights == 1).all() for weights in released.attention.values())
     assert set(paper.statistics) == {"mean", "sd", "classes"} and released.statistics == {}
     assert "conditional" in paper.history and "conditional" not in released.history
-    counted = confidence_against_truth(paper)
-    assert counted["count"].sum() == len(paper.label)
 
 
 def watched_by_hand():
@@ -128,13 +126,6 @@ def test_class_shares_by_hand():
     assert shares["predicted"].tolist() == pytest.approx([0.6, 0.4])
     assert shares["running"].tolist() == pytest.approx([0.6, 0.4])  # remembered classes are even: nothing changes
     assert 0.5 < shares["own"][0] < 0.6
-
-
-def test_confidence_against_truth_by_hand():
-    """Confidences 0.8, 0.6, 0.7, 0.7 with mean 0.7: windows 0, 2, 3 are at or above it and right, window 1 is wrong."""
-    counted = confidence_against_truth(watched_by_hand())
-    assert counted["count"].tolist() == [3, 1]
-    assert counted["right"].tolist() == [1.0, 0.0]
 
 
 def test_figures_show_what_they_say(seen, results):

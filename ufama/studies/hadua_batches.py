@@ -27,23 +27,31 @@ class Watched(NamedTuple):
 
 
 def watch(
-    data: DataRequest, *, preset: str, scale: str, seed: int, fold: str, epochs: int, device: str = "cpu"
+    data: DataRequest,
+    *,
+    preset: str,
+    scale: str,
+    seed: int,
+    fold: str,
+    epochs: int | None = None,
+    device: str = "cpu",
 ) -> Watched:
-    """Train HADUA on one fold for ``epochs``, else as a run of that scale is trained, and keep what a record does not.
+    """Train HADUA on one fold as a run of that scale is trained, and keep what a record does not.
 
-    Not stored: some seconds at scale quick.
+    ``epochs``: instead of the scale's. Not stored: some seconds at scale quick.
     """
     experiment = Experiment(data=data, method="hadua", preset=preset, scale=scale, seeds=(seed,), fold_names=(fold,))
     (job,) = resolve([experiment])
     windows, split = job.windows(), job.split()
-    training = job.config.training.replace(epochs=epochs)
+    training = job.config.training if epochs is None else job.config.training.replace(epochs=epochs)
     scaled = scaled_windows(windows, training, split)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         trainer = Trainer(method("hadua"), job.config.method_config, training, scaled, [split], [seed], device)
         epochs_logged = [
-            {name: float(value[0]) for name, value in trainer.train_epoch(epoch).items()} for epoch in range(epochs)
+            {name: float(value[0]) for name, value in trainer.train_epoch(epoch).items()}
+            for epoch in range(training.epochs)
         ]
         with torch.no_grad():
             chunks = [trainer.network.attend(*chunk).weights for chunk in trainer.batches.chunks([split.target])]
@@ -81,20 +89,5 @@ def class_shares(watched: Watched) -> pd.DataFrame:
             "predicted": p.mean(1)[0].numpy(),
             "running": align(p, remembered, strength).mean(1)[0].numpy(),
             "own": align(p, p.mean(1), strength).mean(1)[0].numpy(),
-        }
-    )
-
-
-def confidence_against_truth(watched: Watched) -> pd.DataFrame:
-    """Whether a low weight finds wrong pseudo-labels: windows above and below the mean confidence, their number, and
-    how many of their pseudo-labels are right (NaN of none)."""
-    confidence = watched.probabilities.max(-1)
-    right = watched.probabilities.argmax(-1) == watched.label
-    above = confidence >= confidence.mean()
-    return pd.DataFrame(
-        {
-            "windows": ["at or above the mean confidence", "below"],
-            "count": [int(above.sum()), int((~above).sum())],
-            "right": [float(right[group].mean()) if group.any() else np.nan for group in (above, ~above)],
         }
     )

@@ -218,7 +218,7 @@ def test_the_worlds_grid_trains_the_same_methods_everywhere_with_equally_many_st
     assert {job.config.variant for job in jobs if job.config.method == "ufama"} == {"M1", "M6"}
     assert {job.steps for job in jobs} == {scale("smoke").steps_per_epoch}
     assert {job.config.training.window_stride for job in jobs} == {1}
-    assert {job.config.fold for job in jobs} == set(compared_folds(table, "smoke"))
+    assert {job.config.fold for job in jobs} == {"session1-subject1", "session2-subject2", "session1-subject3"}
 
     monkeypatch.setattr(experiments, "open_dataset", lambda *_, **__: made_windows(subjects=6, sessions=2, trials=4))
     monkeypatch.setattr(grids, "stored_tuning", lambda data, scale: {})
@@ -226,5 +226,6 @@ def test_the_worlds_grid_trains_the_same_methods_everywhere_with_equally_many_st
     chosen = {"scale": "smoke", "methods": ["source_only", "dann"]}
     compared = [block for block in comparison_grid(simulated, **chosen) if block.protocol == "cross_subject"]
     assert [block.training for block in worlds_grid(simulated, **chosen)] == [TRAINING, TRAINING]
+    assert {block.fold_names for block in worlds_grid(simulated, **chosen)} == {compared_folds(simulated, "smoke")}
     ours = {run.digest("any", 1) for run in runs(worlds_grid(simulated, **chosen))}
     assert ours <= {run.digest("any", 1) for run in runs(compared)}

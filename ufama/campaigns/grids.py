@@ -325,26 +325,38 @@ def same_film_grid(
 def worlds_grid(
     data: DataRequest, *, scale: str, methods: Iterable[str] | None = None, preset: str = "paper", **choices
 ) -> list[Experiment]:
-    """`WORLD_REFERENCES` and `WORLD_METHODS` with their default settings, cross-subject on the compared folds.
+    """`WORLD_REFERENCES` and `WORLD_METHODS` with their default settings, cross-subject.
 
-    ``methods`` are some of them; None: all. ``preset`` is not used: every method has its first preset. Training is that
-    of the comparison. A table keeps all its windows, which are fewer than a film's, and an epoch is as long as its
-    source's, so that every run of every world takes equally many steps.
+    ``methods`` are some of them; None: all. ``preset`` is not used: every method has its first preset. Folds and
+    training are those of the comparison. A table has a fold for each subject and keeps all its windows, as they are
+    fewer than a film's; an epoch is as long as its source's, so that every run of every world takes equally many steps.
     """
     names = [name for name in (*WORLD_REFERENCES, *WORLD_METHODS) if methods is None or name in methods]
-    of_tables: dict[str, Any] = {"training": TRAINING.replace(epoch_length="source"), "keep_windows": True}
+    common: dict[str, Any] = {"fold_names": compared_folds(data, scale), "training": TRAINING}
+    if data.dataset.endswith(ENDINGS):
+        common = {
+            "fold_names": each_subject_once(data),
+            "training": TRAINING.replace(epoch_length="source"),
+            "keep_windows": True,
+        }
     return [
         Experiment(
-            **{"training": TRAINING, **(of_tables if data.dataset.endswith(ENDINGS) else {})},
             data=data,
             method=name,
             variants=("M1", "M6") if name == "ufama" else None,
-            fold_names=compared_folds(data, scale),
             scale=scale,
-            **choices,
+            **common | choices,
         )
         for name in names
     ]
+
+
+def each_subject_once(data: DataRequest) -> tuple[str, ...]:
+    """A cross-subject fold for each subject, whose sessions take turns: the first subject's first, and so on."""
+    of_subject: dict[int | None, list[str]] = {}
+    for name, fold in data.folds("cross_subject").items():
+        of_subject.setdefault(fold.subject, []).append(name)
+    return tuple(names[place % len(names)] for place, names in enumerate(of_subject.values()))
 
 
 def published_comparison_grid(

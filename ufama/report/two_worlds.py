@@ -22,7 +22,7 @@ from ufama.analysis.titles import RULE_MEANINGS
 from ufama.analysis.worlds import agreement, halves_agreement
 from ufama.campaigns.results import Results
 from ufama.report import style
-from ufama.report.captions import counted, interval_cell, provenance
+from ufama.report.captions import interval_cell, provenance
 from ufama.report.page_head import number_word, of_interval, shown, value
 from ufama.report.same_film import UNADAPTED, chance_percent, entry_name
 from ufama.report.style import figure, headline
@@ -108,14 +108,20 @@ def _table(
     name: str, frame: pd.DataFrame, columns: Sequence[Column], some: Sequence[World], title: str, note: str
 ) -> Table:
     runs = _every_run(some)
-    counts = "; ".join(f"{world.label}, {counted(world.runs, ['method', 'variant'])}" for world in some)
-    scales = ", ".join(sorted(set(runs["scale"])))
+    scales, seeds = (", ".join(map(str, sorted(set(runs[name])))) for name in ("scale", "seed"))
+    counts = ", ".join(f"{' or '.join(map(str, _runs_each(world)))} in {world.label}" for world in some)
     caption = (
-        f"{title}. Measured cross-subject, scale {scales}, default settings; per method: {counts}. "
+        f"{title}. Measured cross-subject, scale {scales}, default settings; n (runs per method) = {counts}; seeds "
+        f"{seeds}. "
         f"Selection rule: {RULE_MEANINGS[RULE]}; methods without epochs have none. {note}"
     )
     about = [provenance(world.runs, [RULE]) for world in some]
     return Table(name, frame, columns, caption, {"worlds": about})
+
+
+def _runs_each(world: World) -> list[int]:
+    """How many runs its methods have; one number where all have as many."""
+    return sorted(set(world.runs.groupby(["method", "preset", "variant"]).size()))
 
 
 # --- tables ---------------------------------------------------------------------------------------------

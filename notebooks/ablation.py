@@ -1,6 +1,38 @@
 # %% [markdown]
 # # Ablation
-#
+
+# %% tags=["parameters", "hide-input"]
+dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
+data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
+require_real = False  # True: refuse to work on simulated recordings
+preset = "paper"  # "paper" or "released": which side of the ledger
+scale = "quick"  # "quick" or "paper"
+seeds = [0]
+device = "cpu"
+
+# %% tags=["hide-input"]
+from ufama.campaigns.grids import PUBLISHED, ablation_grid
+from ufama.pages.page import open_page
+from ufama.report import findings, measured, tables, training_length
+from ufama.report.page_head import head
+
+page = open_page("ablation", globals())
+every = [one.results(ablation_grid(one.data, training=PUBLISHED, **one.choices)) for one in page.each_dataset()]
+results = every[0]
+head(
+    "How much does each part of UF-AMA add to the network alone?",
+    [
+        findings.ablation(
+            tables.table7(own, one.data.dataset), measured.ablation_steps(own), training_length.gate_table(own)
+        )
+        for one, own in zip(page.each_dataset(), every, strict=True)
+    ],
+    evidence={"fig-ablation": "the six models, published and measured", "step-by-step": "what each part adds"},
+    runs=[own.runs for own in every],
+    caveat="Each part is added once, in the paper's order: what it adds may depend on the parts before it.",
+)
+
+# %% [markdown]
 # *Table 7. Cost: seconds when the runs are stored; at scale `quick` some minutes on two cores, at scale `paper` hours
 # there or minutes on a GPU.*
 #
@@ -12,25 +44,7 @@
 # minutes. They train on every source person, as the paper's ({ref}`ledger row 30 <ledger-30>`); the same models with a
 # person held out for the choice of the epoch are on the page {doc}`selection`.
 
-# %% tags=["parameters"]
-dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
-data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
-require_real = False  # True: refuse to work on simulated recordings
-preset = "paper"  # "paper" or "released": which side of the ledger
-scale = "quick"  # "quick" or "paper"
-seeds = [0]
-device = "cpu"
-
-# %% tags=["hide-input"]
-from ufama.pages.page import open_page
-
-page = open_page("ablation", globals())
-
 # %%
-from ufama.campaigns.grids import PUBLISHED, ablation_grid
-from ufama.report import measured, tables
-
-results = page.results(ablation_grid(page.data, training=PUBLISHED, **page.choices))
 page.show(measured.provenance(results))
 
 # %%
@@ -51,14 +65,12 @@ page.show(
 )
 
 # %% [markdown]
-# Distillation counts only where the gate is open and after its stage has begun. Where it never was, M5 and M6 are the
-# same training up to the last bits, which depend on the runs that train beside it. A last bit can decide which window is
-# kept, and from there two trainings part. A difference between the rows of M5 and M6 then measures this numerical noise
-# and not distillation.
+# Distillation counts only where the gate is open and after its stage has begun. Where the gate never opens, M5 and M6 are
+# the same training, to the last bit. How the opening depends on the length of training is on the page
+# {doc}`training_length`.
 
 # %%
-gate = results.history.dropna(subset="gate_open").groupby("digest").gate_open.mean()
-f"mean share of steps with an open gate, over the {len(gate)} screened runs: {gate.mean():.3f}"
+page.show(training_length.gate_table(results))
 
 # %% [markdown]
 # ## SEED-IV
@@ -67,8 +79,15 @@ f"mean share of steps with an open gate, over the {len(gate)} screened runs: {ga
 
 # %%
 if seed_iv := page.seed_iv:
-    iv_results = seed_iv.results(ablation_grid(seed_iv.data, training=PUBLISHED, **seed_iv.choices))
-    display(seed_iv.show(tables.table7(iv_results, "seed_iv")))
+    display(seed_iv.show(tables.table7(every[1], "seed_iv")))
+
+# %%
+if seed_iv:
+    display(seed_iv.show(measured.ablation_steps(every[1])))
+
+# %%
+if seed_iv:
+    display(seed_iv.show(training_length.gate_table(every[1])))
 
 # %% [markdown]
 # ## Step by step
@@ -78,3 +97,11 @@ if seed_iv := page.seed_iv:
 
 # %%
 page.show(measured.ablation_steps(results))
+
+# %% [markdown]
+# ## What this does not show
+#
+# - What each part adds on real recordings, or after a training of the paper's length ({doc}`training_length`).
+# - What a part adds in another order, or alone: every model has all parts of the one before.
+# - That a part which adds nothing here is of no use: with so few people a small gain cannot be told from none
+#   ({doc}`certainty`).

@@ -1,14 +1,7 @@
 # %% [markdown]
 # # Uncertainty with 15 trials
-#
-# *Cost: under a minute on one core when the runs are stored. The coverage study is stored with the project; it takes
-# about ten minutes on one core.*
-#
-# Neighbouring windows of a trial are nearly equal, so a trial is right or wrong as a whole. SEED has 15 trials per
-# session and 12 people with both modalities: 540 outcomes, not 30 312 windows; and the 540 are of 12 people, who
-# differ. Any statement about *people* rests on twelve numbers.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 dataset = "seed"  # "seed" or "seed_iv"
 data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
 require_real = False  # True: refuse to work on simulated recordings
@@ -18,17 +11,35 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
+from ufama.analysis.evaluation import select
+from ufama.campaigns.grids import results_grid
 from ufama.pages.page import open_page
+from ufama.report import certainty, findings, measured
+from ufama.report.page_head import head
+from ufama.studies import coverage
 
 page = open_page("certainty", globals())
-
-# %%
-from ufama.campaigns.grids import results_grid
-from ufama.report import certainty, measured
-from ufama.analysis.evaluation import select
-
 results = page.results(results_grid(page.data, **page.choices))
 across = select(results, protocol="cross_subject")
+intervals, study = certainty.intervals_table(across), coverage.stored_study()
+covered = {dataset: certainty.coverage_table(study, dataset) for dataset in ("seed", "seed_iv")}
+head(
+    "How uncertain is an accuracy from a dozen people with 15 trials in a session, and which interval says so truly?",
+    [findings.certainty(intervals, covered.values())],
+    evidence={"fig-intervals": "two intervals for each accuracy", "fig-coverage": "how often intervals are right"},
+    runs=across.runs,
+    caveat="The experiments on coverage train nothing: right and wrong trials are drawn with known probabilities.",
+)
+
+# %% [markdown]
+# *Cost: under a minute on one core when the runs are stored. The coverage study is stored with the project; it takes
+# about ten minutes on one core.*
+#
+# Neighbouring windows of a trial are nearly equal, so a trial is right or wrong as a whole. SEED has 15 trials per
+# session and 12 people with both modalities: 540 outcomes, not 30 312 windows; and the 540 are of 12 people, who
+# differ. Any statement about *people* rests on twelve numbers.
+
+# %%
 page.show(measured.provenance(across))
 
 # %% [markdown]
@@ -43,7 +54,6 @@ page.show(measured.provenance(across))
 # Both standard deviations are named: divided by n (population) and by n − 1 (sample). Neither is an interval.
 
 # %%
-intervals = certainty.intervals_table(across)
 page.show(intervals)
 
 # %% mystnb={"figure": {"name": "fig-intervals", "caption": "Accuracy under each selection rule over windows and trials, with the naive 95 % interval and the one over people, on the data set of this page's parameter."}}
@@ -60,20 +70,14 @@ page.show(certainty.interval_bars(intervals, page.windows.card.title))
 # and the true accuracy follows by quadrature. The first truth has the mean and the spreads, over people and within
 # them, of the paper's Tables 4 and 5; the others move one thing each.
 
-# %%
-from ufama.studies import coverage
-
-study = coverage.stored_study()
-certainty.coverage_sentence(study)
-
 # %% mystnb={"figure": {"name": "fig-coverage", "caption": "Simulated experiments: the coverage of each kind of 95 % interval, how often it contains the true accuracy. The band reaches from 93 to 97 %."}}
 page.show(certainty.coverage_dots(study))
 
 # %%
-page.show(certainty.coverage_table(study, "seed"))
+page.show(covered["seed"])
 
 # %%
-page.show(certainty.coverage_table(study, "seed_iv"))
+page.show(covered["seed_iv"])
 
 # %% [markdown]
 # Resampling subjects alone and reading off percentiles is too narrow with a dozen of them. Resampling every level and
@@ -121,3 +125,10 @@ page.show(certainty.detectable_lines())
 
 # %% [markdown]
 # How much of the variance lies between people, sessions and seeds is on the page {doc}`stability`.
+
+# %% [markdown]
+# ## What this does not show
+#
+# - How uncertain a number is because a method, its settings or its reported epoch were chosen on the same recordings.
+# - Coverage where people or trials differ in ways that the simulated experiments do not have.
+# - That two models with overlapping intervals are alike: differences are paired, and have intervals of their own.

@@ -1,6 +1,32 @@
 # %% [markdown]
 # # What the decisions change
-#
+
+# %% tags=["parameters", "hide-input"]
+dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
+data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
+require_real = False  # True: refuse to work on simulated recordings
+scale = "quick"  # "quick" or "paper"
+seeds = [0]
+device = "cpu"
+
+# %% tags=["hide-input"]
+from ufama.campaigns.grids import ledger_grid
+from ufama.pages.page import open_page
+from ufama.report import findings, ledger_effects, measured
+from ufama.report.page_head import head
+
+page = open_page("ledger_effects", globals())
+every = [one.results(ledger_grid(one.data, **one.choices)) for one in page.each_dataset()]
+results, effects = every[0], [ledger_effects.ledger_table(own) for own in every]
+head(
+    "Which of the decisions that the paper leaves open, or its code takes otherwise, change the accuracy?",
+    [findings.ledger(table) for table in effects],
+    evidence={"fig-ledger": "the change by each row"},
+    runs=[own.runs for own in every],
+    caveat="One row is changed at a time; rows that act together are seen in preset released alone.",
+)
+
+# %% [markdown]
 # *The {doc}`ledger <../book/ledger>`, row by row. Cost: seconds when the runs are stored; at scale `quick` about half an
 # hour on two cores.*
 #
@@ -17,31 +43,14 @@
 #
 # Rows 21 and 27, which epoch and which seed are reported, have their own pages: {doc}`selection` and {doc}`stability`.
 
-# %% tags=["parameters"]
-dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
-data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
-require_real = False  # True: refuse to work on simulated recordings
-scale = "quick"  # "quick" or "paper"
-seeds = [0]
-device = "cpu"
-
-# %% tags=["hide-input"]
-from ufama.pages.page import open_page
-
-page = open_page("ledger_effects", globals())
-
 # %%
-from ufama.campaigns.grids import ledger_grid
-from ufama.report import ledger_effects, measured
-
-results = page.results(ledger_grid(page.data, **page.choices))
 page.show(measured.provenance(results))
 
 # %% mystnb={"figure": {"name": "fig-ledger", "caption": "Change in accuracy when one row of the ledger is changed alone, against preset paper on the same folds; at the bottom preset released. Mean and 95 % interval, rule: source validation. The set is that of this page's parameter."}}
 page.show(ledger_effects.ledger_forest(results, rule="source_validation"))
 
 # %%
-page.show(ledger_effects.ledger_table(results))
+page.show(effects[0])
 
 # %% [markdown]
 # ## SEED-IV
@@ -51,12 +60,11 @@ page.show(ledger_effects.ledger_table(results))
 
 # %% mystnb={"figure": {"name": "fig-ledger-other", "caption": "The same for SEED-IV: change in accuracy when one row of the ledger is changed alone. Mean and 95 % interval, rule: source validation."}}
 if seed_iv := page.seed_iv:
-    iv_results = seed_iv.results(ledger_grid(seed_iv.data, **seed_iv.choices))
-    display(seed_iv.show(ledger_effects.ledger_forest(iv_results, rule="source_validation")))
+    display(seed_iv.show(ledger_effects.ledger_forest(every[1], rule="source_validation")))
 
 # %%
 if seed_iv:
-    display(seed_iv.show(ledger_effects.ledger_table(iv_results)))
+    display(seed_iv.show(effects[1]))
 
 # %% [markdown]
 # ## How to read it
@@ -74,3 +82,12 @@ if seed_iv:
 # Rows 9 and 10 belong together. Softmax outputs have no negative entries, so their cosine is never below 0 and the
 # paper's shifted cosine never below one half: it cannot call two windows different. Taking softmax outputs (row 9)
 # without the plain cosine (row 10) therefore asks for something that cannot be reached.
+
+# %% [markdown]
+# ## What this does not show
+#
+# - That a row without a visible effect has none: the effect is smaller than these people and this training can show.
+# - What a row changes on real recordings, or at the end of a longer training: a decision about late epochs cannot act in a
+#   short one ({doc}`training_length`).
+# - What two rows change together, but for the presets as a whole.
+# - Which choice is right. A row that raises the accuracy here may do so because of the simulator.

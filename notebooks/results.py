@@ -1,6 +1,32 @@
 # %% [markdown]
 # # Results on $title
-#
+
+# %% tags=["parameters", "hide-input"]
+data_root = None  # folder of your own copy; None: the environment variable, else the simulated set
+require_real = False  # True: refuse to work on simulated recordings
+preset = "paper"  # "paper" or "released": which side of the ledger
+scale = "quick"  # "quick" or "paper"
+seeds = [0]
+device = "cpu"
+
+# %% tags=["hide-input"]
+from ufama.campaigns.grids import PUBLISHED, results_grid
+from ufama.pages.page import open_page
+from ufama.report import findings, measured, tables
+from ufama.report.page_head import head
+
+page = open_page("${dataset}_results", globals(), dataset="$dataset")
+results = page.results(results_grid(page.data, training=PUBLISHED, **page.choices))
+methods = tables.methods_table(results, page.data.dataset)
+head(
+    "What does UF-AMA reach with an unseen person and in an unseen session, and what does the paper print?",
+    [findings.results(methods)],
+    evidence={"all-methods": "published and measured rows", "fig-$dataset-confusion": "the confusion matrices"},
+    runs=results.runs,
+    caveat="Published numbers are of real recordings. Simulated ones can neither confirm nor refute them.",
+)
+
+# %% [markdown]
 # *Tables $tables and the confusion matrices of Fig. 6. Cost: seconds when the runs are stored; at scale `quick` some
 # minutes on two cores, at scale `paper` hours there or minutes on a GPU.*
 #
@@ -13,24 +39,7 @@
 #
 # The published numbers were measured on an RTX 4090 with Python 3.8, PyTorch 1.11 and CUDA 11.3 (section 3.2).
 
-# %% tags=["parameters"]
-data_root = None  # folder of your own copy; None: the environment variable, else the simulated set
-require_real = False  # True: refuse to work on simulated recordings
-preset = "paper"  # "paper" or "released": which side of the ledger
-scale = "quick"  # "quick" or "paper"
-seeds = [0]
-device = "cpu"
-
-# %% tags=["hide-input"]
-from ufama.pages.page import open_page
-
-page = open_page("${dataset}_results", globals(), dataset="$dataset")
-
 # %%
-from ufama.campaigns.grids import PUBLISHED, results_grid
-from ufama.report import measured, tables
-
-results = page.results(results_grid(page.data, training=PUBLISHED, **page.choices))
 page.show(measured.provenance(results))
 
 # %% [markdown]
@@ -40,7 +49,7 @@ page.show(measured.provenance(results))
 # re-run here. A cross-subject value is the mean over leave-one-subject-out within each session.
 
 # %%
-page.show(tables.methods_table(results, page.data.dataset))
+page.show(methods)
 
 # %% [markdown]
 # ## Person by person
@@ -74,3 +83,12 @@ page.show(tables.sessions(results, page.data.dataset))
 
 # %% mystnb={"figure": {"name": "fig-$dataset-confusion", "caption": "Confusion matrices, rule `last`, pooled over runs, and the recalls that the paper prints."}}
 page.show(figures.confusion_matrices(confusion(results, rule="last"), published("figure6_confusion_diagonals")))
+
+# %% [markdown]
+# ## What this does not show
+#
+# - Whether the published numbers are right. Where the caption says *simulated*, other people were measured, and they were
+#   made by a program; a low or a high number says as much about that program as about the method.
+# - What the method reaches after a training of the paper's length ({doc}`training_length`).
+# - What the other methods of the table reach in the same harness: that is on the page {doc}`comparison`.
+# - How far the numbers would differ with other seeds ({doc}`stability`) or other people ({doc}`certainty`).

@@ -1,13 +1,7 @@
 # %% [markdown]
 # # Screening, consistency and distillation
-#
-# *Section 2.4 of the paper, Eqs. 11–13, Fig. 3. Cost: seconds when the runs are stored.*
-#
-# The target has no labels. What a modality's head is sure of becomes its label: sometimes for the fusion head, sometimes
-# for the other modality. This page sorts eight made-up windows by hand, and then
-# the actual predictions of trained networks.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
 data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
 preset = "paper"  # "paper" or "released": which side of the ledger
@@ -16,17 +10,34 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
+from ufama.analysis.evaluation import select
+from ufama.analysis.screening import screened_batch, screened_targets
+from ufama.campaigns.grids import results_grid
+from ufama.config import preset as preset_of
 from ufama.pages.page import open_page
+from ufama.report import findings, measured
+from ufama.report.page_head import head
 
 page = open_page("screening", globals())
-
-# %%
-from ufama.campaigns.grids import results_grid
-from ufama.analysis.evaluation import select
-
 results = page.results(results_grid(page.data, **page.choices))
 results = select(results, protocol="cross_subject", seed=page.seeds[0])
-f"{len(results.runs)} runs, {results.runs.data_title[0]}, scale {page.scale}, preset {page.preset}, seed {page.seeds[0]}"
+config = preset_of(page.preset, dataset=page.data.dataset)
+counted = screened_targets(results, config.trusted_share)
+groups = measured.screening(counted, results.runs)
+head(
+    "Which target windows does screening keep, and are their pseudo-labels right?",
+    [findings.screening(groups, results.runs.data_title.iloc[0])],
+    evidence={"how-often-the-groups-are-right": "size and accuracy of the groups", "fig-screening": "one batch"},
+    runs=results.runs,
+    caveat="Simulated people are confident and right as their simulator makes them.",
+)
+
+# %% [markdown]
+# *Section 2.4 of the paper, Eqs. 11–13, Fig. 3. Cost: seconds when the runs are stored.*
+#
+# The target has no labels. What a modality's head is sure of becomes its label: sometimes for the fusion head, sometimes
+# for the other modality. This page sorts eight made-up windows by hand, and then
+# the actual predictions of trained networks.
 
 # %% [markdown]
 # ## Who is kept
@@ -59,7 +70,6 @@ f"{len(results.runs)} runs, {results.runs.data_title[0]}, scale {page.scale}, pr
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pool", "caption": "The pool of the eight made-up windows: 16 entries in the order of their confidence. Above the line the trusted half; the colour is that of the window's group, pale where this entry is not kept."}}
 from IPython.display import Markdown
 
-from ufama.analysis.screening import screened_batch, screened_targets
 from ufama.config import preset as preset_of
 from ufama.core import losses, screening
 from ufama.report import figures, measured, screening_example
@@ -135,7 +145,6 @@ page.show(
 )
 
 # %% tags=["hide-input"]
-counted = screened_targets(results, config.trusted_share)
 Markdown(screening_example.batch_beside_all(batch, counted))
 
 # %% [markdown]
@@ -146,4 +155,12 @@ Markdown(screening_example.batch_beside_all(batch, counted))
 # training.
 
 # %% tags=["hide-input"]
-page.show(measured.screening(counted, results.runs))
+page.show(groups)
+
+# %% [markdown]
+# ## What this does not show
+#
+# - That screening makes the trained network better: that is asked on the page {doc}`ablation`.
+# - What distillation does: it acts where the gate is open, which depends on the length of training
+#   ({doc}`training_length`).
+# - How often the pseudo-labels of real recordings are right.

@@ -1,9 +1,7 @@
 # %% [markdown]
 # # Training
-#
-# *Section 2.5 of the paper, Eqs. 14–15, Table 2. Cost: seconds when the runs are stored, else minutes.*
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
 data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
 preset = "paper"  # "paper" or "released": which side of the ledger
@@ -12,9 +10,24 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
+from ufama.analysis.evaluation import select
+from ufama.campaigns.grids import results_grid
 from ufama.pages.page import open_page
+from ufama.report import findings, training_length
+from ufama.report.page_head import head
 
 page = open_page("training", globals())
+results = select(page.results(results_grid(page.data, **page.choices)), protocol="cross_subject")
+gate = training_length.gate_table(results)
+head(
+    "What does a training minimise, and which of its parts act when?",
+    [findings.training(gate)],
+    evidence={"fig-timeline": "when each term acts", "fig-weights": "weights and gate in these trainings"},
+    runs=results.runs,
+)
+
+# %% [markdown]
+# *Section 2.5 of the paper, Eqs. 14–15, Table 2. Cost: seconds when the runs are stored, else minutes.*
 
 # %% [markdown]
 # ## The objective
@@ -131,14 +144,6 @@ source(Reference.step)
 # %% tags=["hide-input"]
 page.show(tables.table2(page.windows, config, training, scale=page.scale))
 
-# %%
-from ufama.campaigns.grids import results_grid
-from ufama.analysis.evaluation import select
-
-results = page.results(results_grid(page.data, **page.choices))
-results = select(results, protocol="cross_subject")
-f"{len(results.runs)} runs, {results.runs.data_title[0]}, scale {page.scale}, preset {page.preset}, seeds {', '.join(map(str, page.seeds))}"
-
 # %% [markdown]
 # ## Loss terms
 
@@ -154,6 +159,9 @@ page.show(figures.loss_curves(results.history, results.runs))
 # %% mystnb={"figure": {"name": "fig-weights", "caption": "The weight of the MMD term, the weight of consistency (zero before its stage, ledger row 19), and the share of steps in which the distillation gate was open."}}
 page.show(figures.weights_and_gate(results.history, results.runs))
 
+# %%
+page.show(gate)
+
 # %% mystnb={"figure": {"name": "fig-groups", "caption": "Above, how screening divided the target windows of a step, over epochs, mean over runs. Below, how often its pseudo-labels were right when the whole target was screened at the end of an epoch; the labels for this were never in the training."}}
 page.show(figures.screening_groups(results.history, results.runs))
 
@@ -166,3 +174,10 @@ page.show(figures.screening_groups(results.history, results.runs))
 
 # %% mystnb={"figure": {"name": "fig-epochs", "caption": "Accuracy over epochs and the epochs that the rules chose, one dot per run."}}
 page.show(figures.accuracy_over_epochs(results.history, results.runs, results.predictions))
+
+# %% [markdown]
+# ## What this does not show
+#
+# - How the curves would go on: where accuracy still rises at the last epoch, the training was stopped early.
+# - What each term is worth: terms act together, and a small loss is no small effect ({doc}`ablation`).
+# - How real recordings train.

@@ -42,7 +42,7 @@ def _in_row(table: Table, column: str, row: pd.Series) -> str:
 # --- results ---------------------------------------------------------------------------------------------------------
 
 
-def results(table: Table) -> list[str]:
+def results(table: Table) -> str:
     """Of `tables.methods_table`: what UF-AMA reaches under either protocol, and what the paper prints."""
     method = "UF-AMA"
     protocols = [name for name in ("cross_subject", "cross_session") if f"measured_{name}_mean_percent" in table.frame]
@@ -66,10 +66,12 @@ def results(table: Table) -> list[str]:
         f"{_data(table)}: UF-AMA is right in the following percentages of windows (mean ± SD over folds): "
         f"{'; '.join(parts)}."
     ]
-    return sentences + [f"The paper prints, for real recordings: {_listed(printed)}." for _ in printed[:1]]
+    if printed:
+        sentences.append(f"The paper prints, for real recordings: {_listed(printed)}.")
+    return " ".join(sentences)
 
 
-def ablation(table: Table, steps: Table, gate: Table) -> list[str]:
+def ablation(table: Table, steps: Table, gate: Table) -> str:
     """Of `tables.table7`, `measured.ablation_steps` and the gate: first and last model, extreme parts, distillation."""
     rule = next(name for name in ("last", "source_validation", "oracle") if f"{name}_change" in steps.frame)
     column = f"measured_{rule}_mean_percent"
@@ -85,7 +87,7 @@ def ablation(table: Table, steps: Table, gate: Table) -> list[str]:
         "runs).",
     ]
     changed = _in_row(steps, f"{rule}_change", distillation)
-    return [*sentences, f"Distillation (M5 to M6) changes {changed} points: {gate_sentence(gate)}."]
+    return " ".join([*sentences, f"Distillation (M5 to M6) changes {changed} points: {gate_sentence(gate)}."])
 
 
 def _part(row: pd.Series) -> str:
@@ -110,7 +112,7 @@ def gate_sentence(gate: Table) -> str:
     return "; ".join(parts)
 
 
-def features(table: Table) -> list[str]:
+def features(table: Table) -> str:
     """Of `neighbours.neighbours_table`: whom a target window lies beside."""
     rows = table.frame[table.frame["panel"].isin([VARIANT_TITLES["M1"], VARIANT_TITLES["M6"]])]
     parts = [
@@ -118,18 +120,18 @@ def features(table: Table) -> list[str]:
         f"{_in_row(table, 'same_class_percent', row)} %"
         for _, row in rows.iterrows()
     ]
-    return [
+    return (
         f"{_data(table)}: the target window nearest to a target window is of the same trial, and the source window "
         f"nearest to it of the same class, in {'; '.join(parts)}."
-    ]
+    )
 
 
-def training(gate: Table) -> list[str]:
+def training(gate: Table) -> str:
     """Whether distillation acted."""
-    return [f"{_data(gate)}, UF-AMA: distillation acts only where its gate is open; {gate_sentence(gate)}."]
+    return f"{_data(gate)}, UF-AMA: distillation acts only where its gate is open; {gate_sentence(gate)}."
 
 
-def screening(table: Table, title: str) -> list[str]:
+def screening(table: Table, title: str) -> str:
     """Of `measured.screening`: how large the groups are and how often their labels are right."""
     groups = {name.partition(":")[0]: name for name in table.frame["group"]}
     parts = [
@@ -139,19 +141,19 @@ def screening(table: Table, title: str) -> list[str]:
         else f"{short}, {shown(table, 'share_percent', group=name)} % of the windows"
         for short, name in groups.items()
     ]
-    return [f"{title[0].upper()}{title[1:]}, after training: {'; '.join(parts)} (mean ± SD over runs)."]
+    return f"{title[0].upper()}{title[1:]}, after training: {'; '.join(parts)} (mean ± SD over runs)."
 
 
 # --- decisions -------------------------------------------------------------------------------------------------------
 
 
-def ledger(table: Table) -> list[str]:
+def ledger(table: Table) -> str:
     """Of `ledger_effects.ledger_table`: the rows that change most, and how many differ from zero."""
     rule = RULE_TITLES["source_validation"]
     rows = table.frame["rule"].eq(rule)
     single = rows & table.frame["row"].notna()
     if not single.any():
-        return [f"{_data(table)}: no row of the ledger was changed alone under the rule {rule}."]
+        return f"{_data(table)}: no row of the ledger was changed alone under the rule {rule}."
     change = {True: "upwards", False: "downwards"}
     extremes = [
         f"most {change[up]} by row {row['row']} ({_plain(row['changes'])}), {_in_row(table, 'windows_points', row)}"
@@ -166,10 +168,10 @@ def ledger(table: Table) -> list[str]:
         "level of five percent.",
     ]
     preset = table.frame[rows & table.frame["row"].isna()]
-    return sentences + [
-        f"Preset released, which changes many rows at once, moves it by {_in_row(table, 'windows_points', row)} points."
-        for _, row in preset.iterrows()
-    ]
+    for _, row in preset.iterrows():
+        moved = _in_row(table, "windows_points", row)
+        sentences.append(f"Preset released, which changes many rows at once, moves it by {moved} points.")
+    return " ".join(sentences)
 
 
 def _plain(changes: object) -> str:
@@ -177,7 +179,7 @@ def _plain(changes: object) -> str:
     return ", ".join(part.partition("=")[0].replace("_", " ") for part in str(changes).split(", "))
 
 
-def hadua(table: Table, parts: Table) -> list[str]:
+def hadua(table: Table, parts: Table) -> str:
     """Of `hadua.ablation` and `hadua.parts_table`: the network, the whole method, and whether its new parts act."""
     from ufama.report.hadua import VARIANT_TITLES as MODELS
 
@@ -197,10 +199,10 @@ def hadua(table: Table, parts: Table) -> list[str]:
             f"After Holm's correction {counted(significant, int(rows.sum()), 'parts')} change the accuracy over "
             "windows at the level of five percent."
         )
-    return sentences
+    return " ".join(sentences)
 
 
-def comparison(table: Table) -> list[str]:
+def comparison(table: Table) -> str:
     """Of `comparison.comparison_table`: the first, the reference, UF-AMA, and how many differ from the reference."""
     from ufama.report.comparison import RANKED_BY
 
@@ -227,13 +229,13 @@ def comparison(table: Table) -> list[str]:
         f"At the level of five percent {counted(better, len(others), 'methods')} are better than source only and "
         f"{number_word(len(significant) - better, none=True)} worse."
     )
-    return sentences
+    return " ".join(sentences)
 
 
 # --- the evaluation --------------------------------------------------------------------------------------------------
 
 
-def selection(table: Table) -> list[str]:
+def selection(table: Table) -> str:
     """Of `selection.rules_table`: what each kind of rule loses to the oracle, cross-subject."""
     frame = table.frame
     of_protocol = frame["protocol"].eq(PROTOCOL_TITLES["cross_subject"])
@@ -261,10 +263,10 @@ def selection(table: Table) -> list[str]:
             if least["rule"] != most["rule"]
             else f"The label-free criterion {lost(least)}."
         )
-    return sentences
+    return " ".join(sentences)
 
 
-def certainty(intervals: Table, coverage: Iterable[Table]) -> list[str]:
+def certainty(intervals: Table, coverage: Iterable[Table]) -> str:
     """Of `certainty.intervals_table` and the coverage tables: how wide, and how often right, two intervals are."""
     row = {"rule": RULE_TITLES["last"], "unit": "every window"}
     sentences = [
@@ -278,10 +280,10 @@ def certainty(intervals: Table, coverage: Iterable[Table]) -> list[str]:
             f"In simulated experiments of {design}'s size, the first covers the true accuracy in {naive} % and the "
             f"second in {default} % of the cases."
         )
-    return sentences
+    return " ".join(sentences)
 
 
-def stability(best: Table, variance: Table) -> list[str]:
+def stability(best: Table, variance: Table) -> str:
     """Of `stability.best_seed_table` and `stability.variance_table`: what seeds change, and what the best one gains."""
     from ufama.report.stability import COMPONENT_TITLES
 
@@ -291,15 +293,14 @@ def stability(best: Table, variance: Table) -> list[str]:
     shares = [
         f"{title}, {shown(variance, 'windows_share_percent', component=title)} %" for name, title in parts.items()
     ]
-    return [
-        f"{_data(variance)}, cross-subject, {rule}: of the variance of accuracies over windows lie between "
-        f"{'; '.join(shares)}.",
-        f"The best seed lies {shown(best, 'gain_points', **row)} points above the mean of the seeds; by chance it "
-        f"would lie {shown(best, 'noise_gain_points', **row)} above (p = {shown(best, 'p', **row)}).",
-    ]
+    return (
+        f"{_data(variance)}, cross-subject, {rule}, shares of the variance of accuracies over windows: "
+        f"{'; '.join(shares)}. The best seed lies {shown(best, 'gain_points', **row)} points above the mean of the "
+        f"seeds; by chance it would lie {shown(best, 'noise_gain_points', **row)} above (p = {shown(best, 'p', **row)})."
+    )
 
 
-def protocols(side_by_side: Table, controls: Table) -> list[str]:
+def protocols(side_by_side: Table, controls: Table) -> str:
     """Of `protocols.protocols_table` and `protocols.controls_table`: other people, sessions and clips, other labels."""
     from ufama.report.protocols import CONTROL_TITLES
 
@@ -317,10 +318,12 @@ def protocols(side_by_side: Table, controls: Table) -> list[str]:
         for name, text in named.items()
         if is_there(controls, "windows_percent", rule=rule, control=CONTROL_TITLES[name])
     ]
-    return sentences + [f"Cross-subject {'; '.join(values)}." for _ in values[:1]]
+    if values:
+        sentences.append(f"Cross-subject {'; '.join(values)}.")
+    return " ".join(sentences)
 
 
-def confidence(branches: Table, labels: Table) -> list[str]:
+def confidence(branches: Table, labels: Table) -> str:
     """Of `reliability.reliability_table` and `reliability.pseudo_labels`: confidence and accuracy, and the groups."""
     row = {"branch": "fusion"}
     confident, right = (shown(branches, name, **row) for name in ("confidence", "accuracy"))
@@ -334,7 +337,9 @@ def confidence(branches: Table, labels: Table) -> list[str]:
         for column in last
         for _, row in labels.frame.dropna(subset=column).iterrows()
     ]
-    return sentences + [f"Pseudo-labels that are right after the last epoch: {'; '.join(values)}." for _ in values[:1]]
+    if values:
+        sentences.append(f"Pseudo-labels that are right after the last epoch: {'; '.join(values)}.")
+    return " ".join(sentences)
 
 
 # --- real recordings and new people ----------------------------------------------------------------------------------
@@ -357,7 +362,7 @@ def same_film(cells: Table, intervals: Table) -> list[str]:
     ]
 
 
-def real(gains: Iterable[Table], machine: Table) -> list[str]:
+def real(gains: Iterable[Table], machine: Table) -> str:
     """Of `real_recordings.gain` and `real_recordings.stored_svm`: what adaptation and what scaling change."""
     rule = RULE_TITLES["last"]
     parts = [
@@ -365,7 +370,8 @@ def real(gains: Iterable[Table], machine: Table) -> list[str]:
         for table in gains
         for _, row in table.frame[table.frame["rule"].eq(rule)].iterrows()
     ]
-    both = machine.frame[machine.frame["features"].eq("both") & machine.frame["labels"].eq("true")]
+    frame = machine.frame
+    both = frame[frame["data"].eq("EEGMAT") & frame["features"].eq("both") & frame["labels"].eq("true")]
     scaled = [
         f"scaled by {row['scaling']}, {_in_row(machine, 'balanced_mean_percent', row)}" for _, row in both.iterrows()
     ]
@@ -373,10 +379,11 @@ def real(gains: Iterable[Table], machine: Table) -> list[str]:
         "UF-AMA minus the same network without adaptation, last epoch, points of balanced accuracy (mean ± SD over "
         f"folds): {'; '.join(parts)}."
     ]
-    return sentences + [
-        f"A support vector machine on EEGMAT reaches, percent of balanced accuracy: {'; '.join(scaled)}."
-        for _ in scaled[:1]
-    ]
+    if scaled:
+        sentences.append(
+            f"A support vector machine on EEGMAT reaches, percent of balanced accuracy: {'; '.join(scaled)}."
+        )
+    return " ".join(sentences)
 
 
 def trust(modes: Table, coverage: Table) -> list[str]:
@@ -384,31 +391,21 @@ def trust(modes: Table, coverage: Table) -> list[str]:
     from ufama.report.trust import MODE_TITLES
 
     adapted = modes.frame[modes.frame["mode"].eq(MODE_TITLES["adapted"])]
+    unadapted = coverage.frame[coverage.frame["mode"].eq(MODE_TITLES["unadapted"])]
     gained = [f"{row['data']}, {_in_row(modes, 'gain_points', row)}" for _, row in adapted.iterrows()]
+    covered = [f"{row['data']}, {_in_row(coverage, 'share_percent', row)} %" for _, row in unadapted.iterrows()]
     return [
         f"Adapted by UF-AMA minus unadapted, points of accuracy over windows [95 %]: {'; '.join(gained)}.",
-        *coverage_sentences(coverage),
+        "The reported interval around the estimated accuracy of an unadapted model covers the true one for the "
+        f"following shares of people [95 %]: {'; '.join(covered)}.",
     ]
 
 
-def coverage_sentences(coverage: Table) -> list[str]:
-    """How many people's true accuracy lies in the reported interval, unadapted."""
-    from ufama.report.trust import MODE_TITLES
-
-    rows = coverage.frame[coverage.frame["mode"].eq(MODE_TITLES["unadapted"])]
-    covered = [
-        f"{row['data']}, {_in_row(coverage, 'reported_covered', row)} of {_in_row(coverage, 'people', row)} people"
-        for _, row in rows.iterrows()
-        if {"reported_covered", "people"} <= {column.name for column in coverage.shown}
-    ]
-    return [f"The interval that is reported covers the true accuracy of {'; '.join(covered)}." for _ in covered[:1]]
-
-
-def new_person_model(learnt: Table) -> list[str]:
+def new_person_model(learnt: Table) -> str:
     """Of `trust.learnt`: what held-out people taught the stored model."""
     parts = [
         f"{row['mode']}, right in {_in_row(learnt, 'accuracy_percent', row)} %, calibration error from "
         f"{_in_row(learnt, 'before_points', row)} to {_in_row(learnt, 'after_points', row)} points"
         for _, row in learnt.frame[learnt.frame["branch"].eq("fusion")].iterrows()
     ]
-    return [f"On source people who were left out, the fusion head of the stored model is, {'; '.join(parts)}."]
+    return f"On source people who were left out, the fusion head of the stored model is, {'; '.join(parts)}."

@@ -119,7 +119,7 @@ def data_sentences(runs: pd.DataFrame) -> list[str]:
     for (title, simulated), own in runs.groupby(["data_title", "simulated"], sort=False):
         origin = f"{title[0].upper()}{title[1:]}" if simulated else f"Real {title} recordings"
         people = own["subject"].nunique()
-        counts = [f"{people} people"] if people else []
+        counts = [f"{people} {'person' if people == 1 else 'people'}"] if people else []
         for protocol, group in own.groupby("protocol", sort=False):
             folds = group["fold"].nunique()
             counts.append(f"{folds} fold{'' if folds == 1 else 's'} {PROTOCOL_TITLES.get(protocol, protocol)}")

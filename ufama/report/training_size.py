@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 import pandas as pd
 
@@ -28,7 +29,8 @@ def _parameters(config: str, name: str, preset: str, variant: str, card: str) ->
     chosen = method(name)
     if is_fitted(chosen):
         return None
-    facts = DataCard(**{key: tuple(v) if isinstance(v, list) else v for key, v in json.loads(card).items()})
+    kept: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(card).items()}
+    facts = DataCard(**kept)
     settings = chosen.preset(preset, dataset=facts.name, variant=variant).replace(**json.loads(config))
     network = chosen.build(settings, ProblemSpec(facts, source_domains=1, target_windows=2), [0])
     return sum(parameter.numel() for parameter in network.parameters())
@@ -43,7 +45,7 @@ def paper_steps(dataset: str = PAPER_DATASET) -> int:
 @lru_cache(maxsize=1)
 def paper_parameters(dataset: str = PAPER_DATASET) -> int:
     """Trainable numbers of UF-AMA at the paper's width, preset `paper`."""
-    ufama = method("ufama")
+    ufama: Any = method("ufama")
     config = scale("paper").apply(ufama.preset("paper", dataset=dataset, variant="M6"), TrainingConfig())[0]
     network = ufama.build(config, ProblemSpec(_card(LAYOUTS[dataset]), source_domains=1, target_windows=2), [0])
     return sum(parameter.numel() for parameter in network.parameters())

@@ -16,6 +16,7 @@ from ufama.report.captions import (
     RULE,
     effect_columns,
     effects_p_meaning,
+    in_order,
     keys,
     measured_table,
     n_runs,
@@ -35,6 +36,7 @@ def ledger_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -
     effects = ledger_effects(results)
     effects = effects[effects["rule"].isin(rules) | (effects["row"].eq(30) & effects["rule"].eq("oracle"))]
     shown = [rule for rule in RULES if rule in set(effects["rule"])]
+    effects = in_order(effects, "rule", RULE_TITLES)
     columns = [
         RULE,
         Column("kind", "direction", "key", titles=KIND_TITLES),

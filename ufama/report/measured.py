@@ -38,11 +38,12 @@ def provenance(results: Results) -> Table:
     ).reset_index()
     frame["torch"] = frame["torch"].str.partition("+")[0]
     frame["machine"] = frame["device"] + ", torch " + frame["torch"]
+    frame["setting"] = frame["scale"] + ", preset " + frame["preset"]
     columns = (
-        *keys(data_title="data", scale="scale", preset="preset", machine="machine"),
+        *keys(data_title="data", setting="scale", machine="machine"),
         *column_group({"runs": "runs", "seeds": "seeds", "minutes": "run minutes, summed"}),
         Column("commit", "commit", "key"),
-        *(Column(name, name, "measured", only_in_file=True) for name in ("device", "threads", "torch")),
+        *(Column(name, name, "measured", only_in_file=True) for name in ("preset", "device", "threads", "torch")),
     )
     caption = "The runs behind this page. A commit that ends in + was run with changes that were not yet committed."
     return Table("provenance", frame, columns, caption, {"runs": sorted(runs.digest)})

@@ -100,14 +100,15 @@ def _adapts(table: pd.DataFrame) -> pd.Series:
     return ~(table["method"].isin(UNADAPTED) | (table["method"].eq("ufama") & table["variant"].eq("M1")))
 
 
-def _every_run(some: Sequence[World]) -> pd.DataFrame:
+def every_run(some: Sequence[World]) -> pd.DataFrame:
+    """The rows of ``results.runs`` of all worlds."""
     return pd.concat([world.runs for world in some], ignore_index=True)
 
 
 def _table(
     name: str, frame: pd.DataFrame, columns: Sequence[Column], some: Sequence[World], title: str, note: str
 ) -> Table:
-    runs = _every_run(some)
+    runs = every_run(some)
     scales, seeds = (", ".join(map(str, sorted(set(runs[name])))) for name in ("scale", "seed"))
     counts = ", ".join(f"{' or '.join(map(str, _runs_each(world)))} in {world.label}" for world in some)
     caption = (

@@ -27,7 +27,7 @@ FRAME = pd.DataFrame(
 def test_the_table_has_a_row_per_flip_and_rule_and_the_baselines_accuracy():
     flipped = select(make_results(datasets=("seed",), seeds=(0,), blocks=BLOCKS), protocol="cross_subject")
     table = ledger_effects.ledger_table(flipped)
-    assert table.frame["changes"].tolist() == [BLOCKS[2]["changes"]] * 2 + ["preset released"] * 2
+    assert table.frame["changes"].tolist() == [BLOCKS[2]["changes"], "preset released"] * 2  # under both rules
     base = select(flipped, preset="paper", changes="")
     means = 100 * accuracy(base).query("rule == 'last'")[["accuracy_windows", "accuracy_trials"]].mean()
     assert "last epoch {:.2f} % of windows, {:.2f} % of trials".format(*means) in table.caption

@@ -235,8 +235,8 @@ def switches_table(results: Results) -> Table:
     return _effects_table("hadua_switches", title, effects, results, FLIP_TITLES)
 
 
+def _effects_table(name: str, title: str, effects: pd.DataFrame, results: Results, titles: dict) -> Table:
     effects = in_order(effects[effects["rule"].isin(LABEL_FREE_RULES)], "rule", RULE_TITLES)
-    effects = effects[effects["rule"].isin(LABEL_FREE_RULES)]
     change = Column("model", "change", "key", titles=titles)
     return measured_table(
         name,

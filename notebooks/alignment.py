@@ -60,7 +60,7 @@ head(
 #
 # The paper prints Eq. 8 without its minus sign; minimised as printed it would push windows of one class apart.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 source(losses.same_class, losses.cosine, losses.shifted_cosine, losses.compactness)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pair-costs", "caption": "Eq. 8 of a batch of two windows, by the angle between their features."}}
@@ -109,7 +109,7 @@ page.show(compactness.batches(windows))
 # the pooled batch ({ref}`ledger row 12 <ledger-12>`). In plain code, both estimators ({func}`~ufama.core.mmd.mmd_quadratic`
 # and {func}`~ufama.core.mmd.mmd_neighbours` compute the same without loops):
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 source(Reference._mmd)
 
 # %% [markdown]
@@ -145,7 +145,7 @@ page.show(kernels.visible_differences(kernels.visibility()))
 shifted = kernels.shifted_samples()
 page.show(kernels.mmd_over_shift(shifted))
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(kernels.estimators_reading(shifted))
 
 # %% [markdown]

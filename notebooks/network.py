@@ -57,7 +57,7 @@ page.show(network.tokens(windows))
 # Which token is which becomes known only behind the blocks, where all tokens are laid end to end (*flattened*) and one
 # linear layer gives every place weights of its own ({ref}`ledger row 5 <ledger-5>`). That this is so can be computed:
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(network.order_of_tokens(windows, config))
 
 # %% [markdown]
@@ -76,7 +76,7 @@ Markdown(network.order_of_tokens(windows, config))
 # %% tags=["hide-input"]
 page.show(network.attention_example())
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 source(reference.attention)
 
 # %% [markdown]
@@ -101,7 +101,7 @@ source(reference.attention)
 # entries. Because both parts only add, a block can leave a token as it is, and gradients pass the sums unchanged. Line by
 # line:
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 source(reference.multi_head_attention, reference.feed_forward, reference.encoder_block)
 
 # %% [markdown]
@@ -138,7 +138,7 @@ source(reference.multi_head_attention, reference.feed_forward, reference.encoder
 # \operatorname{FC}(\bar Z_{E \to P})\bigr) .
 # $$ (eq-5)
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 source(reference.cross_attention, reference.fusion)
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-fusion", "caption": "The fusion module (the paper's Fig. 2, redrawn)."}}
@@ -154,7 +154,7 @@ page.show(drawings.fusion_block())
 # compactness loss and the MMD act on these three vectors ({doc}`alignment`), and three heads of two linear layers turn
 # them into class scores. A softmax makes a score a probability. The whole forward pass:
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 source(reference.Encoder.forward, reference.Head.forward, reference.Network.forward)
 
 # %% [markdown]
@@ -177,5 +177,5 @@ page.show(network.parameters(windows.card, sizes))
 # {mod}`ufama.core.fast`). The runs never mix; tests compare all forms, values and gradients, and whole trainings with
 # dropout.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(network.stack_note(windows, config))

@@ -88,7 +88,7 @@ page.show(screening_example.table(example))
 # because eight entries are more confident: the cut is a *rank*, not a value. In window 5 the eyes are confident, but the
 # fusion head disagrees, so they teach nobody.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 source(screening.trusted_count, screening.screen)
 
 # %% [markdown]
@@ -117,13 +117,13 @@ source(screening.trusted_count, screening.screen)
 # Both students count equally. Distillation has a second condition, the **gate**: it is active only while the least
 # confident trusted entry has at least {math}`\beta` (`gate_confidence`, 0.9).
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 source(losses.masked_mean, losses.consistency, losses.distillation, screening.gate_open)
 
 # %% [markdown]
 # For the eight windows:
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(screening_example.reading(example))
 
 # %% [markdown]
@@ -144,7 +144,7 @@ page.show(
     )
 )
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(screening_example.batch_beside_all(batch, counted))
 
 # %% [markdown]

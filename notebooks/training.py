@@ -89,7 +89,7 @@ schedules = [
 ]
 page.show(loss_schedule.timeline(*schedules))
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 Markdown(loss_schedule.reading(schedules[0], schedules[-1]))
 
 # %% [markdown]
@@ -100,39 +100,40 @@ Markdown(loss_schedule.reading(schedules[0], schedules[-1]))
 #
 # ```text
 # source, label <- 32 labelled windows of the source
-# target, row   <- 32 windows of the target, without labels, and their places in it
+# target, row   <- 32 windows of the target without labels; their places in it
 #
-# outputs        = network(source and target together, dropout on)            Eqs. 2-5
+# outputs = network(source and target together, dropout on)      Eqs. 2-5
 #
-# from the labels of the source, weighted 1/4 EEG, 1/4 eye, 1/2 fusion:
+# from the source's labels, weighted 1/4 EEG, 1/4 eye, 1/2 fusion:
 #   classification = branch_mean(cross_entropy(source logits, label))
-#   compactness    = branch_mean(compactness(source features, label))         Eqs. 6-8
-#
+#   compactness = branch_mean(compactness(source features, label))
+#                                                                Eqs. 6-8
 # source against target, without labels, weighted alike:
-#   mmd            = branch_mean(mmd_quadratic(source features, target features))
-#   delta          = mmd_weight(epoch)                                        Eqs. 9-10
+#   mmd = branch_mean(mmd_quadratic(source features, target features))
+#   delta = mmd_weight(epoch)                                    Eqs. 9-10
 #
-# from what the heads predict for the target, as constants without a gradient:
-#   probabilities  = softmax(target logits)
-#   theta          = consistency_weight(classification)                       Eq. 15
-#   memory         = update_memory(memory, row, probabilities)
-#   groups         = screen(probabilities, trusted_share, memory)             Eq. 11
-#   opened         = gate_open(groups.threshold, 0.9)
+# from what the heads predict for the target, as constants:
+#   probabilities = softmax(target logits)
+#   theta = consistency_weight(classification)                   Eq. 15
+#   memory = update_memory(memory, row, probabilities)
+#   groups = screen(probabilities, trusted_share, memory)        Eq. 11
+#   opened = gate_open(groups.threshold, 0.9)
 #
 # losses of the target:
-#   consistency    = consistency(fusion logits, agreed label, groups)         Eq. 12
-#   distillation   = mean of both distillation(student logits, teacher label) Eq. 13
+#   consistency = consistency(fusion logits, agreed label)       Eq. 12
+#   distillation = mean over both students of
+#                  distillation(student logits, teacher label)   Eq. 13
 #
-# total            = classification + compactness + delta * mmd               Eq. 14
-#                    + theta * consistency            from epoch fine_grained_from on
-#                    + gamma * distillation           as above, and where opened
-# optimiser.step(total)                                                       Adam
+# total = classification + compactness + delta * mmd             Eq. 14
+#         + theta * consistency     from epoch fine_grained_from on
+#         + gamma * distillation    from then on, where opened
+# optimiser.step(total)                                          Adam
 # ```
 #
 # The same as research code is usually written, one run and one loop at a time; tests compare it with what trains, values
 # and parameters after a step ({class}`~ufama.core.reference.Reference`):
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 source(Reference.step)
 
 # %% [markdown]

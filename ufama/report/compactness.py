@@ -47,13 +47,11 @@ def pair_costs(classes: int) -> Figure:
     axes.plot(widest, cost, "o", color=style.VERMILION, ms=9)
     axes.annotate(
         f"{classes} classes, as far apart\nas they can all be:\n{widest:.0f}°, cost {cost:.2f}",
-        (widest, cost), xytext=(0, 42), textcoords="offset points", ha="center", fontsize=10,
+        (widest, cost), xytext=(90, 1.7), ha="center", fontsize=10,
         arrowprops={"arrowstyle": "-", "color": style.GREY},
     )  # fmt: skip
     axes.plot(90, np.log(2), "s", color=style.INK, ms=6)
-    axes.annotate(
-        "orthogonal: log 2", (90, np.log(2)), xytext=(0, 10), textcoords="offset points", ha="center", fontsize=10
-    )
+    axes.text(90, 0.2, "right angle: log 2", ha="center", va="center", fontsize=10)
     axes.set(xlim=(0, 180), ylim=(0, 4), xticks=range(0, 181, 30))
     axes.set(xlabel="angle between the features of two windows (degrees)", ylabel="cost of the pair, Eq. 8 (nats)")
     axes.legend(loc="upper center")

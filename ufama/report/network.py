@@ -104,7 +104,7 @@ def order_of_tokens(windows: Windows, config: UfamaConfig, count: int = 32) -> s
 
 
 def _power(value: float) -> str:
-    return "0" if value == 0 else f"below $10^{{{int(np.ceil(np.log10(value)))}}}$"
+    return "0" if value == 0 else f"below 1e{int(np.ceil(np.log10(value)))}"
 
 
 # --- attention -------------------------------------------------------------------------------------------------------

@@ -138,16 +138,15 @@ def reading(example: Example, *, classification_loss: float = 0.5) -> str:
         else f"is below the gate of {gate:g}, so distillation is switched off for this step"
     )
     text = (
-        f"The least confident entry that is kept has {threshold:.2f}, which {opens}. The "
-        f"{int(screening.consistent.sum())} consistent windows cost "
-        f"$\\mathcal L_{{\\text{{cnst}}}} = {example.consistency:.3f}$ on average, weighted $\\theta = {theta:g}$: "
-        f"{consistency:.4f}. "
+        f"The least confident entry that is kept has {threshold:.2f}, which {opens}. Consistency is "
+        f"{example.consistency:.3f} over the {int(screening.consistent.sum())} consistent windows; weighted with "
+        f"theta = {theta:g} it adds {consistency:.4f} to the total loss. "
     )
     if not example.opened:
         return text
     text += (
-        f"The distilled windows cost $\\mathcal L_{{\\text{{dstl}}}} = {example.distillation:.3f}$ (the mean of the "
-        f"two directions), weighted $\\gamma = {gamma:g}$: {distillation:.1e}. "
+        f"Distillation is {example.distillation:.3f}, the mean of its two directions; weighted with gamma = {gamma:g} "
+        f"it adds {distillation:.1e}. "
     )
     if 0 < distillation < consistency:
         text += f"At these weights distillation counts {consistency / distillation:,.0f} times less than consistency."

@@ -1,15 +1,7 @@
 # %% [markdown]
 # # A model for new people
-#
-# *From SEED's layout to a folder that predicts. Cost: seconds with the stored model; fitting it again takes about three
-# minutes on two cores.*
-#
-# Every table of this book holds somebody out, trains, counts, and throws the network away. A laboratory wants the
-# opposite: train once on the people whose labels are known, keep what was learnt, and use it for the next person who
-# sits down. **What has to be kept, so that a stranger's recording can be predicted, and so that it can be known how far
-# to trust the prediction?**
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 dataset = None  # None: the stored model, of simulated SEED; "seed", "seed_iv": fit one, to your copy where one is named
 scale = "quick"  # of the fit: "quick" or "paper"
 device = "cpu"
@@ -18,7 +10,9 @@ device = "cpu"
 from ufama.models.folder import load_model, save_model
 from ufama.pages.page import open_page
 from ufama.pages.parameters import checked_parameters
-from ufama.report import trust
+from ufama.report import findings, trust
+from ufama.report.page_head import head
+from ufama.report.training_size import paper_sentence, size_sentence
 from ufama.storage import workspace
 from ufama.studies.new_person import example_model, stored_model
 
@@ -28,6 +22,35 @@ else:
     page = open_page("new_person_model", globals())
     folder = workspace() / "new_person" / f"{page.data.name}-{page.scale}"
     save_model(example_model(page.data.dataset, scale=page.scale, device=page.device), folder)
+
+model = load_model(folder)
+learnt = trust.learnt(model)
+head(
+    "What has to be kept so that a stranger's recording can be predicted, and the prediction be judged?",
+    [findings.new_person_model(learnt)],
+    evidence={"the-folder": "the three files", "what-it-knows-about-itself": "what held-out people taught"},
+    caveat=f"Fitted to {model.card.title}: {model.source['subjects']} people, {model.source['recordings']} recordings.",
+    size=[
+        size_sentence(
+            model.scale,
+            steps=[model.source["steps"]],
+            windows=f"{model.source['windows']:,} windows",
+            counts=[sum(weight.numel() for weight in model.network.parameters()) // len(model.seeds)],
+            seeds=model.seeds,
+            precisions=[model.training.precision],
+        ),
+        paper_sentence(),
+    ],
+)
+
+# %% [markdown]
+# *From SEED's layout to a folder that predicts. Cost: seconds with the stored model; fitting it again takes about three
+# minutes on two cores.*
+#
+# Every table of this book holds somebody out, trains, counts, and throws the network away. A laboratory wants the
+# opposite: train once on the people whose labels are known, keep what was learnt, and use it for the next person who
+# sits down. **What has to be kept, so that a stranger's recording can be predicted, and so that it can be known how far
+# to trust the prediction?**
 
 # %% [markdown]
 # ## Fit
@@ -52,7 +75,6 @@ for path in sorted(folder.iterdir()):
     print(f"{path.name:<20}{path.stat().st_size / 1000:6.0f} kB")
 
 # %%
-model = load_model(folder)
 {
     "method": f"{model.method}, {model.variant}, preset {model.preset}, scale {model.scale}",
     "fitted to": f"{model.source['subjects']} people, {model.source['recordings']} recordings of {model.card.title}",
@@ -82,7 +104,7 @@ print((folder / "README.md").read_text().split("---\n", 2)[2])
 # how wrong these were about people left out. And the *thresholds* below which not to answer.
 
 # %%
-trust.learnt(model)
+learnt
 
 # %%
 trust.learnt_estimates(model)
@@ -131,3 +153,11 @@ for wrong in (
 #     adapter.save("model")
 #
 # {class}`~ufama.models.estimator.Adapter` works in pipelines, grid searches and cross-validation.
+
+# %% [markdown]
+# ## What this does not show
+#
+# - How good the stored model is on real people: its people are simulated.
+# - That its statements about itself hold for somebody who taught it nothing: that is measured on the page
+#   {doc}`new_person_trust`.
+# - What a longer training would keep: the folder is the same, the numbers are others.

@@ -1,12 +1,5 @@
 # %% [markdown]
 # # How far to trust it
-#
-# *What a model says about its own accuracy, compared with the truth on people who were left out. Cost: seconds, as the
-# page shows stored results; a set is measured anew in about five minutes on one core. n is in every caption.*
-#
-# The two pages before this one print sentences: about so many percent will be right, the interval goes from here to
-# there, this recording is unlike the source. **Are they true of somebody who taught the model nothing?** The list below
-# is the answer; every number on this page is computed from the stored results.
 
 # %% tags=["parameters", "hide-input"]
 dataset = None  # None: the stored sets; "seed", "seed_iv" or the path of a table: measured anew
@@ -16,7 +9,8 @@ from IPython.display import Markdown
 
 from ufama.pages.page import DescribedFigure, open_page
 from ufama.pages.parameters import checked_parameters
-from ufama.report import trust, trust_sentences
+from ufama.report import findings, trust, trust_sentences
+from ufama.report.page_head import head
 from ufama.studies.trust import FURTHER, measured_once, stored
 
 if checked_parameters(globals())["dataset"] is None:
@@ -25,6 +19,24 @@ else:
     page = open_page("new_person_trust", globals())
     sets = {page.data.name: measured_once(page.windows)}
 
+modes, coverage = trust.modes(sets), trust.coverage(sets)
+head(
+    "Is what a model says about its own accuracy true of a person who taught it nothing?",
+    findings.trust(modes, coverage),
+    evidence={"fig-trust-estimates": "estimated and true accuracy", "a-new-person-three-ways": "with and without adaptation"},
+    caveat=f"{trust.measured_on(sets)}",
+    size=trust.size(sets),
+)
+
+# %% [markdown]
+# *What a model says about its own accuracy, compared with the truth on people who were left out. Cost: seconds, as the
+# page shows stored results; a set is measured anew in about five minutes on one core. n is in every caption.*
+#
+# The two pages before this one print sentences: about so many percent will be right, the interval goes from here to
+# there, this recording is unlike the source. **Are they true of somebody who taught the model nothing?** The list below
+# is the answer; every number on this page is computed from the stored results.
+
+# %% tags=["hide-input"]
 Markdown(trust_sentences.reading(sets))
 
 # %% [markdown]
@@ -40,7 +52,7 @@ Markdown(trust_sentences.reading(sets))
 # ({cite:t}`Liang2020`). People differ far more than models do.
 
 # %%
-trust.modes(sets)
+modes
 
 # %% [markdown]
 # ## Calibration
@@ -90,7 +102,7 @@ Markdown(trust_sentences.other_estimators(sets))
 # than it states, new people are not like those who taught it, or there were too few of them.
 
 # %%
-trust.coverage(sets)
+coverage
 
 # %%
 trust.widths(sets)
@@ -205,3 +217,10 @@ trust.coverage(further)
 #
 # All of it is measured on few people in each set, with one seed and short trainings. The networks that taught the trust
 # in a person had that person among their source, with labels; what was learnt for the person had not.
+#
+# ## What this does not show
+#
+# - How far to trust a model of another method, of more steps, or of the paper's size.
+# - That a dozen people of one laboratory are like those of another: each set is one laboratory, or one simulator.
+# - Anything about a recording from other devices or of another task: that is what the warnings are for, and they are
+#   counted on one example alone ({doc}`new_person_report`).

@@ -1,11 +1,5 @@
 # %% [markdown]
 # # The same film or the same feeling?
-#
-# *Real people, eyes and heads in a headset, no EEG. Cost: seconds, as the page shows stored results; on your own download
-# every method is trained anew, which takes much longer. n and seed are in every caption.*
-#
-# Does a model recognise the emotion, or the film that is running? Where the films of the test are those of the training,
-# accuracy alone cannot tell; new clips can.
 
 # %% tags=["parameters", "hide-input"]
 dataset = None  # None: the stored results; or the table that `ufama data convert ceap360` made of your own download
@@ -18,7 +12,8 @@ from ufama.campaigns.grids import same_film_grid
 from ufama.campaigns.results import published_folder, read_published
 from ufama.pages.page import DescribedFigure, open_page
 from ufama.pages.parameters import checked_parameters
-from ufama.report import same_film
+from ufama.report import findings, same_film
+from ufama.report.page_head import head
 from ufama.studies.same_film import stored_clips, trial_clips
 
 if checked_parameters(globals())["dataset"] is None:
@@ -31,6 +26,23 @@ else:
     studies, clips = same_film.measured(page.data), trial_clips(page.windows)
 runs = results.runs
 outcomes = same_film.all_outcomes(results, studies, clips)
+cells, intervals = same_film.cells_table(outcomes, runs), same_film.intervals_table(outcomes, runs)
+head(
+    "Does a model recognise the emotion, or the film that is running, where people are real and the clips can be new?",
+    findings.same_film(cells, intervals),
+    evidence={"fig-same-film": "same and other clips", "every-method": "every method"},
+    runs=runs,
+    caveat="Eyes and heads in a headset, no EEG, and few clips: one for each quadrant and block.",
+)
+
+# %% [markdown]
+# *Real people, eyes and heads in a headset, no EEG. Cost: seconds, as the page shows stored results; on your own download
+# every method is trained anew, which takes much longer. n and seed are in every caption.*
+#
+# Does a model recognise the emotion, or the film that is running? Where the films of the test are those of the training,
+# accuracy alone cannot tell; new clips can.
+
+# %% tags=["hide-input"]
 Markdown(same_film.reading(outcomes, studies, runs))
 
 # %% mystnb={"figure": {"name": "fig-same-film", "caption": "What is left when the clips are new. First panel, real: bold, a support vector machine with 95 % intervals over people; thin, each other method for other people (rule: source validation). Other panels: the same machine and the same design on simulated recordings in which people share the film alone, film and feeling as calibrated, or the feeling alone. Same people, same clips: the second half of every trial."}}
@@ -81,7 +93,7 @@ same_film.design_table(studies, runs.data_title.iloc[0])
 # ## Every method
 
 # %%
-same_film.cells_table(outcomes, runs)
+cells
 
 # %% tags=["hide-output"]
 same_film.cells_table(outcomes, runs, "trials")
@@ -105,7 +117,7 @@ same_film.cells_table(outcomes, runs, "trials")
 # something of other clips one has to count clips, and there are few.
 
 # %%
-same_film.intervals_table(outcomes, runs)
+intervals
 
 # %% tags=["hide-output"]
 same_film.intervals_table(outcomes, runs, "trials")
@@ -176,7 +188,7 @@ same_film.published_table(outcomes, runs)
 #   have in common.
 # - A study that tests with the training's clips cannot tell these two apart, whatever its accuracy.
 #
-# ## What may not
+# ## What this does not show
 #
 # - That emotion leaves no trace in eyes or heads: few clips, one for each quadrant and block, a consumer headset,
 #   features that leave out pupil and skin.

@@ -84,7 +84,8 @@ def head(
     evidence: Mapping[str, str],
     runs: pd.DataFrame | Sequence[pd.DataFrame] = (),
     caveat: str = "",
-    parameters: Iterable[int] | None = None,
+    parameters: Iterable[int | None] | None = None,
+    size: Sequence[str] = (),
 ) -> PageHead:
     """The head of a page, with the data and the size of training of the runs that it shows.
 
@@ -98,11 +99,13 @@ def head(
         what else is to be known
     parameters
         trainable numbers of the networks, where they are known; None: counted from the stored configurations
+    size
+        sentences on the size of training where there are no such rows
     """
     parts = [runs] if isinstance(runs, pd.DataFrame) else list(runs)
     sentences = [caveat] if caveat else []
     if not parts:
-        return PageHead(question, tuple(finding), dict(evidence), tuple(sentences))
+        return PageHead(question, tuple(finding), dict(evidence), tuple(sentences), tuple(size))
     every = pd.concat(parts, ignore_index=True).drop_duplicates("digest")
     return PageHead(
         question,

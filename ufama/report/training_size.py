@@ -42,11 +42,16 @@ def paper_steps(dataset: str = PAPER_DATASET) -> int:
     return training.epochs * (sum(LAYOUTS[dataset].window_counts[0]) // training.batch_size)
 
 
-@lru_cache(maxsize=1)
 def paper_parameters(dataset: str = PAPER_DATASET) -> int:
     """Trainable numbers of UF-AMA at the paper's width, preset `paper`."""
+    return scale_parameters("paper", dataset)
+
+
+@lru_cache(maxsize=16)
+def scale_parameters(name: str, dataset: str = PAPER_DATASET) -> int:
+    """Trainable numbers of UF-AMA at the width of a scale, preset `paper`, for SEED's or SEED-IV's features."""
     ufama: Any = method("ufama")
-    config = scale("paper").apply(ufama.preset("paper", dataset=dataset, variant="M6"), TrainingConfig())[0]
+    config = scale(name).apply(ufama.preset("paper", dataset=dataset, variant="M6"), TrainingConfig())[0]
     network = ufama.build(config, ProblemSpec(_card(LAYOUTS[dataset]), source_domains=1, target_windows=2), [0])
     return sum(parameter.numel() for parameter in network.parameters())
 
@@ -84,13 +89,37 @@ def size_sentences(runs: pd.DataFrame, counts: Iterable[int | None] | None = Non
     sentences = [_of_scale(name, own, counts) for name, own in trained.groupby("scale", sort=False)]
     if len(trained) < len(runs):
         sentences.append("Methods without a network are fitted, not trained in steps.")
+    return [*sentences, paper_sentence()]
+
+
+def paper_sentence() -> str:
+    """What the paper's training is."""
     full = _paper_training()
-    paper = (
+    return (
         f"The paper: {paper_steps():,} steps on all windows at width {scale('paper').width}, "
         f"{_million(paper_parameters())} parameters (UF-AMA on {LAYOUTS[PAPER_DATASET].title}: {full.epochs} epochs, "
         f"batches of {full.batch_size})."
     )
-    return [*sentences, paper]
+
+
+def size_sentence(
+    name: str,
+    *,
+    steps: Iterable[int],
+    windows: str,
+    counts: Iterable[int | None],
+    seeds: Iterable[int],
+    precisions: Iterable[str] = (),
+) -> str:
+    """The size of the trainings at the scale ``name``: steps, which windows, trainable numbers, precision, seeds."""
+    seeds = sorted(set(seeds))
+    parts = [
+        f"{_range(steps)} steps on {windows}",
+        f"{_million(*filter(None, counts))} parameters",
+        " and ".join(sorted(set(precisions))),
+        f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}",
+    ]
+    return f"Size of training (scale {name}): {', '.join(filter(None, parts))}."
 
 
 def _is_fitted(name: str) -> bool:
@@ -100,16 +129,20 @@ def _is_fitted(name: str) -> bool:
 def _of_scale(name: str, runs: pd.DataFrame, counts: Iterable[int | None] | None) -> str:
     if counts is None:
         counts = [network_parameters(run) for _, run in runs[~runs[_NETWORK].astype(str).duplicated()].iterrows()]
-    numbers = sorted(count for count in counts if count)
     training = runs["training"]
-    strides = sorted({one["window_stride"] for one in training})
-    precisions = sorted({one["precision"] for one in training})
-    seeds = sorted(runs["seed"].unique().tolist())
-    return (
-        f"Size of training (scale {name}): {_range(runs['epochs'] * runs['steps'])} steps on "
-        f"{' or '.join(map(_windows, strides))}, {_million(*numbers)} parameters, {' and '.join(precisions)}, "
-        f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}."
+    return size_sentence(
+        name,
+        steps=runs["epochs"] * runs["steps"],
+        windows=which_windows(one["window_stride"] for one in training),
+        counts=counts,
+        seeds=runs["seed"].tolist(),
+        precisions=(one["precision"] for one in training),
     )
+
+
+def which_windows(strides: Iterable[int]) -> str:
+    """'every 6th window (17 %)'; 'all windows or every 6th window (17 %)'."""
+    return " or ".join(map(_windows, sorted(set(strides))))
 
 
 def _windows(stride: int) -> str:
@@ -120,8 +153,8 @@ def _ordinal(number: int) -> str:
     return "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
 
 
-def _range(values: pd.Series) -> str:
-    low, high = int(values.min()), int(values.max())
+def _range(values: Iterable[int]) -> str:
+    low, high = min(values := list(values)), max(values)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 

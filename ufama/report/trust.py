@@ -14,6 +14,7 @@ from ufama.report import style
 from ufama.report.captions import column_group, interval_cell, keys
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
+from ufama.report.training_size import paper_sentence, scale_parameters, size_sentence, which_windows
 from ufama.studies.trust import Measured
 
 Sets = Mapping[str, Measured]
@@ -65,6 +66,23 @@ def measured_on(sets: Sets) -> str:
         f"Measured on {'; '.join(parts)}; UF-AMA, variant {facts['variant']}, scale {scales} ({steps} steps), "
         f"rule {facts['rule']}, one seed; every person held out once."
     )
+
+
+def size(sets: Sets) -> list[str]:
+    """The size of the trainings behind the sets, and the paper's."""
+    facts = [one.provenance for one in sets.values()]
+    sentences = []
+    for name in dict.fromkeys(own["scale"] for own in facts):
+        of_scale = [own for own in facts if own["scale"] == name]
+        sentence = size_sentence(
+            name,
+            steps=[count for own in of_scale for counts in own["steps"].values() for count in counts],
+            windows=which_windows(own["stride"] for own in of_scale),
+            counts=[scale_parameters(name)],
+            seeds=[own["seed"] for own in of_scale],
+        )
+        sentences.append(sentence.replace("parameters", "parameters (for SEED's features)"))
+    return [*sentences, paper_sentence()]
 
 
 def provenance_of(sets: Sets) -> dict:

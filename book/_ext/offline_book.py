@@ -1,5 +1,7 @@
-"""The built book needs nothing but its own files: MathJax from disk, no thebe scripts, no source maps."""
+"""The built book needs nothing but its own files, and few of them: the parts of MathJax that its formulas need, from
+disk; no thebe scripts, no script that draws icons which the theme has in a font, no source maps."""
 
+import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,7 +9,11 @@ from pathlib import Path
 from sphinx.errors import ExtensionError
 
 MATHJAX_PACKAGE = "sphinx-mathjax-offline"
-MATHJAX_FILES = ("tex-chtml-full.js", "output/chtml/fonts/woff-v2")
+MATHJAX_PARTS = ("core", "input/tex-base", "input/tex/extensions/ams", "output/chtml", "output/chtml/fonts/tex",
+                 "a11y/assistive-mml")  # fmt: skip
+MATHJAX_FILES = ("startup.js", *(f"{part}.js" for part in MATHJAX_PARTS), "output/chtml/fonts/woff-v2")
+ICON_SCRIPT = "fontawesome.js"
+ICON_TAG = re.compile(rf"<script [^>]*{re.escape(ICON_SCRIPT)}[^>]*></script>\s*")
 
 
 def mathjax_source() -> Path:
@@ -25,6 +31,15 @@ def require_mathjax(app):
     mathjax_source()
 
 
+def choose_mathjax_parts(app, config):
+    """Load TeX with the extension ams, output as HTML, and the formulas' MathML for screen readers; no menu."""
+    chosen = dict(config.mathjax3_config or {})
+    tex = {"packages": ["base", "ams"], **chosen.get("tex", {})}
+    options = {"enableAssistiveMml": True, **chosen.get("options", {})}
+    parts = [f"[mathjax]/{part}" for part in MATHJAX_PARTS if part != "core"]
+    config.mathjax3_config = chosen | {"loader": {"load": parts}, "tex": tex, "options": options}
+
+
 def drop_thebe(app, pagename, templatename, context, doctree):
     """Take out the scripts of sphinx-thebe: they name a remote host and declare one constant twice."""
 
@@ -37,7 +52,7 @@ def drop_thebe(app, pagename, templatename, context, doctree):
 
 
 def finish_static(app, exception):
-    """Copy the two MathJax parts into _static/mathjax and delete source maps."""
+    """Copy MathJax's parts into _static/mathjax; delete source maps and the icon script, which no page then names."""
     if exception or app.builder.format != "html":
         return
     static = Path(app.outdir) / "_static"
@@ -48,11 +63,16 @@ def finish_static(app, exception):
             shutil.copytree(source, target, dirs_exist_ok=True)
         else:
             shutil.copy2(source, target)
-    for source_map in static.rglob("*.map"):
-        source_map.unlink()
+    for unused in {*static.rglob("*.map"), *static.rglob(f"{ICON_SCRIPT}*")}:
+        unused.unlink()
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        if ICON_SCRIPT in text:
+            page.write_text(ICON_TAG.sub("", text), encoding="utf-8")
 
 
 def setup(app):
+    app.connect("config-inited", choose_mathjax_parts, priority=900)  # after MyST has set what it ignores
     app.connect("builder-inited", require_mathjax)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("build-finished", finish_static)

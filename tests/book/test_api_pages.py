@@ -1,4 +1,4 @@
-"""Docstrings are plain text with numpydoc sections: the API page shows them as typed and links the equations."""
+"""Docstrings are plain text with numpydoc sections: the API pages show them as typed and link the equations."""
 
 import pytest
 
@@ -33,20 +33,45 @@ def test_numpydoc_sections_keep_their_form(api):
     ]  # fmt: skip
 
 
-def test_every_module_of_the_package_is_on_the_page(root, html):
-    page = (html / "book" / "api.html").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def reference(html):
+    """The pages of the reference, by name."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted((html / "book" / "api").glob("*.html"))}
+
+
+def test_every_module_of_the_package_is_on_one_page(root, reference):
     package = root / "ufama"
     for path in package.rglob("*.py"):
         parts = path.relative_to(root).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         private = parts[-1].startswith("_") and parts[-1] != "__init__"
         if not (name.startswith("ufama.cli") or private):
-            assert f'id="module-{name}"' in page, f"{name} is not on the API page"
+            pages = [page for page, text in reference.items() if f'id="module-{name}"' in text]
+            assert len(pages) == 1, f"{name} is on the pages {pages} of the reference"
 
 
-def test_parameters_are_listed_one_by_one(html):
-    page = (html / "book" / "api.html").read_text(encoding="utf-8")
-    assert '<dt class="field-odd">Parameters' in page
+def test_no_page_of_the_reference_weighs_a_megabyte(reference):
+    assert not {page: len(text) for page, text in reference.items() if len(text.encode()) > 1e6}
+
+
+def test_a_module_links_the_pages_that_use_it(reference):
+    section = reference["core"].partition('id="api-ufama-core-mmd"')[2].partition("</section>")[0]
+    assert 'href="../../notebooks/alignment.html"' in section
+
+
+def test_names_on_a_page_are_those_it_imports_and_those_it_writes(api):
+    text = "from ufama.report import findings, tables as made\nSee {func}`~ufama.core.mmd.bandwidths`."
+    assert api.names_in(text) == {"ufama.report.findings", "ufama.report.tables", "ufama.core.mmd.bandwidths"}
+
+
+def test_a_room_with_a_directive_of_its_own_is_left_out(api):
+    names = api.modules("ufama.data", ["ufama.data.signals", "ufama.data.releases"])
+    assert "ufama.data.folds" in names and not any("signals" in name or "releases" in name for name in names)
+    assert "ufama.data.signals.eeg" in api.modules("ufama.data")
+
+
+def test_parameters_are_listed_one_by_one(reference):
+    assert '<dt class="field-odd">Parameters' in reference["core"]
 
 
 def test_the_footer_names_the_version(html):

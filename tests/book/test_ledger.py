@@ -81,7 +81,7 @@ def test_the_built_row_links_to_its_switches(ledger, built, number):
     row = next(row for row in ledger.rows() if row["row"] == number)
     for switch in row["switches"]:
         anchor = f"ufama.config.{switch}" if "." in switch else "module-ufama.config"
-        assert f'href="api.html#{anchor}"' in row_of(built, number)
+        assert f'href="api/package.html#{anchor}"' in row_of(built, number)
 
 
 def test_the_built_rows_show_the_codes_values(built):

@@ -10,7 +10,7 @@ from torch.nn import functional
 from ufama.config import PAPER, RELEASED
 from ufama.core import fast
 from ufama.core.attention import StackedAttention
-from ufama.core.fast.attention import MOST_PADDED, VECTOR, attend, cross_attention_pair
+from ufama.core.fast.attention import MOST_PADDED, NARROW, VECTOR, attend, cross_attention_pair
 from ufama.core.fast.maps import (
     Affine,
     LinearMap,
@@ -110,10 +110,28 @@ def test_the_fast_form_is_chosen_by_device_and_can_be_switched_off(monkeypatch):
 def plain_attention(query, key, value, keep=None):
     """Softmax attention of heads side by side, for two or more leading axes."""
     q, k, v = (z.unflatten(-1, (HEADS, -1)).transpose(2, 3) for z in (query, key, value))
-    weights = torch.softmax(q @ k.mT / (WIDTH / HEADS) ** 0.5, -1)
+    weights = torch.softmax(q @ k.mT / q.shape[-1] ** 0.5, -1)
     if keep is not None:
         weights = weights * keep.permute(1, 2, 0, 3, 4) / KEEP_RATE
     return (weights @ v).transpose(2, 3).flatten(3)
+
+
+@pytest.mark.parametrize("head_width", [1, NARROW - 1, NARROW])
+def test_attention_of_narrow_and_wide_heads_is_softmax_attention(head_width):
+    """Values and gradients, on both sides of the width from which products are not transposed."""
+    torch.manual_seed(2)
+    width = HEADS * head_width
+    query = torch.randn(RUNS, WINDOWS, 5, width, dtype=torch.float64, requires_grad=True)
+    key_value = torch.randn(RUNS, WINDOWS, 7, 2 * width, dtype=torch.float64, requires_grad=True)
+    keep = torch.rand(HEADS, RUNS, WINDOWS, 5, 7) < KEEP_RATE
+    result = attend([query, key_value], HEADS, keep, KEEP_RATE)
+    expected = plain_attention(query, *key_value.chunk(2, -1), keep)
+    torch.testing.assert_close(result, expected, rtol=1e-10, atol=1e-10)
+    towards = torch.randn_like(expected)
+    gradients, expected_gradients = (
+        torch.autograd.grad(heads, [query, key_value], towards) for heads in (result, expected)
+    )
+    torch.testing.assert_close(gradients, expected_gradients, rtol=1e-10, atol=1e-10)
 
 
 def random_projections(*shapes):

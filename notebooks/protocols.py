@@ -74,8 +74,8 @@ if seed_iv:
 #
 # - *constant eye rows removed*: some eye features have one value for a whole trial, which names the trial.
 # - *dropped* (zeros) and *replaced by noise*: how much of the accuracy does one modality carry alone?
-# - *labels shuffled*: every person's trials get their labels in another order. Nothing can be learned; what is above
-#   chance here is a mistake in the code or luck.
+# - *labels shuffled*: every person's trials get their labels in another order. Nothing can be learned; what is far from
+#   the level below is a mistake in the code or luck.
 # - *clips relabelled*: see below.
 
 # %% mystnb={"figure": {"name": "fig-controls", "caption": "UF-AMA on recordings with something taken away, cross-subject, rule: source validation; mean and 95 % interval. The set is that of this page's parameter."}}
@@ -87,6 +87,39 @@ page.show(controls[0])
 # %%
 if seed_iv:
     display(seed_iv.show(controls[1]))
+
+# %% [markdown]
+# ## The level of shuffled labels
+#
+# A recording keeps its {math}`n_c` trials of each class and gets them in another order, drawn for each person and session
+# by itself. Whatever a network has learned from the others, each tested trial then has label {math}`c` with probability
+# {math}`n_c / n`, and the expected accuracy is
+#
+# $$
+# \sum_c q_c \, \frac{n_c}{n} , \qquad q_c \text{ the share of predictions that name } c ,
+# $$
+#
+# exactly {math}`1 / C` where a recording has equally many trials of each class. It would lie below if the labels *of one
+# clip* were balanced over people: who is held out then has the label that the others have less often. Labels that are
+# balanced over the clips of one person do nothing of that kind. A test goes through all orders of a small design.
+#
+# The mean over a dozen recordings scatters around it, and an interval over people does not show how far: all of them
+# have one and the same draw of labels. Code: {mod}`ufama.analysis.permutation`.
+
+# %%
+from IPython.display import Markdown
+
+from ufama.report import shuffled
+
+with_shuffled_labels = {"control": "labels_shuffled", "variant": "M6"}
+page.show(shuffled.shuffled_table(select(results, **with_shuffled_labels), page.windows))
+
+# %%
+Markdown(shuffled.reading(select(results, **with_shuffled_labels), page.windows))
+
+# %%
+if seed_iv:
+    display(Markdown(shuffled.reading(select(iv_results, **with_shuffled_labels), seed_iv.windows)))
 
 # %% [markdown]
 # ## Clips with random labels

@@ -109,8 +109,16 @@ same_film.cells_table(outcomes, runs, "trials")
 # source has seen, though the source knows both the person and the clip. What is carried over is not the clip as a whole
 # and not a state that lasts as long as it does: it is what happens at a moment.
 #
-# The last rows have permuted labels: what is then above chance would be a fault of the protocol.
-#
+# The last rows have permuted labels: what is then far above their level would be a fault of the protocol.
+
+# %%
+from ufama.analysis.evaluation import select
+from ufama.report import shuffled
+
+with_permuted_labels = select(results, control="labels_shuffled")
+Markdown(shuffled.entries_reading(with_permuted_labels, rule=same_film.RULE, title=same_film.entry_name))
+
+# %% [markdown]
 # ## People and clips
 #
 # Whom is such a number about? An interval over people answers for other people who watch *these* clips. To say

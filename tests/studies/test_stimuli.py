@@ -1,8 +1,12 @@
 """What position and clip give away: by hand on small sets, and on simulated ones whose truth is known."""
 
+from dataclasses import replace
+from itertools import permutations
+
 import numpy as np
 import pytest
 
+from ufama.data.controls import controlled
 from ufama.data.windows import DataCard, Windows
 from ufama.report.stimuli import clip_decoding_table, clip_strength_table
 from ufama.simulation.features import SETTINGS, simulate
@@ -48,6 +52,50 @@ def test_position_across_sessions_by_hand(labels, session, expected):
     assert guessed["accuracy_trials"] == pytest.approx(expected)
     if labels is LABELS:  # the second trial has 4 of 3 + 4 + ... + 8 = 33 windows
         assert guessed["accuracy_windows"] == pytest.approx(4 / 33)
+
+
+def test_shuffled_labels_guessed_by_position_are_those_of_the_slow_form():
+    windows = small()
+    names = ["session1-subject2", "session2-subject3"]
+    here, drawn = stimuli.shuffled_order_only(windows, names, draws=4, seed=3)
+    of_control = stimuli.order_only(controlled(windows, "labels_shuffled"), "cross_subject").set_index("fold")
+    assert here == pytest.approx(of_control.loc[names, "accuracy_trials"].mean())
+    rng, orders = np.random.default_rng(3), {}
+    for session, own in stimuli.trial_rows(windows, np.arange(len(windows))).groupby("session"):
+        for subject, labels in stimuli._shuffled_labels(own, 3, 4, rng).items():
+            orders[subject, session] = labels.argmax(axis=2)
+    for draw in range(4):
+        label = [
+            orders[p, s][draw, t - 1] for p, s, t in zip(windows.subject, windows.session, windows.trial, strict=True)
+        ]
+        slow = stimuli.order_only(replace(windows, label=np.array(label)), "cross_subject").set_index("fold")
+        assert drawn[draw] == pytest.approx(slow.loc[names, "accuracy_trials"].mean())
+
+
+def test_balanced_labels_that_are_shuffled_within_people_are_guessed_as_often_as_chance_says():
+    """Exactly 1 / C over all orders of two people's labels, though the guess leaves the tested person out."""
+    orders = sorted(set(permutations((0, 0, 1, 1))))
+    right = [
+        stimuli.order_only(labelled(one, other), "cross_subject")["accuracy_trials"].mean()
+        for one in orders
+        for other in orders
+    ]
+    assert np.mean(right) == pytest.approx(1 / 2)
+    _, drawn = stimuli.shuffled_order_only(labelled((0, 0, 1, 1), (0, 1, 0, 1)), ["session1-subject1"], draws=4000)
+    assert drawn.mean() == pytest.approx(1 / 2, abs=0.02)
+
+
+def test_labels_of_a_clip_that_are_balanced_over_people_are_guessed_less_often():
+    """Of four people two have label 0 at each position: the other three have the tested person's label less often."""
+    windows = labelled((0, 0, 1, 1), (0, 1, 0, 1), (1, 0, 1, 0), (1, 1, 0, 0))
+    assert stimuli.order_only(windows, "cross_subject")["accuracy_trials"].tolist() == [0, 0, 0, 0]
+
+
+def labelled(*people):
+    """One session, each person with their own labels of the same trials, of two classes."""
+    windows = small({1: people[0]}, people=range(1, len(people) + 1))
+    label = [people[p - 1][t - 1] for p, t in zip(windows.subject, windows.trial, strict=True)]
+    return replace(windows, label=np.array(label), card=replace(windows.card, class_names=("a", "b")))
 
 
 @pytest.mark.parametrize(("new_clips", "seen"), [(True, [1, 0, 0]), (False, [1, 1, 1])])

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from ufama.analysis.differences import accuracy_intervals
-from ufama.analysis.evaluation import UNITS, accuracy, accuracy_per_recording, held_out_accuracy
+from ufama.analysis.evaluation import UNITS, accuracy, accuracy_per_recording, held_out_accuracy, select
+from ufama.analysis.permutation import permutation_level
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
 from ufama.campaigns.results import Results
 from ufama.data.windows import Windows
@@ -95,6 +98,7 @@ def controls_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES)
         detail=f": accuracy against the labels of the control; chance is {chance_percent(results):.1f} %",
         rules=rules,
         each="control",
+        note="On shuffled labels the level and its spread are in the table of shuffled labels.",
     )
 
 
@@ -164,7 +168,8 @@ def controls_figure(results: Results, *, rule: str) -> Figure:
     """Accuracy over windows and over trials under every control, mean and 95 % interval; chance dashed.
 
     Alt: Dot plot of accuracy in percent, one row per control, blue dots over windows and orange squares over trials
-    with bars for 95 % intervals; a dashed vertical line marks chance.
+    with bars for 95 % intervals; a dashed vertical line marks chance, and a grey band in the row of shuffled labels the
+    middle 95 percent of what the same predictions reach on labels in other orders.
     """
     scores = accuracy(results).merge(results.runs[["digest", "control"]], on="digest", validate="many_to_one")
     scores = in_order(scores[scores["rule"] == rule], "control", CONTROL_TITLES)
@@ -172,9 +177,15 @@ def controls_figure(results: Results, *, rule: str) -> Figure:
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.5 + 0.45 * len(table)))
     style.unit_intervals(axes, table, "percent")
     axes.axvline(chance_percent(results), color=style.INK, linestyle="--", linewidth=1.2)
+    more = [style.line("chance", style.INK, linestyle="--")]
+    for row in np.flatnonzero(table["control"] == "labels_shuffled"):
+        level = permutation_level(select(results, control="labels_shuffled"), rules=[rule])
+        ends = 100 * level["low"].min(), 100 * level["high"].max()
+        axes.fill_betweenx([row - 0.35, row + 0.35], *ends, color=style.GREY, alpha=0.3, linewidth=0)
+        more.append(Patch(color=style.GREY, alpha=0.3, label="other orders, 95 %"))
     style.name_rows(axes, [CONTROL_TITLES[name] for name in table["control"]])
     axes.set(xlim=(None, 101), xlabel="accuracy (%), mean and 95 % interval")
-    style.unit_legend(drawing, style.line("chance", style.INK, linestyle="--"))
+    style.unit_legend(drawing, *more)
     n = n_runs(table["n"].max(), each=True)
     headline(drawing, f"{results.runs['data_title'].iloc[0]}: controls, rule: {RULE_TITLES[rule]} {n}")
     return drawing

@@ -99,7 +99,8 @@ def _svm_table(frame: pd.DataFrame, origin: str, provenance: dict) -> Table:
     caption = (
         f"A support vector machine (radial basis, C = 1, classes weighted), percent. Measured on {origin}. "
         f"{BALANCED_MEANING}; SD (n−1) is over folds. A trial is right by the plurality "
-        "of its windows. Permuted: each subject's labels shuffled, seed 0. No epoch is chosen, so no selection rule."
+        "of its windows. Permuted: each subject's labels shuffled, seed 0; the expected balanced accuracy is then one "
+        "over the number of classes. No epoch is chosen, so no selection rule."
     )
     return Table("svm", frame, columns, caption, provenance)
 

@@ -1,6 +1,6 @@
 """How much of the stimulus the signals carry: what position and clip give away, before anything is trained."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,46 @@ def order_only(windows: Windows, protocol: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def shuffled_order_only(
+    windows: Windows, fold_names: Collection[str], *, draws: int = 2000, seed: int = 0
+) -> tuple[float, np.ndarray]:
+    """What the guess of `order_only` reaches on shuffled labels, cross-subject: trial-level accuracy, mean over folds.
+
+    The guess knows every clip and no emotion, so that it depends on the other people's shuffled labels as much as a
+    prediction can. Its mean over all shuffles is 1 / C where each person has equally many trials of each class.
+
+    Returns
+    -------
+    tuple
+        its accuracy on the labels of the control ``labels_shuffled``, which are the same in all runs; and (draws,) its
+        accuracies when all people's labels are shuffled anew
+    """
+    of_control = order_only(controlled(windows, "labels_shuffled"), "cross_subject")
+    drawn_here = of_control.loc[of_control["fold"].isin(fold_names), "accuracy_trials"].mean()
+    chosen = of_control.loc[of_control["fold"].isin(fold_names), ["session", "subject"]]
+    rng, right = np.random.default_rng(seed), []
+    for session, own in trial_rows(windows, np.arange(len(windows))).groupby("session"):
+        drawn = _shuffled_labels(own, len(windows.card.class_names), draws, rng)
+        everyone = sum(drawn.values())
+        for subject in chosen.loc[chosen["session"] == session, "subject"]:
+            counts = everyone - drawn[subject]
+            leading = counts == counts.max(axis=2, keepdims=True)
+            hits = (drawn[subject] * leading / leading.sum(axis=2, keepdims=True)).sum(axis=2)
+            right.append(hits.sum(axis=1) / drawn[subject][0].sum())
+    return float(drawn_here), np.mean(right, axis=0)
+
+
+def _shuffled_labels(trials: pd.DataFrame, classes: int, draws: int, rng: np.random.Generator) -> dict[int, np.ndarray]:
+    """Each subject's labels in random orders at the same positions of one session: (draws, positions, classes)."""
+    positions = np.unique(trials["trial"])
+    labels = {}
+    for subject, own in trials.groupby("subject"):
+        orders = rng.permuted(np.broadcast_to(own["label"].to_numpy(), (draws, len(own))), axis=1)
+        labels[subject] = np.zeros((draws, len(positions), classes), np.int16)
+        labels[subject][:, np.searchsorted(positions, own["trial"])] = np.eye(classes, dtype=np.int16)[orders]
+    return labels
 
 
 def protocol_facts(windows: Windows, protocols: Sequence[str]) -> pd.DataFrame:

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Results on $title
+# # Tables $tables: $title, published and measured
 
 # %% tags=["parameters", "hide-input"]
 data_root = None  # folder of your own copy; None: the environment variable, else the simulated set
@@ -28,7 +28,7 @@ head(
 
 # %% [markdown]
 # *Tables $tables and the confusion matrices of Fig. 6. Cost: seconds when the runs are stored; at scale `quick` some
-# minutes on two cores, at scale `paper` hours there or minutes on a GPU.*
+# minutes on two cores, at scale `paper` hours there ({doc}`cost`).*
 #
 # Published numbers and measured numbers stand beside each other and never share a column. Where the caption says
 # *simulated*, the measured ones cannot confirm or refute the published: they show that the method runs, what it does
@@ -57,14 +57,14 @@ page.show(methods)
 # %%
 page.show(tables.subjects_table(results, page.data.dataset))
 
-# %% mystnb={"figure": {"name": "fig-$dataset-subjects", "caption": "Cross-subject accuracy of each person and session, rule `last`: published and measured."}}
+# %% mystnb={"figure": {"name": "fig-$dataset-subjects", "caption": "Cross-subject accuracy of people by session, rule `last`: published above, measured below. Dotted ground: simulated people, who do not correspond to the published ones."}}
 from ufama.analysis.evaluation import accuracy_per_recording, confusion, select
 from ufama.analysis.paper import SUBJECTS_TABLE, published
 from ufama.report import figures
 
 per_recording = accuracy_per_recording(select(results, protocol="cross_subject"))
 printed = published(SUBJECTS_TABLE[page.data.dataset])
-page.show(figures.subjects_beside_published(per_recording, printed, rule="last"))
+page.show(figures.people_published_and_measured(per_recording, printed, rule="last"))
 
 # %% [markdown]
 # ## By session, and by trial

@@ -11,12 +11,12 @@ from matplotlib import pyplot as plt
 
 from ufama.analysis import paper
 from ufama.analysis.evaluation import accuracy, accuracy_per_recording, confusion, select, summary
-from ufama.report import drawings, figures
+from ufama.report import drawings, figures, style
 from ufama.report.style import figure
 
 DATA_FIGURES = (
     "confusion_matrices", "tsne_panels", "loss_curves", "weights_and_gate", "screening_groups", "accuracy_over_epochs",
-    "subjects_beside_published", "ablation", "screening_workflow", "recording",
+    "people_published_and_measured", "ablation", "screening_workflow", "recording",
 )  # fmt: skip
 ALL_FIGURES = {
     name: value
@@ -35,7 +35,7 @@ def drawn(name, results, models, session):
     })  # fmt: skip
     points = pd.DataFrame({
         "panel": ["a"] * 6 + ["b"] * 6, "x": range(12), "y": range(12), "domain": ["source", "target"] * 6,
-        "label": ["sad", "sad", "fear"] * 4,
+        "label": pd.Categorical(["sad", "sad", "fear"] * 4, ["fear", "sad"]),
     })  # fmt: skip
     make = {
         "confusion_matrices": lambda f: f(
@@ -46,7 +46,7 @@ def drawn(name, results, models, session):
         "weights_and_gate": lambda f: f(results.history, cross.runs),
         "screening_groups": lambda f: f(results.history, cross.runs),
         "accuracy_over_epochs": lambda f: f(results.history, cross.runs, results.predictions),
-        "subjects_beside_published": lambda f: f(
+        "people_published_and_measured": lambda f: f(
             accuracy_per_recording(cross), paper.published("table4_seed_per_subject"), rule="last"
         ),
         "ablation": lambda f: f(
@@ -114,7 +114,45 @@ def test_epochs_without_an_evaluation_are_skipped_not_drawn_as_gaps(results):
     sparse = cross.history.assign(target_accuracy=cross.history["target_accuracy"].where(evaluated))
     made = figures.accuracy_over_epochs(sparse, cross.runs, cross.predictions)
     target = next(line for line in made.axes[0].lines if line.get_label() == "target")
-    assert list(target.get_xdata()) == [1, 6, 11]
+    assert list(target.get_xdata()) == [2, 7, 12]
+
+
+def test_a_class_has_the_colour_of_its_place_whichever_class_comes_first():
+    """Two drawings whose first windows are of different classes: each class keeps its colour."""
+    labels = ["neutral", "sad", "fear", "happy"]
+    drawn_colours = []
+    for order in (labels, labels[::-1]):
+        points = pd.DataFrame({"panel": "a", "x": range(4), "y": range(4), "domain": "source", "label": order})
+        made = figures.tsne_panels(
+            points.assign(label=pd.Categorical(points["label"], labels)), title="simulated SEED-IV"
+        )
+        legend = made.legends[0]
+        drawn_colours.append({
+            text.get_text(): handle.get_facecolor()
+            for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
+            if text.get_text() in labels
+        })  # fmt: skip
+        crosses = [points for points in made.axes[0].collections if len(points.get_offsets()) == 1]
+        assert [mpl.colors.to_hex(one.get_edgecolors()[0]) for one in crosses] == list(style.CLASS_COLOURS)
+    assert drawn_colours[0] == drawn_colours[1]
+
+
+def test_published_and_measured_people_stand_in_panels_of_their_own(results):
+    cross = select(results, dataset="seed", protocol="cross_subject")
+    made = figures.people_published_and_measured(
+        accuracy_per_recording(cross), paper.published("table4_seed_per_subject"), rule="last"
+    )
+    above, below = made.axes
+    assert above.get_title(loc="left").startswith("published") and "simulated SEED" in below.get_title(loc="left")
+    assert (above.patch.get_hatch(), below.patch.get_hatch()) == (None, "...")
+
+
+def test_no_bar_of_the_ablation_reaches_beyond_100_percent(ablation):
+    facts = paper.published("table7_ablation").query("dataset == 'seed'")
+    summaries = summary(accuracy(ablation), ["variant", "rule"]).assign(accuracy_sd_population=0.5)
+    made = figures.ablation(summaries, facts, title="simulated SEED")
+    ends = [path.vertices[:, 0].max() for axes in made.axes for bars in axes.collections for path in bars.get_paths()]
+    assert max(ends) <= 100
 
 
 def test_two_datasets_in_one_curve_are_an_error(results):

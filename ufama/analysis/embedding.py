@@ -12,7 +12,8 @@ from ufama.campaigns.results import Results
 def tsne_points(results: Results, class_names: Sequence[str]) -> pd.DataFrame:
     """t-SNE places of every run's kept fused features, source and target together, as `figures.tsne_panels` draws them.
 
-    One row per window: protocol, panel (the model), x, y, domain, label (class name). Perplexity 30, initialised by
+    One row per window: protocol, panel (the model), x, y, domain, label (class name, categorical in the order of
+    ``class_names``). Perplexity 30, initialised by
     principal components, seed 0. Raises ValueError when a run's features were not kept.
     """
     from sklearn.manifold import TSNE
@@ -34,7 +35,7 @@ def tsne_points(results: Results, class_names: Sequence[str]) -> pd.DataFrame:
                     "x": places[:, 0],
                     "y": places[:, 1],
                     "domain": own.domain.to_numpy(),
-                    "label": [class_names[label] for label in own.label],
+                    "label": pd.Categorical.from_codes(own.label, class_names),
                 }
             )
         )

@@ -37,7 +37,9 @@ def _title(runs: pd.DataFrame, what: str) -> str:
 
 
 def _of_runs(history: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    return history[history["digest"].isin(runs["digest"])]
+    """The history of the given runs, with epochs that are counted from 1."""
+    own = history[history["digest"].isin(runs["digest"])]
+    return own.assign(epoch=own["epoch"] + 1)
 
 
 # --- classes ---------------------------------------------------------------------------------------------------------
@@ -95,15 +97,15 @@ def _confusion_panel(axes: Axes, panel: pd.DataFrame, published: pd.DataFrame | 
 def tsne_panels(points: pd.DataFrame, *, title: str) -> Figure:
     """Embedded features in the layout of Fig. 7: colour is the class, '+' a source window, a circle a target window.
 
-    ``points`` has columns panel, x, y, domain ("source" or "target"), label (class name); ``title`` names the data,
-    as a DataCard's title does.
+    ``points`` has columns panel, x, y, domain ("source" or "target"), label (class names, a categorical column whose
+    order gives the colours); ``title`` names the data, as a DataCard's title does.
 
     Alt: Scatter plots of two-dimensional t-SNE embeddings, one panel per experiment; colour marks the emotion
     class, plus signs are source windows and circles target windows.
     """
     panels = list(points.groupby("panel", sort=False))
     drawing, grid = style.panels(len(panels), 3, 1.1)
-    names = list(dict.fromkeys(points["label"]))
+    names = list(points["label"].cat.categories)
     colours = sns.color_palette("colorblind", len(names)) if len(names) > 4 else style.CLASS_COLOURS
     for axes, (name, panel) in zip(grid, panels, strict=True):
         for label, colour in zip(names, colours, strict=False):
@@ -238,7 +240,7 @@ def accuracy_over_epochs(history: pd.DataFrame, runs: pd.DataFrame, predictions:
     chosen = predictions[predictions["digest"].isin(runs["digest"])].drop_duplicates(["digest", "rule"])
     rules = stored_rules(chosen)
     for place, rule in enumerate(rules):
-        epochs = chosen.loc[chosen["rule"] == rule, "epoch"].to_numpy()
+        epochs = chosen.loc[chosen["rule"] == rule, "epoch"].to_numpy() + 1
         below.plot(
             epochs,
             place + style.spread_out(len(epochs), 0.25),
@@ -256,74 +258,93 @@ def accuracy_over_epochs(history: pd.DataFrame, runs: pd.DataFrame, predictions:
 # --- accuracies ------------------------------------------------------------------------------------------------------
 
 
+def mark_simulated(axes: Axes) -> None:
+    """Hatch the ground of a panel that shows simulated recordings."""
+    axes.patch.set(facecolor=style.SIMULATED_GROUND, hatch="...", edgecolor=style.PALE)
+
+
 @figure
-def subjects_beside_published(
+def people_published_and_measured(
     scores: pd.DataFrame, published: pd.DataFrame, *, rule: str, method: str = "UF-AMA"
 ) -> Figure:
-    """Each person's accuracy, one panel per session: hollow diamonds are published, dots measured (one per seed).
+    """How the accuracies of people are spread in each session: published above, measured below.
+
+    They are different people where the measured ones are simulated, so nobody stands beside somebody else.
 
     ``scores`` is what ``evaluation.accuracy_per_recording`` returns for one dataset and protocol; ``published`` is
     ``published("table4_seed_per_subject")`` or Table 5's.
 
-    Alt: Dot plots of accuracy in percent, one row per person and one panel per session; hollow diamonds are the
-    published values and filled dots the measured ones, one per seed.
+    Alt: Two panels with a row of dots for each session, the accuracies of its people in percent, and a line at their
+    mean. The upper panel shows the published values, the lower one those measured here, on a dotted ground where the
+    people are simulated.
     """
     scores = of_rule(scores, rule)
-    stated = published[published["method"] == method]
-    people = stated.drop_duplicates("subject").set_index("recording_id")["subject"]
-    sessions = sorted(stated["session"].unique())
-    drawing, grid = plt.subplots(
-        1, len(sessions), figsize=(style.WIDTH, 0.34 * len(people) + 1.9), sharex=True, sharey=True, squeeze=False
+    stated = published[published["method"] == method].assign(percent=lambda table: table["accuracy_percent"])
+    measured = scores.assign(percent=100 * scores["accuracy_windows"])
+    runs = scores.drop_duplicates("digest")
+    measured_title = f"measured: {runs['data_title'].iloc[0]}, {measured['subject'].nunique()} people"
+    drawing, panels = plt.subplots(2, 1, figsize=(style.WIDTH, 5.2), sharex=True)
+    parts = (
+        (stated, f"published: {stated['subject'].nunique()} people", style.VERMILION, "D"),
+        (measured, measured_title, style.BLUE, "o"),
     )
-    for axes, session in zip(grid.flat, sessions, strict=True):
-        here = stated[stated["session"] == session]
-        mine = scores[(scores["session"] == session) & scores["subject"].isin(people.index)]
-        axes.plot(mine["accuracy_windows"] * 100, mine["subject"].map(people), "o", color=style.BLUE, ms=5, alpha=0.75)
-        axes.plot(here["accuracy_percent"], here["subject"], "D", mfc="none", mec=style.VERMILION, ms=7)
-        axes.set_title(f"session {session}")
-        axes.set_xlabel("accuracy (%)")
-    grid[0, 0].set_yticks(people.to_list())
-    grid[0, 0].set_ylabel("subject (paper's number)")
-    grid[0, 0].invert_yaxis()
-    entries = [
-        style.mark("published", style.VERMILION, "D", mfc="none"),
-        style.mark("measured, one per seed", style.BLUE),
-    ]
-    style.legend(drawing, entries)
-    headline(drawing, _title(scores.drop_duplicates("digest"), f"window-level accuracy, rule: {RULE_TITLES[rule]}"))
+    for axes, (table, title, colour, marker) in zip(panels, parts, strict=True):
+        sessions = sorted(table["session"].unique())
+        for row, session in enumerate(sessions):
+            values = np.sort(table.loc[table["session"] == session, "percent"])
+            axes.plot(values, row + style.spread_out(len(values), 0.25), marker, color=colour, ms=5, alpha=0.75)
+            axes.vlines(values.mean(), row - 0.38, row + 0.38, color=style.INK, linewidth=2)
+        style.name_rows(axes, [f"session {session}" for session in sessions])
+        axes.set_title(title, loc="left")
+        axes.set_ylabel("one dot per person")
+    if runs["simulated"].any():
+        mark_simulated(panels[1])
+    panels[1].set_xlabel("window-level accuracy of one person (%); line: mean")
+    headline(drawing, _title(runs, f"spread over people, rule: {RULE_TITLES[rule]}"))
     return drawing
 
 
 @figure
 def ablation(summaries: pd.DataFrame, published: pd.DataFrame, *, title: str) -> Figure:
-    """Models 1-6: published means (hollow diamonds) above measured ones, bars one population SD to each side.
+    """Models 1-6: published means on the left, measured ones on the right, bars one population SD to each side.
 
     ``summaries`` is ``evaluation.summary(scores, ["variant", "rule"])`` of one dataset; ``published`` the rows of
     ``published("table7_ablation")`` for it; ``title`` names the data as a DataCard's title does.
 
-    Alt: Dot plot of mean accuracy in percent for the ablation models M1 to M6; hollow diamonds are published,
-    filled markers measured under each selection rule, and horizontal bars reach one population standard
-    deviation to each side.
+    Alt: Two panels with a row for each of the ablation models M1 to M6, mean accuracy in percent. Left, the published
+    means; right, the measured ones under each selection rule, on a dotted ground where the recordings are simulated.
+    Horizontal bars reach one population standard deviation to each side, and end at 100 percent.
     """
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 5.4))
-    series = [("published", published.set_index("variant")[["mean_percent", "sd_percent"]], style.INK, "D", "none")]
-    for rule in stored_rules(summaries):
+    drawing, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 5.4), sharey=True)
+    stated = published.set_index("variant")[["mean_percent", "sd_percent"]]
+    _models(left, stated, place=0.0, label="published", colour=style.INK, marker="D")
+    rules = stored_rules(summaries)
+    for place, rule in enumerate(rules):
         table = summaries[summaries["rule"] == rule].set_index("variant")
         values = table[["accuracy_mean", "accuracy_sd_population"]].mul(100)
-        colour = style.RULE_COLOURS[rule]
-        series.append((f"measured, {RULE_TITLES[rule]}", values, colour, style.RULE_MARKERS[rule], colour))
-    for place, (label, values, colour, marker, face) in enumerate(series):
-        values = values.reindex(list(VARIANTS)).to_numpy()
-        rows = np.arange(len(VARIANTS)) + 0.18 * (place - (len(series) - 1) / 2)
-        look = {"fmt": marker, "color": colour, "markerfacecolor": face, "ms": 6.5, "elinewidth": 1.1}
-        axes.errorbar(values[:, 0], rows, xerr=values[:, 1], label=label, **look)
-    style.name_rows(axes, VARIANTS)
-    axes.axvline(100, color=style.GREY, linewidth=0.8)
-    axes.set(xlabel="accuracy over windows (%), mean ± SD (n)", ylabel="model of the ablation")
-    style.legend(drawing, axes.get_legend_handles_labels()[0], columns=2)
+        look = {"colour": style.RULE_COLOURS[rule], "marker": style.RULE_MARKERS[rule]}
+        shift = 0.2 * (place - (len(rules) - 1) / 2)
+        _models(right, values, place=shift, label=f"measured, {RULE_TITLES[rule]}", **look)
+    style.name_rows(left, VARIANTS)
+    left.set(ylabel="model of the ablation", title="published")
+    right.set_title(title)
+    if title.startswith("simulated"):
+        mark_simulated(right)
+    for axes in (left, right):
+        axes.set_xlabel("window-level accuracy (%),\nmean ± SD (n)")
+    entries = [entry for axes in (left, right) for entry in axes.get_legend_handles_labels()[0]]
+    style.legend(drawing, entries, columns=2)
     n = sorted(summaries["n"].unique())
     headline(drawing, f"{title}: ablation (n = {' or '.join(map(str, n))} runs each)")
     return drawing
+
+
+def _models(axes: Axes, values: pd.DataFrame, *, place: float, label: str, colour: str, marker: str) -> None:
+    """Means and SDs, two columns by model, as markers with bars."""
+    means, spreads = values.reindex(list(VARIANTS)).to_numpy().T
+    rows = np.arange(len(VARIANTS)) + place
+    ends = np.stack([spreads, np.minimum(spreads, 100 - means)])
+    axes.errorbar(means, rows, xerr=ends, fmt=marker, color=colour, ms=6.5, elinewidth=1.1, label=label)
 
 
 # --- mechanisms ------------------------------------------------------------------------------------------------------

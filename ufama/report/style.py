@@ -20,6 +20,7 @@ WIDTH = 6.4
 INK, GREY, PALE_INK, PALE = "#222222", "#6b6b6b", "#9a9a9a", "#e8e8e8"
 BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"
 
+SIMULATED_GROUND = "#f4f4f4"
 CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 RULE_COLOURS = {"oracle": VERMILION, "last": BLUE, "source_validation": GREEN}
 RULE_MARKERS = {"oracle": "^", "last": "o", "source_validation": "s"}

@@ -120,11 +120,10 @@ Markdown(comparison.reading(across_people, people_ranks))
 # Tuning's table gives some methods more on held-out source people than they reach on the target above. A held-out
 # person's windows are in no batch, and one network predicts both people in the same way; a test trains with either
 # person in either role. Three things differ. Tuning's value is the highest of several, on few people. They are other
-# people than the targets. And a method adapts to the target alone, for better or worse: alignment helps, and labels that
-# the method gives the target itself can be wrong. Neither tuning nor source validation sees that, because adaptation
-# does not act on held-out people. The table takes these apart. A method without adaptation has the difference of the
-# people alone; what another method has beyond that in the same folds is its adaptation, or how well its network suits
-# either person, which one run per fold does not tell apart.
+# people than the targets. And a method adapts to the target alone, for better or worse; neither tuning nor source
+# validation sees that, because adaptation does not act on held-out people. The table takes these apart. A method
+# without adaptation has the difference of the people alone; what another method has beyond that in the same folds is
+# its adaptation, or how well its network suits either person, which one run per fold does not tell apart.
 
 # %%
 people = held_out_people.held_out_table(results, draws)

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # How the simulation was set
+# # Calibrating the simulator
 #
 # *Cost: about a minute on one core. A support vector machine and nothing else.*
 #
@@ -38,7 +38,13 @@ seed, seed_iv = page.windows, page.seed_iv.windows
 from ufama.studies.baseline import svm_anchors
 from ufama.report import measured
 
-page.show(measured.anchors([svm_anchors(windows, stride=16) for windows in (seed, seed_iv)]))
+anchors = measured.anchors([svm_anchors(windows, stride=16) for windows in (seed, seed_iv)])
+page.show(anchors)
+
+# %% tags=["remove-input"]
+from IPython.display import Markdown
+
+Markdown(measured.anchors_reading(anchors))
 
 # %% [markdown]
 # The parameters of the simulator, at the values that give this table, are fields of

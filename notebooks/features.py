@@ -20,7 +20,7 @@ dataset = page.data.dataset
 # ## Resampling and band-pass
 #
 # One simulated person watches one clip. To the voltage of the raw simulator
-# ({func}`~ufama.studies.feature_choices.as_recorded`) are added what an amplifier adds: an offset that sways, the mains,
+# ({func}`~ufama.studies.feature_choices.as_recorded`) are added what an amplifier adds: a slowly drifting offset, mains hum,
 # white noise.
 
 # %% mystnb={"figure": {"name": "fig-trace", "caption": "Ten simulated seconds at the forehead (FPZ), the top of the head (CZ) and the back (OZ). Blinks stay in: nothing in section 2.1 removes them."}}
@@ -94,8 +94,10 @@ constant = entropy - np.log(2) / 2 * log2
 #
 # Two ways: a moving average, and a linear dynamic system (LDS): a random walk seen through noise, of which the
 # Kalman filter and the Rauch–Tung–Striebel smoother {cite:p}`Rauch1965` give the mean given the whole trial. Public code
-# sets the variance of a step to 0.001 and that of the noise to 1. Four-second windows scatter far less than that, so
-# the smoother trusts no window and nearly returns the trial's mean. After LDS a trial is close to *one* observation.
+# sets the variance of a step to 0.001 and that of the noise to 1. The smoother is linear: how far it reaches depends on
+# the ratio of these two alone, and not on the data. A new window changes the filter's mean by some 3 % of its distance
+# from it (the steady gain), which is a memory of some 30 windows to either side; a trial of SEED has 46 to 66. After LDS a
+# trial is close to *one* observation.
 
 # %% mystnb={"figure": {"name": "fig-smoothing", "caption": "Alpha entropy of OZ over the simulated clip: each window, the moving average of five windows, and the LDS with the field's variances."}}
 page.show(
@@ -104,6 +106,11 @@ page.show(
         settings.window_seconds,
     )
 )
+
+# %% tags=["remove-input"]
+from IPython.display import Markdown
+
+Markdown(signals.lds_memory(settings, len(entropy)))
 
 # %% [markdown]
 # Both use later windows of the trial: a system that answers while the film runs cannot do so.
@@ -124,7 +131,7 @@ signals.choices(measured, card.title, f"Session 1, the first {seconds:g} s of ev
 # %% [markdown]
 # Read along the rows first: how features are *scaled* matters most. Scaling each person by their own statistics, which
 # needs their whole recording but no label, adds more than any other choice in the table; it is domain adaptation of
-# the simplest kind and belongs into every baseline.
+# the simplest kind and belongs in every baseline.
 #
 # The two definitions give the same result to the last window once features are scaled, as they must: scaling removes a
 # factor and a constant. Unscaled, they differ, because the kernel then weighs bands by their spread.

@@ -52,7 +52,7 @@ modality_a.shape, modality_b.shape
 # ## A file
 #
 # {func}`~ufama.data.two_modality.two_modality_windows` checks the arrays and names what is wrong with them;
-# {func}`~ufama.data.two_modality.write_two_modality` writes an `.npz` or a Parquet table by the ending. The names, the
+# {func}`~ufama.data.two_modality.write_two_modality` writes an `.npz` or a Parquet table, by the file's extension. The names, the
 # length of a window, the licence and the citation are optional, and travel with every result. Say `simulated=True`
 # when nobody was recorded, and every table will say so.
 
@@ -117,7 +117,7 @@ for protocol in ("cross_subject", "cross_subject_pooled", "cross_session"):
 # %% [markdown]
 # ## What a plain classifier reaches
 #
-# The most important number of the page. A support vector machine sees the same windows under the same folds: with the
+# Look at this number before any other. A support vector machine sees the same windows under the same folds: with the
 # source's scaling alone, then with each person's session scaled by itself. The step between the two is what removing
 # offsets is worth, before any method. With permuted labels it must fall to chance (here a third); if it does not,
 # something in the table leaks the label. People are held out with all their sessions where there are several; with
@@ -128,7 +128,8 @@ from ufama.studies.baseline import svm_rows
 from ufama.report import real_recordings
 
 protocol = "cross_session" if "cross_subject_pooled" in impossible else "cross_subject_pooled"
-real_recordings.svm(windows, svm_rows(windows, protocol=protocol))
+plain = real_recordings.svm(windows, svm_rows(windows, protocol=protocol))
+plain
 
 # %% [markdown]
 # ## Adapt
@@ -147,17 +148,23 @@ from ufama.campaigns import run
 block = adaptation(file, protocol=protocol, scale=page.scale, seeds=page.seeds)
 block = replace(block, training=block.training.replace(precision="float64"))
 results = run.results([block], device=page.device, workers=1, notify=print)
-real_recordings.adapted(results)
+trained = real_recordings.adapted(results)
+trained
 
 # %%
 real_recordings.gain(results)
+
+# %% tags=["remove-input"]
+from IPython.display import Markdown
+
+Markdown(real_recordings.plain_beside_adapted(plain, trained))
 
 # %% [markdown]
 # Read the rule `last` or `source validation`: `oracle` looks at the labels of the people it predicts, which you will
 # not have. A change that is smaller than its spread over folds, or that goes up in some folds and down in others, is
 # no result. These numbers are of simulated people and say that the path works, nothing about the method.
 #
-# ## Again, on yours
+# ## Run it on your data
 #
 # ```bash
 # ufama svm recordings.npz --protocol cross_subject_pooled

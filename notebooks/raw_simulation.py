@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Simulated from raw signals
+# # Simulating raw signals
 #
 # *Section 2.1 of the paper, one level below its features. Cost: seconds on one core; the two tables of accuracies are
 # stored, and measured again in ten minutes.*
@@ -8,6 +8,8 @@
 # and blinks, clips with their own light and layout, days on which the cap sits a little differently. What it writes are
 # voltages and the events of an eye tracker, as raw files in the layout of the real sets
 # (`ufama data simulate FOLDER --raw`), and the features come out of them by the same code as from anybody's recordings.
+# It serves three pages: {doc}`features`, which follows a voltage to its features; this one; and {doc}`two_worlds`, which
+# trains on its features. All other results are of the simulator of features.
 
 # %% tags=["parameters"]
 dataset = "seed"  # or "seed_iv"
@@ -19,7 +21,7 @@ page = open_page("raw_simulation", globals())
 dataset = page.data.dataset
 
 # %% [markdown]
-# ## A few seconds of nobody
+# ## An example recording
 #
 # Under each electrode lies one source: noise whose power falls with frequency, an alpha rhythm at the person's own
 # frequency, and a gain for each of the five bands. A spherical head model carries the sources to the 62 electrodes;
@@ -35,7 +37,8 @@ world = RawWorld(dataset)
 page.show(raw_simulation.traces(world))
 
 # %% [markdown]
-# Everything that was drawn is known, and lies beside written recordings in `SIMULATED.json`:
+# The parameters of every simulated person, session and trial are known; written recordings have them in
+# `SIMULATED.json`:
 
 # %%
 truth = world.truth(subject=1, session=1)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import MadeUpResults, hand_written
 from ufama.report import real_recordings
-from ufama.report.table import to_csv
+from ufama.report.table import Column, Table, to_csv
 from ufama.studies.baseline import svm_rows
 
 CARD = {"name": "hearts", "simulated": False, "fingerprint": "f", "licence": "CC0", "notes": []}
@@ -85,3 +85,16 @@ def test_a_stored_baseline_is_the_one_that_was_made(small, tmp_path):
     assert stored.caption == table.caption
     twice = real_recordings.stored_svm(tmp_path / "one.csv", to_csv(table, tmp_path / "two.csv"))
     assert len(twice.frame) == 2 * len(table.frame)
+
+
+@pytest.mark.parametrize(("machine", "verdict"), [(99.0, "is ahead"), (1.0, "is behind"), (62.5, "is level")])
+def test_the_plain_classifier_is_set_beside_the_last_epoch(machine, verdict):
+    """UF-AMA at its last epoch: folds of (1 + 1/4... ) as in the tables above, mean 62.5 %."""
+    trained = real_recordings.adapted(made())
+    rows = pd.DataFrame(
+        {"labels": ["true", "true", "permuted"], "features": ["a", "both", "both"], "balanced_mean_percent": machine}
+    )
+    plain = Table("svm", rows, [Column(name, name, "key") for name in rows], "By hand.")
+    reading = real_recordings.plain_beside_adapted(plain, trained)
+    assert f"on both modalities {verdict}: {machine:.1f} %" in reading
+    assert "UF-AMA 62.5 % at its last epoch" in reading

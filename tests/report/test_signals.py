@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ufama.data.signals.eeg_settings import EegSettings
 from ufama.report import signals
 from ufama.report.style import BLUE
 
@@ -73,3 +74,11 @@ def test_a_table_of_choices_has_one_row_per_feature_and_says_what_it_is():
     assert frame.loc["log2_power", "none_sd_percent"] == pytest.approx(3)
     assert frame.loc["half_log_variance", "subject_session_zscore_accuracy_percent"] == pytest.approx(40)
     assert frame.loc["log2_power", "smoothing"] == "LDS"
+
+
+def test_the_reach_of_the_smoother_is_that_of_its_impulse_response():
+    """Without noise the smoother returns the window itself; with much noise every window counts the same."""
+    exact = signals.lds_memory(EegSettings(lds_noise_variance=1e-9), 40)
+    assert "the window itself has 100.0 %" in exact and "the 1 nearest" in exact
+    level = signals.lds_memory(EegSettings(lds_noise_variance=1e9), 40)
+    assert "the window itself has 2.5 %" in level and "the 20 nearest" in level

@@ -170,6 +170,24 @@ def adapted(results: Results) -> Table:
     return Table("adapted", frame, columns, caption, provenance)
 
 
+def plain_beside_adapted(plain: Table, trained: Table) -> str:
+    """Which is ahead, the support vector machine on both modalities scaled by recording, or the network at its end.
+
+    ``plain`` is `svm`'s table, ``trained`` that of `adapted` for the same recordings.
+    """
+    rows = plain.frame.query("labels == 'true' and features == 'both'")
+    machine = rows.iloc[-1]["balanced_mean_percent"]
+    last = trained.frame[trained.frame["rule"] == RULE_TITLES["last"]].set_index("model")["balanced_mean_percent"]
+    alone, whole = (last[MODEL_TITLES[name]] for name in (SOURCE_ONLY, ADAPTED))
+    ahead = round(machine, 1) - round(whole, 1)
+    verdict = "is ahead" if ahead > 0 else "is behind" if ahead < 0 else "is level"
+    return (
+        f"The support vector machine on both modalities {verdict}: {machine:.1f} % balanced accuracy, UF-AMA "
+        f"{whole:.1f} % at its last epoch, the same network without adaptation {alone:.1f} %. A method that does "
+        "not leave the plain classifier behind has not earned its complexity on these recordings."
+    )
+
+
 def gain(results: Results) -> Table:
     """UF-AMA minus source-only, paired by fold (mean over seeds), under every stored rule."""
     folds = _per_fold(run_scores(results))

@@ -8,6 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ufama.data.layout import BAND_EDGES
+from ufama.data.signals.eeg_settings import EegSettings
+from ufama.data.signals.smoothing import smoothed
 from ufama.report import style
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
@@ -124,6 +126,21 @@ def smoothing(entropy: Mapping[str, np.ndarray], window_seconds: float) -> Figur
     style.legend(drawing, columns=3)
     headline(drawing, "The same trial, smoothed in two ways")
     return drawing
+
+
+def lds_memory(settings: EegSettings, windows: int) -> str:
+    """How far the smoother of a linear dynamic system reaches in a trial of that many windows.
+
+    The smoother is linear, so what a window adds to another's smoothed value does not depend on the values.
+    """
+    added = smoothed(np.eye(windows), settings.replace(smoothing="lds"))[windows // 2]
+    order = np.argsort(-added, kind="stable")
+    half = int(np.searchsorted(np.cumsum(added[order]), 0.5)) + 1
+    return (
+        f"In a trial of {windows} windows, the smoothed value in the middle is a weighted mean in which the window "
+        f"itself has {100 * added[windows // 2]:.1f} % of the weight, and half of the weight lies on the "
+        f"{half} nearest windows."
+    )
 
 
 def choices(measured: pd.DataFrame, data_title: str, part: str) -> Table:

@@ -75,7 +75,7 @@ page.show(training_length.gate_table(results))
 # %% [markdown]
 # ## SEED-IV
 #
-# The same table for SEED-IV. With `-p dataset seed_iv` it stands above instead.
+# The same table for SEED-IV.
 
 # %%
 if seed_iv := page.seed_iv:

@@ -45,7 +45,7 @@ page.show(measured.provenance(across))
 # %% [markdown]
 # ## One accuracy, three intervals
 #
-# The *naive* interval takes every window for an independent draw. The interval for *new people* is a hierarchical
+# The *naive* interval treats windows as independent. The interval for *new people* is a hierarchical
 # bootstrap: subjects are resampled, within them their sessions, and each draw's error is divided by its own standard
 # error over subjects (bootstrap-t, {cite:t}`Davison1997`). It covers other people, on other days, who watch these same
 # clips. Clips are shared by all subjects, so they are not resampled subject by subject; the last interval resamples
@@ -110,7 +110,7 @@ page.show(certainty.effect_sizes_table(ablation, rule="last"))
 #
 # The smallest mean difference that a paired t test over the people of each set finds in four of five experiments. It
 # is proportional to the standard deviation, over people, of the paired differences, which the paper does not print.
-# Two models that err at the published rates, each trial for itself, would have the first row's standard deviation;
+# Two models that err at the published rates, with independent trial errors, would have the first row's standard deviation;
 # models that fail on the same trials have a smaller one. The published gain of the whole method over the network
 # alone is found that reliably only if it is at most the last row's. A standard deviation measured on one session per
 # person is larger than one of the means of three.

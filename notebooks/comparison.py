@@ -57,7 +57,7 @@ head(
 # the table of costs adds up.*
 #
 # The paper's tables compare numbers from different papers: other people, other windows, other choices of the epoch.
-# Here every method that electroencephalogram and eye features can feed gets the same recordings, folds, batches, number
+# Here every method that can be trained on EEG and eye features gets the same recordings, folds, batches, number
 # of steps, budget for tuning, and rules. What each method is, and where it is from, is in the list that `ufama methods`
 # prints.
 #
@@ -153,7 +153,7 @@ page.show(comparison.cost_table(results, parameters))
 # %% [markdown]
 # ## SEED-IV
 #
-# The same for SEED-IV, Table 6. With `-p dataset seed_iv` it stands above instead.
+# The same for SEED-IV, Table 6.
 
 # %%
 if seed_iv:

@@ -79,7 +79,7 @@ page.show(labels[0])
 # %% [markdown]
 # ## SEED-IV
 #
-# The same for SEED-IV. With `-p dataset seed_iv` it stands above instead.
+# The same for SEED-IV.
 
 # %% mystnb={"figure": {"name": "fig-reliability-other", "caption": "Reliability of the three branches on SEED-IV, cross-subject, last epoch; ten bins of equally many windows, bars as above."}}
 if seed_iv := page.seed_iv:

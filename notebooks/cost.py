@@ -23,7 +23,7 @@ page = open_page("cost", globals())
 #
 # A stack's time is divided by its runs. On a CPU a step is arithmetic and memory traffic: what helps there is one pass
 # for source and target together, no loop over windows, and products in `bf16` where the processor has them. The dashed
-# line is the goal that was set beforehand. Where a line stays below it, it was not reached.
+# line is three times as fast.
 
 # %% mystnb={"figure": {"name": "fig-cost-ratio", "caption": "How many times faster than the plain reference a stack trains, per step and run, by its size; median and range of the repeats. Measured on noise of the shape of this page's data set."}}
 from ufama.report import cost, cost_gpu
@@ -115,10 +115,10 @@ precision = cost.stored_precision()
 cost.precision_table(precision) if precision else Markdown("Not measured yet: all stored accuracies are of float32.")
 
 # %% [markdown]
-# ## Killed at any moment
+# ## Crash recovery
 #
 # A campaign keeps finished runs and, every few minutes, the middle of those in training. A stress script kills a small
-# campaign at random moments, starts it again, and compares every record with those of a campaign that nobody disturbed.
+# campaign at random moments, starts it again, and compares every record with those of an uninterrupted campaign.
 
 # %%
 Markdown(cost.kills_note(cost.stored("kills")))

@@ -6,7 +6,7 @@
 # SEED and SEED-IV show film clips to people who wear a 62-channel EEG cap and eye-tracking glasses. Both are licensed,
 # so this book brings its own: a simulator writes a complete set in the exact folder layout of the real one, and the
 # reader below is the one that a licence holder's folder goes through. Everything computed from a simulated set says
-# so. Which it is here is the first thing the table states.
+# so. The first row of the table says which it is here.
 
 # %% tags=["parameters"]
 require_real = False  # True: refuse to work on simulated recordings
@@ -28,8 +28,8 @@ page.show(tables.table1(seed, seed_iv))
 # %% [markdown]
 # A *window* is four seconds of one film clip: 62 channels times five bands of differential entropy, and the eye
 # features of the same four seconds. A *trial* is one clip. Windows of one trial are nearly equal to their neighbours,
-# because the features are smoothed, so the number of independent things in a session is closer to its 15 or 24 trials
-# than to its hundreds of windows.
+# because the features are smoothed, so the number of independent observations in a session is closer to its 15 or 24
+# trials than to its hundreds of windows.
 
 # %%
 page.show(datasets.sessions_table(seed, seed_iv))
@@ -67,7 +67,7 @@ page.show(datasets.folds_table(seed, seed_iv))
 #
 # A licence holder names the folder of the release, as it was downloaded and unpacked, in the environment variable
 # `UFAMA_SEED` or `UFAMA_SEED_IV`, or passes it as `data_root`; then every page of this book computes from it. Folders
-# are found by their own names, whatever the folders above them are called, and files are told apart by the numbers in
+# are found by their own names, whatever the folders above them are called, and files are distinguished by the numbers in
 # their names. `ufama data doctor FOLDER` tells beforehand what is there and what is missing.
 #
 # These folders of features are read. Where none is named, the first of a set that is there and has windows of four
@@ -114,10 +114,10 @@ print("\n".join(read['eeg="eeg_used_1s", eye="repeated"'].card.notes))
 # In one-second windows a session has the 3394 windows that section 3.2 of the paper states for SEED; SEED-IV's release
 # has no one-second features.
 #
-# ## Eye features that tell the clip
+# ## Eye features that identify the clip
 #
 # The last nine eye features of both sets are statistics of the whole trial, such as the number of blinks per second.
-# They are the same in every window of a trial, so they tell which trial, and with it which clip, a window is from. The
+# They are the same in every window of a trial, so they identify the trial of a window, and with it the clip. The
 # data card names every eye feature that never changes within a trial:
 
 # %%
@@ -125,4 +125,4 @@ page.show(datasets.constant_features_table(seed, seed_iv))
 
 # %% [markdown]
 # SEED's are known by number only, because no public list gives the order of its 33. What a model makes of them can be
-# seen by leaving them out: the control `eye_constant_rows_removed`.
+# seen by leaving them out: the control `eye_constant_rows_removed` on the page {doc}`protocols`.

@@ -33,7 +33,7 @@ head(
 #
 # HADUA reads the same two modalities and names three ideas: attention in two levels, within a modality over time and
 # then between the modalities; soft target labels weighted by a Gaussian of their confidence; and an alignment of the
-# classes, for a discrepancy that is matched class by class. This page follows each of them on real batches.
+# classes, for a discrepancy that is matched class by class. This page follows each of them on batches of a training.
 #
 # There is no code here that is copied. Preset `paper` is what the abstract describes, with every part at work; preset
 # `released` is what the authors' public repository does, as far as facts about it are known.
@@ -48,7 +48,7 @@ head(
 page.show(hadua.ledger())
 
 # %% [markdown]
-# One value is ours. At the released code's learning rate of 0.05 preset `released`, whose head stays as it was drawn,
+# One hyper-parameter is our choice. At the released code's learning rate of 0.05 preset `released`, whose head stays as it was drawn,
 # learns; preset `paper`, whose head is trained, does not: both have a row below, where single switches are changed.
 # Preset `paper` has 0.02, and 0.002 for the extractors: of 0.002, 0.005, 0.01, 0.02 and 0.05 the one with the best accuracy on held-out
 # *source* people, averaged over nine folds of either simulated set after 16 epochs of 4 steps. No target label had a part in it.
@@ -214,7 +214,7 @@ Markdown(hadua_confidence.without_gate(flips))
 # %% [markdown]
 # ## SEED-IV
 #
-# The ablation for SEED-IV. With `-p dataset seed_iv` it stands above instead.
+# The ablation for SEED-IV.
 
 # %%
 if seed_iv := page.seed_iv:

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # What the decisions change
+# # Effect of each undocumented choice
 
 # %% tags=["parameters", "hide-input"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
@@ -31,7 +31,7 @@ head(
 # hour on two cores.*
 #
 # Preset `paper` is trained, then again with one row of the ledger changed and everything else left as it was, on the same
-# folds and seeds. Three kinds of change: *towards the released code*, where the two presets differ; *another reading*, where
+# folds and seeds. Three kinds of change: *paper to released code*, where the two presets differ; *alternative*, where
 # the paper is silent, both presets follow the released code, and one could decide otherwise; and preset `released`, which
 # changes all rows of the first kind at once.
 #
@@ -55,7 +55,7 @@ page.show(effects[0])
 # %% [markdown]
 # ## SEED-IV
 #
-# The same for SEED-IV. With `-p dataset seed_iv` it stands above instead. Row 2 is not among its changes: both presets
+# The same for SEED-IV. Row 2 is not among its changes: both presets
 # have three blocks there.
 
 # %% mystnb={"figure": {"name": "fig-ledger-other", "caption": "The same for SEED-IV: change in accuracy when one row of the ledger is changed alone. Mean and 95 % interval, rule: source validation."}}

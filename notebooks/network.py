@@ -63,8 +63,8 @@ Markdown(network.order_of_tokens(windows, config))
 # %% [markdown]
 # ## Attention
 #
-# A *query* asks which of the tokens matter; every token answers with a *key*, and contributes a *value*. The better a
-# key matches the query, the larger its value's share in the result:
+# Every token has a *key* and a *value*. The better a token's key matches the *query*, the larger its value's share in the
+# result:
 #
 # $$
 # \operatorname{Attention}(Q, K, V) = \operatorname{softmax}\!\left(\frac{Q K^\top}{\sqrt{d_k}}\right) V .
@@ -106,8 +106,8 @@ source(reference.multi_head_attention, reference.feed_forward, reference.encoder
 
 # %% [markdown]
 # The paper normalises before each part (`pre_norm`), the released code after the sum ({ref}`ledger row 1 <ledger-1>`).
-# The second argument of {func}`~ufama.core.reference.multi_head_attention` asks with its queries, the third is asked for
-# keys and values; here both are the same tokens.
+# The second argument of {func}`~ufama.core.reference.multi_head_attention` gives the queries, the third keys and values;
+# here both are the same tokens.
 #
 # ## Why cross-attention
 #

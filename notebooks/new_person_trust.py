@@ -2,7 +2,7 @@
 # # How far to trust it
 
 # %% tags=["parameters", "hide-input"]
-dataset = None  # None: the stored sets; "seed", "seed_iv" or the path of a table: measured anew
+dataset = None  # None: the stored sets; "seed", "seed_iv" or the path of a table: measured again
 
 # %% tags=["hide-input"]
 from IPython.display import Markdown
@@ -30,7 +30,7 @@ head(
 
 # %% [markdown]
 # *What a model says about its own accuracy, compared with the truth on people who were left out. Cost: seconds, as the
-# page shows stored results; a set is measured anew in about five minutes on one core. n is in every caption.*
+# page shows stored results; a set is measured again in about five minutes on one core. n is in every caption.*
 #
 # The two pages before this one print sentences: about so many percent will be right, the interval goes from here to
 # there, this recording is unlike the source. **Are they true of somebody who taught the model nothing?** The list below

@@ -3,8 +3,8 @@
 #
 # *From a table of your own recordings to an adapted result. Cost: about half a minute on one core.*
 #
-# Nothing in the method asks for emotions, EEG or eyes. It asks for windows of two modalities from several people, and
-# for labels of the people it learns from. This page builds such a table from made-up numbers, writes it to a file,
+# Nothing in the method needs emotions, EEG or eyes. It needs windows of two modalities from several people, and labels
+# of the people it learns from. This page builds such a table from made-up numbers, writes it to a file,
 # and takes the file through everything that the book does with SEED. To follow it with yours, write the file and skip
 # to *Open it*.
 

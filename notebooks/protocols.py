@@ -45,8 +45,8 @@ head(
 # %% [markdown]
 # *Ledger row 22. Cost: about half a minute when the runs are stored; at scale `quick` some minutes on two cores.*
 #
-# In SEED everybody watches the same fifteen clips in the same order, three times. A network that tells the clips apart
-# tells the emotions apart, because every clip has one. Accuracy alone cannot say which of both it did: a bright clip moves
+# In SEED everybody watches the same fifteen clips in the same order, three times. A network that distinguishes the clips
+# distinguishes the emotions, because every clip has one. Accuracy alone cannot say which of both it did: a bright clip moves
 # every pupil, a loud one wakes everybody, and neither is an emotion. This page collects what can be said, with controls
 # that take one explanation away at a time. On the simulated sets the truth is known, so one can see what a control is
 # able to show.
@@ -152,7 +152,7 @@ if seed_iv:
 # %% [markdown]
 # ## With known truth
 #
-# In the simulator the clip's own trace is a number,
+# In the simulator the clip-specific component is a number,
 # {attr}`~ufama.simulation.features.ModalitySettings.clip`: a pattern that all people share while they watch a clip, apart from
 # what they feel. Turned to zero, everything that is recognised is the emotion. Turned up, a classifier that has seen the
 # clips gains, and in an unseen session with other clips it does not, or even loses: it has learned the clips. This is
@@ -162,18 +162,18 @@ if seed_iv:
 strength = clip_strength("seed_iv")
 (seed_iv or page).show(stimuli.clip_strength_table(strength, "simulated SEED-IV", people=8))
 
-# %% mystnb={"figure": {"name": "fig-clip-strength", "caption": "A plain classifier on simulated SEED-IV (eight people, every sixteenth window) while the clips' own trace is turned up. Solid: clips that the source has seen. Dotted: an unseen person in an unseen session, with other clips. Nothing is trained but a support vector machine; no selection rule."}}
+# %% mystnb={"figure": {"name": "fig-clip-strength", "caption": "A plain classifier on simulated SEED-IV (eight people, every sixteenth window) while the clip-specific component grows. Solid: clips that the source has seen. Dotted: an unseen person in an unseen session, with other clips. Nothing is trained but a support vector machine; no selection rule."}}
 page.show(stimuli.clip_strength_figure(strength, title="simulated SEED-IV", classes=4))
 
 # %% [markdown]
-# What the real clips' trace is, nobody has set. The same controls measure it on your copy:
+# How large the clip-specific component of real recordings is, is unknown. The same controls measure it on your copy:
 #
 # ```
 # UFAMA_SEED=/data/SEED UFAMA_SEED_IV=/data/SEED_IV papermill notebooks/protocols.ipynb out.ipynb -p require_real true
 # ```
 #
 # On real recordings, read the rows *clips relabelled* and *unseen person in an unseen session* first. And mind that clips
-# of one emotion differ in how strongly they move people: part of what tells them apart may be a shade of the emotion. A
+# of one emotion differ in how strongly they move people: part of what distinguishes them may be the intensity of the emotion. A
 # set with many clips per emotion, each seen by some people only, would decide it; these two sets cannot.
 #
 # ## How much of the target is seen
@@ -181,7 +181,7 @@ page.show(stimuli.clip_strength_figure(strength, title="simulated SEED-IV", clas
 # UF-AMA adapts to the very trials that it is tested on, without their labels: it is transductive. So is the scaling of
 # every recording by its own values. Here a third of the target's trials is put aside, the same for each row, and the
 # method sees more and more of the rest. M2 uses the target for the scaling only; M6 adapts to it as well. In the first row
-# even the scaling is the source's. Every rung takes equally many training steps.
+# even the scaling is the source's. Every condition takes equally many training steps.
 
 # %% mystnb={"figure": {"name": "fig-ladder", "caption": "Accuracy on the held-out third of the target's trials against what was seen of the target, rule: source validation; mean and 95 % interval. Cross-subject, the set of this page's parameter."}}
 rungs = page.results(ladder_grid(page.data, **page.choices))

@@ -52,7 +52,7 @@ head(
 #
 # Both are on PhysioNet. The project holds no copy: it holds the records of the runs below, which name the licence.
 # {mod}`~ufama.data.signals.open_recordings` says how the tables are made; `ufama data convert` makes them. EEGMAT also goes the
-# whole way from the voltage: `ufama data convert eegmat-edf FOLDER eegmat.npz` reads the downloaded EDF files.
+# whole way from raw signals: `ufama data convert eegmat-edf FOLDER eegmat.npz` reads the downloaded EDF files.
 
 # %%
 for card in {card["fingerprint"]: card for card in stored.runs.data_card}.values():

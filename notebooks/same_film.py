@@ -37,7 +37,7 @@ head(
 
 # %% [markdown]
 # *Real people, eyes and heads in a headset, no EEG. Cost: seconds, as the page shows stored results; on your own download
-# every method is trained anew, which takes much longer. n and seed are in every caption.*
+# every method is retrained, which takes much longer. n and seed are in every caption.*
 #
 # Does a model recognise the emotion, or the film that is running? Where the films of the test are those of the training,
 # accuracy alone cannot tell; new clips can.
@@ -160,7 +160,7 @@ same_film.probes_table(studies, runs.data_title.iloc[0])
 # %% [markdown]
 # ## What such a pattern means: simulated recordings
 #
-# In the simulator the size of the clip's own trace is a parameter, and so is the emotion's. The same design was cut from
+# In the simulator the size of the clip-specific component is a parameter, and so is the emotion's. The same design was cut from
 # simulated SEED-IV, one clip of each class in each of two sessions. If people share the film alone, new clips leave
 # chance. If they share the feeling alone, the accuracy is *lower* with the same clips, and new clips cost little. A high
 # number with the same clips followed by chance with others is the pattern of the film.

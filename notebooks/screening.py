@@ -35,9 +35,9 @@ head(
 # %% [markdown]
 # *Section 2.4 of the paper, Eqs. 11–13, Fig. 3. Cost: seconds when the runs are stored.*
 #
-# The target has no labels. What a modality's head is sure of becomes its label: sometimes for the fusion head, sometimes
-# for the other modality. This page sorts eight made-up windows by hand, and then
-# the actual predictions of trained networks.
+# The target has no labels. What a modality's head predicts with high confidence takes the place of a label: for the
+# fusion head where both modalities agree, for the other modality where only one is confident. This page sorts eight
+# made-up windows by hand, and then the actual predictions of trained networks.
 
 # %% [markdown]
 # ## Who is kept

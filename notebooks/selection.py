@@ -140,7 +140,7 @@ page.show(selection.best_of_k_curve(results.history, results.runs))
 # %% [markdown]
 # ## SEED-IV
 #
-# The same tables for SEED-IV. With `-p dataset seed_iv` they stand above instead.
+# The same tables for SEED-IV.
 
 # %%
 if seed_iv := page.seed_iv:

@@ -96,7 +96,7 @@ page.show(stability.seed_means(accuracy(results), results.runs, rule=RULE))
 # %% [markdown]
 # ## SEED-IV
 #
-# The same for SEED-IV. With `-p dataset seed_iv` it stands above instead.
+# The same for SEED-IV.
 
 # %% mystnb={"figure": {"name": "fig-boxes-other", "caption": "SEED-IV, cross-subject accuracy by person: box over a person's sessions and the seeds. Rule: source validation."}}
 if seed_iv := page.seed_iv:

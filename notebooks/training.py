@@ -154,8 +154,8 @@ page.show(figures.loss_curves(results.history, results.runs))
 # %% [markdown]
 # ## Weights and gate
 #
-# Whether a term matters is its value times its weight. The gate asks for a confidence of 0.9 at the trusted share's
-# position; a network that is not that sure distils nothing.
+# Whether a term matters is its value times its weight. The gate opens where the least confident trusted entry has 0.9;
+# a network that is less confident distils nothing, and then M6 is the same training as M5.
 
 # %% mystnb={"figure": {"name": "fig-weights", "caption": "The weight of the MMD term, the weight of consistency (zero before its stage, ledger row 19), and the share of steps in which the distillation gate was open."}}
 page.show(figures.weights_and_gate(results.history, results.runs))

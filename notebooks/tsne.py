@@ -70,7 +70,7 @@ page.show(figures.tsne_panels(points[points.protocol == "cross_session"], title=
 # %% [markdown]
 # ## SEED-IV
 #
-# The paper shows SEED-IV too. With `-p dataset seed_iv` it stands above instead.
+# The paper shows SEED-IV too.
 
 # %% mystnb={"figure": {"name": "fig-tsne-iv-subject", "caption": "SEED-IV, cross-subject, on the fold that the paper shows."}}
 if seed_iv:

@@ -14,7 +14,7 @@ from ufama.report.table import Column, Table
 
 MODES = {
     "unadapted": "The model had never met this person, and was not adapted to the recording.",
-    "adapted": "The method was trained anew with the labelled source recordings and this recording without labels.",
+    "adapted": "The method was retrained with the labelled source recordings and this recording without labels.",
     "source_free": "The model was adapted to this recording without labels and without the source recordings.",
 }
 

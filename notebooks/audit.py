@@ -39,8 +39,9 @@ tables.window_counts()
 # 15 of 15 $k/832$ (session 2) and 14 of 15 $k/822$ (session 3). The one that is not is 71.61: $588/822$ is 71.53 and
 # $589/822$ is 71.65. Against the counts of 1-s windows no row has more matches than chance explains. So these
 # accuracies were computed on 4-s windows, as section 2.1 says. The rows of the two other methods fit neither count, and
-# no single $n$ of the range below fits all of either; an average over several runs would look like that, and so would
-# a rescaled row.
+# no single $n$ of the range below fits all of either. That is what rows look like that were averaged over several runs,
+# recomputed, rescaled or transcribed with an error; which of these it was cannot be seen in the table, and the authors
+# were not asked.
 #
 # No list of candidates is needed. The next figure asks every $n$ from 200 to 3600.
 

@@ -75,6 +75,8 @@ page.show(hadua.ledger())
 # as those of the tables further down. Code: {class}`~ufama.methods.hadua.network.HierarchicalAttention`.
 
 # %%
+from IPython.display import Markdown
+
 from ufama.campaigns.grids import compared_folds
 from ufama.studies.hadua_batches import watch
 
@@ -82,7 +84,7 @@ chosen = {"scale": page.scale, "seed": page.seeds[0], "device": page.device}
 fold = compared_folds(page.data, page.scale)[0]
 paper = watch(page.data, preset="paper", fold=fold, **chosen)
 released = watch(page.data, preset="released", fold=fold, **chosen)
-f"{paper.title}, fold {fold}, seed {page.seeds[0]}, {len(paper.history)} epochs of {paper.steps} steps"
+Markdown(f"{paper.title}, fold {fold}, seed {page.seeds[0]}, {len(paper.history)} epochs of {paper.steps} steps.")
 
 # %% mystnb={"figure": {"name": "fig-hadua-attention", "caption": "What the present window attends to, over all heads and target windows of one trained network of either preset. Windows ago are those that the scale keeps."}}
 page.show(hadua.attention_over_sequence(paper, released))
@@ -121,8 +123,6 @@ page.show(hadua.weights_by_confidence(paper))
 # few that differ say nothing about confidence. Such runs are counted, too. Code: {mod}`ufama.analysis.hadua`.
 
 # %%
-from IPython.display import Markdown
-
 from ufama.report import hadua_confidence
 
 page.show(hadua_confidence.weights_table(results))

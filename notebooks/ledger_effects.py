@@ -71,9 +71,10 @@ if seed_iv:
 #
 # With so few folds an interval that spans several points is the rule. A row whose interval includes zero is not shown to
 # be without effect: the effect is smaller than these runs can tell. The p-values are adjusted for the number of rows;
-# among unadjusted ones, one in twenty would look like an effect under the null hypothesis. And a short training judges decisions about the
-# later epochs, such as the gate or the end of the MMD schedule, by the epochs that it has. Rows 15 and 16 cannot act where
-# the gate never opens: what they show is the numerical noise that {doc}`ablation` describes.
+# among unadjusted ones, one in twenty would look like an effect under the null hypothesis. And a short training judges
+# decisions about the later epochs, such as the gate or the end of the MMD schedule, by the epochs that it has. Rows 15 and
+# 16 concern distillation and change nothing where the gate never opens; when it does is on the page
+# {doc}`training_length`.
 #
 # Without a held-out source person (row 30) there is no source validation: the row stands under the last epoch and the
 # oracle. Ties (row 32) have a rule in a pool of one mini-batch alone ({ref}`row 14 <ledger-14>`); in preset `paper` the

@@ -369,7 +369,8 @@ def ratios(measured: Sequence[dict], shape: str) -> Figure:
     """How many times faster than the reference, by size of the stack; a line per preset and precision.
 
     Alt: Number of runs in a stack against the ratio to the reference's speed, a line with bars from the smallest to the
-    largest ratio for every preset and precision. A grey line marks the reference itself and a dashed one the goal.
+    largest ratio for each preset and precision that was measured. A grey line marks the reference itself and a dashed
+    one the goal.
     """
     shown = [
         measurement

@@ -114,7 +114,7 @@ def tsne_panels(points: pd.DataFrame, *, title: str) -> Figure:
             axes.scatter(source["x"], source["y"], marker="+", s=22, linewidth=0.9, color=colour, alpha=0.7)
             axes.scatter(target["x"], target["y"], marker="o", s=18, facecolor="none", edgecolor=colour, linewidth=1.1)
         axes.set_title(textwrap.fill(str(name), 28), fontsize=11)
-        axes.set(xticks=[], yticks=[], xlabel="t-SNE 1 (no unit)", ylabel="t-SNE 2 (no unit)")
+        axes.set(xticks=[], yticks=[], xlabel="t-SNE 1", ylabel="t-SNE 2")
     handles = [Patch(color=colour, label=label) for label, colour in zip(names, colours, strict=False)]
     handles += [style.mark("source", style.INK, "+"), style.mark("target", style.INK, mfc="none")]
     style.legend(drawing, handles, columns=min(len(handles), 5))

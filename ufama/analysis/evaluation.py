@@ -9,6 +9,7 @@ import pandas as pd
 from ufama.campaigns.results import Results
 from ufama.config import RULES
 from ufama.methods import BRANCHES
+from ufama.storage import digest_of
 from ufama.training.scores import plurality, predicted_class
 
 UNITS = ("windows", "trials")
@@ -192,13 +193,46 @@ def evaluate(results: Results) -> pd.DataFrame:
     )
 
 
+def source_of(scores: pd.DataFrame, unit: str, *, over_subjects: bool = False, counted: str = "") -> str:
+    """Of which runs a mean accuracy is, under which rule, and how it is counted: equal sources have equal values.
+
+    Parameters
+    ----------
+    scores
+        the rows that are averaged, as of `accuracy` or `accuracy_per_recording`
+    unit
+        "windows" or "trials"
+    over_subjects
+        whether the means of subjects are averaged
+    counted
+        what else decides the value, such as "held-out trials"
+    """
+    averaged = []
+    if scores.duplicated(["digest", "rule"]).any():
+        averaged.append("by recording")
+    if over_subjects and scores["subject"].value_counts(dropna=False).nunique() > 1:
+        averaged.append("by subject")
+    branches = sorted(set(scores["branch"]) - {"fusion"}) if "branch" in scores else []
+    runs = digest_of(sorted(set(scores["digest"])))
+    return " ".join([runs, *sorted(set(scores["rule"])), unit, *branches, *averaged, *([counted] if counted else [])])
+
+
+def sources(scores: pd.DataFrame, by: Sequence[str], unit: str, **choices) -> pd.DataFrame:
+    """`source_of` each group of ``by``: its columns, and ``source``."""
+    rows = [
+        dict(zip(by, key, strict=True)) | {"source": source_of(group, unit, **choices)}
+        for key, group in scores.groupby(list(by), sort=False, dropna=False, observed=True)
+    ]
+    return pd.DataFrame(rows)
+
+
 def summary(scores: pd.DataFrame, by: Sequence[str], *, unit: str = "windows") -> pd.DataFrame:
     """Mean and both standard deviations over the rows of ``scores`` in each group of ``by``.
 
     accuracy_mean, accuracy_sd_population (divided by n), accuracy_sd_sample (divided by n - 1; NaN where n is 1),
-    n (rows), n_runs, n_folds, n_seeds. ``scores`` is what ``accuracy`` returns (a row is a run: n is n_runs) or
-    ``accuracy_per_recording``. Raises ValueError when a group holds a row twice, because then it mixes rules or
-    branches.
+    n (rows), n_runs, n_folds, n_seeds, and source, the `source_of` the mean. ``scores`` is what ``accuracy`` returns (a
+    row is a run: n is n_runs) or ``accuracy_per_recording``. Raises ValueError when a group holds a row twice, because
+    then it mixes rules or branches.
     """
     if unit not in UNITS:
         raise ValueError(f"unit {unit!r} is not known; choose one of {', '.join(UNITS)}.")
@@ -211,7 +245,7 @@ def summary(scores: pd.DataFrame, by: Sequence[str], *, unit: str = "windows") -
             "select one of each."
         )
     groups = scores.groupby(by, dropna=False, observed=True) if by else scores.groupby(np.zeros(len(scores)))
-    values = groups[f"accuracy_{unit}"]
+    values, number = groups[f"accuracy_{unit}"], groups.ngroup()
     table = pd.DataFrame(
         {
             "accuracy_mean": values.mean(),
@@ -221,6 +255,7 @@ def summary(scores: pd.DataFrame, by: Sequence[str], *, unit: str = "windows") -
             "n_runs": groups["digest"].nunique(),
             "n_folds": groups["fold"].nunique(),
             "n_seeds": groups["seed"].nunique(),
+            "source": [source_of(scores[number == place], unit) for place in range(groups.ngroups)],
         }
     )
     return table.reset_index(drop=not by)

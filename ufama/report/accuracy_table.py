@@ -7,7 +7,7 @@ import pandas as pd
 
 from ufama.analysis.differences import accuracy_intervals, against_baseline, summarise
 from ufama.analysis.evaluation import UNITS
-from ufama.report.captions import in_order, interval_cell, measured_table, spread_columns, spreads
+from ufama.report.captions import in_order, interval_cell, measured_table, spread_columns, spreads, with_sources
 from ufama.report.table import Column, Table
 
 
@@ -35,6 +35,7 @@ def accuracy_table(
     *,
     facts: Mapping[Column, Mapping[str, float]] | None = None,
     compare_with: Comparison | None = None,
+    counted: str = "",
     **choices,
 ) -> Table:
     """Mean accuracy over windows and trials with its interval, a row for each combination of the keys' values.
@@ -51,6 +52,8 @@ def accuracy_table(
         further columns that need no training, as values by the last key's values
     compare_with
         adds the paired differences to one group, with 95 % intervals, to the other groups' rows
+    counted
+        what the accuracies count, where it is not all of the target: as of `ufama.analysis.evaluation.source_of`
 
     Returns
     -------
@@ -63,6 +66,7 @@ def accuracy_table(
     for key in reversed(keys):
         scores = in_order(scores, key.name, key.titles) if key.titles else scores
     frame = spreads(scores, names).merge(accuracy_intervals(scores, names).drop(columns="n"), on=names)
+    frame = with_sources(frame, scores, names, counted=counted)
     differences = []
     if compare_with:
         frame = frame.merge(changes(scores, names, compare_with), on=names, how="left")

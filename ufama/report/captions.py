@@ -8,7 +8,7 @@ import pandas as pd
 from ufama.analysis import paper
 from ufama.analysis.comparisons import smallest_p
 from ufama.analysis.differences import FEWEST, count_subjects
-from ufama.analysis.evaluation import UNITS, summary
+from ufama.analysis.evaluation import UNITS, sources, summary
 from ufama.analysis.titles import (
     CRITERION_MEANING,
     CRITERION_TITLES,
@@ -17,7 +17,7 @@ from ufama.analysis.titles import (
     RULE_TITLES,
     SPREAD_MEANING,
 )
-from ufama.report.table import Column, Origin, Table
+from ufama.report.table import SOURCE, Column, Origin, Table
 
 LABEL_FREE_RULES = ("last", "source_validation")
 """The rules that read no label of the target."""
@@ -35,6 +35,7 @@ def measured_table(
     *,
     rules: Sequence[str] = (),
     published: Sequence[str] | None = None,
+    stated: Mapping[str, str] | None = None,
     **choices,
 ) -> Table:
     """A `Table` of what ``runs`` gave: its caption is that of `caption`, its provenance that of `provenance`.
@@ -51,12 +52,14 @@ def measured_table(
         the selection rules behind its numbers
     published
         names of the paper's tables that stand beside the measured values, if any could
+    stated
+        as of `Table`
     choices
         the others of `caption`
     """
     source = {} if published is None else {"published": {"arxiv": paper.ARXIV_ID, "tables": list(published)}}
     text = caption(title, runs, rules=rules, **choices)
-    return Table(name, frame, columns, text, source | provenance(runs, rules))
+    return Table(name, frame, columns, text, source | provenance(runs, rules), stated or {})
 
 
 def caption(
@@ -285,8 +288,19 @@ def spreads(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         percent = {
             f"{unit}_{name}_percent": over[f"accuracy_{name}"] * 100 for name in ("mean", "sd_population", "sd_sample")
         }
+        percent[f"{unit}_mean_percent{SOURCE}"] = over["source"]
         table = table.merge(over[by].assign(**percent), on=by)
     return table.merge(over[[*by, "n"]], on=by)
+
+
+def with_sources(
+    frame: pd.DataFrame, scores: pd.DataFrame, by: Sequence[str], kind: str = "percent", *, counted: str = ""
+) -> pd.DataFrame:
+    """``frame`` with the sources of its columns {unit}_{kind}: means over subjects of ``scores``, by groups ``by``."""
+    for unit in UNITS:
+        found = sources(scores, by, unit, over_subjects=True, counted=counted)
+        frame = frame.merge(found.rename(columns={"source": f"{unit}_{kind}{SOURCE}"}), on=list(by), how="left")
+    return frame
 
 
 def in_order(scores: pd.DataFrame, column: str, titles: Mapping[str, str]) -> pd.DataFrame:

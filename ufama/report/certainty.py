@@ -12,7 +12,15 @@ from ufama.analysis.comparisons import (
     detectable_difference,
     paired_differences,
 )
-from ufama.analysis.evaluation import RECORDING, UNITS, accuracy_per_recording, of_rule, select, stored_rules
+from ufama.analysis.evaluation import (
+    RECORDING,
+    UNITS,
+    accuracy_per_recording,
+    of_rule,
+    select,
+    source_of,
+    stored_rules,
+)
 from ufama.analysis.paper import ARXIV_ID, published
 from ufama.analysis.statistics import (
     crossed_interval,
@@ -34,7 +42,7 @@ from ufama.report.captions import (
     unique_value,
 )
 from ufama.report.style import figure, headline
-from ufama.report.table import Column, Table
+from ufama.report.table import SOURCE, Column, Table
 from ufama.studies.coverage import DEFAULT, INTERVALS, NAIVE
 
 DESIGNS = {"seed": SEED_DESIGN, "seed_iv": SEED_IV_DESIGN}
@@ -76,7 +84,9 @@ def intervals_table(results: Results) -> Table:
             shares |= {"new": np.nan, "new_low": np.nan, "new_high": np.nan}
             for name, interval in intervals.items():
                 shares |= {name: people.estimate, f"{name}_low": interval.ci_low, f"{name}_high": interval.ci_high}
-            percent = {name: 100 * value for name, value in shares.items()}
+            percent: dict[str, object] = {name: 100 * value for name, value in shares.items()}
+            source = source_of(of_this, unit, over_subjects=True)
+            percent |= {f"{name}{SOURCE}": source for name in intervals}
             rows.append({"rule": rule, "unit": COUNTED[unit]} | percent)
     kinds = {"naive": "naive", "people": "new subjects", "new": "new subjects and clips"}
     columns = [

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from ufama.analysis import paper
 from ufama.analysis.comparisons import compare
-from ufama.analysis.evaluation import accuracy_per_recording, select
+from ufama.analysis.evaluation import accuracy_per_recording, select, sources
 from ufama.analysis.rankings import Ranking, ranking
 from ufama.analysis.statistics import hierarchical_bootstrap, outcome_table
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
@@ -28,7 +28,7 @@ from ufama.report.captions import (
 )
 from ufama.report.methods import entry_title, is_control, setting_text
 from ufama.report.style import figure, headline
-from ufama.report.table import Column, Table
+from ufama.report.table import SOURCE, Column, Table
 
 RANKED_BY = "source_validation"
 """The rule that methods are ranked by: it reads no label of the target."""
@@ -151,7 +151,11 @@ def _measured(results: Results, scores: pd.DataFrame, unit: str) -> pd.DataFrame
         ends = {"ci_low": 100 * interval.ci_low, "ci_high": 100 * interval.ci_high}
         values = {rule: means[rule][entry] for rule in SHOWN_RULES}
         rows.append({"entry": entry, "method": name, "preset": preset} | values | ends)
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    for rule in SHOWN_RULES:
+        of_rule = sources(scores[scores["rule"] == rule], ["entry"], unit, over_subjects=True)
+        frame[f"{rule}{SOURCE}"] = frame["entry"].map(of_rule.set_index("entry")["source"])
+    return frame
 
 
 def _against_reference(scores: pd.DataFrame, ranked: Ranking, unit: str) -> pd.DataFrame:

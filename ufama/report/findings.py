@@ -293,10 +293,11 @@ def stability(best: Table, variance: Table) -> str:
     shares = [
         f"{title}, {shown(variance, 'windows_share_percent', component=title)} %" for name, title in parts.items()
     ]
+    gain, by_chance, p = (shown(best, name, **row) for name in ("gain_points", "noise_gain_points", "p"))
     return (
         f"{_data(variance)}, cross-subject, {rule}, shares of the variance of accuracies over windows: "
-        f"{'; '.join(shares)}. The best seed lies {shown(best, 'gain_points', **row)} points above the mean of the "
-        f"seeds; by chance it would lie {shown(best, 'noise_gain_points', **row)} above (p = {shown(best, 'p', **row)})."
+        f"{'; '.join(shares)}. The best seed lies {gain} points above the mean of the seeds; by chance it would lie "
+        f"{by_chance} above (p = {p})."
     )
 
 

@@ -28,7 +28,7 @@ from ufama.report.captions import (
     spreads,
 )
 from ufama.report.style import figure, headline
-from ufama.report.table import Column, Table
+from ufama.report.table import SOURCE, Column, Table
 from ufama.studies.hadua_batches import Watched, class_shares
 
 STATED_PERCENT = {"seed": 94.68, "seed_iv": 92.00}
@@ -153,9 +153,10 @@ def ledger() -> Table:
         preset_released=[values(RELEASED, row) for row in LEDGER],
     )
     columns = [
-        *keys(part="part", abstract="abstract", released="released code", switch="switch"),
+        *keys(part="part", abstract="abstract", released="released code"),
         Column("preset_paper", "paper", "key", "preset"),
         Column("preset_released", "released", "key", "preset"),
+        Column("switch", "switch", "key", only_in_file=True),
     ]
     caption = (
         "HADUA: what its abstract describes, what its released code (commit 7fbef52) does, and what the presets do. "
@@ -186,7 +187,8 @@ def ablation(results: Results, dataset: str) -> Table:
     rules = stored_rules(means)
     for rule in rules:
         of_rule = {name: f"{rule}_{short}_percent" for name, short in shown.items()}
-        values = means.loc[means["rule"] == rule, [*names, *of_rule]].rename(columns=of_rule)
+        renamed = of_rule | {f"windows_mean_percent{SOURCE}": f"{rule}_windows_percent{SOURCE}"}
+        values = means.loc[means["rule"] == rule, [*names, *renamed]].rename(columns=renamed)
         frame = frame.merge(values, on=names, how="left")
         windows, spread, trials = of_rule.values()
         columns += [

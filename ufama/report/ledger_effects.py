@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from ufama.analysis.effects import ledger_effects
-from ufama.analysis.evaluation import UNITS, accuracy, of_rule
+from ufama.analysis.evaluation import UNITS, accuracy, of_rule, source_of
 from ufama.analysis.titles import RULE_TITLES
 from ufama.campaigns.results import Results
 from ufama.config import RULES
@@ -63,6 +63,11 @@ def ledger_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -
         by=["preset", "changes"],
         each="row, paired with preset paper",
         interval=runs,
+        stated={
+            source_of(scores[scores["rule"] == rule], unit): f"{means.loc[rule, f'accuracy_{unit}']:.2f}"
+            for rule in shown
+            for unit in UNITS
+        },
         note=effects_p_meaning(effects),
     )
 

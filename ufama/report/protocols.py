@@ -24,6 +24,7 @@ from ufama.report.captions import (
     interval_cell,
     measured_table,
     n_runs,
+    with_sources,
 )
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
@@ -109,6 +110,7 @@ def relabelled_table(results: Results, windows: Windows, *, rules: Sequence[str]
     scores = in_order(scores, "rule", RULE_TITLES)
     facts = protocol_facts(windows, list(scores["protocol"].unique())).set_index("protocol")
     frame = accuracy_intervals(scores, ["protocol", "rule"]).rename(columns={"n": "recordings"})
+    frame = with_sources(frame, scores, ["protocol", "rule"])
     frame["clips_seen_percent"] = frame["protocol"].map(facts["clips_seen"] * 100)
     columns = [
         RULE,
@@ -155,6 +157,7 @@ def ladder_table(results: Results, *, rules: Sequence[str] = LABEL_FREE_RULES) -
         rules=rules,
         each="row",
         note="Differences are to “all but the test trials”.",
+        counted="held-out trials",
     )
 
 

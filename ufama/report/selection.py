@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from ufama.analysis.best_of_many import best_of_k
-from ufama.analysis.evaluation import UNITS
+from ufama.analysis.evaluation import UNITS, source_of
 from ufama.analysis.selection_rules import criterion_correlations, oracle_gaps, oracle_parts, rule_accuracies
 from ufama.analysis.titles import ALL_RULE_TITLES, METHOD_TITLES, PROTOCOL_TITLES, VARIANT_TITLES
 from ufama.campaigns.results import Results
@@ -19,7 +19,7 @@ from ufama.report import captions, style
 from ufama.report.accuracy_table import Comparison, accuracy_table
 from ufama.report.captions import PROTOCOL, column_group, interval_cell, measured_table, n_runs
 from ufama.report.style import figure, headline
-from ufama.report.table import Column, Table
+from ufama.report.table import SOURCE, Column, Table
 from ufama.training.selection import WATCHED, chosen_epochs
 
 _COLOURS = {"oracle": style.VERMILION, "last": style.BLUE, "source_validation": style.GREEN}
@@ -143,7 +143,9 @@ def oracle_parts_table(results: Results) -> Table:
     for (variant, protocol), runs in results.runs.groupby(["variant", "protocol"], sort=False):
         parts = oracle_parts(results.history[results.history["digest"].isin(runs["digest"])])
         counts = {name: parts.pop(name) for name in ("epochs", "runs")}
-        percent = {f"{name}_percent": value * 100 for name, value in parts.items()}
+        percent: dict[str, object] = {f"{name}_percent": value * 100 for name, value in parts.items()}
+        for rule in ("last", "oracle"):
+            percent[f"{rule}_percent{SOURCE}"] = source_of(runs.assign(rule=rule), "windows")
         rows.append({"variant": variant, "protocol": protocol} | percent | counts)
     frame = pd.DataFrame(rows)
     columns = [

@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ufama.analysis.best_of_many import best_seed, seed_matrix
-from ufama.analysis.evaluation import UNITS, of_rule
+from ufama.analysis.evaluation import UNITS, of_rule, source_of
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
 from ufama.analysis.variance import variance_components
 from ufama.report import style
 from ufama.report.captions import column_group, keys, measured_table, n_runs, unique_value
 from ufama.report.style import figure, headline
-from ufama.report.table import Column, Table
+from ufama.report.table import SOURCE, Column, Table
 
 COMPONENT_TITLES = {
     "subject": "subjects",
@@ -30,10 +30,12 @@ def best_seed_table(scores: pd.DataFrame, runs: pd.DataFrame, *, rules: Iterable
     rules, rows = list(rules), []
     for protocol in [name for name in PROTOCOL_TITLES if (scores["protocol"] == name).any()]:
         for rule in rules:
-            matrix = seed_matrix(scores[(scores["protocol"] == protocol) & (scores["rule"] == rule)], unit=unit)
+            own = scores[(scores["protocol"] == protocol) & (scores["rule"] == rule)]
+            matrix = seed_matrix(own, unit=unit)
             gains = best_seed(matrix)
             row = {"protocol": PROTOCOL_TITLES[protocol], "rule": RULE_TITLES[rule], "folds": len(matrix)}
             row |= {f"{name}_percent": gains.pop(name) * 100 for name in ("mean", "best", "worst")}
+            row[f"mean_percent{SOURCE}"] = source_of(own, unit)
             row["p"] = gains.pop("p")
             rows.append(row | {f"{name}_points": value * 100 for name, value in gains.items()})
     gain = "best − mean (points)"

@@ -14,6 +14,10 @@ from ufama.outputs import FileOutput
 from ufama.terminal import TerminalTable
 
 DASH = "–"
+SOURCE = "@source"
+"""Of a column X of a table's frame, the column "X@source" says of which runs, by which rule and how each value was
+counted (`ufama.analysis.evaluation.source_of`). It is not shown: equal sources must have equal values in the whole
+book, and a test compares them."""
 LONG = 14
 """Rows from which on a page folds a table and lets its reader sort and filter it."""
 SHORT_TITLE = 24
@@ -79,6 +83,8 @@ class Table:
         a title, one sentence; what to see, n and data
     provenance
         where the numbers are from; for the file beside a CSV, not for display
+    stated
+        numbers that the caption states, by their source (see `SOURCE`)
 
     Raises
     ------
@@ -91,8 +97,12 @@ class Table:
     columns: Sequence[Column]
     caption: str
     provenance: dict = field(default_factory=dict)
+    stated: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, Sequence[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
+        given = {name: self.frame[name + SOURCE].tolist() for name in self.frame if name + SOURCE in self.frame}
+        object.__setattr__(self, "sources", given)
         names = [name for column in self.columns for name in column.fields]
         missing = [name for name in names if name not in self.frame]
         if missing and len(self.frame):
@@ -188,7 +198,18 @@ class Table:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict[str, str], dict[str, dict]]:
         data = {"text/plain": str(self), "text/html": self._repr_html_()}
-        return data, {"text/html": {"table": self.name, "csv": csv_text(self)}}
+        about = {"table": self.name, "csv": csv_text(self)}
+        return data, {"text/html": about | ({"values": self.values} if self.values else {})}
+
+    @property
+    def values(self) -> list[list[str]]:
+        """The values whose source is known, each as [source, text as shown]: of the shown columns and the caption."""
+        found = [[source, text] for source, text in self.stated.items()]
+        for column in self.shown:
+            texts = [_shown(value, column.decimals) for value in self.frame[column.name]]
+            pairs = zip(self.sources.get(column.name, ()), texts, strict=False)
+            found += [[source, text] for source, text in pairs if isinstance(source, str) and text != DASH]
+        return found
 
 
 def _shown(value, decimals: int) -> str:

@@ -19,7 +19,7 @@ from ufama.campaigns.results import Results
 from ufama.config import TrainingConfig, UfamaConfig
 from ufama.data.windows import Windows
 from ufama.report.captions import RULE, keys, measured_table, printed_column, unique_value
-from ufama.report.table import Column, Origin, Table
+from ufama.report.table import SOURCE, Column, Origin, Table
 
 # --- what every measured table says about itself ---------------------------------------------------------------------
 
@@ -82,6 +82,7 @@ def _beside(
         rows = table[table[key] == value].set_index(frame.index.names)
         spread = {
             f"{prefix}_mean_percent": rows["accuracy_mean"] * 100,
+            f"{prefix}_mean_percent{SOURCE}": rows["source"],
             f"{prefix}_sd_population_percent": rows["accuracy_sd_population"] * 100,
             f"{prefix}_sd_sample_percent": rows["accuracy_sd_sample"] * 100,
             f"{prefix}_n": rows["n"].astype("Int64"),

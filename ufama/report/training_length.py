@@ -29,10 +29,11 @@ from ufama.report.captions import (
     provenance,
     rule_meanings,
     unique_value,
+    with_sources,
 )
 from ufama.report.page_head import is_there, of_interval, shown, value
 from ufama.report.style import GROUP_TITLES, figure, headline
-from ufama.report.table import Column, Table
+from ufama.report.table import SOURCE, Column, Table
 from ufama.report.training_size import network_parameters, paper_parameters, paper_steps
 
 STEPS_BETWEEN = (("M5", "M1"), ("M6", "M5"), ("M6", "M1"))
@@ -128,6 +129,7 @@ def accuracy_table(results: Results) -> Table:
     frame, columns = _rows(rules), _model_and_rule(rules)
     for name, title, own in _each_scale(results):
         values = accuracy_intervals(accuracy(own), ["variant", "rule"])
+        values = with_sources(values, accuracy(own), ["variant", "rule"])
         frame = _beside(frame, values, name, "percent")
         columns.append(interval_cell(f"{name}_windows", "percent", title, group="accuracy over windows (%)"))
     title = "Accuracy over windows by length of training"
@@ -161,8 +163,10 @@ def _model_and_rule(rules: Sequence[str]) -> list[Column]:
 def _beside(frame: pd.DataFrame, values: pd.DataFrame, name: str, kind: str) -> pd.DataFrame:
     """``frame`` with the values of one scale and their intervals: columns {name}_windows_{kind}, .._low_, .._high_."""
     parts = ["windows", "windows_low", "windows_high"]
-    own = values[["variant", "rule", *(f"{part}_{kind}" for part in parts)]]
-    renamed = own.rename(columns={f"{part}_{kind}": f"{name}_{part}_{kind}" for part in parts})
+    names = {f"{part}_{kind}": f"{name}_{part}_{kind}" for part in parts}
+    if f"windows_{kind}{SOURCE}" in values:
+        names[f"windows_{kind}{SOURCE}"] = f"{name}_windows_{kind}{SOURCE}"
+    renamed = values[["variant", "rule", *names]].rename(columns=names)
     return frame.merge(renamed, on=["variant", "rule"], how="left")
 
 

@@ -1,5 +1,6 @@
 """Each page asks for the runs it says it shows."""
 
+from collections import Counter
 from dataclasses import fields, replace
 
 import pytest
@@ -73,14 +74,22 @@ def test_the_ledger_grid_changes_one_row_at_a_time(table):
 
 
 @pytest.mark.parametrize("dataset, subjects", [("seed", 12), ("seed_iv", 15)])
-def test_the_compared_folds_are_of_nine_subjects_three_per_session(dataset, subjects, monkeypatch):
-    """And the fold of Fig. 7 is among them. Of the recordings, their subjects and sessions count alone."""
+def test_the_compared_folds_hold_out_every_person_once(dataset, subjects, monkeypatch):
+    """In as many folds of each session, the fold of Fig. 7 among them. Of the recordings, people and sessions count."""
     windows = made_windows(subjects=subjects, sessions=3, trials=2)
     monkeypatch.setattr(experiments, "open_dataset", lambda *_, **__: windows)
     names = compared_folds(DataRequest(dataset=dataset, data_root="made up"), "quick")
-    assert len({name.split("-")[1] for name in names}) == len(names) == 9
-    assert sorted(name.split("-")[0] for name in names) == ["session1"] * 3 + ["session2"] * 3 + ["session3"] * 3
+    assert sorted(name.split("-")[1] for name in names) == sorted(f"subject{n + 1}" for n in range(subjects))
+    assert Counter(name.split("-")[0] for name in names) == {f"session{n}": subjects // 3 for n in (1, 2, 3)}
     assert SHOWN_FOLDS[dataset]["cross_subject"] in names
+
+
+def test_a_person_with_fewer_sessions_is_held_out_once_too(table, monkeypatch):
+    windows = made_windows(subjects=4, sessions=3, trials=2)
+    lacking = windows.select(~((windows.subject == 2) & (windows.session > 1)))
+    monkeypatch.setattr(experiments, "open_dataset", lambda *_, **__: lacking)
+    names = compared_folds(DataRequest(dataset="made up", data_root="lacking"), "quick")
+    assert names == ("session1-subject1", "session1-subject2", "session1-subject4", "session3-subject3")
 
 
 def test_beside_published_tables_everybody_is_trained_on(table, monkeypatch):
@@ -96,11 +105,12 @@ def test_beside_published_tables_everybody_is_trained_on(table, monkeypatch):
 
 
 def test_every_grid_asks_for_the_compared_folds_or_all(table):
-    assert compared_folds(table, "quick") == compared_folds(table, "paper")  # eight folds are not thinned
+    every, compared = compared_folds(table, "paper"), compared_folds(table, "smoke")
+    assert len(every) == 2 * len(compared) == 8
     for name, grid in GRIDS.items():
-        made = runs(grid(table, scale="smoke"))
-        folds = {run.fold for run in made if run.protocol == "cross_subject"}
-        assert folds == set(compared_folds(table, "paper")), name
+        for size, expected in (("smoke", every if name == "stability" else compared), ("paper", every)):
+            folds = {run.fold for run in runs(grid(table, scale=size)) if run.protocol == "cross_subject"}
+            assert folds == set(expected), (name, size)
 
 
 @pytest.mark.parametrize(("scale", "seeds"), [("smoke", {0, 1, 2}), ("paper", {0, 1, 2, 3, 4})])
@@ -141,7 +151,10 @@ def test_every_method_under_its_first_preset_and_released_on_both_protocols(tabl
         assert {row[1:] for row in rows if row[0] == name} == {
             (preset, protocol) for preset in presets for protocol in ("cross_subject", "cross_session")
         }
-    assert all((block.fold_names, block.variants, block.seeds) == (None, None, (3, 5)) for block in grid)
+    folds = {"cross_subject": compared_folds(table, "smoke"), "cross_session": None}
+    assert all(
+        (block.fold_names, block.variants, block.seeds) == (folds[block.protocol], None, (3, 5)) for block in grid
+    )
 
 
 def test_the_reference_is_always_there_once(table):

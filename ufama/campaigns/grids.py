@@ -13,10 +13,7 @@ from ufama.data.windows import constant_in_trials
 from ufama.methods import ProblemSpec, is_fitted, method
 
 EVERY_FOLD = "paper"
-"""The scale at which comparisons run on every fold; smaller scales thin the folds out evenly."""
-
-COMPARED_FOLDS = 9
-"""Folds of the comparisons at smaller scales."""
+"""The scale at which tables run on every fold; at smaller scales every person is held out once."""
 
 LEDGER_FLIPS: dict[int, dict[str, Any]] = {
     1: {"encoder_norm": "post", "encoder_dropout": 0.1},
@@ -103,6 +100,9 @@ SHOWN_VARIANTS = ("M1", "M3", "M5", "M6")
 """Models shown on the folds of Fig. 7, one per stage of alignment. The figure itself shows the whole method on two data
 sets and two protocols."""
 
+LENGTH_VARIANTS = ("M1", "M5", "M6")
+"""Models compared over the length of the training: the network alone, without distillation, and the whole method."""
+
 SHOWN_FOLDS: dict[str, dict[str, str]] = {
     "seed": {"cross_subject": "session3-subject5", "cross_session": "session3"},
     "seed_iv": {"cross_subject": "session2-subject8", "cross_session": "session2"},
@@ -111,26 +111,26 @@ SHOWN_FOLDS: dict[str, dict[str, str]] = {
 
 
 def results_grid(data: DataRequest, **choices) -> list[Experiment]:
-    """UF-AMA on every fold, cross-subject and cross-session; with training `PUBLISHED`, Tables 3-6 and Fig. 6."""
-    return [Experiment(data=data, protocol=protocol, **choices) for protocol in COMPARED_PROTOCOLS]
+    """UF-AMA, cross-subject and cross-session; with training `PUBLISHED`, Tables 3-6 and Fig. 6."""
+    return _on_compared_folds(data, [{"protocol": protocol} for protocol in COMPARED_PROTOCOLS], **choices)
 
 
 def compared_folds(data: DataRequest, scale: str) -> tuple[str, ...]:
-    """The cross-subject folds that comparisons run on, the fold of Fig. 7 among them.
+    """The cross-subject folds of a table, the fold of Fig. 7 among them.
 
-    All at the paper's scale; below it every k-th subject of a session, in every session others while there are any.
+    All at the paper's scale. Below it one of every person, in a person's first session, the next one's second, and so
+    on: no two folds share their held-out person, so that their results are independent but for the source.
     """
     every = data.folds("cross_subject")
     if scale == EVERY_FOLD:
         return tuple(every)
-    stride = max(1, len(every) // COMPARED_FOLDS)
-    places: dict[str, int] = {}  # of each fold: (its subject's place in the session) - (its session's place)
-    for shift, session in enumerate(sorted({fold.session or 0 for fold in every.values()})):
-        names = [name for name, fold in every.items() if fold.session == session]
-        places |= {name: place - shift for place, name in enumerate(names)}
+    of_subject: dict[int, list[str]] = {}
+    for name, fold in every.items():
+        of_subject.setdefault(fold.subject, []).append(name)
     shown = SHOWN_FOLDS.get(data.dataset, {}).get("cross_subject")
-    residue = places[shown] % stride if shown else 0
-    return tuple(name for name, place in places.items() if place % stride == residue)
+    start = next((names.index(shown) - place for place, names in enumerate(of_subject.values()) if shown in names), 0)
+    chosen = {names[(place + start) % len(names)] for place, names in enumerate(of_subject.values())}
+    return tuple(name for name in every if name in chosen)
 
 
 def _on_compared_folds(data: DataRequest, blocks: Iterable[dict[str, Any]], **choices) -> list[Experiment]:
@@ -163,20 +163,28 @@ def tsne_grid(data: DataRequest, **choices) -> list[Experiment]:
 
 
 def book_grid(data: DataRequest, **choices) -> list[Experiment]:
-    """Everything the book's pages ask for on one data set."""
+    """What the method's and the results' pages ask for on one data set."""
     shown = choices | {"seeds": Experiment(data=data, **choices).seeds[:1]}
     blocks = [
         block
         for training in (TrainingConfig(), PUBLISHED)
-        for grid in (results_grid, ablation_grid)
-        for block in grid(data, training=training, **choices)
+        for block in results_grid(data, training=training, **choices)
     ]
-    return blocks + tsne_grid(data, **shown)
+    return blocks + ablation_grid(data, training=PUBLISHED, **choices) + tsne_grid(data, **shown)
+
+
+def length_grid(data: DataRequest, **choices) -> list[Experiment]:
+    """`LENGTH_VARIANTS`, cross-subject: asked for at several scales, which differ in the length of the training."""
+    return _on_compared_folds(data, [{"variants": LENGTH_VARIANTS}], **choices)
 
 
 def stability_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:
     """UF-AMA on every fold with several seeds, five at the paper's scale and three below: Figs. 4 and 5."""
-    return results_grid(data, scale=scale, **choices | {"seeds": tuple(range(5 if scale == EVERY_FOLD else 3))})
+    seeds = tuple(range(5 if scale == EVERY_FOLD else 3))
+    return [
+        Experiment(data=data, protocol=protocol, scale=scale, **choices | {"seeds": seeds})
+        for protocol in COMPARED_PROTOCOLS
+    ]
 
 
 def ledger_grid(data: DataRequest, *, preset: str = "paper", **choices) -> list[Experiment]:
@@ -252,7 +260,7 @@ def hadua_flips_grid(data: DataRequest, *, preset: str = "paper", **choices) -> 
 def comparison_grid(
     data: DataRequest, *, scale: str, methods: Iterable[str] | None = None, preset: str = "paper", **choices
 ) -> list[Experiment]:
-    """Every method with its tuned settings on every cross-subject and cross-session fold.
+    """Every method with its tuned settings, on the compared cross-subject folds and every cross-session fold.
 
     ``methods`` are names, to which `COMPARED_WITH` is added where it is missing; None: every method. ``preset`` is not
     used: every method is compared under its first preset and under `released`, if it has that. Raises ConfigError for a
@@ -262,12 +270,14 @@ def comparison_grid(
     """
     names = None if methods is None else list(dict.fromkeys([COMPARED_WITH, *methods]))
     tuned = stored_tuning(data, scale)
+    folds = {"cross_subject": compared_folds(data, scale), "cross_session": None}
     return [
         with_settings(
             candidate,
             tuned[candidate].settings if candidate in tuned else {},
             data=data,
             protocol=protocol,
+            fold_names=folds[protocol],
             scale=scale,
             **choices,
         )
@@ -378,6 +388,8 @@ def published_comparison_grid(
 
 GRIDS: dict[str, Callable[..., list[Experiment]]] = {
     "book": book_grid,
+    "selection": ablation_grid,
+    "length": length_grid,
     "stability": stability_grid,
     "ledger": ledger_grid,
     "protocols": lambda data, **choices: protocols_grid(data, **choices) + controls_grid(data, **choices),

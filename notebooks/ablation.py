@@ -40,8 +40,8 @@ head(
 # target windows, M5 screening, M6 distillation. M4's pseudo-label is not defined in the paper; here it is the class with
 # the highest mean probability of the two modality heads (ledger row 28).
 #
-# Below the paper's scale the models run on nine folds, three of each session, so that the page can be recomputed in
-# minutes. They train on every source person, as the paper's ({ref}`ledger row 30 <ledger-30>`); the same models with a
+# Below the paper's scale every person is held out once, in one of the sessions, so that the page can be recomputed in
+# minutes. The models train on every source person, as the paper's ({ref}`ledger row 30 <ledger-30>`); the same models with a
 # person held out for the choice of the epoch are on the page {doc}`selection`.
 
 # %%

@@ -103,7 +103,7 @@ page.show(certainty.paired_tests_table(ablation, rule="last"))
 page.show(certainty.effect_sizes_table(ablation, rule="last"))
 
 # %% [markdown]
-# Below the paper's scale each model runs on nine folds with one seed. Read those rows as an example of the table: an
+# Below the paper's scale each model runs with one seed, and holds every person out once. Read those rows as an example of the table: an
 # interval that contains 0 says neither that a part helps nor that it does not.
 #
 # ## What could have been found?

@@ -31,7 +31,7 @@ from ufama.storage import PathError, check_writable, expanded, reported, workspa
 
 _BOOK_COMMAND = "from jupyter_book.cli.main import main; main()"  # the builder of this environment, whatever the PATH
 STEPS = ("data", "training", "notebooks", "book")
-FURTHER_PAGES = ("selection", "certainty", "training_length", "stability", "protocols", "ledger_effects", "hadua", "comparison")
+FURTHER_PAGES = ("selection", "certainty", "stability", "protocols", "ledger_effects", "hadua", "comparison")
 """Pages that ask for runs of further grids (`ufama.campaigns.grids.GRIDS`), an hour on two cores."""
 
 

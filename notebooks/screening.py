@@ -38,8 +38,7 @@ head(
 # The target has no labels. What a modality's head predicts with high confidence takes the place of a label: for the
 # fusion head where both modalities agree, for the other modality where only one is confident. This page sorts eight
 # made-up windows by hand, and then the actual predictions of trained networks.
-
-# %% [markdown]
+#
 # ## Who is kept
 #
 # Every target window enters a *pool* twice, once for each modality: with its **confidence**
@@ -70,12 +69,10 @@ head(
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pool", "caption": "The pool of the eight made-up windows: 16 entries in the order of their confidence. Above the line the trusted half; the colour is that of the window's group, pale where this entry is not kept."}}
 from IPython.display import Markdown
 
-from ufama.config import preset as preset_of
 from ufama.core import losses, screening
-from ufama.report import figures, measured, screening_example
+from ufama.report import figures, screening_example
 from ufama.report.source import source
 
-config = preset_of(page.preset, dataset=page.data.dataset)
 example = screening_example.screened(config)
 page.show(screening_example.pool(example))
 

@@ -221,19 +221,20 @@ def parameters(card: DataCard, configs: Mapping[str, UfamaConfig]) -> Table:
         frame[f"count_{place}"] = [*counts, sum(counts)]
         columns.append(Column(f"count_{place}", title, "measured", "trainable numbers of one run"))
     caption = (
-        f"Trainable numbers of the network's parts for {card.title}. {_flattened_sentence(frame)} The paper states "
-        "neither the width nor how tokens become one feature; both are the released code's."
+        f"Trainable numbers of the network's parts for {card.title}. The paper states neither the width nor how tokens "
+        "become one feature; both are the released code's."
     )
     return Table("parameters", frame, tuple(columns), caption, {"fingerprint": card.fingerprint})
 
 
-def _flattened_sentence(frame: pd.DataFrame) -> str:
-    counts = frame.set_index("part")["count_0"]
+def flattened_share(table: Table) -> str:
+    """Where most parameters of the first size in `parameters`' table are."""
+    counts = table.frame.set_index("part")["count_0"]
     share = 100 * counts[list(FLATTENED)].sum() / counts["all"]
     attention = 100 * counts[["self-attention (all blocks)", "fusion: cross-attention"]].sum() / counts["all"]
     return (
-        f"At the paper's size {share:.0f} % of them are where tokens are flattened into one vector, and "
-        f"{attention:.0f} % in attention."
+        f"At the paper's size {share:.0f} % of the {counts['all']:,} parameters are where tokens are flattened into "
+        f"one vector, and {attention:.0f} % in attention."
     )
 
 

@@ -1,14 +1,7 @@
 # %% [markdown]
 # # Adding a method
-#
-# *Cost: about ten seconds on one core; nothing is stored. Two folds at scale `quick`, in double precision so that the
-# numbers below do not depend on the processor.*
-#
-# A method is one file that ends in `METHOD = MyMethod()`. In `ufama/methods/` it is found by itself; anywhere else
-# it is named by its module, `"my_module:METHOD"`. This page writes such a file, checks that it keeps the contract of
-# {class}`ufama.methods.contract.Method`, and trains it beside two others.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
 data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
 require_real = False  # True: refuse to work on simulated recordings
@@ -16,8 +9,26 @@ device = "cpu"
 
 # %% tags=["hide-input"]
 from ufama.pages.page import open_page
+from ufama.report.page_head import head
 
 page = open_page("add_a_method", globals())
+head(
+    "How is a method added to the comparison?",
+    [
+        "A file that names a configuration, what tuning may try and the loss terms of a step is a method: it is checked "
+        "by properties, tuned with the budget of all others, and gets its rows in every table of the comparison."
+    ],
+    evidence={"the-whole-file": "the file", "the-contract": "the check"},
+    caveat="Simulated recordings, two folds at scale quick: an example, not a result.",
+)
+
+# %% [markdown]
+# *Cost: about ten seconds on one core; nothing is stored. Two folds at scale `quick`, in double precision so that the
+# numbers below do not depend on the processor.*
+#
+# A method is one file that ends in `METHOD = MyMethod()`. In `ufama/methods/` it is found by itself; anywhere else
+# it is named by its module, `"my_module:METHOD"`. This page writes such a file, checks that it keeps the contract of
+# {class}`ufama.methods.contract.Method`, and trains it beside two others.
 
 # %% [markdown]
 # ## The whole file
@@ -130,3 +141,9 @@ scores = accuracy(found).pivot_table(index="method", columns="rule", values="acc
 # ```
 #
 # which lists it, tunes it with the budget of all others, and gives it its rows in the tables of {doc}`comparison`.
+
+# %% [markdown]
+# ## What this does not show
+#
+# - Which method is better: two people cannot say.
+# - That a method which keeps the contract is written as its paper means it: that needs a comparison with its source.

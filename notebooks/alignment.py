@@ -158,7 +158,7 @@ Markdown(kernels.estimators_reading(shifted))
 page.show(between_people)
 
 # %% [markdown]
-# ## What this page does not show
+# ## What this does not show
 #
 # That a smaller discrepancy makes a better classifier. Two clouds can lie on each other with the classes exchanged: MMD
 # sees no labels. This is what the paper calls coarse, and why it adds {doc}`screening`.

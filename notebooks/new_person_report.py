@@ -1,13 +1,7 @@
 # %% [markdown]
 # # A recording without labels
-#
-# *From an EDF and an eye stream to a report. Cost: about half a minute on one core.*
-#
-# Somebody sits down, watches clips for four minutes, and leaves: an EDF of 62 channels, a CSV of the eye tracker, and a
-# list of when each clip began. No labels. **What can be said about this recording, and how sure?** Here the person is
-# simulated, so that the truth can be looked at in the end, once.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 dataset = "seed"  # whose layout the simulated recording has; the stored model is SEED's
 
 # %% tags=["hide-input"]
@@ -15,6 +9,7 @@ from IPython.display import Markdown
 
 from ufama.models.folder import load_model
 from ufama.pages.page import open_page
+from ufama.report.page_head import head
 from ufama.report.timeline import timeline
 from ufama.report.topography import occlusion_maps
 from ufama.report.trust_sentences import against_truth
@@ -23,6 +18,23 @@ from ufama.studies.new_person import stored_model
 
 page = open_page("new_person_report", globals())
 model = load_model(stored_model())
+head(
+    "What can be said about a recording without labels, and how sure?",
+    [
+        "A class for every window and trial, with a probability; an estimate of the accuracy with an interval; and "
+        "warnings. On this recording the estimate and the warnings disagree, and the labels, which are read last, decide."
+    ],
+    evidence={"fig-new-person-timeline": "what the model says over time", "the-truth-once": "beside the labels"},
+    caveat="One simulated recording of one person, and a stored model of simulated people: how a report reads, not how "
+    "often it is right.",
+)
+
+# %% [markdown]
+# *From an EDF and an eye stream to a report. Cost: about half a minute on one core.*
+#
+# Somebody sits down, watches clips for four minutes, and leaves: an EDF of 62 channels, a CSV of the eye tracker, and a
+# list of when each clip began. No labels. **What can be said about this recording, and how sure?** Here the person is
+# simulated, so that the truth can be looked at in the end, once.
 
 # %% [markdown]
 # ## The files
@@ -151,3 +163,10 @@ Markdown(
 # source people is reported, and here it was not the nearest. What showed it was the distance of the features, and that
 # warning stood in the report before any label was read. Adaptation without the source did not mend it. One recording of
 # one person shows how a report reads, and nothing about how often it is right: that is the next page.
+
+# %% [markdown]
+# ## What this does not show
+#
+# - How often such a report is right: that is counted over people on the page {doc}`new_person_trust`.
+# - How a real recording would be read: this one has neither real artefacts nor a real person.
+# - What a model of your own would say: fit one to people of your own laboratory ({doc}`new_person_model`).

@@ -410,3 +410,67 @@ def new_person_model(learnt: Table) -> str:
         for _, row in learnt.frame[learnt.frame["branch"].eq("fusion")].iterrows()
     ]
     return f"On source people who were left out, the fusion head of the stored model is, {'; '.join(parts)}."
+
+
+# --- pages that train nothing ----------------------------------------------------------------------------------------
+
+
+def recordings(table: Table) -> list[str]:
+    """Of `datasets.sessions_table`: how many people, trials and windows."""
+    parts = []
+    for data, own in table.frame.groupby("data", sort=False):
+        windows = dict.fromkeys(_in_row(table, "windows", row) for _, row in own.iterrows())
+        first = own.iloc[0]
+        parts.append(
+            f"{data}, {_in_row(table, 'subjects', first)} people, {_in_row(table, 'trials', first)} trials in a "
+            f"session, {' or '.join(windows)} windows in the sessions of a person"
+        )
+    return [f"{'; '.join(parts)}. Everybody of a set watches the same clips."]
+
+
+def choices(table: Table) -> list[str]:
+    """Of `signals.choices`: what scaling and smoothing are worth to a plain classifier."""
+    columns = [column for column in table.shown if column.name.endswith("_accuracy_percent")]
+    row = table.frame.iloc[0]
+    values = [f"{column.title}, {_in_row(table, column.name, row)}" for column in columns]
+    return [
+        f"Accuracy of a support vector machine by the scaling of the features, {row['definition']}, {row['smoothing']} "
+        f"(percent, mean ± SD over folds): {'; '.join(values)}."
+    ]
+
+
+def anchors(table: Table) -> list[str]:
+    """Of `measured.anchors` and `raw_simulation.anchors`: the rows that have a published anchor."""
+    parts = [
+        f"{row['data']}, {row['features']} scaled {row['scaling']}, {_in_row(table, 'accuracy_percent', row)} % beside "
+        f"{_in_row(table, 'anchor', row)} %"
+        for _, row in table.frame.dropna(subset="anchor").iterrows()
+    ]
+    return [
+        "A support vector machine's accuracy on simulated windows (mean ± SD over folds), beside what is published of "
+        f"real ones: {'; '.join(parts)}."
+    ]
+
+
+def published_windows(table: Table) -> list[str]:
+    """Of `audit_tables.window_counts`: whether the printed accuracies are shares of 4-s windows."""
+    whole = table.frame[table.frame["rows"].eq("UF-AMA")]
+    parts = [
+        f"{row['set']}, {_in_row(table, 'four_share', row)}, where chance gives {_in_row(table, 'four_chance', row)} "
+        f"(p = {_in_row(table, 'four_p', row)})"
+        for _, row in whole.iterrows()
+    ]
+    return [
+        f"Of UF-AMA's printed accuracies below 100.00, shares of whole four-second windows are: {'; '.join(parts)}."
+    ]
+
+
+def cost(table: Table) -> list[str]:
+    """Of `cost.whole_training_table`: how long a whole table takes, in the fastest stack of each set."""
+    parts = [
+        f"{shape}, {_in_row(table, 'table_hours', own.loc[own['table_hours'].astype(float).idxmin()])} hours"
+        for shape, own in table.frame.groupby("shape", sort=False)
+    ]
+    return [
+        f"The cross-subject runs of one model at the paper's size would take, on the computer below: {'; '.join(parts)}."
+    ]

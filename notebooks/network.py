@@ -186,3 +186,10 @@ page.show(parameters)
 
 # %% tags=["remove-input"]
 Markdown(network.stack_note(windows, config))
+
+# %% [markdown]
+# ## What this does not show
+#
+# - That cross-attention is worth more than a plainer fusion: that is a question to measurements ({doc}`comparison`).
+# - What a trained network attends to: the weights here are random.
+# - That width and the order of tokens are the paper's: it states neither, and both are the released code's.

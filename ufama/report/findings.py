@@ -472,5 +472,6 @@ def cost(table: Table) -> list[str]:
         for shape, own in table.frame.groupby("shape", sort=False)
     ]
     return [
-        f"The cross-subject runs of one model at the paper's size would take, on the computer below: {'; '.join(parts)}."
+        "The cross-subject runs of one model at the paper's size would take, on the computer below: "
+        f"{'; '.join(parts)}."
     ]

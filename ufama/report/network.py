@@ -230,11 +230,13 @@ def parameters(card: DataCard, configs: Mapping[str, UfamaConfig]) -> Table:
 def flattened_share(table: Table) -> str:
     """Where most parameters of the first size in `parameters`' table are."""
     counts = table.frame.set_index("part")["count_0"]
-    share = 100 * counts[list(FLATTENED)].sum() / counts["all"]
-    attention = 100 * counts[["self-attention (all blocks)", "fusion: cross-attention"]].sum() / counts["all"]
+    flattened, attention = (
+        " and ".join(f"{counts[part]:,}" for part in parts)
+        for parts in (FLATTENED, ("self-attention (all blocks)", "fusion: cross-attention"))
+    )
     return (
-        f"At the paper's size {share:.0f} % of the {counts['all']:,} parameters are where tokens are flattened into "
-        f"one vector, and {attention:.0f} % in attention."
+        f"At the paper's size, of {counts['all']:,} parameters {flattened} are where tokens are flattened into one "
+        f"vector, and {attention} in attention."
     )
 
 

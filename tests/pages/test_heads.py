@@ -163,7 +163,7 @@ def test_a_number_of_a_finding_is_the_cell_as_shown():
     table = Table("t", frame, columns, "A caption.")
     assert (shown(table, "x", who="a"), shown(table, "x", who="b")) == ("81.7 [70.0, 90.0]", "0.5")
     assert is_there(table, "x", who="a") and not is_there(table, "x", who="c")
-    with pytest.raises(ValueError, match="0 rows have .*; one was expected"):
+    with pytest.raises(ValueError, match=r"0 rows have .*; one was expected"):
         shown(table, "x", who="c")
     with pytest.raises(ValueError, match="does not show the column n"):
         shown(table, "n", who="a")

@@ -39,7 +39,7 @@ head(
 # try, and the terms of a step. Every loss has one value per run, `(R,)`: a stack of trainings advances in one step, and
 # nothing mixes them.
 
-# %%
+# %% tags=["teaches"]
 SOURCE = '''
 """Entropy minimisation (Grandvalet and Bengio, 2004) on the plain network."""
 
@@ -77,10 +77,12 @@ class EntropyMinimisation(PlainMethod):
 METHOD = EntropyMinimisation()
 '''
 
-# %%
+# %% tags=["teaches"]
 import sys
 import tempfile
 from pathlib import Path
+
+from IPython.display import Markdown
 
 from ufama.methods import method
 
@@ -88,7 +90,7 @@ folder = Path(tempfile.mkdtemp())
 (folder / "entropy_minimisation.py").write_text(SOURCE)
 sys.path.insert(0, str(folder))
 mine = method("entropy_minimisation:METHOD")
-f"{mine.title}: {mine.inputs}; a file of {len(SOURCE.strip().splitlines())} lines"
+Markdown(f"{mine.title}: {mine.inputs}; a file of {len(SOURCE.strip().splitlines())} lines.")
 
 # %% [markdown]
 # ## The contract
@@ -98,7 +100,7 @@ f"{mine.title}: {mine.inputs}; a file of {len(SOURCE.strip().splitlines())} line
 # permuted, they leave every trained number as it was. {func}`ufama.training.check.check_method` trains a few steps in
 # double precision and compares.
 
-# %%
+# %% tags=["teaches"]
 from ufama.training.check import check_method
 
 print(check_method(mine, page.windows.subsample(6)))
@@ -112,7 +114,7 @@ print(check_method(mine, page.windows.subsample(6)))
 # that is still being changed must not be answered by an older record. In a campaign, `version` does that: raise it when
 # the same settings train to other results.
 
-# %%
+# %% tags=["teaches"]
 from ufama.config import TrainingConfig
 from ufama.data.folds import folds
 from ufama.campaigns.run import results

@@ -5,9 +5,12 @@
 dataset = "seed"  # "seed" or "seed_iv": whose values are listed one by one; the other tables show both sets
 
 # %% tags=["hide-input"]
+from IPython.display import Markdown
+
 from ufama.pages.page import open_page
 from ufama.report import audit_tables as tables
 from ufama.report import findings
+from ufama.report.lists import listed
 from ufama.report.page_head import head
 
 page = open_page("audit", globals())
@@ -162,8 +165,7 @@ tables.consequences()
 # they find it; both are tested. These are the statements on the paper's table of this page's data set:
 
 # %%
-for finding in tables.paper_audit(page.data.dataset).findings:
-    print("-", finding.text)
+Markdown(listed(finding.text for finding in tables.paper_audit(page.data.dataset).findings))
 
 # %% [markdown]
 # ## What this does not show

@@ -78,9 +78,14 @@ page.show(measured.provenance(results))
 # four are targets in others. Tuning each fold for itself would avoid that and cost nine times as much or more.
 
 # %%
+from IPython.display import Markdown
+
 draws = stored_search(page.data, page.scale)
 missing = [block for block in grid if Candidate(block.method, block.preset) not in tuned]
-f"{len(tuned)} tuned on {page.windows.card.title} at scale {page.scale}; {len(missing) // 2} of this page's have their defaults, untuned"
+Markdown(
+    f"{len(tuned)} methods are tuned on {page.windows.card.title} at scale {page.scale}; {len(missing) // 2} of this page's have their "
+    "defaults, untuned."
+)
 
 # %%
 if len(draws):
@@ -110,8 +115,6 @@ page.show(comparison.accuracy_lines(across_people, f"{page.windows.card.title}, 
 page.show(comparison.rank_lines(people_ranks, f"{page.windows.card.title}, cross-subject"))
 
 # %%
-from IPython.display import Markdown
-
 Markdown(comparison.reading(across_people, people_ranks))
 
 # %% [markdown]

@@ -5,8 +5,11 @@
 require_real = False  # True: refuse to work on simulated recordings
 
 # %% tags=["hide-input"]
+from IPython.display import Markdown
+
 from ufama.pages.page import open_page
 from ufama.report import datasets, findings, tables
+from ufama.report.lists import listed
 from ufama.report.page_head import head
 
 page = open_page("datasets", globals(), dataset="seed")
@@ -117,7 +120,7 @@ with tempfile.TemporaryDirectory() as place:
 page.show(datasets.readings_table(read))
 
 # %%
-print("\n".join(read['eeg="eeg_used_1s", eye="repeated"'].card.notes))
+Markdown(listed(read['eeg="eeg_used_1s", eye="repeated"'].card.notes))
 
 # %% [markdown]
 # In one-second windows a session has the 3394 windows that section 3.2 of the paper states for SEED; SEED-IV's release

@@ -40,7 +40,7 @@ head(
 # ({func}`~ufama.studies.feature_choices.as_recorded`) are added what an amplifier adds: a slowly drifting offset, mains hum,
 # white noise.
 
-# %% mystnb={"figure": {"name": "fig-trace", "caption": "Ten simulated seconds at the forehead (FPZ), the top of the head (CZ) and the back (OZ). Blinks stay in: nothing in section 2.1 removes them."}}
+# %% tags=["teaches"] mystnb={"figure": {"name": "fig-trace", "caption": "Ten simulated seconds at the forehead (FPZ), the top of the head (CZ) and the back (OZ). Blinks stay in: nothing in section 2.1 removes them."}}
 from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.entropy import band_power, differential_entropy
 from ufama.data.signals.filters import preprocessed
@@ -73,7 +73,7 @@ page.show(signals.spectrum(recorded[2], clean[2], rates))
 # nats. The variance of a band is the share of the window's power that lies in it, after a Hann taper, which keeps
 # strong slow waves from leaking into the fast bands. Code: {func}`~ufama.data.signals.entropy.differential_entropy`.
 
-# %% mystnb={"figure": {"name": "fig-bands", "caption": "One simulated window of OZ and its five bands, on one scale; variance in the tapered window and differential entropy in nats."}}
+# %% tags=["teaches"] mystnb={"figure": {"name": "fig-bands", "caption": "One simulated window of OZ and its five bands, on one scale; variance in the tapered window and differential entropy in nats."}}
 entropy = differential_entropy(clean, settings.sampling_rate, settings)  # (windows, channels, bands)
 window = 12
 samples = slice(window * 800, (window + 1) * 800)
@@ -89,17 +89,24 @@ page.show(
 # coefficients, as in public feature code of the field. Both definitions are here. They are the same quantity up to a
 # factor and a constant per band:
 
-# %%
+# %% tags=["teaches"]
 import numpy as np
+from IPython.display import Markdown
+
+from ufama.report.lists import listed
 
 log2 = differential_entropy(clean, settings.sampling_rate, settings.replace(definition="log2_power"))
 constant = entropy - np.log(2) / 2 * log2
-{
-    "half_log_variance, range": [round(float(value), 1) for value in (entropy.min(), entropy.max())],
-    "log2_power, range": [round(float(value), 1) for value in (log2.min(), log2.max())],
-    "constant per band": [round(float(value), 2) for value in constant[0, 0]],
-    "the same in all windows and channels": bool(np.ptp(constant, axis=(0, 1)).max() < 1e-9),
-}
+Markdown(
+    listed(
+        {
+            "range of `half_log_variance`": f"{entropy.min():.1f} to {entropy.max():.1f}",
+            "range of `log2_power`": f"{log2.min():.1f} to {log2.max():.1f}",
+            "their difference, a constant of each band": [f"{value:.2f}" for value in constant[0, 0]],
+            "the same in all windows and channels": bool(np.ptp(constant, axis=(0, 1)).max() < 1e-9),
+        }
+    )
+)
 
 # %% [markdown]
 # Public code has a quirk: it hands 800 tapered samples to a transform of 256 points, which drops the rest of the window

@@ -43,7 +43,7 @@ head(
 # classes of two trials each, eight windows per trial. **Everybody is simulated**: a class has a pattern, each person's
 # session has an offset of its own, and the rest is noise.
 
-# %%
+# %% tags=["teaches"]
 import numpy as np
 
 draw = np.random.default_rng(0)
@@ -68,7 +68,7 @@ modality_a.shape, modality_b.shape
 # length of a window, the licence and the citation are optional, and travel with every result. Say `simulated=True`
 # when nobody was recorded, and every table will say so.
 
-# %%
+# %% tags=["teaches"]
 from ufama.data.two_modality import two_modality_windows, write_two_modality
 
 made = two_modality_windows(
@@ -103,7 +103,7 @@ if is_example:
 #
 # ## Open it
 
-# %%
+# %% tags=["teaches"]
 from ufama.datasets import open_dataset
 from ufama.data.folds import fold_remarks, folds
 from ufama.data.remarks import impossible_protocols
@@ -135,7 +135,7 @@ for protocol in ("cross_subject", "cross_subject_pooled", "cross_session"):
 # something in the table leaks the label. People are held out with all their sessions where there are several; with
 # one person, sessions are.
 
-# %%
+# %% tags=["teaches"]
 from ufama.studies.baseline import svm_rows
 from ufama.report import real_recordings
 
@@ -151,7 +151,7 @@ plain
 # paper's batch of 32, and all of a target that has fewer windows. This page computes in double precision, so that it
 # comes out alike on every processor.
 
-# %%
+# %% tags=["teaches"]
 from dataclasses import replace
 
 from ufama.campaigns.adaptation import adaptation

@@ -39,7 +39,7 @@ head(
 # blinks and muscles join on the way. The pupil follows the brightness of the clip, the gaze the places that the clip
 # offers. A blink is one event in both modalities.
 
-# %% mystnb={"figure": {"name": "fig-raw-traces", "caption": "Twelve seconds of one simulated person (subject 1) watching one clip: five of 62 electrodes, the pupil, the gaze. Blinks in grey."}}
+# %% tags=["teaches"] mystnb={"figure": {"name": "fig-raw-traces", "caption": "Twelve seconds of one simulated person (subject 1) watching one clip: five of 62 electrodes, the pupil, the gaze. Blinks in grey."}}
 from ufama.simulation.voltages import RawWorld
 
 world = RawWorld(dataset)
@@ -49,9 +49,14 @@ page.show(raw_simulation.traces(world))
 # The parameters of every simulated person, session and trial are known; written recordings have them in
 # `SIMULATED.json`:
 
-# %%
+# %% tags=["teaches"]
+from IPython.display import Markdown
+
+from ufama.report.lists import listed
+
 truth = world.truth(subject=1, session=1)
-{name: truth[name] for name in ("bad_modality", "alpha_frequency_hz", "cap_degrees")} | {"felt in trial 1": truth["felt"][0]}
+facts = {name.replace("_", " "): truth[name] for name in ("bad_modality", "alpha_frequency_hz", "cap_degrees")}
+Markdown(listed(facts | {"felt in trial 1": truth["felt"][0]}))
 
 # %% [markdown]
 # ## An emotion is a region and a band

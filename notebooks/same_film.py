@@ -13,6 +13,7 @@ from ufama.campaigns.results import published_folder, read_published
 from ufama.pages.page import DescribedFigure, open_page
 from ufama.pages.parameters import checked_parameters
 from ufama.report import findings, same_film
+from ufama.report.lists import cards
 from ufama.report.page_head import head
 from ufama.studies.same_film import stored_clips, trial_clips
 
@@ -72,10 +73,7 @@ DescribedFigure(same_film.cells_figure(outcomes, studies, runs))
 # windows; `ceap360-physiology` reads pupil, skin conductance and pulse where the download has them.
 
 # %%
-for card in {card["fingerprint"]: card for card in runs.data_card[runs.control == ""]}.values():
-    print(card["name"], "|", card["licence"])
-    for note in card["notes"]:
-        print("   ", note)
+Markdown(cards(runs.data_card[runs.control == ""]))
 
 # %% [markdown]
 # ## Four questions

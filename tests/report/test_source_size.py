@@ -52,7 +52,7 @@ def test_the_reading_compares_the_same_recordings_and_states_both_sources(result
     assert "the same 5 recordings" in text
     assert "has 4 recordings, that of unseen person in an unseen session 8" in text
     assert "1,440 and 2,880 windows" in text
-    assert "makes -5.0 [" in text and "in place of one of them make +10.0 [" in text
+    assert "changes the accuracy by -5.0 [" in text and "in place of one of them, by +10.0 [" in text
 
 
 @pytest.mark.parametrize(

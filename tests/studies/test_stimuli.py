@@ -126,6 +126,7 @@ def test_protocol_facts(new_clips, seen):
     assert facts["clips_seen"].tolist() == seen
     assert facts["people_seen"].tolist() == [0, 1, 0]
     assert facts["folds"].tolist() == [6, 2, 6]
+    assert facts["source_recordings"].tolist() == [2, 3, 2]  # three people, two sessions
     assert facts["order_only"].tolist()[0] == 1  # the others have the same order in the session
     assert facts["chance"].tolist() == pytest.approx([1 / 3] * 3)
 

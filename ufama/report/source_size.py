@@ -10,7 +10,7 @@ from ufama.campaigns.results import Results
 from ufama.data.windows import Windows
 from ufama.report.captions import LABEL_FREE_RULES, interval_cell, interval_meaning
 from ufama.report.table import Column, Table
-from ufama.studies.stimuli import SOURCES
+from ufama.studies.stimuli import RIDGE_PENALTY, SOURCES
 
 SAME, ONE, ALL = SOURCES
 COMPARED = ("cross_subject", "cross_subject_session")
@@ -37,11 +37,12 @@ def sources_table(measured: pd.DataFrame, windows: Windows, *, stride: int = 6) 
             interval_cell(unit, "points", "minus the same session (points)", group=unit),
         ]
     card = windows.card
+    data = card.title if card.simulated else f"real {card.title} recordings"
     caption = (
         "A ridge classifier on the same tested recordings, with sources of one session and of several. Measured on "
-        f"{card.title if card.simulated else f'real {card.title} recordings'}, every {stride}th window; no epoch is "
-        f"chosen, so no selection rule. n = {measured['fold'].nunique()} tested recordings; one other session: the "
-        f"mean over those that there are. {interval_meaning(measured)}"
+        f"{data}, every {stride}th window, penalty {RIDGE_PENALTY:,.0f}; no epoch is chosen, so no selection rule. "
+        f"n = {measured['fold'].nunique()} tested recordings; one other session: the mean over those that there are. "
+        f"{interval_meaning(measured)}"
     )
     provenance = {"simulated": card.simulated, "fingerprint": card.fingerprint, "stride": stride}
     return Table("source_sessions", frame, columns, caption, provenance)
@@ -76,8 +77,9 @@ def reading(results: Results, measured: pd.DataFrame) -> str:
         f"for validation, UF-AMA learns from {windows[0]:,.0f} and {windows[1]:,.0f} windows, in {steps[0]:,.0f} and "
         f"{steps[1]:,.0f} steps. {sessions[0].upper()}{sessions[1:]} minus {people}, UF-AMA, points of windows: "
         f"{found}. For a ridge classifier on these recordings, another session in place of the same one, a source of "
-        f"the same size that knows {known[ONE]:.0f} % of the test clips, makes {_points(from_same.loc[ONE])} points. All "
-        f"other sessions in place of one of them make {_points(larger)}. {verdict}"
+        f"the same size that knows {known[ONE]:.0f} % of the test clips, changes the accuracy by "
+        f"{_points(from_same.loc[ONE])} points; all other sessions in place of one of them, by {_points(larger)}. "
+        f"{verdict}"
     )
 
 

@@ -9,6 +9,7 @@ from ufama.data.controls import controlled, emotion_ceiling
 from ufama.data.folds import folds, scaled
 from ufama.data.windows import Windows
 from ufama.methods.bases.fitted import softmax_of_scores
+from ufama.methods.ridge import METHOD as RIDGE
 from ufama.methods.svm import fit_and_predict
 from ufama.simulation.features import SETTINGS, simulate
 from ufama.studies.baseline import MODALITIES, svm_anchors
@@ -95,9 +96,9 @@ def _shuffled_labels(trials: pd.DataFrame, classes: int, draws: int, rng: np.ran
 def protocol_facts(windows: Windows, protocols: Sequence[str]) -> pd.DataFrame:
     """What the source holds of the test trials, by protocol; nothing is trained.
 
-    One row per protocol, means over its folds: people_seen and clips_seen (shares of test trials whose subject or clip
-    is in the source), order_only (trial-level accuracy of `order_only`), chance (share of the most frequent label among
-    the test trials); folds, their number.
+    One row per protocol, means over its folds: source_recordings (subjects' sessions in the source), people_seen and
+    clips_seen (shares of test trials whose subject or clip is in the source), order_only (trial-level accuracy of
+    `order_only`), chance (share of the most frequent label among the test trials); folds, their number.
     """
     rows = []
     for protocol in protocols:
@@ -106,16 +107,18 @@ def protocol_facts(windows: Windows, protocols: Sequence[str]) -> pd.DataFrame:
             source, target = (trial_rows(windows, part) for part in (fold.source, fold.target))
             seen.append(
                 (
+                    len(source[["subject", "session"]].drop_duplicates()),
                     target["subject"].isin(source["subject"]).mean(),
                     target["clip"].isin(source["clip"]).mean(),
                     target["label"].value_counts(normalize=True).max(),
                 )
             )
-        people, clips, chance = np.mean(seen, axis=0)
+        recordings, people, clips, chance = np.mean(seen, axis=0)
         rows.append(
             {
                 "protocol": protocol,
                 "folds": len(seen),
+                "source_recordings": recordings,
                 "people_seen": people,
                 "clips_seen": clips,
                 "order_only": order_only(windows, protocol)["accuracy_trials"].mean(),
@@ -130,8 +133,12 @@ SOURCES = ("the same session", "one other session", "all other sessions")
 source of `cross_subject_session`."""
 
 
+RIDGE_PENALTY = max(RIDGE.search["penalty"])
+"""The strongest of those that the comparison of methods tries."""
+
+
 def source_sessions(
-    windows: Windows, fold_names: Collection[str], *, stride: int = 6, penalty: float = 100.0
+    windows: Windows, fold_names: Collection[str], *, stride: int = 6, penalty: float = RIDGE_PENALTY
 ) -> pd.DataFrame:
     """A ridge classifier on the same tested recordings, trained on other people in the same session or in others.
 

@@ -152,7 +152,13 @@ tables.consequences()
 #
 # ## The same audit of any table
 #
-# The functions know nothing of this paper. A table with one accuracy per row is enough:
+# The functions know nothing of this paper. Paste a column of published accuracies; the page computes what the command below
+# does, and sends nothing anywhere. It holds the paper's 36 values of Table 4 until you replace them.
+#
+# ```{audit-form}
+# ```
+#
+# For a whole table, with methods, sessions, subjects, printed means and rows in proportion, one accuracy per row is enough:
 #
 # ```
 # ufama audit TABLE.csv --windows 842 3394 --trials 58,58,51,59,46,48,59,54,66,59,58,58,58,59,51 --json REPORT.json

@@ -13,7 +13,7 @@ from ufama.analysis.evaluation import select
 from ufama.config import scale
 from ufama.pages.notebooks import NOTEBOOKS, asks_for_runs, notebook_source
 from ufama.report import findings, measured, tables, training_length
-from ufama.report.page_head import head, is_there, of_interval, shown
+from ufama.report.page_head import counted, head, is_there, number_word, of_interval, shown
 from ufama.report.table import Column, Table
 from ufama.report.training_size import paper_parameters, paper_steps, size_sentences, which_windows
 
@@ -92,12 +92,13 @@ def test_a_page_of_trainings_takes_the_size_of_training_from_their_records(name)
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_the_numbers_of_a_finding_are_those_of_the_pages_tables(name):
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
-    shown_html = [out.data["text/html"] for c in notebook.cells for out in c.get("outputs", []) if "data" in out
-                  and "text/html" in out.data]  # fmt: skip
+    outputs = [out.data for cell in notebook.cells for out in cell.get("outputs", []) if "data" in out]
+    shown_html = [data["text/html"] for data in outputs if "text/html" in data]
     heads = [html for html in shown_html if 'class="page-head"' in html]
     assert len(heads) == 1, f"{name} was executed without its head: execute it anew"
     found = text_of(re.search(r'<dd class="finding">(.*?)</dd>', heads[0], re.DOTALL).group(1))
     others = " ".join(text_of(html) for html in shown_html if html not in heads)
+    others += " ".join(data["text/markdown"] for data in outputs if "text/markdown" in data)
     assert numbers(found) <= numbers(others)
     if name in TRAINED:
         size = text_of(re.search(r'<p class="training-size">(.*?)</p>', heads[0], re.DOTALL).group(1))
@@ -167,6 +168,8 @@ def test_a_number_of_a_finding_is_the_cell_as_shown():
         shown(table, "x", who="c")
     with pytest.raises(ValueError, match="does not show the column n"):
         shown(table, "n", who="a")
+    assert counted(0, 17, "rows") == "none of seventeen rows" and number_word(32) == "thirty-two"
+    assert (number_word(40), number_word(100), number_word(0)) == ("forty", "100", "zero")
     assert (of_interval(0.1, 2), of_interval(-2, -0.1), of_interval(-1, 1)) == (
         "the interval lies above zero", "the interval lies below zero", "the interval includes zero",
     )  # fmt: skip

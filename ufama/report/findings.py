@@ -1,6 +1,6 @@
 """What the pages find, in sentences: each takes tables of its page, and every number in it is a cell of theirs.
 
-Counts up to twelve are written as words. What the numbers will be is not known here: sentences hold for either sign,
+Counts of rows are written as words. What the numbers will be is not known here: sentences hold for either sign,
 for equal values, and where a rule or a row is absent.
 """
 

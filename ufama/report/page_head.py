@@ -186,16 +186,25 @@ def _place(table: Table, row: Mapping[str, object]) -> int:
 
 
 def counted(count: int, of: int, what: str) -> str:
-    """'none of nine models', 'three of twelve rows', '13 of 33 methods': how many of how many."""
+    """'none of nine models', 'three of thirty-two methods': how many of how many."""
     return f"{number_word(count, none=True)} of {number_word(of)} {what}"
 
 
+_WORDS = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+
+
 def number_word(count: int, *, none: bool = False) -> str:
-    """A number up to twelve as a word; "none" for 0 where ``none``."""
-    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    """A number below one hundred as a word: the digits of a finding are those of tables. "none" for 0 if ``none``."""
     if count == 0 and none:
         return "none"
-    return words[count] if count < len(words) else str(count)
+    if count < len(_WORDS):
+        return _WORDS[count]
+    tens, ones = divmod(count, 10)
+    return str(count) if tens > 9 else _TENS[tens - 2] + (f"-{_WORDS[ones]}" if ones else "")
 
 
 def of_interval(low: float, high: float) -> str:

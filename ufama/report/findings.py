@@ -82,9 +82,8 @@ def ablation(table: Table, steps: Table, gate: Table) -> str:
     sentences = [
         f"{_data(table)}, {RULE_TITLES[rule]}: the network alone (M1) is right in {first} % of the windows, UF-AMA "
         f"(M6) in {last} % (mean ± SD over runs).",
-        f"Of the five parts, {_part(up)} changes the accuracy most upwards, by {_in_row(steps, f'{rule}_change', up)} "
-        f"points, and {_part(down)} least or downwards, by {_in_row(steps, f'{rule}_change', down)} (mean ± SD over "
-        "runs).",
+        f"Of the five parts, {_part(up)} has the highest change, {_in_row(steps, f'{rule}_change', up)} points, and "
+        f"{_part(down)} the lowest, {_in_row(steps, f'{rule}_change', down)} (mean ± SD over runs).",
     ]
     changed = _in_row(steps, f"{rule}_change", distillation)
     return " ".join([*sentences, f"Distillation (M5 to M6) changes {changed} points: {gate_sentence(gate)}."])
@@ -154,16 +153,14 @@ def ledger(table: Table) -> str:
     single = rows & table.frame["row"].notna()
     if not single.any():
         return f"{_data(table)}: no row of the ledger was changed alone under the rule {rule}."
-    change = {True: "upwards", False: "downwards"}
-    extremes = [
-        f"most {change[up]} by row {row['row']} ({_plain(row['changes'])}), {_in_row(table, 'windows_points', row)}"
-        for up in (False, True)
-        for row in [_extreme(table, "windows_points", single, largest=up)]
-    ]
+    low, high = (
+        f"row {row['row']} ({_plain(row['changes'])}), {_in_row(table, 'windows_points', row)}"
+        for row in (_extreme(table, "windows_points", single, largest=largest) for largest in (False, True))
+    )
     significant = int((table.frame.loc[single, "windows_p_holm"].astype(float) < LEVEL).sum())
     sentences = [
-        f"{_data(table)}, {rule}, points of accuracy over windows [95 %]: of the rows changed alone, accuracy moves "
-        f"{_listed(extremes)}.",
+        f"{_data(table)}, {rule}, points of accuracy over windows [95 %]: of the rows changed alone, the lowest change "
+        f"is that of {low}, the highest that of {high}.",
         f"After Holm's correction {counted(significant, int(single.sum()), 'changes')} differ from preset paper at the "
         "level of five percent.",
     ]

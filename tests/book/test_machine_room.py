@@ -73,9 +73,7 @@ def test_the_link_below_a_table_saves_its_numbers(extension):
 def test_a_table_keeps_its_caption_before_the_link(extension):
     files = extension("table_files")
     table, other = ("<table><caption>Made up.</caption></table>", "<table><caption>No file.</caption></table>")
-    source = [
-        json.dumps({"cells": [code("x", shown(table, "one"), shown("<table><caption>No file.</caption></table>"))]})
-    ]
+    source = [json.dumps({"cells": [code("x", shown(table, "one"), shown(other))]})]
 
     class App:
         class env:  # noqa: N801

@@ -86,6 +86,14 @@ def test_a_cell_shows_one_table_or_figure_and_a_figure_has_alt_text_and_caption(
                 assert cell.metadata["mystnb"]["figure"]["caption"]
 
 
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_result_is_shown_as_pythons_text(name):
+    """But for the shape of an array in a cell whose code is explained."""
+    for cell in code_cells(name):
+        for text in (out.data["text/plain"] for out in cell.outputs if set(out.get("data", {})) == {"text/plain"}):
+            assert "teaches" in cell.metadata.get("tags", []) and text.startswith("("), cell.source
+
+
 def test_the_landing_pages_figure_is_the_first_of_its_page():
     drawn = (
         out.data["image/png"]

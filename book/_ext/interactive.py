@@ -1,9 +1,9 @@
-"""Parts of a page that answer a reader, without a server: each a directive that brings its script to its page alone.
+"""Parts of a page that answer a reader, without a server; each brings its script to its page alone. The directive
 
     ```{audit-form}
     ```
 
-The page says what the part shows also without scripts: it is left out of print.
+is the audit of a pasted column. On paper these parts are left out: what they show, the page says in another way.
 """
 
 from html import escape
@@ -24,24 +24,14 @@ AUDIT_FORM = """<form class="audit-form screen-only">
 </form>"""
 
 
-class Part(SphinxDirective):
-    """A directive whose HTML is written by ``markup`` and answered by the script ``script`` of ``_static``."""
-
-    script = ""
-
-    def run(self) -> list[nodes.Node]:
-        return [nodes.raw("", self.markup(), format="html", script=self.script)]
-
-    def markup(self) -> str:
-        raise NotImplementedError
+SCRIPTS = {"audit-form": "audit.js", "screening-sliders": "screening.js"}
+"""What answers a part, by the class of its HTML; `ufama.report.screening_sliders` writes the second as an output."""
 
 
-class AuditForm(Part):
+class AuditForm(SphinxDirective):
     """The audit of a pasted column, filled with the paper's values on SEED."""
 
-    script = "audit.js"
-
-    def markup(self) -> str:
+    def run(self) -> list[nodes.Node]:
         from ufama.analysis import paper
         from ufama.data.layout import layout
         from ufama.report.audit_tables import accuracies
@@ -49,17 +39,21 @@ class AuditForm(Part):
         table = accuracies("seed")
         own = table.loc[table["method"] == paper.METHOD, "accuracy_percent"]
         counts = (paper.IMPLIED_WINDOWS["seed"][0], paper.STATED_WINDOWS["seed"][0])
-        return AUDIT_FORM.format(
+        form = AUDIT_FORM.format(
             accuracies=escape("\n".join(f"{value:.2f}" for value in own)),
             windows=" ".join(map(str, counts)),
             trials=",".join(map(str, layout("seed").window_counts[0])),
         )
+        return [nodes.raw("", form, format="html")]
 
 
 def add_scripts(app, pagename, templatename, context, doctree):
     """Load the scripts of a page's parts."""
-    if doctree is not None:
-        for script in sorted({raw["script"] for raw in doctree.findall(nodes.raw) if raw.get("script")}):
+    if doctree is None:
+        return
+    texts = [raw.astext() for raw in doctree.findall(nodes.raw)]
+    for mark, script in SCRIPTS.items():
+        if any(f'class="{mark}' in text for text in texts):
             app.add_js_file(script, loading_method="defer")
 
 

@@ -5,14 +5,20 @@ import math
 from urllib.parse import quote
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from ufama.analysis import paper
+from ufama.analysis.evaluation import probabilities
+from ufama.analysis.screening import group_names, modality_probabilities
 from ufama.audit.given import counts_from, read_accuracies
 from ufama.audit.granularity import TableError
 from ufama.audit.report import audit_table
+from ufama.core.screening import gate_open, screen, whole_pool
 from ufama.data.layout import layout
 from ufama.report.audit_tables import accuracies
+from ufama.report.screening_sliders import HEADS, ScreeningSliders
 
 # --- the audit of a pasted column ------------------------------------------------------------------------------------
 
@@ -144,3 +150,83 @@ def test_the_form_shows_findings_and_a_table_for_each_test(auditing):
     sentence, tables = auditing.execute_script(show, values, "842", SEED_TRIALS)
     assert sentence.startswith("all: 17 of the 17 accuracies that are not 0 or 100 are k/n with n = 842 (nearest)")
     assert len(tables) == 4
+
+
+# --- the sliders on screening ----------------------------------------------------------------------------------------
+
+
+def stored_batch(windows=32, classes=3):
+    """Predictions as they are stored, some confidences equal and some at a slider's position."""
+    draw = np.random.default_rng(5)
+    columns = {}
+    for head in HEADS:
+        given = draw.dirichlet(np.full(classes, 0.4), windows)
+        given[:4] = [0.9, 0.06, 0.04], [0.05, 0.9, 0.05], given[5], given[6]
+        columns |= {f"{head}_{k}": given[:, k] for k in range(classes)}
+    return pd.DataFrame(columns)
+
+
+@pytest.fixture(scope="module")
+def sliding(browser, root):
+    """Sliders over a batch in a page of their own, with their script."""
+    sliders = ScreeningSliders(stored_batch(), share=0.5, gate=0.9, inclusive=True, title="simulated SEED")
+    script = (root / "book" / "_static" / "screening.js").read_text(encoding="utf-8")
+    body = f"{sliders._repr_html_()}<script>{script}</script>"
+    page = f"<!DOCTYPE html><html lang='en'><title>sliders</title><body>{body}</body></html>"
+    browser.get("data:text/html;charset=utf-8," + quote(page))
+    return browser
+
+
+def screened(batch, share, gate, inclusive):
+    """What `ufama.core.screening` makes of the batch, as the page states it."""
+    modalities = modality_probabilities(batch)
+    screening = screen(modalities, share, whole_pool(modalities))
+    is_open = bool(gate_open(screening.threshold, gate, inclusive))
+    fusion = torch.tensor(probabilities(batch, "fusion")).argmax(-1)
+    teachers = [None] * len(batch)
+    for place, (name, teaches) in enumerate((("eeg", screening.eeg_teaches), ("eye", screening.eye_teaches))):
+        for window in (teaches[0] & (screening.pseudo_label[0, :, place] == fusion)).nonzero().flatten():
+            teachers[window] = name if is_open else None
+    groups = group_names(screening).tolist()
+    return groups, screening.threshold.item(), is_open, int(screening.kept.sum()), teachers
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("inclusive", [True, False])
+def test_the_page_screens_as_the_core_does_at_every_position_of_a_grid(sliding, inclusive):
+    grid = [(share, gate) for share in np.linspace(0, 1, 101).round(2) for gate in (0.0, 0.35, 0.6, 0.9, 0.95, 1.0)]
+    batch = stored_batch()
+    data = ScreeningSliders(batch, share=0.5, gate=0.9, inclusive=inclusive, title="").data
+    answer = """
+    const [data, grid] = arguments;
+    return grid.map(([share, gate]) => window.ufamaScreening(data, share, gate)).map(
+      ({groups, threshold, open, entries, teachers}) =>
+        [groups, Number.isFinite(threshold) ? threshold : null, open, entries, teachers]);
+    """
+    found = sliding.execute_script(answer, data, [list(map(float, place)) for place in grid])
+    seen = set()
+    for place, own in zip(grid, found, strict=True):
+        groups, threshold, *rest = screened(batch, *place, inclusive)
+        assert own == [groups, threshold if math.isfinite(threshold) else None, *rest], place
+        seen |= {*groups, *rest[-1], rest[0]}
+    assert seen == {"consistent", "conflicting", "partly_low", "unused", "eeg", "eye", None, True, False}
+
+
+@pytest.mark.browser
+def test_a_slider_that_is_moved_changes_words_and_drawing(sliding):
+    move = """
+    const form = document.querySelector("form"), [name, value] = arguments;
+    form.elements[name].value = value;
+    form.elements[name].dispatchEvent(new Event("input", {bubbles: true}));
+    return [...form.querySelectorAll("output p")].map(p => p.textContent);
+    """
+    sliding.execute_script(move, "gate", "0.9")
+    kept, windows, _ = sliding.execute_script(move, "share", "1")
+    assert kept.startswith("Kept: 64 of 64 entries") and kept.endswith("so the gate is closed.")
+    assert "neither kept 0" in windows
+    nothing = sliding.execute_script(move, "share", "0")
+    assert nothing[0] == "Kept: 0 of 64 entries; the gate is closed." and "neither kept 32" in nothing[1]
+    assert sliding.execute_script("return document.querySelectorAll('svg .threshold').length") == 0
+    sliding.execute_script(move, "gate", "0.3")
+    opened = sliding.execute_script(move, "share", "0.5")
+    assert opened[0].endswith("so the gate is open.") and opened[2].startswith("Distillation uses ")

@@ -121,6 +121,9 @@ from ufama.campaigns.run import results
 from ufama.campaigns.experiments import Experiment
 from ufama.campaigns.results import RunStore
 from ufama.analysis.evaluation import accuracy
+from ufama.analysis.titles import RULE_TITLES
+from ufama.report.captions import column_group, keys, measured_on
+from ufama.report.table import Table
 
 names = [fold.name for fold in folds(page.windows, "cross_subject")]
 common = {
@@ -129,8 +132,9 @@ common = {
 }
 grid = [Experiment(method=name, **common) for name in ("source_only", "dann", "entropy_minimisation:METHOD")]
 found = results(grid, store=RunStore(folder / "runs"), device=page.device, workers=1)
-scores = accuracy(found).pivot_table(index="method", columns="rule", values="accuracy_windows")
-(100 * scores).round(1)
+scores = 100 * accuracy(found).pivot_table(index="method", columns="rule", values="accuracy_windows")
+columns = [*keys(method="method"), *column_group({rule: RULE_TITLES[rule] for rule in scores}, "windows right (%)", 1)]
+Table("example", scores.reset_index(), columns, f"The new method beside two others. {measured_on(found.runs)}; n = 2 folds.")
 
 # %% [markdown]
 # Accuracy over windows in percent, the mean of two people: enough to see that the method learns, far too few to say

@@ -82,8 +82,8 @@ def test_the_attention_example_is_what_one_computes_by_hand():
 
 def test_the_blocks_do_not_know_the_order_of_the_tokens_and_the_branch_feature_does(small):
     sentence = network.order_of_tokens(small, QUICK, count=4)
-    assert "the same tokens in the other order" in sentence
-    assert int(re.search(r"changes by (\d+) %", sentence).group(1)) > 5
+    assert "return the same tokens in that order" in sentence
+    assert int(re.search(r"by (\d+) % of its length", sentence).group(1)) > 5
 
 
 def test_the_parts_of_the_network_are_all_of_it(small):

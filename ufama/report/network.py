@@ -95,11 +95,13 @@ def order_of_tokens(windows: Windows, config: UfamaConfig, count: int = 32) -> s
     permuted, permuted_feature = encoder(eeg[:, order], None)
     moved = (encoded[:, order] - permuted).abs().max() / encoded.abs().max()
     changed = (feature - permuted_feature).norm() / feature.norm()
-    verdict = "the same tokens in the other order" if moved < 1e-9 else "other tokens"
+    given = f"given the {eeg.shape[1]} EEG tokens of {count} windows in a random order"
+    if moved > 1e-9:
+        return f"An encoder knows which token is which: {given}, its blocks return other tokens."
     return (
-        f"Given the {eeg.shape[1]} EEG tokens of {count} windows in a random order, the blocks of a network with "
-        f"random weights return {verdict} (relative difference {_power(moved.item())}), and the branch feature "
-        f"behind the flattening changes by {100 * changed.item():.0f} % of its length."
+        f"An encoder does not know which token is which: {given}, its blocks (random weights) return the same tokens "
+        f"in that order (relative difference {_power(moved.item())}). Only the branch feature behind the flattening "
+        f"changes, by {100 * changed.item():.0f} % of its length."
     )
 
 

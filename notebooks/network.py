@@ -27,9 +27,10 @@ sizes = {
     for scaled in [scale_of(name).apply(config, TrainingConfig())[0]]
 }
 parameters = network.parameters(windows.card, sizes)
+order = network.order_of_tokens(windows, config)
 head(
     "What does the network compute from a window, and where are its parameters?",
-    [network.order_of_tokens(windows, config), network.flattened_share(parameters)],
+    [order, network.flattened_share(parameters)],
     evidence={"what-a-token-is": "what a token is", "sizes": "sizes"},
     caveat=f"Networks with random weights on {windows.card.title}; nothing is trained on this page.",
 )
@@ -64,8 +65,11 @@ page.show(network.tokens(windows))
 # There is **no positional encoding**: nothing is added to a token that says which channel or statistic it is, so two
 # channels with the same five values get the same token. Attention treats tokens as a set, whose order it cannot see.
 # Which token is which becomes known only behind the blocks, where all tokens are laid end to end (*flattened*) and one
-# linear layer gives every place weights of its own ({ref}`ledger row 5 <ledger-5>`). That this is so is computed at the head of
-# the page, by giving the network its tokens in another order.
+# linear layer gives every place weights of its own ({ref}`ledger row 5 <ledger-5>`). That this is so is computed by
+# giving the network its tokens in another order:
+
+# %% tags=["remove-input"]
+Markdown(order)
 
 # %% [markdown]
 # ## Attention

@@ -28,6 +28,37 @@ head(
 # reported to reach on the real recordings, and not changed since. Seven combinations of its parameters were tried, with one
 # seed of the simulator and a support vector machine; no result of a deep method entered the choice. The anchors are
 # accuracies that do not depend on a choice of epoch: leave one person out, within each session.
+#
+# ## How a window is made
+#
+# Each modality of a simulated window is a sum of parts, in units of that modality (EEG: log2 power; eye: spreads of a
+# feature between subjects):
+#
+# $$
+# \text{window} = \text{usual level} + \text{person} + \text{session} + \text{emotion} + \text{clip} + \text{trial}
+# + \text{drift} .
+# $$
+#
+# *Person* and *session* are shifts that stay the same for a whole session; scaling each subject-session by itself removes
+# them. The *emotion* is a pattern over the scalp and the bands that all people share, with a deviation of each
+# person's own, times what was felt: the clip's label and something of other emotions. The *clip* is a pattern that
+# belongs to the clip and not to its emotion, the same for everybody: whoever recognises it knows the label. *Trial* noise
+# is new in every trial, *drift* is slow. In a tenth of all subject-sessions one modality hardly carries the emotion.
+
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-simulator", "caption": "One channel and band of a simulated session, taken apart: what each part adds for two people, and the sum. Colour is the emotion of the clip. Simulated SEED, session 2, less the usual level."}}
+from ufama.report import simulator
+
+shown = {"session": 2, "channel": "POZ", "band": "alpha"}
+page.show(simulator.sum_of_parts(simulator.parts("seed", [1, 2], **shown), "seed", **shown))
+
+# %% [markdown]
+# The size of each part, and what both modalities share, are fields of
+# {class}`~ufama.simulation.features.SimulatorSettings`, each with its known effect; tests change them one at a time.
+
+# %%
+from ufama.simulation.features import SETTINGS
+
+page.show(measured.settings(SETTINGS))
 
 # %% [markdown]
 # ## The anchors
@@ -48,20 +79,6 @@ head(
 
 # %%
 page.show(anchors)
-
-# %% tags=["remove-input"]
-from IPython.display import Markdown
-
-Markdown(measured.anchors_reading(anchors))
-
-# %% [markdown]
-# The parameters of the simulator, at the values that give this table, are fields of
-# {class}`~ufama.simulation.features.SimulatorSettings`, each with its known effect; tests change them one at a time.
-
-# %%
-from ufama.simulation.features import SETTINGS
-
-page.show(measured.settings(SETTINGS))
 
 # %% [markdown]
 # ## What this does not show

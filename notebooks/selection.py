@@ -134,7 +134,7 @@ page.show(density.halves_table(models))
 # %%
 page.show(selection.oracle_parts_table(results))
 
-# %% mystnb={"figure": {"name": "fig-best-of-k", "caption": "What the oracle would report had it looked at fewer of its evaluated epochs: the expected maximum of k, mean over runs. The same networks, the same accuracies, only more looks."}}
+# %% mystnb={"figure": {"name": "fig-best-of-k", "caption": "What choosing each run's best of k epochs by the target's labels adds: expected maximum of k readings from the second half of the training, mean over runs. What all runs have in common at an epoch (the progress of the training) and what a run has at all epochs are taken away, so that nothing is left but the choice. A run that learns later than others still counts as choice."}}
 page.show(selection.best_of_k_curve(results.history, results.runs))
 
 # %% [markdown]

@@ -57,4 +57,4 @@ def test_figures_are_drawn(results, ablation):
     models = select(ablation, protocol="cross_subject")
     assert len(selection.gaps(models).axes[0].get_yticks()) == 8
     assert len(selection.correlations(models).axes[0].get_yticks()) == 8
-    assert len(selection.best_of_k_curve(own.history, own.runs).axes[0].lines) == 4
+    assert len(selection.best_of_k_curve(own.history, own.runs).axes[0].lines) == 2

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.builders import history_of, make_results
+from tests.builders import make_results
 from ufama.analysis import best_of_many
 from ufama.analysis.evaluation import accuracy, select
-from ufama.analysis.selection_rules import oracle_parts
 
 
 def test_expected_best_is_the_mean_over_all_subsets():

@@ -169,6 +169,6 @@ Markdown(
 # %% [markdown]
 # ## What this does not show
 #
-# - How often such a report is right: that is counted over people on the page {doc}`new_person_trust`.
+# - How often such a report is right: that is counted over subjects on the page {doc}`new_person_trust`.
 # - How a real recording would be read: this one has neither real artefacts nor a real person.
 # - What a model of your own would say: fit one to people of your own laboratory ({doc}`new_person_model`).

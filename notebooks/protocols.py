@@ -131,10 +131,10 @@ if seed_iv:
 # $$
 #
 # exactly {math}`1 / C` where a recording has equally many trials of each class. It would lie below if the labels *of one
-# clip* were balanced over people: who is held out then has the label that the others have less often. Labels that are
+# clip* were balanced over subjects: who is held out then has the label that the others have less often. Labels that are
 # balanced over the clips of one person do nothing of that kind. A test goes through all orders of a small design.
 #
-# The mean over a dozen recordings scatters around it, and an interval over people does not show how far: all of them
+# The mean over a dozen recordings scatters around it, and an interval over subjects does not show how far: all of them
 # have one and the same draw of labels. Code: {mod}`ufama.analysis.permutation`.
 
 # %%

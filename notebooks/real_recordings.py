@@ -111,7 +111,7 @@ gains[1]
 # - Most of what is gained over a classifier that ignores the person is gained by scaling each person's session by
 #   itself. That step reads all of the person's windows, as adaptation does.
 # - On EEGMAT, UF-AMA changes little beside the same network without it: one or two points on average, somewhat more
-#   people up than down, a spread over people several times as large. The support vector machine reaches as much. Across
+#   people up than down, a spread over subjects several times as large. The support vector machine reaches as much. Across
 #   CogWear's two sessions the change is smaller than the spread over seeds.
 #
 # ## What this does not show

@@ -46,7 +46,7 @@ head(
 # %% tags=["hide-input"]
 Markdown(same_film.reading(outcomes, studies, runs))
 
-# %% mystnb={"figure": {"name": "fig-same-film", "caption": "What is left when the clips are new. First panel, real: bold, a support vector machine with 95 % intervals over people; thin, each other method for other people (rule: source validation). Other panels: the same machine and the same design on simulated recordings in which people share the film alone, film and feeling as calibrated, or the feeling alone. Same people, same clips: the second half of every trial."}}
+# %% mystnb={"figure": {"name": "fig-same-film", "caption": "What is left when the clips are new. First panel, real: bold, a support vector machine with 95 % intervals over subjects; thin, each other method for other people (rule: source validation). Other panels: the same machine and the same design on simulated recordings in which people share the film alone, film and feeling as calibrated, or the feeling alone. Same people, same clips: the second half of every trial."}}
 DescribedFigure(same_film.cells_figure(outcomes, studies, runs))
 
 # %% [markdown]
@@ -119,7 +119,7 @@ Markdown(shuffled.entries_reading(with_permuted_labels, rule=same_film.RULE, tit
 # %% [markdown]
 # ## People and clips
 #
-# Whom is such a number about? An interval over people answers for other people who watch *these* clips. To say
+# Whom is such a number about? An interval over subjects answers for other people who watch *these* clips. To say
 # something of other clips one has to count clips, and there are few.
 
 # %%

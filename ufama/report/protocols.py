@@ -62,7 +62,7 @@ def protocols_table(
     scores = scores[scores["rule"].isin(rules)]
     facts = protocol_facts(windows, list(scores["protocol"].unique())).set_index("protocol")
     columns = [
-        Column("source_recordings", "recordings in the source", "measured"),
+        Column("source_recordings", "recordings in the source", "measured", only_in_file=True),
         *column_group(
             {"people_seen_percent": "subject", "clips_seen_percent": "clip"},
             "test trials whose ... the source knows (%)",
@@ -85,7 +85,7 @@ def protocols_table(
             for name in [column.name]
         },
         rules=rules,
-        note="Recordings in the source and columns without signal: means over all folds.",
+        note="Columns without signal count all folds.",
     )
 
 

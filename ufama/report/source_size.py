@@ -28,7 +28,7 @@ def sources_table(measured: pd.DataFrame, windows: Windows, *, stride: int = 6) 
     columns = [
         Column("source", "source: other people in", "key"),
         Column("recordings", "recordings", "measured", "source"),
-        Column("source_windows", "windows", "measured", "source"),
+        Column("source_windows", "windows", "measured", "source", only_in_file=True),
         Column("clips_seen_percent", "test clips in it (%)", "measured", "source"),
     ]
     for unit in ("windows", "trials"):

@@ -27,7 +27,7 @@ ENDING = "## What this does not show"
 
 def numbers(text):
     """The numbers of a text, without signs and separators; not those in names (M6), nor the level of intervals."""
-    text = re.sub(r"(?<=\d),(?=\d{3})", "", text).replace("95 %", "")
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", text.replace("\N{NO-BREAK SPACE}", " ")).replace("95 %", "")
     return set(re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?:e-\d+)?", text))
 
 

@@ -317,7 +317,7 @@
       .map(([name, shape]) => tableOf(shape, report[name]));
     const note = `Level ${LEVEL} for each kind of test, divided by the number of its tests. Searched: n from ` +
       `${SEARCHED.join(" to ")}. This is arithmetic on printed numbers; it does not say why they are so.`;
-    return [element("h4", "Findings"), found, ...tables, element("p", note)];
+    return [element("h3", "Findings"), found, ...tables, element("p", note)];
   };
 
   const start = (form) => {

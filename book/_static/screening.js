@@ -80,7 +80,7 @@
   /** The result in words. */
   const sentences = ({ groups, threshold, open, entries, teachers }, titles) => {
     const counts = Object.entries(titles).map(([group, title]) =>
-      `${title} ${groups.filter((one) => one === group).length}`);
+      `${title} ${groups.filter((one) => one === group).length} (${SHAPES[group]}s)`);
     const taught = teachers.filter(Boolean).length;
     const lowest = entries ? `the lowest has ${threshold.toFixed(2)}, so the gate is ${open ? "open" : "closed"}`
       : "the gate is closed";

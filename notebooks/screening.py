@@ -62,6 +62,9 @@ head(
 # | one modality kept (the paper: partially low-quality) | one, the *teacher* | the other modality's head may learn its label ({math}`\mathcal S_{\text{dstl}}`, {eq}`eq-13`) |
 # | neither kept | none | not used |
 #
+# The share alone fixes something of their sizes. With one half of the entries trusted, as many windows have both entries
+# kept as have neither, whatever the network predicts: at most half of all windows can be consistent.
+#
 # ## Eight windows by hand
 #
 # The probabilities below are made up, so that each group has a window. Everything else on them is computed by the functions

@@ -73,10 +73,10 @@ page.show(certainty.interval_bars(intervals, page.windows.card.title))
 # %% mystnb={"figure": {"name": "fig-coverage", "caption": "Simulated experiments: the coverage of each kind of 95 % interval, how often it contains the true accuracy. The band reaches from 93 to 97 %."}}
 page.show(certainty.coverage_dots(study))
 
-# %%
+# %% tags=["tab-seed"]
 page.show(covered["seed"])
 
-# %%
+# %% tags=["tab-seed_iv"]
 page.show(covered["seed_iv"])
 
 # %% [markdown]

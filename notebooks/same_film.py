@@ -90,10 +90,10 @@ same_film.design_table(studies, runs.data_title.iloc[0])
 #
 # ## Every method
 
-# %%
+# %% tags=["tab-windows"]
 cells
 
-# %% tags=["hide-output"]
+# %% tags=["tab-trials"]
 same_film.cells_table(outcomes, runs, "trials")
 
 # %% [markdown]
@@ -122,10 +122,10 @@ Markdown(shuffled.entries_reading(with_permuted_labels, rule=same_film.RULE, tit
 # Whom is such a number about? An interval over subjects answers for other people who watch *these* clips. To say
 # something of other clips one has to count clips, and there are few.
 
-# %%
+# %% tags=["tab-windows"]
 intervals
 
-# %% tags=["hide-output"]
+# %% tags=["tab-trials"]
 same_film.intervals_table(outcomes, runs, "trials")
 
 # %% mystnb={"figure": {"name": "fig-same-film-clips", "caption": "Support vector machine, other people: each clip when the source has seen it and when it has not. The accuracy with other clips is near chance on average because some clips are taken for the right quadrant and others for a wrong one, the same for most people."}}

@@ -123,6 +123,9 @@ cost.scaling_table(scaled)
 precision = cost.stored_precision()
 cost.precision_table(precision) if precision else Markdown("Not measured yet: all stored accuracies are of float32.")
 
+# %% tags=["remove-input"]
+Markdown(cost.precision_note(precision or []))
+
 # %% [markdown]
 # ## Crash recovery
 #

@@ -286,7 +286,7 @@ def precision_note(rows: Sequence[dict]) -> str:
         low, high = difference["mean"] - reach, difference["mean"] + reach
         known = "cannot be told from none" if low <= 0 <= high else "is a loss" if high < 0 else "is a gain"
         parts.append(
-            f"{row['precision']} on simulated {DATASET_TITLES[row["dataset"]]}, {difference['mean']:+.2f} points "
+            f"{row['precision']} on simulated {DATASET_TITLES[row['dataset']]}, {difference['mean']:+.2f} points "
             f"[{low:.2f}, {high:.2f}], which {known}"
         )
     if not parts:

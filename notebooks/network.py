@@ -30,7 +30,7 @@ parameters = network.parameters(windows.card, sizes)
 order = network.order_of_tokens(windows, config)
 head(
     "What does the network compute from a window, and where are its parameters?",
-    [order, network.flattened_share(parameters)],
+    [order, network.flattened_share(parameters.frame)],
     evidence={"what-a-token-is": "what a token is", "sizes": "sizes"},
     caveat=f"Networks with random weights on {windows.card.title}; nothing is trained on this page.",
 )

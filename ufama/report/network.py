@@ -223,22 +223,22 @@ def parameters(card: DataCard, configs: Mapping[str, UfamaConfig]) -> Table:
         frame[f"count_{place}"] = [*counts, sum(counts)]
         columns.append(Column(f"count_{place}", title, "measured", "trainable numbers of one run"))
     caption = (
-        f"Trainable numbers of the network's parts for {card.title}. The paper states neither the width nor how tokens "
-        "become one feature; both are the released code's."
+        f"Trainable numbers of the network's parts for {card.title}. {flattened_share(frame)} The paper states neither the "
+        "width nor how tokens become one feature; both are the released code's."
     )
     return Table("parameters", frame, tuple(columns), caption, {"fingerprint": card.fingerprint})
 
 
-def flattened_share(table: Table) -> str:
-    """Where most parameters of the first size in `parameters`' table are."""
-    counts = table.frame.set_index("part")["count_0"]
+def flattened_share(frame: pd.DataFrame) -> str:
+    """Where most parameters of the first size in the frame of `parameters`' table are."""
+    counts = frame.set_index("part")["count_0"]
     flattened, attention = (
-        " and ".join(f"{counts[part]:,}" for part in parts)
+        100 * counts[list(parts)].sum() / counts["all"]
         for parts in (FLATTENED, ("self-attention (all blocks)", "fusion: cross-attention"))
     )
     return (
-        f"At the paper's size, of {counts['all']:,} parameters {flattened} are where tokens are flattened into one "
-        f"vector, and {attention} in attention."
+        f"At the paper's size {flattened:.0f} % of the {counts['all']:,} parameters are where tokens are flattened into "
+        f"one vector, and {attention:.0f} % in attention."
     )
 
 

@@ -23,7 +23,7 @@ head(
     "How much does each part of UF-AMA add to the network alone?",
     [
         findings.ablation(
-            tables.table7(own, one.data.dataset), measured.ablation_steps(own), training_length.gate_table(own)
+            tables.table7(own, one.data.name), measured.ablation_steps(own), training_length.gate_table(own)
         )
         for one, own in zip(page.each_dataset(), every, strict=True)
     ],
@@ -48,7 +48,7 @@ head(
 page.show(measured.provenance(results))
 
 # %% tags=["tab-seed"]
-page.show(tables.table7(results, page.data.dataset))
+page.show(tables.table7(results, page.data.name))
 
 # %% tags=["tab-seed_iv"]
 if seed_iv := page.seed_iv:
@@ -63,7 +63,7 @@ facts = published("table7_ablation")
 page.show(
     figures.ablation(
         summary(accuracy(results), ["variant", "rule"]),
-        facts[facts.dataset == page.data.dataset],
+        facts[facts.dataset == page.data.name],
         title=page.windows.card.title,
     )
 )

@@ -223,8 +223,8 @@ def parameters(card: DataCard, configs: Mapping[str, UfamaConfig]) -> Table:
         frame[f"count_{place}"] = [*counts, sum(counts)]
         columns.append(Column(f"count_{place}", title, "measured", "trainable numbers of one run"))
     caption = (
-        f"Trainable numbers of the network's parts for {card.title}. {flattened_share(frame)} The paper states neither the "
-        "width nor how tokens become one feature; both are the released code's."
+        f"Trainable numbers of the network's parts for {card.title}. {flattened_share(frame)} The paper states neither "
+        "the width nor how tokens become one feature; both are the released code's."
     )
     return Table("parameters", frame, tuple(columns), caption, {"fingerprint": card.fingerprint})
 
@@ -237,8 +237,8 @@ def flattened_share(frame: pd.DataFrame) -> str:
         for parts in (FLATTENED, ("self-attention (all blocks)", "fusion: cross-attention"))
     )
     return (
-        f"At the paper's size {flattened:.0f} % of the {counts['all']:,} parameters are where tokens are flattened into "
-        f"one vector, and {attention:.0f} % in attention."
+        f"At the paper's size {flattened:.0f} % of the {counts['all']:,} parameters are where tokens are flattened "
+        f"into one vector, and {attention:.0f} % in attention."
     )
 
 

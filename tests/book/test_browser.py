@@ -27,6 +27,13 @@ typeset.then(() => document.fonts.ready)
   .then(() => requestAnimationFrame(() => done(true)), error => done(String(error)));
 """
 
+# Sizes change at once, so that nothing is measured on its way.
+STILL = """
+const style = document.createElement("style");
+style.textContent = "* {transition: none !important; animation: none !important}";
+document.head.append(style);
+"""
+
 LOOK = """
 const article = document.querySelector("article, main") || document.body;
 const fileName = alt => /^\\S+\\.(png|jpe?g|svg|gif|webp)$/i.test(alt) || alt.includes("_images/");
@@ -116,6 +123,7 @@ def read_page(browser, server, html: Path, page: str) -> dict[str, list]:
     emulate(browser, 1280)
     browser.get(server + page)
     settled = browser.execute_async_script(SETTLE)
+    browser.execute_script(STILL)
     seen = browser.execute_script(LOOK)
     loaded = sum((html / file.strip("/")).stat().st_size for file in {page, *seen["files"]})
     wrong = {

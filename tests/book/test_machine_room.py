@@ -4,7 +4,9 @@ import base64
 import json
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 
 def code(source, *outputs, tags=()):
@@ -93,3 +95,31 @@ def test_scripts_that_a_page_does_not_need_are_taken_out(extension):
     assert offline.without_scripts(text, ["searchindex.js"]) == (
         '<script defer src="b/other.js"></script><script>x</script>'
     )
+
+
+def test_a_heavy_figure_gets_a_palette_and_looks_alike(extension, tmp_path):
+    light = extension("light_images")
+    ramp = np.linspace(0, 255, 400)
+    drawn = np.stack(np.broadcast_arrays(ramp[:, None], ramp, 128.0), axis=-1).astype(np.uint8)
+    drawn += np.random.default_rng(0).integers(0, 8, drawn.shape, dtype=np.uint8) % 2  # so that it weighs something
+    path = tmp_path / "figure.png"
+    Image.fromarray(drawn).save(path)
+    before = path.stat().st_size
+    light.lighten(path)
+    with Image.open(path) as lighter:
+        assert lighter.mode == "P"
+        assert np.abs(np.asarray(lighter.convert("RGB"), int) - drawn).max() < 40
+    assert path.stat().st_size < before / 2
+
+
+def test_a_transparent_figure_stays_transparent_and_a_light_one_as_it_is(extension, tmp_path):
+    light = extension("light_images")
+    noise = np.random.default_rng(0).integers(0, 255, (200, 300, 4), dtype=np.uint8)
+    noise[:100, :, 3] = 0
+    for name, image in (("heavy.png", noise), ("light.png", noise[:10, :10])):
+        Image.fromarray(image).save(tmp_path / name)
+        light.lighten(tmp_path / name)
+    with Image.open(tmp_path / "heavy.png") as lighter:
+        assert np.asarray(lighter.convert("RGBA"))[:90, :, 3].max() < 10
+    with Image.open(tmp_path / "light.png") as same:
+        assert same.mode == "RGBA"

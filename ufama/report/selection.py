@@ -83,7 +83,7 @@ def gaps_by_model(results: Results) -> Table:
     frame, columns = pd.DataFrame({"rule": rules}), [RULE]
     for name in [name for name in VARIANTS if (gaps["variant"] == name).any()]:
         of_model = gaps[gaps["variant"] == name].reindex(rules)
-        columns.append(interval_cell(name, "points", VARIANT_TITLES[name]))
+        columns.append(interval_cell(name, "points", name))
         parts = {part: of_model[f"windows{part}_points"].to_numpy() for part in ("", "_low", "_high")}
         frame = frame.assign(**{f"{name}{part}_points": values for part, values in parts.items()})
     return measured_table(
@@ -96,6 +96,7 @@ def gaps_by_model(results: Results) -> Table:
         by=["variant", "protocol"],
         each="model",
         interval=results.runs,
+        note=f"Models: {'; '.join(VARIANT_TITLES[column.name[:2]] for column in columns[1:])}.",
     )
 
 

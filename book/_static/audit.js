@@ -105,7 +105,7 @@
   };
 
   /** Probability that `count` or more of independent events with these probabilities happen. */
-  const atLeast = (count, shares) => {
+  const chanceOfAtLeast = (count, shares) => {
     const chances = shares.reduce((before, share) => convolved(before, [1 - share, share]), [1]);
     return Math.min(sum(chances.slice(count)), 1);
   };
@@ -118,7 +118,7 @@
     return {
       method: ALL, windows: String(n), rounding, values: units.length, perfect: units.length - tested.length,
       tested: tested.length, matches: tested.filter(fits).length, expected: sum(tested.map(share)),
-      distinct: distinct.length, distinct_matches: matching, p_value: atLeast(matching, distinct.map(share)),
+      distinct: distinct.length, distinct_matches: matching, p_value: chanceOfAtLeast(matching, distinct.map(share)),
     };
   };
 

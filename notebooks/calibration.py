@@ -84,5 +84,5 @@ page.show(anchors)
 # ## What this does not show
 #
 # - That simulated people are like real ones in anything but these few accuracies.
-# - That a method which is good on the simulated sets is good on the real ones ({doc}`two_worlds`).
+# - That a method which is good on the simulated sets is good on the real ones.
 # - How hard the eye features are: no published accuracy of a shallow classifier was found to hold them against.

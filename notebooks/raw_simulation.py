@@ -28,8 +28,8 @@ head(
 # and blinks, clips with their own light and layout, days on which the cap sits a little differently. What it writes are
 # voltages and the events of an eye tracker, as raw files in the layout of the real sets
 # (`ufama data simulate FOLDER --raw`), and the features come out of them by the same code as from anybody's recordings.
-# It serves three pages: {doc}`features`, which follows a voltage to its features; this one; and {doc}`two_worlds`, which
-# trains on its features. All other results are of the simulator of features.
+# It serves two pages: {doc}`features`, which follows a voltage to its features, and this one. All other results are of the
+# simulator of features.
 
 # %% [markdown]
 # ## An example recording
@@ -104,5 +104,5 @@ raw_simulation.parameters(*stored("parameters"))
 # ## What this does not show
 #
 # - That real heads, eyes and days work as the simulator's do: its parts are textbook models with assumed sizes.
-# - How networks do on these recordings: that is on the page {doc}`two_worlds`.
+# - How networks do on these recordings: none is trained on them here.
 # - That the emotion can be read from such an EEG: what is recognised may be the clip.

@@ -14,7 +14,7 @@ MATHJAX_PARTS = ("core", "input/tex-base", "input/tex/extensions/ams", "output/c
                  "a11y/assistive-mml")  # fmt: skip
 MATHJAX_FILES = ("startup.js", *(f"{part}.js" for part in MATHJAX_PARTS), "output/chtml/fonts/woff-v2")
 ICON_SCRIPT = "fontawesome.js"
-CITATION_LIST, CITATIONS = 'citation-list" role="list"', 'citation-list"'
+CITATION_ROLES = re.compile(r' role="(?:list(?=" class="citation-list")|doc-biblioentry)"')
 """What docutils calls a list has no items of the role that a list needs."""
 SEARCH_PAGE = "search.html"
 SEARCH_SCRIPTS = ("searchtools.js", "language_data.js", "searchindex.js")
@@ -73,7 +73,7 @@ def finish_static(app, exception):
     for page in Path(app.outdir).rglob("*.html"):
         unused_scripts = (ICON_SCRIPT, *(SEARCH_SCRIPTS if page.name != SEARCH_PAGE else ()))
         text = page.read_text(encoding="utf-8")
-        page.write_text(without_scripts(text, unused_scripts).replace(CITATION_LIST, CITATIONS), encoding="utf-8")
+        page.write_text(CITATION_ROLES.sub("", without_scripts(text, unused_scripts)), encoding="utf-8")
 
 
 def without_scripts(text: str, names: Iterable[str]) -> str:

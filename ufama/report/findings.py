@@ -216,8 +216,8 @@ def comparison(table: Table) -> str:
     ufama = kept[kept["entry"].eq("UF-AMA")].dropna(subset="difference")
     for _, row in ufama.iterrows():
         sentences.append(
-            f"UF-AMA minus source only, paired over subjects: {_in_row(table, 'difference', row)} points (p after Holm's "
-            f"correction {_in_row(table, 'p_holm', row)})."
+            "UF-AMA minus source only, paired over subjects: "
+            f"{_in_row(table, 'difference', row)} points (p after Holm's correction {_in_row(table, 'p_holm', row)})."
         )
     others = kept.dropna(subset="difference")
     significant = others[others["p_holm"].astype(float) < LEVEL]

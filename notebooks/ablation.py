@@ -23,7 +23,7 @@ head(
     "How much does each part of UF-AMA add to the network alone?",
     [
         findings.ablation(
-            tables.table7(own, one.data.dataset), measured.ablation_steps(own), training_length.gate_table(own)
+            tables.table7(own, one.data.name), measured.ablation_steps(own), training_length.gate_table(own)
         )
         for one, own in zip(page.each_dataset(), every, strict=True)
     ],
@@ -47,8 +47,12 @@ head(
 # %%
 page.show(measured.provenance(results))
 
-# %%
-page.show(tables.table7(results, page.data.dataset))
+# %% tags=["tab-seed"]
+page.show(tables.table7(results, page.data.name))
+
+# %% tags=["tab-seed_iv"]
+if seed_iv := page.seed_iv:
+    display(seed_iv.show(tables.table7(every[1], "seed_iv")))
 
 # %% mystnb={"figure": {"name": "fig-ablation", "caption": "Models 1 to 6 on the data set of this page's parameter: published on the left, measured on the right under two selection rules. Bars reach one population SD over runs, at most to 100 %. Dotted ground: simulated recordings."}}
 from ufama.report import figures
@@ -59,7 +63,7 @@ facts = published("table7_ablation")
 page.show(
     figures.ablation(
         summary(accuracy(results), ["variant", "rule"]),
-        facts[facts.dataset == page.data.dataset],
+        facts[facts.dataset == page.data.name],
         title=page.windows.card.title,
     )
 )
@@ -69,23 +73,10 @@ page.show(
 # the same training, to the last bit. How the opening depends on the length of training is on the page
 # {doc}`training_length`.
 
-# %%
+# %% tags=["tab-seed"]
 page.show(training_length.gate_table(results))
 
-# %% [markdown]
-# ## SEED-IV
-#
-# The same table for SEED-IV.
-
-# %%
-if seed_iv := page.seed_iv:
-    display(seed_iv.show(tables.table7(every[1], "seed_iv")))
-
-# %%
-if seed_iv:
-    display(seed_iv.show(measured.ablation_steps(every[1])))
-
-# %%
+# %% tags=["tab-seed_iv"]
 if seed_iv:
     display(seed_iv.show(training_length.gate_table(every[1])))
 
@@ -95,8 +86,12 @@ if seed_iv:
 # The difference each part makes on the same folds, and how many folds it helped. Read each change beside its SD: nothing
 # here is tested for significance.
 
-# %%
+# %% tags=["tab-seed"]
 page.show(measured.ablation_steps(results))
+
+# %% tags=["tab-seed_iv"]
+if seed_iv:
+    display(seed_iv.show(measured.ablation_steps(every[1])))
 
 # %% [markdown]
 # ## What this does not show

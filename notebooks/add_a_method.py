@@ -1,14 +1,7 @@
 # %% [markdown]
 # # Adding a method
-#
-# *Cost: about ten seconds on one core; nothing is stored. Two folds at scale `quick`, in double precision so that the
-# numbers below do not depend on the processor.*
-#
-# A method is one file that ends in `METHOD = MyMethod()`. In `ufama/methods/` it is found by itself; anywhere else
-# it is named by its module, `"my_module:METHOD"`. This page writes such a file, checks that it keeps the contract of
-# {class}`ufama.methods.contract.Method`, and trains it beside two others.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
 data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
 require_real = False  # True: refuse to work on simulated recordings
@@ -16,8 +9,26 @@ device = "cpu"
 
 # %% tags=["hide-input"]
 from ufama.pages.page import open_page
+from ufama.report.page_head import head
 
 page = open_page("add_a_method", globals())
+head(
+    "How is a method added to the comparison?",
+    [
+        "A file that names a configuration, what tuning may try and the loss terms of a step is a method: it is checked "
+        "by properties, tuned with the budget of all others, and gets its rows in every table of the comparison."
+    ],
+    evidence={"the-whole-file": "the file", "the-contract": "the check"},
+    caveat="Simulated recordings, two folds at scale quick: an example, not a result.",
+)
+
+# %% [markdown]
+# *Cost: about ten seconds on one core; nothing is stored. Two folds at scale `quick`, in double precision so that the
+# numbers below do not depend on the processor.*
+#
+# A method is one file that ends in `METHOD = MyMethod()`. In `ufama/methods/` it is found by itself; anywhere else
+# it is named by its module, `"my_module:METHOD"`. This page writes such a file, checks that it keeps the contract of
+# {class}`ufama.methods.contract.Method`, and trains it beside two others.
 
 # %% [markdown]
 # ## The whole file
@@ -28,7 +39,7 @@ page = open_page("add_a_method", globals())
 # try, and the terms of a step. Every loss has one value per run, `(R,)`: a stack of trainings advances in one step, and
 # nothing mixes them.
 
-# %%
+# %% tags=["teaches"]
 SOURCE = '''
 """Entropy minimisation (Grandvalet and Bengio, 2004) on the plain network."""
 
@@ -66,10 +77,12 @@ class EntropyMinimisation(PlainMethod):
 METHOD = EntropyMinimisation()
 '''
 
-# %%
+# %% tags=["teaches"]
 import sys
 import tempfile
 from pathlib import Path
+
+from IPython.display import Markdown
 
 from ufama.methods import method
 
@@ -77,7 +90,7 @@ folder = Path(tempfile.mkdtemp())
 (folder / "entropy_minimisation.py").write_text(SOURCE)
 sys.path.insert(0, str(folder))
 mine = method("entropy_minimisation:METHOD")
-f"{mine.title}: {mine.inputs}; a file of {len(SOURCE.strip().splitlines())} lines"
+Markdown(f"{mine.title}: {mine.inputs}; a file of {len(SOURCE.strip().splitlines())} lines.")
 
 # %% [markdown]
 # ## The contract
@@ -87,7 +100,7 @@ f"{mine.title}: {mine.inputs}; a file of {len(SOURCE.strip().splitlines())} line
 # permuted, they leave every trained number as it was. {func}`ufama.training.check.check_method` trains a few steps in
 # double precision and compares.
 
-# %%
+# %% tags=["teaches"]
 from ufama.training.check import check_method
 
 print(check_method(mine, page.windows.subsample(6)))
@@ -101,13 +114,16 @@ print(check_method(mine, page.windows.subsample(6)))
 # that is still being changed must not be answered by an older record. In a campaign, `version` does that: raise it when
 # the same settings train to other results.
 
-# %%
+# %% tags=["teaches"]
 from ufama.config import TrainingConfig
 from ufama.data.folds import folds
 from ufama.campaigns.run import results
 from ufama.campaigns.experiments import Experiment
 from ufama.campaigns.results import RunStore
 from ufama.analysis.evaluation import accuracy
+from ufama.analysis.titles import RULE_TITLES
+from ufama.report.captions import column_group, keys, measured_on
+from ufama.report.table import Table
 
 names = [fold.name for fold in folds(page.windows, "cross_subject")]
 common = {
@@ -116,8 +132,9 @@ common = {
 }
 grid = [Experiment(method=name, **common) for name in ("source_only", "dann", "entropy_minimisation:METHOD")]
 found = results(grid, store=RunStore(folder / "runs"), device=page.device, workers=1)
-scores = accuracy(found).pivot_table(index="method", columns="rule", values="accuracy_windows")
-(100 * scores).round(1)
+scores = 100 * accuracy(found).pivot_table(index="method", columns="rule", values="accuracy_windows")
+columns = [*keys(method="method"), *column_group({rule: RULE_TITLES[rule] for rule in scores}, "windows right (%)", 1)]
+Table("example", scores.reset_index(), columns, f"The new method beside two others. {measured_on(found.runs)}; n = 2 folds.")
 
 # %% [markdown]
 # Accuracy over windows in percent, the mean of two people: enough to see that the method learns, far too few to say
@@ -130,3 +147,9 @@ scores = accuracy(found).pivot_table(index="method", columns="rule", values="acc
 # ```
 #
 # which lists it, tunes it with the budget of all others, and gives it its rows in the tables of {doc}`comparison`.
+
+# %% [markdown]
+# ## What this does not show
+#
+# - Which method is better: two people cannot say.
+# - That a method which keeps the contract is written as its paper means it: that needs a comparison with its source.

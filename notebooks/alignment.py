@@ -1,21 +1,14 @@
 # %% [markdown]
 # # Compactness and marginal alignment
-#
-# *Sections 2.2.3 and 2.3 of the paper, Eqs. 6–10. Cost: seconds. Nothing is trained on this page.*
-#
-# Two losses shape the features before any target window gets a label. **Compactness** uses the source's labels: windows of
-# one class should point in one direction. **Marginal alignment** uses no label at all: the cloud of target windows should
-# lie where the cloud of source windows lies. Both act on the three feature vectors of the {doc}`network <network>`, EEG
-# and eye with weight ¼ each and the fused one with ½.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
 data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
 
 # %% tags=["hide-input"]
 from IPython.display import Markdown
 
-from ufama.core import losses, mmd
+from ufama.core import losses
 from ufama.core.reference import Reference
 from ufama.pages.page import open_page
 from ufama.report import compactness, datasets, kernels
@@ -25,14 +18,20 @@ from ufama.report.source import source
 page = open_page("alignment", globals())
 windows = page.windows
 between_people = datasets.discrepancy_table(windows, subjects=5, stride=8)
-
-# %% tags=["hide-input"]
 head(
     "How far apart are two people, and what do the two losses ask of their features?",
     [datasets.discrepancy_finding(between_people)],
     evidence={"how-far-apart-two-people-are": "How far apart two people are"},
     caveat=f"Features of {windows.card.title} before any training; the other examples are made-up samples.",
 )
+
+# %% [markdown]
+# *Sections 2.2.3 and 2.3 of the paper, Eqs. 6–10. Cost: seconds. Nothing is trained on this page.*
+#
+# Two losses shape the features before any target window gets a label. **Compactness** uses the source's labels: windows of
+# one class should point in one direction. **Marginal alignment** uses no label at all: the cloud of target windows should
+# lie where the cloud of source windows lies. Both act on the three feature vectors of the {doc}`network <network>`, EEG
+# and eye with weight ¼ each and the fused one with ½.
 
 # %% [markdown]
 # ## Compactness
@@ -159,7 +158,7 @@ Markdown(kernels.estimators_reading(shifted))
 page.show(between_people)
 
 # %% [markdown]
-# ## What this page does not show
+# ## What this does not show
 #
 # That a smaller discrepancy makes a better classifier. Two clouds can lie on each other with the classes exchanged: MMD
 # sees no labels. This is what the paper calls coarse, and why it adds {doc}`screening`.

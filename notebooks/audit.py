@@ -1,6 +1,29 @@
 # %% [markdown]
 # # What the published tables say
-#
+
+# %% tags=["parameters", "hide-input"]
+dataset = "seed"  # "seed" or "seed_iv": whose values are listed one by one; the other tables show both sets
+
+# %% tags=["hide-input"]
+from IPython.display import Markdown
+
+from ufama.pages.page import open_page
+from ufama.report import audit_tables as tables
+from ufama.report import findings
+from ufama.report.lists import listed
+from ufama.report.page_head import head
+
+page = open_page("audit", globals())
+window_counts = tables.window_counts()
+head(
+    "What do the published tables say beyond their numbers?",
+    findings.published_windows(window_counts),
+    evidence={"fig-audit-windows": "matches for every number of windows", "fig-audit-trials": "sums of whole trials"},
+    caveat="Real recordings, published by others: every number was transcribed from the paper by hand. Nothing is "
+    "measured or trained on this page. A pattern has no cause by itself.",
+)
+
+# %% [markdown]
 # *Tables 3 to 7 of the paper. Cost: seconds on one core; no training, no recordings.*
 #
 # Every number on this page is computed from numbers that the paper prints, transcribed by hand into small CSV files.
@@ -8,14 +31,6 @@
 # deviation has one of a few definitions, and two rows of a table are either independent or not; so a table says more
 # than its numbers. What follows is arithmetic, with the expectation of chance beside each result. None of it says why
 # a number is as it is.
-
-# %% tags=["parameters"]
-dataset = "seed"  # "seed" or "seed_iv": whose values are listed one by one; the other tables show both sets
-
-# %% tags=["hide-input"]
-from ufama.pages.page import open_page
-
-page = open_page("audit", globals())
 
 # %% [markdown]
 # ## The windows are four seconds long
@@ -30,9 +45,7 @@ page = open_page("audit", globals())
 # that null (Poisson-binomial), over distinct values.
 
 # %%
-from ufama.report import audit_tables as tables
-
-tables.window_counts()
+window_counts
 
 # %% [markdown]
 # Counting the perfect ones, all 36 UF-AMA values of Table 4 are $k/842$; of Table 5, 15 of 15 are $k/851$ (session 1),
@@ -139,7 +152,13 @@ tables.consequences()
 #
 # ## The same audit of any table
 #
-# The functions know nothing of this paper. A table with one accuracy per row is enough:
+# The functions know nothing of this paper. Paste a column of published accuracies; the page computes what the command below
+# does, and sends nothing anywhere. It holds the paper's 36 values of Table 4 until you replace them.
+#
+# ```{audit-form}
+# ```
+#
+# For a whole table, with methods, sessions, subjects, printed means and rows in proportion, one accuracy per row is enough:
 #
 # ```
 # ufama audit TABLE.csv --windows 842 3394 --trials 58,58,51,59,46,48,59,54,66,59,58,58,58,59,51 --json REPORT.json
@@ -152,5 +171,12 @@ tables.consequences()
 # they find it; both are tested. These are the statements on the paper's table of this page's data set:
 
 # %%
-for finding in tables.paper_audit(page.data.dataset).findings:
-    print("-", finding.text)
+Markdown(listed(finding.text for finding in tables.paper_audit(page.data.dataset).findings))
+
+# %% [markdown]
+# ## What this does not show
+#
+# - Why a number is as it is: two rows in proportion may be one that was computed from the other, rounded or copied, by
+#   whoever printed them; their authors were not asked.
+# - That a row in which nothing is found is right: these tests find patterns, not errors.
+# - How well the method works: that is asked on the other pages.

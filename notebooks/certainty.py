@@ -56,7 +56,7 @@ page.show(measured.provenance(across))
 # %%
 page.show(intervals)
 
-# %% mystnb={"figure": {"name": "fig-intervals", "caption": "Accuracy under each selection rule over windows and trials, with the naive 95 % interval and the one over people, on the data set of this page's parameter."}}
+# %% mystnb={"figure": {"name": "fig-intervals", "caption": "Accuracy under each selection rule over windows and trials, with the naive 95 % interval and the one over subjects, on the data set of this page's parameter."}}
 page.show(certainty.interval_bars(intervals, page.windows.card.title))
 
 # %% [markdown]
@@ -67,16 +67,16 @@ page.show(certainty.interval_bars(intervals, page.windows.card.title))
 #
 # That can be counted where the truth is known. The experiments below have the size of the real sets and whole-trial
 # errors: what person, session and clip add to the log-odds of a trial is drawn, the clips are the same for all people,
-# and the true accuracy follows by quadrature. The first truth has the mean and the spreads, over people and within
+# and the true accuracy follows by quadrature. The first truth has the mean and the spreads, over subjects and within
 # them, of the paper's Tables 4 and 5; the others move one thing each.
 
 # %% mystnb={"figure": {"name": "fig-coverage", "caption": "Simulated experiments: the coverage of each kind of 95 % interval, how often it contains the true accuracy. The band reaches from 93 to 97 %."}}
 page.show(certainty.coverage_dots(study))
 
-# %%
+# %% tags=["tab-seed"]
 page.show(covered["seed"])
 
-# %%
+# %% tags=["tab-seed_iv"]
 page.show(covered["seed_iv"])
 
 # %% [markdown]
@@ -89,7 +89,7 @@ page.show(covered["seed_iv"])
 #
 # ## Is one model better than another?
 #
-# Models 1 to 6 of the ablation, paired over people. Sessions and seeds of a person are averaged first. The tests by
+# Models 1 to 6 of the ablation, paired over subjects. Sessions and seeds of a person are averaged first. The tests by
 # sign flips and by Wilcoxon's signed ranks try every pattern of signs, so their smallest p depends on the number of
 # people alone; the caption names it. Holm's correction counts the five comparisons.
 
@@ -109,7 +109,7 @@ page.show(certainty.effect_sizes_table(ablation, rule="last"))
 # ## What could have been found?
 #
 # The smallest mean difference that a paired t test over the people of each set finds in four of five experiments. It
-# is proportional to the standard deviation, over people, of the paired differences, which the paper does not print.
+# is proportional to the standard deviation, over subjects, of the paired differences, which the paper does not print.
 # Two models that err at the published rates, with independent trial errors, would have the first row's standard deviation;
 # models that fail on the same trials have a smaller one. The published gain of the whole method over the network
 # alone is found that reliably only if it is at most the last row's. A standard deviation measured on one session per
@@ -120,11 +120,11 @@ each = page.each_dataset()
 compared = {one.data.dataset: one.results(ablation_grid(one.data, **one.choices)) for one in each}
 page.show(certainty.detectable_table(compared, rule="last"))
 
-# %% mystnb={"figure": {"name": "fig-detectable", "caption": "The smallest difference that a paired t test over people finds with power 0.8, against the standard deviation of the differences; dashed: the published gain of Model 6 over Model 1."}}
+# %% mystnb={"figure": {"name": "fig-detectable", "caption": "The smallest difference that a paired t test over subjects finds with power 0.8, against the standard deviation of the differences; dashed: the published gain of Model 6 over Model 1."}}
 page.show(certainty.detectable_lines())
 
 # %% [markdown]
-# How much of the variance lies between people, sessions and seeds is on the page {doc}`stability`.
+# How much of the variance lies between subjects, sessions and seeds is on the page {doc}`stability`.
 
 # %% [markdown]
 # ## What this does not show

@@ -78,16 +78,21 @@ page.show(measured.provenance(results))
 # four are targets in others. Tuning each fold for itself would avoid that and cost nine times as much or more.
 
 # %%
+from IPython.display import Markdown
+
 draws = stored_search(page.data, page.scale)
 missing = [block for block in grid if Candidate(block.method, block.preset) not in tuned]
-f"{len(tuned)} tuned on {page.windows.card.title} at scale {page.scale}; {len(missing) // 2} of this page's have their defaults, untuned"
+Markdown(
+    f"{len(tuned)} methods are tuned on {page.windows.card.title} at scale {page.scale}; {len(missing) // 2} of this page's have their "
+    "defaults, untuned."
+)
 
 # %%
 if len(draws):
     display(page.show(tuning_table(draws, page.windows.card.title, page.scale)))
 
 # %% [markdown]
-# ## Across people
+# ## Across subjects
 #
 # Rows are ordered by *source validation*, the rule that could be used on new recordings. The oracle chooses the epoch
 # with the target's labels; it is the convention of the published numbers and is shown to say what it is worth. The
@@ -98,7 +103,7 @@ if len(draws):
 # %%
 page.show(across_people)
 
-# %% mystnb={"figure": {"name": "fig-methods", "caption": "Cross-subject accuracy of every method under three rules; the bar is the 95 % interval of source validation over people, the dashed line source only. The data set is that of this page's parameter."}}
+# %% mystnb={"figure": {"name": "fig-methods", "caption": "Cross-subject accuracy of every method under three rules; the bar is the 95 % interval of source validation over subjects, the dashed line source only. The data set is that of this page's parameter."}}
 page.show(comparison.accuracy_lines(across_people, f"{page.windows.card.title}, cross-subject"))
 
 # %% [markdown]
@@ -106,12 +111,10 @@ page.show(comparison.accuracy_lines(across_people, f"{page.windows.card.title}, 
 # does better with one of the two. Ranks within people keep the pairs. Two methods that a vertical bar joins are not
 # told apart by Nemenyi's test, which allows for all pairs at once ({cite:t}`Demsar2006`).
 
-# %% mystnb={"figure": {"name": "fig-ranks", "caption": "Critical-difference diagram, cross-subject, rule source validation: mean rank of every method over people. Vertical bars at the right join methods whose mean ranks lie less than the critical difference apart."}}
+# %% mystnb={"figure": {"name": "fig-ranks", "caption": "Critical-difference diagram, cross-subject, rule source validation: mean rank of every method over subjects. Vertical bars at the right join methods whose mean ranks lie less than the critical difference apart."}}
 page.show(comparison.rank_lines(people_ranks, f"{page.windows.card.title}, cross-subject"))
 
 # %%
-from IPython.display import Markdown
-
 Markdown(comparison.reading(across_people, people_ranks))
 
 # %% [markdown]

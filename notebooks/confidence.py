@@ -55,12 +55,21 @@ page.show(measured.provenance(results))
 # finitely many windows. The *Brier score* {cite:p}`Brier1950` is the squared distance between probabilities and truth: it
 # rewards being right as well as knowing when.
 
-# %% mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability of the three branches on the target, cross-subject, last epoch; ten bins of equally many windows. Bars: middle 95 % when whole subject-sessions are resampled."}}
+# %% tags=["tab-seed"] mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability of the three branches on the target, cross-subject, last epoch; ten bins of equally many windows. Bars: middle 95 % when whole subject-sessions are resampled."}}
 scores, curve = calibrated[0]
 page.show(reliability.reliability_diagram(curve, scores, title=page.windows.card.title))
 
-# %%
+# %% tags=["tab-seed_iv"] mystnb={"figure": {"name": "fig-reliability-other", "caption": "Reliability of the three branches on SEED-IV, cross-subject, last epoch; ten bins of equally many windows, bars as above."}}
+if seed_iv := page.seed_iv:
+    iv_scores, iv_curve = calibrated[1]
+    display(seed_iv.show(reliability.reliability_diagram(iv_curve, iv_scores, title=seed_iv.windows.card.title)))
+
+# %% tags=["tab-seed"]
 page.show(branches[0])
+
+# %% tags=["tab-seed_iv"]
+if seed_iv:
+    display(seed_iv.show(branches[1]))
 
 # %% [markdown]
 # ## The pseudo-labels
@@ -73,24 +82,10 @@ page.show(branches[0])
 # %% mystnb={"figure": {"name": "fig-pseudo-labels", "caption": "Above, how often the label of each screening group was right, over the evaluated epochs: mean over runs, shaded the middle 80 % of runs. Below, in how many runs the group held any window."}}
 page.show(reliability.pseudo_labels_over_epochs(results.history, results.runs))
 
-# %%
+# %% tags=["tab-seed"]
 page.show(labels[0])
 
-# %% [markdown]
-# ## SEED-IV
-#
-# The same for SEED-IV.
-
-# %% mystnb={"figure": {"name": "fig-reliability-other", "caption": "Reliability of the three branches on SEED-IV, cross-subject, last epoch; ten bins of equally many windows, bars as above."}}
-if seed_iv := page.seed_iv:
-    iv_scores, iv_curve = calibrated[1]
-    display(seed_iv.show(reliability.reliability_diagram(iv_curve, iv_scores, title=seed_iv.windows.card.title)))
-
-# %%
-if seed_iv:
-    display(seed_iv.show(branches[1]))
-
-# %%
+# %% tags=["tab-seed_iv"]
 if seed_iv:
     display(seed_iv.show(labels[1]))
 

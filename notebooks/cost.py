@@ -1,6 +1,26 @@
 # %% [markdown]
 # # Cost
-#
+
+# %% tags=["parameters", "hide-input"]
+dataset = "seed"  # "seed" or "seed_iv": whose shape the first figure shows
+
+# %% tags=["hide-input"]
+from ufama.pages.page import open_page
+from ufama.report import cost, cost_gpu, findings
+from ufama.report.page_head import head
+
+page = open_page("cost", globals())
+training = cost.stored("training")
+whole = cost.whole_training_table(training)
+head(
+    "What does a training cost in time and memory, and what does training many runs in one step save?",
+    findings.cost(whole),
+    evidence={"fig-cost-ratio": "the stack beside the plain reference", "a-step": "whole tables"},
+    caveat="Measured on noise of the sets' shapes, on the computer that the tables name; estimated from the median of a "
+    "step, without evaluations. No accuracy is at stake.",
+)
+
+# %% [markdown]
 # *What a training costs in time and memory, and what the stack saves. Cost of this page: seconds. Everything on it is
 # stored; the scripts in `benchmarks/` measure it again, on your machine.*
 #
@@ -10,14 +30,6 @@
 # over pairs ({mod}`ufama.core.reference`). Both compute the same: with equal weights, in double precision and without
 # dropout, every loss term and every parameter after a step of Adam agrees but for rounding, for both presets.
 
-# %% tags=["parameters"]
-dataset = "seed"  # "seed" or "seed_iv": whose shape the first figure shows
-
-# %% tags=["hide-input"]
-from ufama.pages.page import open_page
-
-page = open_page("cost", globals())
-
 # %% [markdown]
 # ## A step
 #
@@ -26,16 +38,13 @@ page = open_page("cost", globals())
 # line is three times as fast.
 
 # %% mystnb={"figure": {"name": "fig-cost-ratio", "caption": "How many times faster than the plain reference a stack trains, per step and run, by its size; median and range of the repeats. Measured on noise of the shape of this page's data set."}}
-from ufama.report import cost, cost_gpu
-
-training = cost.stored("training")
 page.show(cost.ratios(training, page.data.dataset))
 
 # %%
 cost.training_table(training)
 
 # %%
-cost.whole_training_table(training)
+whole
 
 # %% [markdown]
 # ## A whole table
@@ -114,6 +123,9 @@ cost.scaling_table(scaled)
 precision = cost.stored_precision()
 cost.precision_table(precision) if precision else Markdown("Not measured yet: all stored accuracies are of float32.")
 
+# %% tags=["remove-input"]
+Markdown(cost.precision_note(precision or []))
+
 # %% [markdown]
 # ## Crash recovery
 #
@@ -122,3 +134,9 @@ cost.precision_table(precision) if precision else Markdown("Not measured yet: al
 
 # %%
 Markdown(cost.kills_note(cost.stored("kills")))
+
+# %% [markdown]
+# ## What this does not show
+#
+# - What another computer needs: ratios travel further than hours.
+# - What the whole book costs: this page counts steps and tables.

@@ -1,6 +1,29 @@
 # %% [markdown]
 # # The recordings
-#
+
+# %% tags=["parameters", "hide-input"]
+require_real = False  # True: refuse to work on simulated recordings
+
+# %% tags=["hide-input"]
+from IPython.display import Markdown
+
+from ufama.pages.page import open_page
+from ufama.report import datasets, findings, tables
+from ufama.report.lists import listed
+from ufama.report.page_head import head
+
+page = open_page("datasets", globals(), dataset="seed")
+seed, seed_iv = page.windows, page.seed_iv.windows
+sessions = datasets.sessions_table(seed, seed_iv)
+head(
+    "What do the two sets hold, and what do people, trials and windows of them share?",
+    findings.recordings(sessions),
+    evidence={"what-the-two-sets-hold": "people, trials and windows", "the-same-clips-for-everybody": "who sees what"},
+    caveat="Where a table says simulated, the layout is that of the real set, and the signals are made by a program. "
+    "Nothing is trained on this page.",
+)
+
+# %% [markdown]
 # *Table 1 and section 2.1 of the paper. Cost: seconds, once the recordings are on disk.*
 #
 # SEED and SEED-IV show film clips to people who wear a 62-channel EEG cap and eye-tracking glasses. Both are licensed,
@@ -8,21 +31,10 @@
 # reader below is the one that a licence holder's folder goes through. Everything computed from a simulated set says
 # so. The first row of the table says which it is here.
 
-# %% tags=["parameters"]
-require_real = False  # True: refuse to work on simulated recordings
-
-# %% tags=["hide-input"]
-from ufama.pages.page import open_page
-
-page = open_page("datasets", globals(), dataset="seed")
-seed, seed_iv = page.windows, page.seed_iv.windows
-
 # %% [markdown]
 # ## What the two sets hold
 
 # %%
-from ufama.report import datasets, tables
-
 page.show(tables.table1(seed, seed_iv))
 
 # %% [markdown]
@@ -32,7 +44,7 @@ page.show(tables.table1(seed, seed_iv))
 # trials than to its hundreds of windows.
 
 # %%
-page.show(datasets.sessions_table(seed, seed_iv))
+page.show(sessions)
 
 # %% [markdown]
 # These counts are of 4-second windows. Section 3.2 of the paper states 3394 windows per session for SEED and 3435,
@@ -108,7 +120,7 @@ with tempfile.TemporaryDirectory() as place:
 page.show(datasets.readings_table(read))
 
 # %%
-print("\n".join(read['eeg="eeg_used_1s", eye="repeated"'].card.notes))
+Markdown(listed(read['eeg="eeg_used_1s", eye="repeated"'].card.notes))
 
 # %% [markdown]
 # In one-second windows a session has the 3394 windows that section 3.2 of the paper states for SEED; SEED-IV's release
@@ -126,3 +138,9 @@ page.show(datasets.constant_features_table(seed, seed_iv))
 # %% [markdown]
 # SEED's are known by number only, because no public list gives the order of its 33. What a model makes of them can be
 # seen by leaving them out: the control `eye_constant_rows_removed` on the page {doc}`protocols`.
+
+# %% [markdown]
+# ## What this does not show
+#
+# - What the licensed recordings hold beyond their layout, unless this page was computed from them.
+# - How much a model makes of a feature that identifies the clip: that is measured on the page {doc}`protocols`.

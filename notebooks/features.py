@@ -1,20 +1,37 @@
 # %% [markdown]
 # # From voltage to features
-#
+
+# %% tags=["parameters", "hide-input"]
+dataset = "seed"  # "seed" or "seed_iv": whose clips the simulated people watch
+
+# %% tags=["hide-input"]
+from ufama.pages.page import open_page
+from ufama.report import findings, signals
+from ufama.report.page_head import head
+from ufama.studies.feature_choices import svm_choices, unsmoothed_windows
+
+page = open_page("features", globals())
+dataset = page.data.dataset
+people, seconds = (1, 2, 3, 4, 5, 8, 9, 10), 40.0
+unsmoothed = unsmoothed_windows(dataset, people, seconds)
+choices = signals.choices(
+    svm_choices(unsmoothed, stride=2),
+    unsmoothed["log2_power"].card.title,
+    f"Session 1, the first {seconds:g} s of every clip, every second window.",
+)
+head(
+    "How does a voltage become the features that are published, and which of the choices on the way matter?",
+    findings.choices(choices),
+    evidence={"what-the-choices-do": "every choice", "fig-smoothing": "what smoothing does to a trial"},
+    caveat="Simulated voltages of eight people; a support vector machine, no network and no training.",
+)
+
+# %% [markdown]
 # *Section 2.1 of the paper, Eq. 1. Cost: half a minute on one core. Every recording on this page is simulated.*
 #
 # The released sets hold features; this page shows how they come out of a voltage. The steps are the paper's: 1000 Hz
 # down to 200 Hz, a band-pass from 1 to 75 Hz, windows of four seconds that do not overlap, and one number per channel
 # and band. The signal work is MNE's {cite:p}`Gramfort2013`; the steps are {mod}`ufama.data.signals.eeg`.
-
-# %% tags=["parameters"]
-dataset = "seed"  # "seed" or "seed_iv": whose clips the simulated people watch
-
-# %% tags=["hide-input"]
-from ufama.pages.page import open_page
-
-page = open_page("features", globals())
-dataset = page.data.dataset
 
 # %% [markdown]
 # ## Resampling and band-pass
@@ -23,7 +40,7 @@ dataset = page.data.dataset
 # ({func}`~ufama.studies.feature_choices.as_recorded`) are added what an amplifier adds: a slowly drifting offset, mains hum,
 # white noise.
 
-# %% mystnb={"figure": {"name": "fig-trace", "caption": "Ten simulated seconds at the forehead (FPZ), the top of the head (CZ) and the back (OZ). Blinks stay in: nothing in section 2.1 removes them."}}
+# %% tags=["teaches"] mystnb={"figure": {"name": "fig-trace", "caption": "Ten simulated seconds at the forehead (FPZ), the top of the head (CZ) and the back (OZ). Blinks stay in: nothing in section 2.1 removes them."}}
 from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.entropy import band_power, differential_entropy
 from ufama.data.signals.filters import preprocessed
@@ -31,7 +48,6 @@ from ufama.data.signals.smoothing import smoothed
 from ufama.studies.feature_choices import as_recorded
 from ufama.data.layout import CHANNELS
 from ufama.simulation.voltages import RawWorld
-from ufama.report import signals
 
 settings = EegSettings(smoothing="none")
 shown = ("FPZ", "CZ", "OZ")
@@ -57,7 +73,7 @@ page.show(signals.spectrum(recorded[2], clean[2], rates))
 # nats. The variance of a band is the share of the window's power that lies in it, after a Hann taper, which keeps
 # strong slow waves from leaking into the fast bands. Code: {func}`~ufama.data.signals.entropy.differential_entropy`.
 
-# %% mystnb={"figure": {"name": "fig-bands", "caption": "One simulated window of OZ and its five bands, on one scale; variance in the tapered window and differential entropy in nats."}}
+# %% tags=["teaches"] mystnb={"figure": {"name": "fig-bands", "caption": "One simulated window of OZ and its five bands, on one scale; variance in the tapered window and differential entropy in nats."}}
 entropy = differential_entropy(clean, settings.sampling_rate, settings)  # (windows, channels, bands)
 window = 12
 samples = slice(window * 800, (window + 1) * 800)
@@ -73,17 +89,24 @@ page.show(
 # coefficients, as in public feature code of the field. Both definitions are here. They are the same quantity up to a
 # factor and a constant per band:
 
-# %%
+# %% tags=["teaches"]
 import numpy as np
+from IPython.display import Markdown
+
+from ufama.report.lists import listed
 
 log2 = differential_entropy(clean, settings.sampling_rate, settings.replace(definition="log2_power"))
 constant = entropy - np.log(2) / 2 * log2
-{
-    "half_log_variance, range": [round(float(value), 1) for value in (entropy.min(), entropy.max())],
-    "log2_power, range": [round(float(value), 1) for value in (log2.min(), log2.max())],
-    "constant per band": [round(float(value), 2) for value in constant[0, 0]],
-    "the same in all windows and channels": bool(np.ptp(constant, axis=(0, 1)).max() < 1e-9),
-}
+Markdown(
+    listed(
+        {
+            "range of `half_log_variance`": f"{entropy.min():.1f} to {entropy.max():.1f}",
+            "range of `log2_power`": f"{log2.min():.1f} to {log2.max():.1f}",
+            "their difference, a constant of each band": [f"{value:.2f}" for value in constant[0, 0]],
+            "the same in all windows and channels": bool(np.ptp(constant, axis=(0, 1)).max() < 1e-9),
+        }
+    )
+)
 
 # %% [markdown]
 # Public code has a quirk: it hands 800 tapered samples to a transform of 256 points, which drops the rest of the window
@@ -120,13 +143,7 @@ Markdown(signals.lds_memory(settings, len(entropy)))
 # A support vector machine with default settings, on features made from simulated voltage in each of these ways.
 
 # %%
-from ufama.studies.feature_choices import svm_choices, unsmoothed_windows
-
-people, seconds = (1, 2, 3, 4, 5, 8, 9, 10), 40.0
-windows = unsmoothed_windows(dataset, people, seconds)
-card = windows["log2_power"].card
-measured = svm_choices(windows, stride=2)
-signals.choices(measured, card.title, f"Session 1, the first {seconds:g} s of every clip, every second window.")
+choices
 
 # %% [markdown]
 # Read along the rows first: how features are *scaled* matters most. Scaling each person by their own statistics, which
@@ -143,3 +160,10 @@ signals.choices(measured, card.title, f"Session 1, the first {seconds:g} s of ev
 # do, differences of a few points are not evidence.
 #
 # All of this is simulated: the sizes say how the pipeline behaves on signals of known making, not what SEED would give.
+
+# %% [markdown]
+# ## What this does not show
+#
+# - What the choices would give on the recordings of SEED: simulated people differ as their simulator makes them.
+# - Which choices were made for the released features: their files do not say.
+# - That a choice which helps a plain classifier helps a network.

@@ -1,14 +1,7 @@
 # %% [markdown]
 # # The network
-#
-# *Section 2.2 of the paper, Eqs. 2–5. Cost: seconds. Nothing is trained on this page.*
-#
-# One window goes in: the differential entropy of 62 channels in five bands, and the statistics of eye movement in the
-# same four seconds. Three answers come out: from the EEG alone, from the eyes alone, and from both. In between are
-# **two encoders** that never exchange anything, a **fusion** in which each modality attends to the other, and
-# **three heads**. The two single answers are not a by-product: screening compares them ({doc}`screening`).
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
 data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
 preset = "paper"  # "paper" or "released": which side of the ledger
@@ -22,6 +15,7 @@ from ufama.core import reference
 from ufama.methods import method
 from ufama.pages.page import open_page
 from ufama.report import drawings, network
+from ufama.report.page_head import head
 from ufama.report.source import source
 
 page = open_page("network", globals())
@@ -32,6 +26,22 @@ sizes = {
     for name in dict.fromkeys(["paper", page.scale])
     for scaled in [scale_of(name).apply(config, TrainingConfig())[0]]
 }
+parameters = network.parameters(windows.card, sizes)
+order = network.order_of_tokens(windows, config)
+head(
+    "What does the network compute from a window, and where are its parameters?",
+    [order, network.flattened_share(parameters.frame)],
+    evidence={"what-a-token-is": "what a token is", "sizes": "sizes"},
+    caveat=f"Networks with random weights on {windows.card.title}; nothing is trained on this page.",
+)
+
+# %% [markdown]
+# *Section 2.2 of the paper, Eqs. 2–5. Cost: seconds. Nothing is trained on this page.*
+#
+# One window goes in: the differential entropy of 62 channels in five bands, and the statistics of eye movement in the
+# same four seconds. Three answers come out: from the EEG alone, from the eyes alone, and from both. In between are
+# **two encoders** that never exchange anything, a **fusion** in which each modality attends to the other, and
+# **three heads**. The two single answers are not a by-product: screening compares them ({doc}`screening`).
 
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-architecture", "caption": "UF-AMA: what is computed from a batch of source and target windows (the paper's Fig. 1, redrawn)."}}
 page.show(drawings.architecture())
@@ -55,10 +65,11 @@ page.show(network.tokens(windows))
 # There is **no positional encoding**: nothing is added to a token that says which channel or statistic it is, so two
 # channels with the same five values get the same token. Attention treats tokens as a set, whose order it cannot see.
 # Which token is which becomes known only behind the blocks, where all tokens are laid end to end (*flattened*) and one
-# linear layer gives every place weights of its own ({ref}`ledger row 5 <ledger-5>`). That this is so can be computed:
+# linear layer gives every place weights of its own ({ref}`ledger row 5 <ledger-5>`). That this is so is computed by
+# giving the network its tokens in another order:
 
 # %% tags=["remove-input"]
-Markdown(network.order_of_tokens(windows, config))
+Markdown(order)
 
 # %% [markdown]
 # ## Attention
@@ -167,7 +178,7 @@ source(reference.Encoder.forward, reference.Head.forward, reference.Network.forw
 page.show(network.shapes(windows.card, sizes))
 
 # %% tags=["hide-input"]
-page.show(network.parameters(windows.card, sizes))
+page.show(parameters)
 
 # %% [markdown]
 # ## Many runs in one step
@@ -179,3 +190,10 @@ page.show(network.parameters(windows.card, sizes))
 
 # %% tags=["remove-input"]
 Markdown(network.stack_note(windows, config))
+
+# %% [markdown]
+# ## What this does not show
+#
+# - That cross-attention is worth more than a plainer fusion: that is a question to measurements ({doc}`comparison`).
+# - What a trained network attends to: the weights here are random.
+# - That width and the order of tokens are the paper's: it states neither, and both are the released code's.

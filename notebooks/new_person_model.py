@@ -75,7 +75,11 @@ for path in sorted(folder.iterdir()):
     print(f"{path.name:<20}{path.stat().st_size / 1000:6.0f} kB")
 
 # %%
-{
+from IPython.display import Markdown
+
+from ufama.report.lists import listed
+
+facts = {
     "method": f"{model.method}, {model.variant}, preset {model.preset}, scale {model.scale}",
     "fitted to": f"{model.source['subjects']} people, {model.source['recordings']} recordings of {model.card.title}",
     "classes": model.class_names,
@@ -84,6 +88,7 @@ for path in sorted(folder.iterdir()):
     "windows": f"{model.card.window_seconds:g} s",
     "a new recording is scaled": model.training.scaling,
 }
+Markdown(listed(facts))
 
 # %% [markdown]
 # ## The card
@@ -118,7 +123,7 @@ trust.learnt_estimates(model)
 #
 # A network computes a class from any numbers. The folder knows which numbers it was fitted to.
 
-# %%
+# %% tags=["teaches"]
 from dataclasses import replace
 
 from ufama.datasets import open_dataset

@@ -1,13 +1,7 @@
 # %% [markdown]
 # # A recording without labels
-#
-# *From an EDF and an eye stream to a report. Cost: about half a minute on one core.*
-#
-# Somebody sits down, watches clips for four minutes, and leaves: an EDF of 62 channels, a CSV of the eye tracker, and a
-# list of when each clip began. No labels. **What can be said about this recording, and how sure?** Here the person is
-# simulated, so that the truth can be looked at in the end, once.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 dataset = "seed"  # whose layout the simulated recording has; the stored model is SEED's
 
 # %% tags=["hide-input"]
@@ -15,6 +9,8 @@ from IPython.display import Markdown
 
 from ufama.models.folder import load_model
 from ufama.pages.page import open_page
+from ufama.report.lists import listed
+from ufama.report.page_head import head
 from ufama.report.timeline import timeline
 from ufama.report.topography import occlusion_maps
 from ufama.report.trust_sentences import against_truth
@@ -23,6 +19,23 @@ from ufama.studies.new_person import stored_model
 
 page = open_page("new_person_report", globals())
 model = load_model(stored_model())
+head(
+    "What can be said about a recording without labels, and how sure?",
+    [
+        "A class for every window and trial, with a probability; an estimate of the accuracy with an interval; and "
+        "warnings. On this recording the estimate and the warnings disagree, and the labels, which are read last, decide."
+    ],
+    evidence={"fig-new-person-timeline": "what the model says over time", "the-truth-once": "beside the labels"},
+    caveat="One simulated recording of one person, and a stored model of simulated people: how a report reads, not how "
+    "often it is right.",
+)
+
+# %% [markdown]
+# *From an EDF and an eye stream to a report. Cost: about half a minute on one core.*
+#
+# Somebody sits down, watches clips for four minutes, and leaves: an EDF of 62 channels, a CSV of the eye tracker, and a
+# list of when each clip began. No labels. **What can be said about this recording, and how sure?** Here the person is
+# simulated, so that the truth can be looked at in the end, once.
 
 # %% [markdown]
 # ## The files
@@ -30,11 +43,11 @@ model = load_model(stored_model())
 # The simulator of {doc}`raw_simulation` writes what a laboratory would hand over: voltages, pupil and gaze, events,
 # borders of trials. Sixteen seconds of each of SEED's fifteen clips.
 
-# %%
+# %% tags=["teaches"]
 from ufama.simulation.recording_files import write_simulated_recording
 
 files = write_simulated_recording(page.data.dataset, workspace() / "new_person" / "recording", subject=14, seconds=16)
-sorted(path.name for path in files.iterdir())
+Markdown(listed(f"`{path.name}`" for path in sorted(files.iterdir())))
 
 # %% [markdown]
 # ## Read, matched, predicted
@@ -44,7 +57,7 @@ sorted(path.name for path in files.iterdir())
 #
 #     ufama predict model recording.edf --out report
 
-# %%
+# %% tags=["teaches"]
 import numpy as np
 
 from ufama.models.predictions import predict
@@ -61,7 +74,7 @@ print(
 # %% mystnb={"figure": {"name": "fig-new-person-timeline", "caption": "What the model says over time: the class and its calibrated probability, of both modalities together and of each alone; dotted lines are borders of trials. One simulated person, sixty windows of 4 s, a model that was not adapted."}}
 page.show(timeline(prediction, np.arange(len(prediction))))
 
-# %% mystnb={"figure": {"name": "fig-new-person-maps", "caption": "Which channels and bands the answer rests on: each was replaced by its mean over the recording, and the probability of the named class looked at again. Red: it fell, so the network had used it for the class; blue: it rose. This describes the network, not the brain."}}
+# %% tags=["teaches"] mystnb={"figure": {"name": "fig-new-person-maps", "caption": "Which channels and bands the answer rests on: each was replaced by its mean over the recording, and the probability of the named class looked at again. Red: it fell, so the network had used it for the class; blue: it rose. This describes the network, not the brain."}}
 from ufama.models.occlusion import occlusion
 
 hidden = occlusion(model, prediction)
@@ -75,8 +88,7 @@ page.show(
 # ## How sure?
 
 # %%
-for sentence in (*prediction.expected.notes, *prediction.warnings):
-    print(sentence, end="\n\n")
+Markdown(listed((*prediction.expected.notes, *prediction.warnings)))
 
 # %% [markdown]
 # The estimate and the warnings disagree, and the warnings are right. The estimate says what was true of the source
@@ -89,13 +101,12 @@ for sentence in (*prediction.expected.notes, *prediction.warnings):
 # The model has not met this person. With its source at hand, `--adapt` trains UF-AMA anew, with the source's labels and
 # this recording without any; where the source is elsewhere, the model is adapted without it.
 
-# %%
+# %% tags=["teaches"]
 from ufama.models.adapting import adapted_model
 
 without_source, sentence = adapted_model(model.replace(source=model.source | {"name": "elsewhere"}), recording)
 adapted = predict(without_source, recording)
-print(sentence)
-print(*adapted.expected.notes, sep="\n")
+Markdown(listed([sentence, *adapted.expected.notes]))
 
 # %% [markdown]
 # ## A tracker that fails
@@ -103,14 +114,17 @@ print(*adapted.expected.notes, sep="\n")
 # The eye tracker loses the pupil in the last third of the recording. What is lost is named, and these windows are
 # answered by the head of the EEG alone.
 
-# %%
+# %% tags=["teaches"]
 from dataclasses import replace
 
 eye = recording.windows.eye.copy()
 eye[2 * len(eye) // 3 :] = 0
 partly_lost = predict(model, replace(recording, windows=recording.windows._replace(eye=eye)))
-print(partly_lost.warnings[0])
-{str(branch): int((partly_lost.used == branch).sum()) for branch in np.unique(partly_lost.used)}
+counts = {str(branch): int((partly_lost.used == branch).sum()) for branch in np.unique(partly_lost.used)}
+Markdown(
+    f"{partly_lost.warnings[0]}\n\n"
+    + listed({f"windows answered by {branch}": count for branch, count in counts.items()})
+)
 
 # %% [markdown]
 # ## Not the whole recording at once
@@ -119,11 +133,11 @@ print(partly_lost.warnings[0])
 # what is typical of the source, and answered when it has passed. On a recording that is unlike the source this makes a
 # difference:
 
-# %%
+# %% tags=["teaches"]
 from ufama.models.predictions import predict_as_time_goes_by
 
 running = predict_as_time_goes_by(model, recording)
-print(f"{(running.predicted == prediction.predicted).mean():.0%} of the windows are given the same class")
+Markdown(f"{(running.predicted == prediction.predicted).mean():.0%} of the windows are given the same class.")
 
 # %% [markdown]
 # ## The truth, once
@@ -131,7 +145,7 @@ print(f"{(running.predicted == prediction.predicted).mean():.0%} of the windows 
 # The simulator knows what was to be felt. Nothing above has read it: the labels lie in a file of their own, and with
 # `--score` the report compares them with predictions that are made by then.
 
-# %%
+# %% tags=["teaches"]
 from ufama.models.reading import read_labels
 
 labels = read_labels(files, prediction.recording, model, RecordingOptions())
@@ -151,3 +165,10 @@ Markdown(
 # source people is reported, and here it was not the nearest. What showed it was the distance of the features, and that
 # warning stood in the report before any label was read. Adaptation without the source did not mend it. One recording of
 # one person shows how a report reads, and nothing about how often it is right: that is the next page.
+
+# %% [markdown]
+# ## What this does not show
+#
+# - How often such a report is right: that is counted over subjects on the page {doc}`new_person_trust`.
+# - How a real recording would be read: this one has neither real artefacts nor a real person.
+# - What a model of your own would say: fit one to people of your own laboratory ({doc}`new_person_model`).

@@ -210,7 +210,7 @@ trust.coverage(further)
 #
 # - A temperature learnt from other people is worth having, and an estimate of the accuracy is worth little more than
 #   saying what other people reached. Its interval is honest and wide.
-# - A threshold keeps a risk on average over people, about. It promises nothing to one person.
+# - A threshold keeps a risk on average over subjects, about. It promises nothing to one person.
 # - The head of a sound modality is a good answer when the other one is lost, and needs no adaptation for that.
 # - Nothing here detects a person whose classes have changed places. Only labels do; a short calibration with known
 #   labels is the remedy.

@@ -1,14 +1,7 @@
 # %% [markdown]
 # # Your own data
-#
-# *From a table of your own recordings to an adapted result. Cost: about half a minute on one core.*
-#
-# Nothing in the method needs emotions, EEG or eyes. It needs windows of two modalities from several people, and labels
-# of the people it learns from. This page builds such a table from made-up numbers, writes it to a file,
-# and takes the file through everything that the book does with SEED. To follow it with yours, write the file and skip
-# to *Open it*.
 
-# %% tags=["parameters"]
+# %% tags=["parameters", "hide-input"]
 dataset = "example.npz"  # path of your own table; this name: the made-up one of this page
 scale = "quick"  # "quick" or "paper"
 seeds = [0]
@@ -16,11 +9,30 @@ device = "cpu"
 
 # %% tags=["hide-input"]
 from ufama.pages.page import open_page
+from ufama.report.page_head import head
 from ufama.storage import workspace
 
 page = open_page("own_data", globals())
 is_example = dataset == "example.npz"
 file = workspace() / "own_data" / dataset if is_example else dataset
+head(
+    "How do recordings of your own become a table, and what do you look at first?",
+    [
+        "Windows of two modalities with their labels and coordinates are enough. The accuracy of a plain classifier with "
+        "each person's session scaled by itself is the number to beat; adaptation is compared with the same network "
+        "without it, person by person."
+    ],
+    evidence={"what-a-plain-classifier-reaches": "the plain classifier", "adapt": "with and without adaptation"},
+    caveat="Numbers of the example are of made-up people, few windows and a training of seconds.",
+)
+
+# %% [markdown]
+# *From a table of your own recordings to an adapted result. Cost: about half a minute on one core.*
+#
+# Nothing in the method needs emotions, EEG or eyes. It needs windows of two modalities from several people, and labels
+# of the people it learns from. This page builds such a table from made-up numbers, writes it to a file,
+# and takes the file through everything that the book does with SEED. To follow it with yours, write the file and skip
+# to *Open it*.
 
 # %% [markdown]
 # ## Arrays
@@ -31,7 +43,7 @@ file = workspace() / "own_data" / dataset if is_example else dataset
 # classes of two trials each, eight windows per trial. **Everybody is simulated**: a class has a pattern, each person's
 # session has an offset of its own, and the rest is noise.
 
-# %%
+# %% tags=["teaches"]
 import numpy as np
 
 draw = np.random.default_rng(0)
@@ -56,7 +68,7 @@ modality_a.shape, modality_b.shape
 # length of a window, the licence and the citation are optional, and travel with every result. Say `simulated=True`
 # when nobody was recorded, and every table will say so.
 
-# %%
+# %% tags=["teaches"]
 from ufama.data.two_modality import two_modality_windows, write_two_modality
 
 made = two_modality_windows(
@@ -91,7 +103,7 @@ if is_example:
 #
 # ## Open it
 
-# %%
+# %% tags=["teaches"]
 from ufama.datasets import open_dataset
 from ufama.data.folds import fold_remarks, folds
 from ufama.data.remarks import impossible_protocols
@@ -123,7 +135,7 @@ for protocol in ("cross_subject", "cross_subject_pooled", "cross_session"):
 # something in the table leaks the label. People are held out with all their sessions where there are several; with
 # one person, sessions are.
 
-# %%
+# %% tags=["teaches"]
 from ufama.studies.baseline import svm_rows
 from ufama.report import real_recordings
 
@@ -139,7 +151,7 @@ plain
 # paper's batch of 32, and all of a target that has fewer windows. This page computes in double precision, so that it
 # comes out alike on every processor.
 
-# %%
+# %% tags=["teaches"]
 from dataclasses import replace
 
 from ufama.campaigns.adaptation import adaptation
@@ -174,3 +186,9 @@ Markdown(real_recordings.plain_beside_adapted(plain, trained))
 #
 # Add `--thin` when neighbouring windows are nearly equal, as after smoothing. A finished run is kept and not trained
 # again. {doc}`real_recordings` shows what this gives on two openly licensed sets of real people.
+
+# %% [markdown]
+# ## What this does not show
+#
+# - What adaptation gives on your recordings: the example is made up so that it has something to remove.
+# - That a difference of a few points between two rows is more than chance: five people say little ({doc}`certainty`).

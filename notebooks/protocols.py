@@ -70,6 +70,37 @@ if seed_iv:
     display(seed_iv.show(side_by_side[1]))
 
 # %% [markdown]
+# ## Is the unseen session harder?
+#
+# Not every difference between two protocols is one of difficulty. Cross-subject learns from the other people's recordings
+# of the same session, and its neighbour from all their recordings of the *other* sessions: with three sessions twice as
+# many. To tell the size of the source from its session, a ridge classifier is trained with both, and with one other
+# session at a time, which is as large as the tested one's. Code: {func}`ufama.studies.stimuli.source_sessions`.
+
+# %%
+from IPython.display import Markdown
+
+from ufama.report import source_size
+from ufama.studies.stimuli import source_sessions
+
+unchanged = {"control": "", "variant": "M6"}
+tested = set(select(results, protocol="cross_subject", **unchanged).runs["fold"])
+by_source = source_sessions(page.windows, tested)
+page.show(source_size.sources_table(by_source, page.windows))
+
+# %%
+Markdown(source_size.reading(select(results, **unchanged), by_source))
+
+# %%
+if seed_iv:
+    iv_tested = set(select(iv_results, protocol="cross_subject", **unchanged).runs["fold"])
+    iv_by_source = source_sessions(seed_iv.windows, iv_tested)
+    display(
+        seed_iv.show(source_size.sources_table(iv_by_source, seed_iv.windows)),
+        Markdown(source_size.reading(select(iv_results, **unchanged), iv_by_source)),
+    )
+
+# %% [markdown]
 # ## Controls
 #
 # - *constant eye rows removed*: some eye features have one value for a whole trial, which names the trial.
@@ -100,15 +131,13 @@ if seed_iv:
 # $$
 #
 # exactly {math}`1 / C` where a recording has equally many trials of each class. It would lie below if the labels *of one
-# clip* were balanced over people: who is held out then has the label that the others have less often. Labels that are
+# clip* were balanced over subjects: who is held out then has the label that the others have less often. Labels that are
 # balanced over the clips of one person do nothing of that kind. A test goes through all orders of a small design.
 #
-# The mean over a dozen recordings scatters around it, and an interval over people does not show how far: all of them
+# The mean over a dozen recordings scatters around it, and an interval over subjects does not show how far: all of them
 # have one and the same draw of labels. Code: {mod}`ufama.analysis.permutation`.
 
 # %%
-from IPython.display import Markdown
-
 from ufama.report import shuffled
 
 with_shuffled_labels = {"control": "labels_shuffled", "variant": "M6"}

@@ -1,6 +1,26 @@
 # %% [markdown]
 # # Simulating raw signals
-#
+
+# %% tags=["parameters", "hide-input"]
+dataset = "seed"  # or "seed_iv"
+
+# %% tags=["hide-input"]
+from ufama.pages.page import open_page
+from ufama.report import findings, raw_simulation
+from ufama.report.page_head import head
+from ufama.studies.raw_simulation import stored
+
+page = open_page("raw_simulation", globals())
+dataset = page.data.dataset
+anchors = raw_simulation.anchors(*stored("calibration"))
+head(
+    "Can recordings be simulated from the voltage on, and are they as hard as real ones for a plain classifier?",
+    findings.anchors(anchors),
+    evidence={"beside-the-anchors": "accuracies beside published ones", "one-parameter-at-a-time": "each parameter"},
+    caveat="Simulated, with one seed of the simulator. Nothing is trained but a support vector machine.",
+)
+
+# %% [markdown]
 # *Section 2.1 of the paper, one level below its features. Cost: seconds on one core; the two tables of accuracies are
 # stored, and measured again in ten minutes.*
 #
@@ -8,17 +28,8 @@
 # and blinks, clips with their own light and layout, days on which the cap sits a little differently. What it writes are
 # voltages and the events of an eye tracker, as raw files in the layout of the real sets
 # (`ufama data simulate FOLDER --raw`), and the features come out of them by the same code as from anybody's recordings.
-# It serves three pages: {doc}`features`, which follows a voltage to its features; this one; and {doc}`two_worlds`, which
-# trains on its features. All other results are of the simulator of features.
-
-# %% tags=["parameters"]
-dataset = "seed"  # or "seed_iv"
-
-# %% tags=["hide-input"]
-from ufama.pages.page import open_page
-
-page = open_page("raw_simulation", globals())
-dataset = page.data.dataset
+# It serves two pages: {doc}`features`, which follows a voltage to its features, and this one. All other results are of the
+# simulator of features.
 
 # %% [markdown]
 # ## An example recording
@@ -28,10 +39,8 @@ dataset = page.data.dataset
 # blinks and muscles join on the way. The pupil follows the brightness of the clip, the gaze the places that the clip
 # offers. A blink is one event in both modalities.
 
-# %% mystnb={"figure": {"name": "fig-raw-traces", "caption": "Twelve seconds of one simulated person (subject 1) watching one clip: five of 62 electrodes, the pupil, the gaze. Blinks in grey."}}
+# %% tags=["teaches"] mystnb={"figure": {"name": "fig-raw-traces", "caption": "Twelve seconds of one simulated person (subject 1) watching one clip: five of 62 electrodes, the pupil, the gaze. Blinks in grey."}}
 from ufama.simulation.voltages import RawWorld
-from ufama.report import raw_simulation
-from ufama.studies.raw_simulation import stored
 
 world = RawWorld(dataset)
 page.show(raw_simulation.traces(world))
@@ -40,9 +49,14 @@ page.show(raw_simulation.traces(world))
 # The parameters of every simulated person, session and trial are known; written recordings have them in
 # `SIMULATED.json`:
 
-# %%
+# %% tags=["teaches"]
+from IPython.display import Markdown
+
+from ufama.report.lists import listed
+
 truth = world.truth(subject=1, session=1)
-{name: truth[name] for name in ("bad_modality", "alpha_frequency_hz", "cap_degrees")} | {"felt in trial 1": truth["felt"][0]}
+facts = {name.replace("_", " "): truth[name] for name in ("bad_modality", "alpha_frequency_hz", "cap_degrees")}
+Markdown(listed(facts | {"felt in trial 1": truth["felt"][0]}))
 
 # %% [markdown]
 # ## An emotion is a region and a band
@@ -64,7 +78,7 @@ page.show(raw_simulation.patterns(raw_windows(dataset, subjects=[1, 2, 3], sessi
 # entered.
 
 # %%
-raw_simulation.anchors(*stored("calibration"))
+anchors
 
 # %%
 raw_simulation.settings()
@@ -85,3 +99,10 @@ raw_simulation.parameters(*stored("parameters"))
 # well as with it**: all people see the same clips, so a classifier can learn the clips and with them their labels, and
 # in this simulation the clips say more than the emotions; without what clips do to everybody, accuracy falls most. A
 # good accuracy across people on such data is no evidence of having recognised an emotion.
+
+# %% [markdown]
+# ## What this does not show
+#
+# - That real heads, eyes and days work as the simulator's do: its parts are textbook models with assumed sizes.
+# - How networks do on these recordings: none is trained on them here.
+# - That the emotion can be read from such an EEG: what is recognised may be the clip.

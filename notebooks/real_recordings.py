@@ -5,11 +5,14 @@
 seeds = [0, 1, 2, 3, 4]  # which of the stored seeds
 
 # %% tags=["hide-input"]
+from IPython.display import Markdown
+
 from ufama.analysis.evaluation import select
 from ufama.campaigns.results import published_folder, read_published
 from ufama.pages.page import DescribedFigure
 from ufama.pages.parameters import checked_parameters
 from ufama.report import findings, real_recordings
+from ufama.report.lists import cards
 from ufama.report.page_head import head
 
 chosen = checked_parameters(globals())["seeds"]
@@ -55,10 +58,7 @@ head(
 # whole way from raw signals: `ufama data convert eegmat-edf FOLDER eegmat.npz` reads the downloaded EDF files.
 
 # %%
-for card in {card["fingerprint"]: card for card in stored.runs.data_card}.values():
-    print(card["name"], "|", card["licence"])
-    for note in card["notes"]:
-        print("   ", note)
+Markdown(cards(stored.runs.data_card))
 
 # %% [markdown]
 # ## The baseline
@@ -111,7 +111,7 @@ gains[1]
 # - Most of what is gained over a classifier that ignores the person is gained by scaling each person's session by
 #   itself. That step reads all of the person's windows, as adaptation does.
 # - On EEGMAT, UF-AMA changes little beside the same network without it: one or two points on average, somewhat more
-#   people up than down, a spread over people several times as large. The support vector machine reaches as much. Across
+#   people up than down, a spread over subjects several times as large. The support vector machine reaches as much. Across
 #   CogWear's two sessions the change is smaller than the spread over seeds.
 #
 # ## What this does not show

@@ -13,6 +13,7 @@ from ufama.campaigns.results import published_folder, read_published
 from ufama.pages.page import DescribedFigure, open_page
 from ufama.pages.parameters import checked_parameters
 from ufama.report import findings, same_film
+from ufama.report.lists import cards
 from ufama.report.page_head import head
 from ufama.studies.same_film import stored_clips, trial_clips
 
@@ -45,7 +46,7 @@ head(
 # %% tags=["hide-input"]
 Markdown(same_film.reading(outcomes, studies, runs))
 
-# %% mystnb={"figure": {"name": "fig-same-film", "caption": "What is left when the clips are new. First panel, real: bold, a support vector machine with 95 % intervals over people; thin, each other method for other people (rule: source validation). Other panels: the same machine and the same design on simulated recordings in which people share the film alone, film and feeling as calibrated, or the feeling alone. Same people, same clips: the second half of every trial."}}
+# %% mystnb={"figure": {"name": "fig-same-film", "caption": "What is left when the clips are new. First panel, real: bold, a support vector machine with 95 % intervals over subjects; thin, each other method for other people (rule: source validation). Other panels: the same machine and the same design on simulated recordings in which people share the film alone, film and feeling as calibrated, or the feeling alone. Same people, same clips: the second half of every trial."}}
 DescribedFigure(same_film.cells_figure(outcomes, studies, runs))
 
 # %% [markdown]
@@ -72,10 +73,7 @@ DescribedFigure(same_film.cells_figure(outcomes, studies, runs))
 # windows; `ceap360-physiology` reads pupil, skin conductance and pulse where the download has them.
 
 # %%
-for card in {card["fingerprint"]: card for card in runs.data_card[runs.control == ""]}.values():
-    print(card["name"], "|", card["licence"])
-    for note in card["notes"]:
-        print("   ", note)
+Markdown(cards(runs.data_card[runs.control == ""]))
 
 # %% [markdown]
 # ## Four questions
@@ -92,10 +90,10 @@ same_film.design_table(studies, runs.data_title.iloc[0])
 #
 # ## Every method
 
-# %%
+# %% tags=["tab-windows"]
 cells
 
-# %% tags=["hide-output"]
+# %% tags=["tab-trials"]
 same_film.cells_table(outcomes, runs, "trials")
 
 # %% [markdown]
@@ -121,13 +119,13 @@ Markdown(shuffled.entries_reading(with_permuted_labels, rule=same_film.RULE, tit
 # %% [markdown]
 # ## People and clips
 #
-# Whom is such a number about? An interval over people answers for other people who watch *these* clips. To say
+# Whom is such a number about? An interval over subjects answers for other people who watch *these* clips. To say
 # something of other clips one has to count clips, and there are few.
 
-# %%
+# %% tags=["tab-windows"]
 intervals
 
-# %% tags=["hide-output"]
+# %% tags=["tab-trials"]
 same_film.intervals_table(outcomes, runs, "trials")
 
 # %% mystnb={"figure": {"name": "fig-same-film-clips", "caption": "Support vector machine, other people: each clip when the source has seen it and when it has not. The accuracy with other clips is near chance on average because some clips are taken for the right quadrant and others for a wrong one, the same for most people."}}

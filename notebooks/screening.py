@@ -11,12 +11,13 @@ device = "cpu"
 
 # %% tags=["hide-input"]
 from ufama.analysis.evaluation import select
-from ufama.analysis.screening import screened_batch, screened_targets
+from ufama.analysis.screening import batch_predictions, screened_batch, screened_targets
 from ufama.campaigns.grids import results_grid
 from ufama.config import preset as preset_of
 from ufama.pages.page import open_page
 from ufama.report import findings, measured
 from ufama.report.page_head import head
+from ufama.report.screening_sliders import ScreeningSliders
 
 page = open_page("screening", globals())
 results = page.results(results_grid(page.data, **page.choices))
@@ -38,8 +39,7 @@ head(
 # The target has no labels. What a modality's head predicts with high confidence takes the place of a label: for the
 # fusion head where both modalities agree, for the other modality where only one is confident. This page sorts eight
 # made-up windows by hand, and then the actual predictions of trained networks.
-
-# %% [markdown]
+#
 # ## Who is kept
 #
 # Every target window enters a *pool* twice, once for each modality: with its **confidence**
@@ -55,12 +55,15 @@ head(
 # modality. The share is of *entries*, not of windows: a window may be trusted in both modalities, in one, or in none. That
 # sorts the windows into groups:
 #
-# | group | trusted entries | used for |
+# | group | trusted | use |
 # | --- | --- | --- |
-# | consistent, {math}`\mathcal S_{\text{cnst}}` | both, same pseudo-label | the fusion head learns the label ({eq}`eq-12`) |
-# | conflicting | both, different pseudo-labels | dropped |
-# | one modality kept (the paper: partially low-quality) | one: the *teacher* | candidate for {math}`\mathcal S_{\text{dstl}}`: the other modality's head may learn the label ({eq}`eq-13`) |
+# | consistent, {math}`\mathcal S_{\text{cnst}}` | both, one label | the fusion head learns the label ({eq}`eq-12`) |
+# | conflicting | both, two labels | dropped |
+# | one modality kept (the paper: partially low-quality) | one, the *teacher* | the other modality's head may learn its label ({math}`\mathcal S_{\text{dstl}}`, {eq}`eq-13`) |
 # | neither kept | none | not used |
+#
+# The share alone fixes something of their sizes. With one half of the entries trusted, as many windows have both entries
+# kept as have neither, whatever the network predicts: at most half of all windows can be consistent.
 #
 # ## Eight windows by hand
 #
@@ -70,12 +73,10 @@ head(
 # %% tags=["hide-input"] mystnb={"figure": {"name": "fig-pool", "caption": "The pool of the eight made-up windows: 16 entries in the order of their confidence. Above the line the trusted half; the colour is that of the window's group, pale where this entry is not kept."}}
 from IPython.display import Markdown
 
-from ufama.config import preset as preset_of
 from ufama.core import losses, screening
-from ufama.report import figures, measured, screening_example
+from ufama.report import figures, screening_example
 from ufama.report.source import source
 
-config = preset_of(page.preset, dataset=page.data.dataset)
 example = screening_example.screened(config)
 page.show(screening_example.pool(example))
 
@@ -146,6 +147,19 @@ page.show(
 
 # %% tags=["remove-input"]
 Markdown(screening_example.batch_beside_all(batch, counted))
+
+# %% [markdown]
+# Move the two thresholds, and the page screens the same batch again: on the axes are the two confidences of each window,
+# solid lines mark the lowest confidence that is kept, and the dashed ones the gate.
+
+# %% tags=["hide-input"]
+ScreeningSliders(
+    batch_predictions(results, size=32),
+    share=config.trusted_share,
+    gate=config.gate_confidence,
+    inclusive=config.gate_inclusive,
+    title=page.windows.card.title,
+)
 
 # %% [markdown]
 # ## How often the groups are right

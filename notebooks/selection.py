@@ -68,8 +68,13 @@ page.show(selection.what_rules_see(results.history, results.runs.iloc[0]))
 # The last columns are what a rule loses to the oracle on the same runs. Over windows it cannot be negative. Over trials
 # it can, because the oracle looks at windows.
 
-# %%
+# %% tags=["tab-seed"]
 page.show(rules[0])
+
+# %% tags=["tab-seed_iv"]
+if seed_iv := page.seed_iv:
+    iv_results = every[1]
+    display(seed_iv.show(rules[1]))
 
 # %% [markdown]
 # ## By model
@@ -77,8 +82,13 @@ page.show(rules[0])
 # The ablation's six models on the same folds. If a rule lost equally much for each of them, selecting with the oracle
 # would at least leave their order alone.
 
-# %%
+# %% tags=["tab-seed"]
 page.show(selection.gaps_by_model(models))
+
+# %% tags=["tab-seed_iv"]
+if seed_iv:
+    iv_models = seed_iv.results(ablation_grid(seed_iv.data, **seed_iv.choices))
+    display(seed_iv.show(selection.gaps_by_model(iv_models)))
 
 # %% mystnb={"figure": {"name": "fig-gaps", "caption": "What each rule loses to the oracle, for the ablation's six models on the same folds: mean and 95 % interval."}}
 page.show(selection.gaps(models))
@@ -90,8 +100,12 @@ page.show(selection.gaps(models))
 # over its evaluated epochs; few epochs make it noisy, so only many runs together say something. Both also rise because a
 # network learns at all: the row *the epoch's number* is what a criterion has to beat, since it costs nothing.
 
-# %%
+# %% tags=["tab-seed"]
 page.show(selection.correlations_table(models))
+
+# %% tags=["tab-seed_iv"]
+if seed_iv:
+    display(seed_iv.show(selection.correlations_table(iv_models)))
 
 # %% mystnb={"figure": {"name": "fig-correlations", "caption": "Rank correlation of each criterion with the target accuracy over the evaluated epochs of a run: quartiles over all runs of the ablation, one dot per run."}}
 page.show(selection.correlations(models))
@@ -112,15 +126,23 @@ from ufama.report import density
 
 page.show(density.course_table(models))
 
-# %%
+# %% tags=["tab-seed"]
 Markdown(density.reading(models))
+
+# %% tags=["tab-seed_iv"]
+if seed_iv:
+    display(Markdown(density.reading(iv_models)))
 
 # %% [markdown]
 # Which criterion is left when the beginning does not count? The same rank correlations over either half of the evaluated
 # epochs:
 
-# %%
+# %% tags=["tab-seed"]
 page.show(density.halves_table(models))
+
+# %% tags=["tab-seed_iv"]
+if seed_iv:
+    display(seed_iv.show(density.halves_table(iv_models)))
 
 # %% [markdown]
 # ## What the oracle's lead is made of
@@ -131,38 +153,15 @@ page.show(density.halves_table(models))
 # SD times the expected maximum of as many normal values (1.42 for eight, 2.97 for four hundred), although nothing was
 # learned about any epoch. Neighbouring epochs are not independent, so the comparison is an orientation, not a test.
 
-# %%
+# %% tags=["tab-seed"]
 page.show(selection.oracle_parts_table(results))
 
-# %% mystnb={"figure": {"name": "fig-best-of-k", "caption": "What the oracle would report had it looked at fewer of its evaluated epochs: the expected maximum of k, mean over runs. The same networks, the same accuracies, only more looks."}}
-page.show(selection.best_of_k_curve(results.history, results.runs))
-
-# %% [markdown]
-# ## SEED-IV
-#
-# The same tables for SEED-IV.
-
-# %%
-if seed_iv := page.seed_iv:
-    iv_results = every[1]
-    display(seed_iv.show(rules[1]))
-
-# %%
-if seed_iv:
-    iv_models = seed_iv.results(ablation_grid(seed_iv.data, **seed_iv.choices))
-    display(seed_iv.show(selection.gaps_by_model(iv_models)))
-
-# %%
-if seed_iv:
-    display(seed_iv.show(selection.correlations_table(iv_models)))
-
-# %%
-if seed_iv:
-    display(Markdown(density.reading(iv_models)), seed_iv.show(density.halves_table(iv_models)))
-
-# %%
+# %% tags=["tab-seed_iv"]
 if seed_iv:
     display(seed_iv.show(selection.oracle_parts_table(iv_results)))
+
+# %% mystnb={"figure": {"name": "fig-best-of-k", "caption": "What choosing each run's best of k epochs by the target's labels adds: expected maximum of k readings from the second half of the training, mean over runs. What all runs have in common at an epoch (the progress of the training) and what a run has at all epochs are taken away, so that nothing is left but the choice. A run that learns later than others still counts as choice."}}
+page.show(selection.best_of_k_curve(results.history, results.runs))
 
 # %% [markdown]
 # ## What this does not show

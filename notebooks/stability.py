@@ -50,7 +50,7 @@ cross_subject, cross_session = (
 page.show(measured.provenance(results))
 
 # %% [markdown]
-# ## People
+# ## Subjects
 #
 # Within a box: a person's sessions and the seeds. Where the dots of one colour lie as far apart as those of different
 # colours, the session matters as much as the seed.
@@ -64,16 +64,16 @@ page.show(stability.seed_boxes(cross_session, by="subject", rule=RULE))
 # %% [markdown]
 # ## Sessions
 
-# %% mystnb={"figure": {"name": "fig-boxes-session", "caption": "Cross-subject accuracy by session: box over people and seeds. Rule: source validation."}}
+# %% mystnb={"figure": {"name": "fig-boxes-session", "caption": "Cross-subject accuracy by session: box over subjects and seeds. Rule: source validation."}}
 page.show(stability.seed_boxes(cross_subject, by="session", rule=RULE))
 
-# %% mystnb={"figure": {"name": "fig-boxes-session-session", "caption": "Cross-session accuracy by held-out session, in the layout of panel (b) of the paper's Figs. 4 and 5: box over people and seeds. Rule: source validation."}}
+# %% mystnb={"figure": {"name": "fig-boxes-session-session", "caption": "Cross-session accuracy by held-out session, in the layout of panel (b) of the paper's Figs. 4 and 5: box over subjects and seeds. Rule: source validation."}}
 page.show(stability.seed_boxes(cross_session, by="session", rule=RULE))
 
 # %% [markdown]
 # ## Seed, person, session
 #
-# The variance of the cross-subject accuracies over trials, split between people, a person's sessions, a shift that a
+# The variance of the cross-subject accuracies over trials, split between subjects, a subject's sessions, a shift that a
 # seed gives all folds alike, and the rest, which is what another seed changes in one fold alone. A figure at one seed
 # hides the last two.
 

@@ -28,8 +28,7 @@ head(
 
 # %% [markdown]
 # *Section 2.5 of the paper, Eqs. 14–15, Table 2. Cost: seconds when the runs are stored, else minutes.*
-
-# %% [markdown]
+#
 # ## The objective
 #
 # Five losses, one sum:
@@ -147,6 +146,10 @@ page.show(tables.table2(page.windows, config, training, scale=page.scale))
 
 # %% [markdown]
 # ## Loss terms
+#
+# Values before their weights. All five are computed in every epoch; the last two count from their stage on, and before it
+# only show what they would be. A term that does not fall need not be useless: its weight may be small, or others may pull
+# against it.
 
 # %% mystnb={"figure": {"name": "fig-losses", "caption": "Every loss term before its weight, over the epochs of all cross-subject runs: mean, and the middle 80 % of runs."}}
 page.show(figures.loss_curves(results.history, results.runs))
@@ -154,7 +157,7 @@ page.show(figures.loss_curves(results.history, results.runs))
 # %% [markdown]
 # ## Weights and gate
 #
-# Whether a term matters is its value times its weight. The gate opens where the least confident trusted entry has 0.9;
+# Whether a term matters is its value times its weight, and of distillation also how often its gate is open. The gate opens where the least confident trusted entry has 0.9;
 # a network that is less confident distils nothing, and then M6 is the same training as M5.
 
 # %% mystnb={"figure": {"name": "fig-weights", "caption": "The weight of the MMD term, the weight of consistency (zero before its stage, ledger row 19), and the share of steps in which the distillation gate was open."}}
@@ -162,6 +165,10 @@ page.show(figures.weights_and_gate(results.history, results.runs))
 
 # %%
 page.show(gate)
+
+# %% [markdown]
+# The more alike the two modalities' confidences are, the more windows have both entries kept or neither; the rest have one.
+# Below, the labels of the groups against the truth: the training never sees this.
 
 # %% mystnb={"figure": {"name": "fig-groups", "caption": "Above, how screening divided the target windows of a step, over epochs, mean over runs. Below, how often its pseudo-labels were right when the whole target was screened at the end of an epoch; the labels for this were never in the training."}}
 page.show(figures.screening_groups(results.history, results.runs))

@@ -4,8 +4,8 @@
     ```
 
 shows the findings side by side, each a card that leads to its page; ```` ```{landing-number} film ```` one of them as a
-paragraph; ```` ```{landing-status} ```` whose recordings the trainings are of and how long they are. `ufama.report.landing`
-computes them.
+paragraph; ```` ```{landing-status} ```` whose recordings the trainings are of and how long they are.
+`ufama.report.landing` computes them.
 """
 
 from functools import cache

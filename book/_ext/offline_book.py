@@ -3,6 +3,7 @@ disk; no thebe scripts, no script that draws icons which the theme has in a font
 
 import re
 import shutil
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +14,11 @@ MATHJAX_PARTS = ("core", "input/tex-base", "input/tex/extensions/ams", "output/c
                  "a11y/assistive-mml")  # fmt: skip
 MATHJAX_FILES = ("startup.js", *(f"{part}.js" for part in MATHJAX_PARTS), "output/chtml/fonts/woff-v2")
 ICON_SCRIPT = "fontawesome.js"
-ICON_TAG = re.compile(rf"<script [^>]*{re.escape(ICON_SCRIPT)}[^>]*></script>\s*")
+CITATION_ROLES = re.compile(r' role="(?:list(?=" class="citation-list")|doc-biblioentry)"')
+"""What docutils calls a list has no items of the role that a list needs."""
+SEARCH_PAGE = "search.html"
+SEARCH_SCRIPTS = ("searchtools.js", "language_data.js", "searchindex.js")
+"""Of the search page; the theme would load them on every page, for results while one types, which are off."""
 
 
 def mathjax_source() -> Path:
@@ -36,7 +41,7 @@ def choose_mathjax_parts(app, config):
     chosen = dict(config.mathjax3_config or {})
     tex = {"packages": ["base", "ams"], **chosen.get("tex", {})}
     options = {"enableAssistiveMml": True, **chosen.get("options", {})}
-    parts = [f"[mathjax]/{part}" for part in MATHJAX_PARTS if part != "core"]
+    parts = ["input/tex-base", "[tex]/ams", "output/chtml", "a11y/assistive-mml"]  # these load the others
     config.mathjax3_config = chosen | {"loader": {"load": parts}, "tex": tex, "options": options}
 
 
@@ -52,7 +57,7 @@ def drop_thebe(app, pagename, templatename, context, doctree):
 
 
 def finish_static(app, exception):
-    """Copy MathJax's parts into _static/mathjax; delete source maps and the icon script, which no page then names."""
+    """Copy MathJax's parts into _static/mathjax, take unused scripts out of the pages, and delete source maps."""
     if exception or app.builder.format != "html":
         return
     static = Path(app.outdir) / "_static"
@@ -66,9 +71,15 @@ def finish_static(app, exception):
     for unused in {*static.rglob("*.map"), *static.rglob(f"{ICON_SCRIPT}*")}:
         unused.unlink()
     for page in Path(app.outdir).rglob("*.html"):
+        unused_scripts = (ICON_SCRIPT, *(SEARCH_SCRIPTS if page.name != SEARCH_PAGE else ()))
         text = page.read_text(encoding="utf-8")
-        if ICON_SCRIPT in text:
-            page.write_text(ICON_TAG.sub("", text), encoding="utf-8")
+        page.write_text(CITATION_ROLES.sub("", without_scripts(text, unused_scripts)), encoding="utf-8")
+
+
+def without_scripts(text: str, names: Iterable[str]) -> str:
+    """A page's HTML without the elements that load these scripts."""
+    anyone = "|".join(map(re.escape, names))
+    return re.sub(rf"<script [^>]*src=\"[^\"]*(?:{anyone})[^>]*></script>\s*", "", text)
 
 
 def setup(app):

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.builders import history_of, make_results
+from tests.builders import make_results
 from ufama.analysis import best_of_many
 from ufama.analysis.evaluation import accuracy, select
-from ufama.analysis.selection_rules import oracle_parts
 
 
 def test_expected_best_is_the_mean_over_all_subsets():
@@ -69,11 +68,3 @@ def test_seed_matrix_refuses_a_mixture_and_a_gap():
     assert best_of_many.seed_matrix(last).shape == (15, 5)
     with pytest.raises(ValueError, match="lacks a seed"):
         best_of_many.seed_matrix(last.iloc[1:])
-
-
-def test_best_of_k_starts_at_the_mean_and_ends_at_the_oracle():
-    history = history_of(np.random.default_rng(5).random((6, 5)))
-    curve = best_of_many.best_of_k(history)["accuracy"]
-    assert curve.iloc[0] == pytest.approx(history["target_accuracy"].mean())
-    assert curve.iloc[-1] == pytest.approx(oracle_parts(history)["oracle"])
-    assert curve.is_monotonic_increasing

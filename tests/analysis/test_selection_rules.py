@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import history_of
 from ufama.analysis import selection_rules
-from ufama.analysis.best_of_many import best_of_k
+from ufama.analysis.best_of_many import best_of_k, normal_best
 from ufama.analysis.evaluation import select
 from ufama.training.selection import chosen_epochs
 
@@ -25,7 +25,21 @@ def test_parts_of_the_oracles_lead_add_up_by_hand():
 def test_epochs_that_were_not_evaluated_are_not_looked_at():
     curves = [[0.5, np.nan, 0.6], [0.7, np.nan, 0.8]]
     assert selection_rules.oracle_parts(history_of(curves))["epochs"] == 2
-    assert best_of_k(history_of(curves))["k"].tolist() == [1, 2]
+    assert best_of_k(history_of(curves))["k"].tolist() == [1]
+
+
+def test_choosing_among_more_epochs_adds_nothing_where_only_the_training_progresses():
+    steady = np.linspace(0.4, 0.9, 8) + np.array([[0.0], [0.1]])
+    assert best_of_k(history_of(steady))["gain"].tolist() == pytest.approx([0] * 4)
+
+
+def test_choosing_among_k_epochs_of_noise_adds_its_expected_maximum():
+    draw = np.random.default_rng(5)
+    curves = np.linspace(0.2, 0.7, 16) + draw.normal(0, 0.05, size=(400, 16)) + draw.normal(0, 0.2, size=(400, 1))
+    gains = best_of_k(history_of(curves)).set_index("k")["gain"]
+    assert gains.index.tolist() == list(range(1, 9))
+    assert gains[1] == pytest.approx(0)
+    assert gains[8] == pytest.approx(0.05 * normal_best(8), rel=0.03)
 
 
 def test_under_independent_noise_choosing_is_what_chance_gives():

@@ -45,6 +45,11 @@ def test_runs_under_a_control_or_with_changes_are_not_comparable(lengths):
     assert scales_of(comparable(replace(lengths, runs=changed), dataset="seed").runs) == ["quick"]
 
 
+def test_another_precision_is_no_other_method(lengths):
+    changed = lengths.runs.assign(changes=np.where(lengths.runs["scale"].eq("tenth"), "precision='bf16'", ""))
+    assert scales_of(comparable(replace(lengths, runs=changed), dataset="seed").runs) == ["quick", "tenth"]
+
+
 def test_a_scale_without_all_three_models_is_an_error_where_there_is_no_other(lengths):
     without = lengths.runs[lengths.runs["variant"] != "M5"]
     with pytest.raises(ValueError, match=r"no scale has runs of all of M1, M5, M6 on the same folds of 'seed'"):

@@ -1,13 +1,23 @@
-"""Every page of the book in a real browser, and the longest pages of source code, which are all made alike: no foreign
-request, no console error, formulas typeset, images described, no sideways scrolling on a phone or a desk, in light and
-in dark."""
+"""Every page of the book in a real browser, and the longest pages of source code, which are all made alike.
+
+On a phone, a desk and a wide screen, in light and dark, and in print: no foreign request, no console error, formulas
+typeset, images described, nothing that scrolls sideways, no table cut off and none with high rows; and what axe-core
+finds serious.
+"""
 
 import json
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-SOURCE_PAGES = 5
+AXE = Path(__file__).parent / "axe-core" / "axe.min.js"
+SOURCE_PAGES = 3
+WIDTHS = (390, 1280, 1920)
+SHEET_WIDTH = 718  # of A4 between margins of 1 cm, in CSS pixels
+MOST_COLUMNS = 7
+MOST_LINES = 3
+MOST_BYTES = 2_000_000  # of a page with everything that it loads
 
 # Resolves when MathJax has typeset the page (at once on a page without it) and its fonts are loaded.
 SETTLE = """
@@ -15,6 +25,13 @@ const done = arguments[0];
 const typeset = window.MathJax && MathJax.startup ? MathJax.startup.promise : Promise.resolve();
 typeset.then(() => document.fonts.ready)
   .then(() => requestAnimationFrame(() => done(true)), error => done(String(error)));
+"""
+
+# Sizes change at once, so that nothing is measured on its way.
+STILL = """
+const style = document.createElement("style");
+style.textContent = "* {transition: none !important; animation: none !important}";
+document.head.append(style);
 """
 
 LOOK = """
@@ -27,24 +44,67 @@ return {
   undescribed: [...article.querySelectorAll("img")]
     .filter(image => !image.alt.trim() || fileName(image.alt.trim())).map(image => image.src),
   broken: [...document.images].filter(image => image.complete && !image.naturalWidth).map(image => image.src),
-  dark: getComputedStyle(document.documentElement).colorScheme,
+  files: performance.getEntriesByType("resource").map(resource => new URL(resource.name).pathname),
 };
 """
 
-OVERFLOW = """
+# What is wider than the page, and which tables are wider than their place.
+FIT = """
 const root = document.documentElement;
 const wide = [...document.querySelectorAll("article *")]
   .filter(e => e.getBoundingClientRect().right > root.clientWidth + 1).slice(-3)
   .map(e => e.tagName + "." + e.className);
-return root.scrollWidth > root.clientWidth + 1 ? root.scrollWidth + " > " + root.clientWidth + " " + wide : "";
+const scrolls = root.scrollWidth > root.clientWidth + 1;
+const name = table => (table.caption || table).textContent.trim().slice(0, 60);
+const cut = [...document.querySelectorAll("article table")]
+  .filter(table => !table.closest("details:not([open])"))
+  .filter(table => table.scrollWidth > table.parentElement.clientWidth + 1)
+  .map(table => `${name(table)} (${table.scrollWidth} > ${table.parentElement.clientWidth})`);
+return {overflow: scrolls ? [root.scrollWidth + " > " + root.clientWidth + " " + wide] : [], cut};
 """
 
+# Tables of results on a desk: how many columns, and how many lines the highest row has.
+ROWS = """
+const lines = cell => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  const height = range.getBoundingClientRect().height;
+  return Math.round(height / parseFloat(getComputedStyle(cell).lineHeight));
+};
+const name = table => table.caption.textContent.trim().slice(0, 60);
+const tables = [...document.querySelectorAll("table.table-shown")].filter(t => !t.closest("details:not([open])"));
+tables.forEach(table => table.classList.remove("is-folded"));
+const columns = table => table.tHead.rows[table.tHead.rows.length - 1].cells.length;
+const highest = table => Math.max(...[...table.querySelectorAll("tbody tr > *")].map(lines));
+return {
+  columns: tables.filter(table => columns(table) > arguments[0]).map(table => `${columns(table)}: ${name(table)}`),
+  high: tables.filter(table => highest(table) > arguments[1]).map(table => `${highest(table)}: ${name(table)}`),
+  unlinked: tables.filter(table => !table.caption.querySelector("a[download]")).map(name),
+};
+"""
 
-def emulate(browser, width: int, scheme: str):
+CHECK = """
+const [rules, done] = arguments;
+axe.run(document.querySelector("main") || document, {
+  runOnly: {type: rules[0].includes("-c") ? "rule" : "tag", values: rules},
+  resultTypes: ["violations"],
+  preload: false,
+}).then(
+  result => done(result.violations
+    .filter(violation => ["serious", "critical"].includes(violation.impact))
+    .map(({id, nodes}) => `${id}: ${nodes.slice(0, 2).map(node => node.target.join(" "))} (${nodes.length})`)),
+  error => done([String(error)]),
+);
+"""
+RULES = ["wcag2a", "wcag2aa", "best-practice"]
+LISTS_OF_NAMES = ("book/api/", "_modules/", "genindex", "py-modindex")
+
+
+def emulate(browser, width: int, scheme: str = "light", media: str = "screen"):
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     feature = {"name": "prefers-color-scheme", "value": scheme}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": [feature]})
 
 
 def foreign_requests(browser, server) -> list[str]:
@@ -58,35 +118,69 @@ def foreign_requests(browser, server) -> list[str]:
     return [url for url in urls if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).netloc != local]
 
 
-def read_page(browser, server, page: str) -> dict[str, list]:
+def read_page(browser, server, html: Path, page: str) -> dict[str, list]:
     """One visit: what is wrong with the page, by kind."""
-    emulate(browser, 1280, "light")
+    emulate(browser, 1280)
     browser.get(server + page)
     settled = browser.execute_async_script(SETTLE)
+    browser.execute_script(STILL)
     seen = browser.execute_script(LOOK)
-    wrong = {"math did not settle": [] if settled is True else [settled]}
-    if seen["formulas"] != seen["typeset"]:
-        wrong["formulas not typeset"] = [f"{seen['typeset']} of {seen['formulas']}"]
-    wrong |= {
+    loaded = sum((html / file.strip("/")).stat().st_size for file in {page, *seen["files"]})
+    wrong = {
+        "weight": [f"{loaded / 1e6:.2f} MB"] * (loaded > MOST_BYTES),
+        "math did not settle": [] if settled is True else [settled],
+        "formulas not typeset": [f"{seen['typeset']} of {seen['formulas']}"] * (seen["typeset"] != seen["formulas"]),
         "formulas refused": seen["refused"],
         "images without a description": seen["undescribed"],
         "images that did not load": seen["broken"],
     }
-    for width, scheme in ((1280, "light"), (1280, "dark"), (390, "dark"), (390, "light")):
-        emulate(browser, width, scheme)
-        overflow = browser.execute_script(OVERFLOW)
-        wrong[f"sideways scrolling at {width} px, {scheme}"] = [overflow] if overflow else []
+    tables = browser.execute_script(ROWS, MOST_COLUMNS, MOST_LINES)
+    wrong |= {
+        "tables with many columns": tables["columns"],
+        "tables with high rows": tables["high"],
+        "tables without a file": tables["unlinked"],
+    }
+    for width in WIDTHS:
+        emulate(browser, width)
+        wrong |= fit(browser, f"at {width} px")
+    emulate(browser, 1280, "dark")
+    wrong |= fit(browser, "in dark")
+    wrong |= check(browser, page, "dark", ["color-contrast"])  # nothing else depends on it
+    emulate(browser, SHEET_WIDTH, media="print")
+    wrong |= fit(browser, "in print")
+    emulate(browser, 1280)
+    wrong |= check(browser, page, "light", RULES)
     errors = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     return wrong | {"console errors": errors, "foreign requests": foreign_requests(browser, server)}
 
 
+def check(browser, page: str, scheme: str, rules: list[str]) -> dict[str, list]:
+    """What axe-core finds, but in the lists of thousands of names, which are made alike."""
+    if page.startswith(LISTS_OF_NAMES):
+        return {}
+    if not browser.execute_script("return Boolean(window.axe)"):
+        browser.execute_script(AXE.read_text(encoding="utf-8"))
+    return {f"axe, {scheme}": browser.execute_async_script(CHECK, rules)}
+
+
+def fit(browser, where: str) -> dict[str, list]:
+    seen = browser.execute_script(FIT)
+    return {f"sideways scrolling {where}": seen["overflow"], f"cut tables {where}": seen["cut"]}
+
+
 @pytest.fixture(scope="module")
-def findings(browser, server, html, pages) -> dict[str, dict[str, list]]:
-    browser.get("about:blank")
-    foreign_requests(browser, server)  # what the browser asked for before it saw a page
+def visited(html, pages) -> list[str]:
+    """All pages but those of source code, and the longest of these."""
     source = {page for page in pages if page.startswith("_modules/ufama/")}
     longest = sorted(source, key=lambda page: (html / page).stat().st_size)[-SOURCE_PAGES:]
-    return {page: read_page(browser, server, page) for page in pages if page not in source or page in longest}
+    return [page for page in pages if page not in source or page in longest]
+
+
+@pytest.fixture(scope="module")
+def findings(browser, server, html, visited) -> dict[str, dict[str, list]]:
+    browser.get("about:blank")
+    foreign_requests(browser, server)  # what the browser asked for before it saw a page
+    return {page: read_page(browser, server, html, page) for page in visited}
 
 
 def report(findings, *kinds: str) -> str:
@@ -119,6 +213,22 @@ def test_no_page_scrolls_sideways(findings):
     assert not report(findings, "sideways"), report(findings, "sideways")
 
 
+def test_no_table_is_cut_off(findings):
+    assert not report(findings, "cut tables"), report(findings, "cut tables")
+
+
+def test_tables_have_few_columns_low_rows_and_a_file(findings):
+    assert not report(findings, "tables"), report(findings, "tables")
+
+
+def test_no_page_is_heavy(findings):
+    assert not report(findings, "weight"), report(findings, "weight")
+
+
+def test_axe_finds_nothing_serious(findings):
+    assert not report(findings, "axe"), report(findings, "axe")
+
+
 def test_dark_follows_the_readers_preference(browser, server):
     def background() -> str:
         return browser.execute_script("return getComputedStyle(document.body).backgroundColor")
@@ -131,14 +241,26 @@ def test_dark_follows_the_readers_preference(browser, server):
     assert shades[0] != shades[1]
 
 
-def test_the_search_finds_a_word_of_the_book(browser, server):
-    browser.get(server + "search.html?q=distillation")
+def found_pages(browser, server, words: str) -> list[str]:
+    """The documents that the search lists, best first."""
+    browser.get(f"{server}search.html?q={words}")
     wait = """
     const done = arguments[0];
+    const hits = () => [...document.querySelectorAll("#search-results li a")].map(a => new URL(a.href).pathname);
+    let last = -1;
     const look = setInterval(() => {
-      const hits = document.querySelectorAll("#search-results li").length;
-      if (hits) { clearInterval(look); done(hits); }
-    }, 50);
-    setTimeout(() => { clearInterval(look); done(0); }, 10000);
+      if (hits().length && hits().length === last) { clearInterval(look); done(hits()); }
+      last = hits().length;
+    }, 100);
+    setTimeout(() => { clearInterval(look); done(hits()); }, 10000);
     """
-    assert browser.execute_async_script(wait) > 0
+    return browser.execute_async_script(wait)
+
+
+@pytest.mark.parametrize("words", ["distillation", "screening"])
+def test_the_search_finds_chapters_before_the_reference(browser, server, words):
+    found = found_pages(browser, server, words)
+    assert found
+    is_reference = [page.startswith(("/book/api", "/book/changelog")) for page in found]
+    assert is_reference == sorted(is_reference)
+    assert any(is_reference)

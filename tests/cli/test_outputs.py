@@ -15,7 +15,7 @@ from tests.builders import made_windows
 from ufama.cli.main import app, main
 
 READ = {
-    ("evaluate", "file"), ("audit", "printed"), ("audit", "table"), ("data convert", "source"),
+    ("evaluate", "file"), ("audit", "printed"), ("audit", "table"), ("data convert", "source"), ("pdf", "html"),
     ("data doctor", "folder"), ("data features", "folder"), ("svm", "file"), ("export", "model"),
     *((command, what) for command in ("adapt", "predict") for what in ("model", "eye", "events", "trials")),
 }  # fmt: skip
@@ -82,6 +82,10 @@ WRITTEN = {
     ("data simulate-recording", "folder"): Output(
         "data simulate-recording OUT --seconds 4", True, computes=("ufama.simulation.recording_files.RawWorld",)
     ),
+    ("pdf", "out"): Output(
+        "pdf html --out OUT", name="out.pdf", reads="html/index.html", notes=True,
+        computes=("ufama.pages.pdf.whole_book",),
+    ),
     ("svm", "out"): Output(
         "svm table.npz --out OUT", name="out.csv", reads="table.npz", notes=True,
         computes=("ufama.studies.baseline.svm_rows",),
@@ -130,6 +134,8 @@ def inputs(tmp_path_factory):
         label=np.arange(rows) // 5 % 2, subject=np.arange(rows) // 10, session_or_trial=np.zeros(rows),
         window_start_s=np.arange(rows) % 5 * 10.0,
     )  # fmt: skip
+    (home / "html").mkdir()
+    (home / "html" / "index.html").write_text("<html><body><article><h1>A page</h1></article></body></html>")
     write_raw_simulated("seed_iv", home / "raw", subjects=[1], sessions=[1], seconds=4)
     save_model(
         fit_model(windows, scale="smoke", changes={"encoder_blocks": 1}, source_name="table.npz"), home / "model"
@@ -144,7 +150,7 @@ def here(inputs, tmp_path, monkeypatch):
     folder.mkdir()
     for name in ("table.npz", "accuracies.csv", "cogwear.npz"):
         (folder / name).write_bytes((inputs / name).read_bytes())
-    for file in (file for name in ("raw", "model") for file in (inputs / name).rglob("*.*")):
+    for file in (file for name in ("raw", "model", "html") for file in (inputs / name).rglob("*.*")):
         copy = folder / file.relative_to(inputs)
         copy.parent.mkdir(parents=True, exist_ok=True)
         os.link(file, copy)
@@ -319,7 +325,13 @@ def trained_once(inputs, tmp_path_factory):
 
 @pytest.fixture
 def quick(trained_once, monkeypatch):
-    """Commands whose training is done."""
+    """Commands whose training is done, and whose browser prints an empty sheet."""
+    from pypdf import PdfWriter
+
+    sheet = PdfWriter()
+    sheet.add_blank_page(100, 100)
+    monkeypatch.setattr("ufama.pages.pdf.check_printing", lambda: "chromium")
+    monkeypatch.setattr("ufama.pages.pdf._print", lambda page, printed: sheet.write(printed))
     monkeypatch.setattr("ufama.cli.campaigns.trained", lambda *_, **__: trained_once)
 
 

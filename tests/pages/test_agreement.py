@@ -6,12 +6,14 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.builders import make_results, with_settings
 from ufama.analysis.evaluation import accuracy, accuracy_per_recording, select, source_of
 from ufama.analysis.selection_rules import rule_accuracies
 from ufama.analysis.training_length import comparable
+from ufama.campaigns.results import published_folder
 from ufama.pages.notebooks import NOTEBOOKS
 from ufama.report import certainty, selection, tables, training_length
 
@@ -61,6 +63,32 @@ def test_equal_configurations_have_one_value_in_the_whole_book():
     compared = set().union(*(names for names in pages.values() if len(names) > 1))
     assert len(compared) >= TABLES_OF_PAGES, f"only {sorted(compared)} show a value of another page: execute the pages"
     assert not disagreements(values)
+
+
+def differing_copies(folder):
+    """The runs that two folders of published results hold with different accuracies."""
+    known, differing = {}, []
+    for home in sorted(path.parent for path in folder.glob("*/runs.parquet")):
+        history = pd.read_parquet(home / "history.parquet", columns=["digest", "epoch", "target_accuracy"]).dropna()
+        for digest, own in history.groupby("digest"):
+            curve = own.sort_values("epoch")["target_accuracy"].tolist()
+            place, first = known.setdefault(digest, (home.name, curve))
+            if first != curve:
+                differing.append(f"{digest} in {place} and {home.name}")
+    return differing
+
+
+def test_a_run_that_is_published_twice_is_the_same_run():
+    assert not differing_copies(published_folder())
+
+
+def test_copies_of_a_run_that_differ_are_found(tmp_path):
+    for name, accuracy_of_last in (("quick", 0.8), ("quick-ledger", 0.8), ("quick-protocols", 0.81)):
+        (tmp_path / name).mkdir()
+        pd.DataFrame({"digest": ["a"]}).to_parquet(tmp_path / name / "runs.parquet")
+        history = pd.DataFrame({"digest": "a", "epoch": [1, 0], "target_accuracy": [accuracy_of_last, 0.7]})
+        history.to_parquet(tmp_path / name / "history.parquet")
+    assert differing_copies(tmp_path) == ["a in quick and quick-protocols"]
 
 
 def test_values_are_compared_to_the_digits_that_both_show():

@@ -166,6 +166,18 @@ def test_a_compiled_stack_claims_no_memory_because_the_process_measured_does_not
     assert cost.memory_table([training(), training(compiled=True)]).frame.shape[0] == 1
 
 
+@pytest.mark.parametrize(
+    ("mean", "verdict"), [(1.0, "cannot be told from none"), (3.0, "is a gain"), (-3.0, "is a loss")]
+)
+def test_a_difference_of_precision_is_read_by_its_interval(mean, verdict):
+    """n = 4, SD 2: the interval reaches 3.182 * 2 / 2 = 3.18 to each side, with SD 1 half as far."""
+    sd = 2.0 if verdict.startswith("cannot") else 1.0
+    row = {"dataset": "seed", "precision": "bf16", "difference_points": {"mean": mean, "sd": sd, "n": 4}}
+    note = cost.precision_note([{"dataset": "seed", "precision": "float32"}, row])
+    assert verdict in note
+    assert f"[{mean - 3.182 * sd / 2:.2f}, {mean + 3.182 * sd / 2:.2f}]" in note
+
+
 def test_precision_is_compared_with_float32_run_by_run():
     rows = [
         {

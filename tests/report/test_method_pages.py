@@ -16,6 +16,7 @@ mpl.use("agg")
 from ufama.config import PAPER, SCALES, TrainingConfig
 from ufama.core import losses, reference
 from ufama.core.mmd import mmd_quadratic
+from ufama.core.screening import screen, whole_pool
 from ufama.methods.ufama import Ufama
 from ufama.pages.notebooks import project_folder
 from ufama.report import compactness, kernels, loss_schedule, network, screening_example
@@ -82,8 +83,8 @@ def test_the_attention_example_is_what_one_computes_by_hand():
 
 def test_the_blocks_do_not_know_the_order_of_the_tokens_and_the_branch_feature_does(small):
     sentence = network.order_of_tokens(small, QUICK, count=4)
-    assert "the same tokens in the other order" in sentence
-    assert int(re.search(r"changes by (\d+) %", sentence).group(1)) > 5
+    assert "return the same tokens in that order" in sentence
+    assert int(re.search(r"by (\d+) % of its length", sentence).group(1)) > 5
 
 
 def test_the_parts_of_the_network_are_all_of_it(small):
@@ -182,6 +183,14 @@ def test_a_larger_share_keeps_more_and_lowers_the_cut():
     assert table["kept"].is_monotonic_increasing
     assert table["threshold"].is_monotonic_decreasing
     assert table["gate"].tolist() == ["open", "open", "closed", "closed"]
+
+
+def test_with_half_of_the_entries_trusted_as_many_windows_have_both_kept_as_neither():
+    """The page states it for any predictions: 2 both + one = windows, and both + one + neither = windows."""
+    draw = torch.Generator().manual_seed(0)
+    probabilities = torch.rand(20, 40, 2, 3, dtype=torch.float64, generator=draw).softmax(-1)
+    kept = screen(probabilities, 0.5, whole_pool(probabilities)).kept
+    assert (kept.all(-1).sum(1) == (~kept.any(-1)).sum(1)).all()
 
 
 # --- training --------------------------------------------------------------------------------------------------------

@@ -61,6 +61,7 @@ def test_protocols_side_by_side(results, windows):
     assert len(frame) == 6
     assert (frame["order_only_percent"] == 100).all()  # the same clips in the same order in all of SEED's sessions
     facts = protocol_facts(windows, ["cross_session"]).iloc[0]
+    assert frame.iloc[-1]["source_recordings"] == facts["source_recordings"] == 4
     assert frame.iloc[-1]["people_seen_percent"] == 100 * facts["people_seen"] == 100
 
 

@@ -123,6 +123,10 @@ def test_wide_tables_have_every_method_once_and_a_column_for_each_world(some):
     by_method = accuracies.frame.set_index("entry")
     assert by_method.loc[UFAMA, "seed_rank"] == 4
     assert by_method.loc[UFAMA, "seed_windows_percent"] == pytest.approx(100 * 57 / 100)
+    assert len(accuracies.values) == len(some) * len(TITLES)  # each says of which runs it is
+    ridge = {tuple(value) for value in two_worlds.worlds_table(some).values}
+    assert len(ridge) == len(some)
+    assert ridge <= {tuple(value) for value in accuracies.values}
     for table in (differences, accuracies):
         assert len(table.shown) <= 7
 

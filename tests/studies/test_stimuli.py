@@ -98,6 +98,27 @@ def labelled(*people):
     return replace(windows, label=np.array(label), card=replace(windows.card, class_names=("a", "b")))
 
 
+def test_a_source_of_another_session_is_as_large_and_knows_its_own_clips_alone():
+    """A feature names the label in each session's own way, so that only the same session can be learned from."""
+    windows = small({session: (0, 1, 2, 0, 1, 2) for session in (1, 2, 3)})
+    code = {1: (0.0, 1.0, 2.0), 2: (1.0, 2.0, 0.0), 3: (2.0, 0.0, 1.0)}
+    named = np.array([code[s][label] for s, label in zip(windows.session, windows.label, strict=True)])
+    eye = np.eye(3)[named.astype(int)] + 0.01 * np.random.default_rng(0).normal(size=(len(named), 3))
+    windows = replace(
+        windows, eye=eye, eeg=np.zeros_like(windows.eeg), card=replace(windows.card, eye_features=("x", "y", "z"))
+    )
+    names = {"session1-subject2", "session3-subject1"}
+    table = stimuli.source_sessions(windows, names, stride=1, penalty=1.0)
+    assert set(table["fold"]) == names and table["source"].tolist() == [*stimuli.SOURCES] * 2
+    first = table[table["fold"] == "session1-subject2"].set_index("source")
+    assert first["recordings"].tolist() == [2, 2, 4]
+    assert first["windows"].tolist() == [66, 66, 132]  # 3 + 4 + ... + 8 of each person and session
+    assert first["clips_seen"].tolist() == [1, 0, 0]
+    assert first["accuracy_windows"].tolist() == [1, 0, 0] and first["accuracy_trials"].tolist() == [1, 0, 0]
+    with_old_clips = replace(windows, clip=windows.trial)
+    assert (stimuli.source_sessions(with_old_clips, names, stride=1)["clips_seen"] == 1).all()
+
+
 @pytest.mark.parametrize(("new_clips", "seen"), [(True, [1, 0, 0]), (False, [1, 1, 1])])
 def test_protocol_facts(new_clips, seen):
     protocols = ["cross_subject", "cross_session", "cross_subject_session"]
@@ -105,6 +126,7 @@ def test_protocol_facts(new_clips, seen):
     assert facts["clips_seen"].tolist() == seen
     assert facts["people_seen"].tolist() == [0, 1, 0]
     assert facts["folds"].tolist() == [6, 2, 6]
+    assert facts["source_recordings"].tolist() == [2, 3, 2]  # three people, two sessions
     assert facts["order_only"].tolist()[0] == 1  # the others have the same order in the session
     assert facts["chance"].tolist() == pytest.approx([1 / 3] * 3)
 

@@ -25,6 +25,13 @@ def group_names(screening: Screening) -> np.ndarray:
     return np.select([mask[0].numpy() for mask in groups.values()], list(groups), "unused")
 
 
+def batch_predictions(results: Results, *, size: int, seed: int = 0) -> pd.DataFrame:
+    """The stored predictions of one batch of the first run's target windows, last epoch."""
+    predictions = _last_epoch(results)
+    first = predictions[predictions.digest == results.runs.digest.iloc[0]].reset_index(drop=True)
+    return first.iloc[np.sort(np.random.default_rng(seed).choice(len(first), size, replace=False))]
+
+
 def screened_batch(results: Results, trusted_share: float, *, size: int, seed: int = 0) -> tuple[pd.DataFrame, float]:
     """One batch of the first run's target windows, screened with the predictions of the last epoch.
 
@@ -35,10 +42,7 @@ def screened_batch(results: Results, trusted_share: float, *, size: int, seed: i
     float
         the confidence at the trusted share's position
     """
-    predictions = _last_epoch(results)
-    first = predictions[predictions.digest == results.runs.digest.iloc[0]].reset_index(drop=True)
-    chosen = np.sort(np.random.default_rng(seed).choice(len(first), size, replace=False))
-    modalities = modality_probabilities(first.iloc[chosen])
+    modalities = modality_probabilities(batch_predictions(results, size=size, seed=seed))
     screening = screen(modalities, trusted_share, whole_pool(modalities))
     eeg, eye = modalities[0].amax(-1).numpy().T
     batch = pd.DataFrame({"eeg_confidence": eeg, "eye_confidence": eye, "group": group_names(screening)})

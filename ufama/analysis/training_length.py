@@ -1,6 +1,7 @@
 """UF-AMA trained for different lengths: the runs of every scale that can be set side by side, and what the gate did."""
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from ufama.campaigns.results import Results, published_folder, read_published
 
 COMPARED_MODELS = ("M1", "M5", "M6")
 """The network alone, UF-AMA without distillation, and UF-AMA."""
+
+ALLOWED_CHANGES = {"precision", "validation_subjects"}
+"""Settings in which the trainings of two scales may differ from the preset."""
 
 
 def stored_lengths(dataset: str, folder: Path | None = None) -> Results:
@@ -53,10 +57,9 @@ def comparable(results: Results, *, dataset: str) -> Results:
     Of each scale, those of one training, with source people held out where both kinds are there, on the folds and seeds
     that all three models have; shortest training first. Raises ValueError where no scale has all three.
     """
-    results = select(
-        results, method="ufama", preset="paper", dataset=dataset, protocol="cross_subject", changes="", control=""
-    )
-    runs = results.runs[results.runs["variant"].isin(COMPARED_MODELS)]
+    results = select(results, method="ufama", preset="paper", dataset=dataset, protocol="cross_subject", control="")
+    of_size_alone = results.runs["changes"].map(lambda changes: set(re.findall(r"(\w+)=", changes)) <= ALLOWED_CHANGES)
+    runs = results.runs[results.runs["variant"].isin(COMPARED_MODELS) & of_size_alone]
     training = runs["training"].map(lambda one: json.dumps(one, sort_keys=True))
     held_out = runs["training"].map(lambda one: one["validation_subjects"])
     chosen = []

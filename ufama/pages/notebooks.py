@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NOTEBOOKS = ("datasets", "features", "calibration", "raw_simulation", "own_data", "network", "alignment", "screening",
              "training", "ledger_effects", "cost", "seed_results", "seed_iv_results", "ablation", "tsne", "hadua",
              "comparison", "add_a_method", "same_film", "selection", "certainty", "stability", "training_length",
-             "protocols", "confidence", "audit", "real_recordings", "two_worlds", "new_person_model",
+             "protocols", "confidence", "audit", "real_recordings", "new_person_model",
              "new_person_report", "new_person_trust")  # fmt: skip
 """The book's notebooks, in its order."""
 SHARED_SOURCES = {

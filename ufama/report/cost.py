@@ -273,6 +273,27 @@ def precision_table(rows: Sequence[dict]) -> Table:
     return Table("cost_precision", frame, columns, caption)
 
 
+def precision_note(rows: Sequence[dict]) -> str:
+    """Whether a precision changes the accuracy, by the 95 % t interval of the paired differences to float32."""
+    from scipy.stats import t
+
+    parts = []
+    for row in rows:
+        difference = row.get("difference_points")
+        if not difference:
+            continue
+        reach = t.ppf(0.975, difference["n"] - 1) * difference["sd"] / math.sqrt(difference["n"])
+        low, high = difference["mean"] - reach, difference["mean"] + reach
+        known = "cannot be told from none" if low <= 0 <= high else "is a loss" if high < 0 else "is a gain"
+        parts.append(
+            f"{row['precision']} on simulated {DATASET_TITLES[row['dataset']]}, {difference['mean']:+.2f} points "
+            f"[{low:.2f}, {high:.2f}], which {known}"
+        )
+    if not parts:
+        return "No other precision than float32 has been measured."
+    return f"Difference to float32 with its 95 % interval over paired runs: {'; '.join(parts)}."
+
+
 def phases_table(measured: Sequence[dict]) -> Table:
     """Where the seconds of a whole table go: a row for every phase of every measurement, and one for their sum.
 

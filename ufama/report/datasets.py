@@ -167,11 +167,10 @@ def discrepancy_table(windows: Windows, *, subjects: int, stride: int) -> Table:
 def discrepancy_finding(table: Table) -> str:
     """What scaling does to the discrepancy of two people: a sentence on the means of `discrepancy_table`."""
     raw, own_range = table.frame["mean"]
-    change = "removes" if own_range <= raw else "adds"
+    change = "lowers" if own_range <= raw else "raises"
     return (
-        f"Scaling each subject-session by its own range {change} {abs(100 * (1 - own_range / raw)):.0f} % of the "
-        f"squared MMD between two people ({raw:.2f} to {own_range:.2f}) before any training, without a label and "
-        "without a network."
+        f"Scaling each subject-session by its own range {change} the squared MMD between two people from {raw:.2f} to "
+        f"{own_range:.2f} (means over pairs), before any training, without a label and without a network."
     )
 
 

@@ -296,11 +296,11 @@ def people_published_and_measured(
             axes.vlines(values.mean(), row - 0.38, row + 0.38, color=style.INK, linewidth=2)
         style.name_rows(axes, [f"session {session}" for session in sessions])
         axes.set_title(title, loc="left")
-        axes.set_ylabel("one dot per person")
+        axes.set_ylabel("one dot per subject")
     if runs["simulated"].any():
         mark_simulated(panels[1])
-    panels[1].set_xlabel("window-level accuracy of one person (%); line: mean")
-    headline(drawing, _title(runs, f"spread over people, rule: {RULE_TITLES[rule]}"))
+    panels[1].set_xlabel("window-level accuracy of one subject (%); line: mean")
+    headline(drawing, _title(runs, f"spread over subjects, rule: {RULE_TITLES[rule]}"))
     return drawing
 
 

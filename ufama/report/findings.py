@@ -1,6 +1,6 @@
 """What the pages find, in sentences: each takes tables of its page, and every number in it is a cell of theirs.
 
-Counts up to twelve are written as words. What the numbers will be is not known here: sentences hold for either sign,
+Counts of rows are written as words. What the numbers will be is not known here: sentences hold for either sign,
 for equal values, and where a rule or a row is absent.
 """
 
@@ -82,9 +82,8 @@ def ablation(table: Table, steps: Table, gate: Table) -> str:
     sentences = [
         f"{_data(table)}, {RULE_TITLES[rule]}: the network alone (M1) is right in {first} % of the windows, UF-AMA "
         f"(M6) in {last} % (mean ± SD over runs).",
-        f"Of the five parts, {_part(up)} changes the accuracy most upwards, by {_in_row(steps, f'{rule}_change', up)} "
-        f"points, and {_part(down)} least or downwards, by {_in_row(steps, f'{rule}_change', down)} (mean ± SD over "
-        "runs).",
+        f"Of the five parts, {_part(up)} has the highest change, {_in_row(steps, f'{rule}_change', up)} points, and "
+        f"{_part(down)} the lowest, {_in_row(steps, f'{rule}_change', down)} (mean ± SD over runs).",
     ]
     changed = _in_row(steps, f"{rule}_change", distillation)
     return " ".join([*sentences, f"Distillation (M5 to M6) changes {changed} points: {gate_sentence(gate)}."])
@@ -154,16 +153,14 @@ def ledger(table: Table) -> str:
     single = rows & table.frame["row"].notna()
     if not single.any():
         return f"{_data(table)}: no row of the ledger was changed alone under the rule {rule}."
-    change = {True: "upwards", False: "downwards"}
-    extremes = [
-        f"most {change[up]} by row {row['row']} ({_plain(row['changes'])}), {_in_row(table, 'windows_points', row)}"
-        for up in (False, True)
-        for row in [_extreme(table, "windows_points", single, largest=up)]
-    ]
+    low, high = (
+        f"row {row['row']} ({_plain(row['changes'])}), {_in_row(table, 'windows_points', row)}"
+        for row in (_extreme(table, "windows_points", single, largest=largest) for largest in (False, True))
+    )
     significant = int((table.frame.loc[single, "windows_p_holm"].astype(float) < LEVEL).sum())
     sentences = [
-        f"{_data(table)}, {rule}, points of accuracy over windows [95 %]: of the rows changed alone, accuracy moves "
-        f"{_listed(extremes)}.",
+        f"{_data(table)}, {rule}, points of accuracy over windows [95 %]: of the rows changed alone, the lowest change "
+        f"is that of {low}, the highest that of {high}.",
         f"After Holm's correction {counted(significant, int(single.sum()), 'changes')} differ from preset paper at the "
         "level of five percent.",
     ]
@@ -219,8 +216,8 @@ def comparison(table: Table) -> str:
     ufama = kept[kept["entry"].eq("UF-AMA")].dropna(subset="difference")
     for _, row in ufama.iterrows():
         sentences.append(
-            f"UF-AMA minus source only, paired over people: {_in_row(table, 'difference', row)} points (p after Holm's "
-            f"correction {_in_row(table, 'p_holm', row)})."
+            "UF-AMA minus source only, paired over subjects: "
+            f"{_in_row(table, 'difference', row)} points (p after Holm's correction {_in_row(table, 'p_holm', row)})."
         )
     others = kept.dropna(subset="difference")
     significant = others[others["p_holm"].astype(float) < LEVEL]
@@ -410,3 +407,68 @@ def new_person_model(learnt: Table) -> str:
         for _, row in learnt.frame[learnt.frame["branch"].eq("fusion")].iterrows()
     ]
     return f"On source people who were left out, the fusion head of the stored model is, {'; '.join(parts)}."
+
+
+# --- pages that train nothing ----------------------------------------------------------------------------------------
+
+
+def recordings(table: Table) -> list[str]:
+    """Of `datasets.sessions_table`: how many people, trials and windows."""
+    parts = []
+    for data, own in table.frame.groupby("data", sort=False):
+        windows = dict.fromkeys(_in_row(table, "windows", row) for _, row in own.iterrows())
+        first = own.iloc[0]
+        parts.append(
+            f"{data}, {_in_row(table, 'subjects', first)} people, {_in_row(table, 'trials', first)} trials in a "
+            f"session, {' or '.join(windows)} windows in the sessions of a person"
+        )
+    return [f"{'; '.join(parts)}. Everybody of a set watches the same clips."]
+
+
+def choices(table: Table) -> list[str]:
+    """Of `signals.choices`: what scaling and smoothing are worth to a plain classifier."""
+    columns = [column for column in table.shown if column.name.endswith("_accuracy_percent")]
+    row = table.frame.iloc[0]
+    values = [f"{column.title}, {_in_row(table, column.name, row)}" for column in columns]
+    return [
+        f"Accuracy of a support vector machine by the scaling of the features, {row['definition']}, {row['smoothing']} "
+        f"(percent, mean ± SD over folds): {'; '.join(values)}."
+    ]
+
+
+def anchors(table: Table) -> list[str]:
+    """Of `measured.anchors` and `raw_simulation.anchors`: the rows that have a published anchor."""
+    parts = [
+        f"{row['data']}, {row['features']} scaled {row['scaling']}, {_in_row(table, 'accuracy_percent', row)} % beside "
+        f"{_in_row(table, 'anchor', row)} %"
+        for _, row in table.frame.dropna(subset="anchor").iterrows()
+    ]
+    return [
+        "A support vector machine's accuracy on simulated windows (mean ± SD over folds), beside what is published of "
+        f"real ones: {'; '.join(parts)}."
+    ]
+
+
+def published_windows(table: Table) -> list[str]:
+    """Of `audit_tables.window_counts`: whether the printed accuracies are shares of 4-s windows."""
+    whole = table.frame[table.frame["rows"].eq("UF-AMA")]
+    parts = [
+        f"{row['set']}, {_in_row(table, 'four_share', row)}, where chance gives {_in_row(table, 'four_chance', row)} "
+        f"(p = {_in_row(table, 'four_p', row)})"
+        for _, row in whole.iterrows()
+    ]
+    return [
+        f"Of UF-AMA's printed accuracies below 100.00, shares of whole four-second windows are: {'; '.join(parts)}."
+    ]
+
+
+def cost(table: Table) -> list[str]:
+    """Of `cost.whole_training_table`: how long a whole table takes, in the fastest stack of each set."""
+    parts = [
+        f"{shape}, {_in_row(table, 'table_hours', own.loc[own['table_hours'].astype(float).idxmin()])} hours"
+        for shape, own in table.frame.groupby("shape", sort=False)
+    ]
+    return [
+        "The cross-subject runs of one model at the paper's size would take, on the computer below: "
+        f"{'; '.join(parts)}."
+    ]

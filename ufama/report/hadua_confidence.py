@@ -49,7 +49,7 @@ def weights_table(results: Results) -> Table:
         interval_cell("difference", "percent", "difference (points)", group=split),
         Column("reversed", "runs with fewer right above", "measured", only_in_file=True),
         Column("failed", "failed runs", "measured"),
-        Column("running_mean", "running mean µ", "measured", "", 2),
+        Column("running_mean", "running mean µ", "measured", only_in_file=True),
         Column("below_running_percent", "windows below µ (%)", "measured", "", 1),
     ]
     return measured_table(

@@ -97,17 +97,6 @@ def anchors(measured: Sequence[pd.DataFrame]) -> Table:
     )
 
 
-def anchors_reading(table: Table) -> str:
-    """Whether the accuracies of `anchors`' table lie within the published ranges that exist."""
-    rows = table.frame.dropna(subset="anchor")
-    sentences = []
-    for row in rows.itertuples():
-        low, high = map(float, row.anchor.split("–"))
-        place = "within" if low <= row.accuracy_percent <= high else "outside"
-        sentences.append(f"{row.accuracy_percent:.1f} % (scaling: {row.scaling}) is {place} {row.anchor} %")
-    return f"Of the rows with a published range, {' and '.join(sentences)}. The other rows have none."
-
-
 def settings(simulator: ValidatedConfig) -> Table:
     """The simulator's parameters, one row each, the two modalities side by side."""
     eeg, eye = simulator.eeg, simulator.eye

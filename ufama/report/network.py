@@ -95,11 +95,13 @@ def order_of_tokens(windows: Windows, config: UfamaConfig, count: int = 32) -> s
     permuted, permuted_feature = encoder(eeg[:, order], None)
     moved = (encoded[:, order] - permuted).abs().max() / encoded.abs().max()
     changed = (feature - permuted_feature).norm() / feature.norm()
-    verdict = "the same tokens in the other order" if moved < 1e-9 else "other tokens"
+    given = f"given the {eeg.shape[1]} EEG tokens of {count} windows in a random order"
+    if moved > 1e-9:
+        return f"An encoder knows which token is which: {given}, its blocks return other tokens."
     return (
-        f"Given the {eeg.shape[1]} EEG tokens of {count} windows in a random order, the blocks of a network with "
-        f"random weights return {verdict} (relative difference {_power(moved.item())}), and the branch feature "
-        f"behind the flattening changes by {100 * changed.item():.0f} % of its length."
+        f"An encoder does not know which token is which: {given}, its blocks (random weights) return the same tokens "
+        f"in that order (relative difference {_power(moved.item())}). Only the branch feature behind the flattening "
+        f"changes, by {100 * changed.item():.0f} % of its length."
     )
 
 
@@ -221,19 +223,22 @@ def parameters(card: DataCard, configs: Mapping[str, UfamaConfig]) -> Table:
         frame[f"count_{place}"] = [*counts, sum(counts)]
         columns.append(Column(f"count_{place}", title, "measured", "trainable numbers of one run"))
     caption = (
-        f"Trainable numbers of the network's parts for {card.title}. {_flattened_sentence(frame)} The paper states "
-        "neither the width nor how tokens become one feature; both are the released code's."
+        f"Trainable numbers of the network's parts for {card.title}. {flattened_share(frame)} The paper states neither "
+        "the width nor how tokens become one feature; both are the released code's."
     )
     return Table("parameters", frame, tuple(columns), caption, {"fingerprint": card.fingerprint})
 
 
-def _flattened_sentence(frame: pd.DataFrame) -> str:
+def flattened_share(frame: pd.DataFrame) -> str:
+    """Where most parameters of the first size in the frame of `parameters`' table are."""
     counts = frame.set_index("part")["count_0"]
-    share = 100 * counts[list(FLATTENED)].sum() / counts["all"]
-    attention = 100 * counts[["self-attention (all blocks)", "fusion: cross-attention"]].sum() / counts["all"]
+    flattened, attention = (
+        100 * counts[list(parts)].sum() / counts["all"]
+        for parts in (FLATTENED, ("self-attention (all blocks)", "fusion: cross-attention"))
+    )
     return (
-        f"At the paper's size {share:.0f} % of them are where tokens are flattened into one vector, and "
-        f"{attention:.0f} % in attention."
+        f"At the paper's size {flattened:.0f} % of the {counts['all']:,} parameters are where tokens are flattened "
+        f"into one vector, and {attention:.0f} % in attention."
     )
 
 

@@ -41,12 +41,12 @@ class PageHead:
 
     def _repr_html_(self) -> str:
         links = ", ".join(
-            f'<a href="#{html.escape(anchor)}">{html.escape(title)}</a>' for anchor, title in self.evidence.items()
+            f'<a href="#{_anchor(name)}">{html.escape(title)}</a>' for name, title in self.evidence.items()
         )
         size = f'<p class="training-size">{_joined(self.size)}</p>' if self.size else ""
         parts = {
-            "Question": f"<p>{html.escape(self.question)}</p>",
-            "Finding": "<ul>" + "".join(f"<li>{html.escape(one)}</li>" for one in self.finding) + "</ul>"
+            "Question": f"<p>{_shown_text(self.question)}</p>",
+            "Finding": "<ul>" + "".join(f"<li>{_shown_text(one)}</li>" for one in self.finding) + "</ul>"
             if len(self.finding) > 1
             else f"<p>{_joined(self.finding)}</p>",
             "Evidence": f"<p>{links}</p>",
@@ -74,7 +74,18 @@ class PageHead:
 
 
 def _joined(sentences: Iterable[str]) -> str:
-    return " ".join(map(html.escape, sentences))
+    return " ".join(map(_shown_text, sentences))
+
+
+def _shown_text(text: str) -> str:
+    """Escaped, with a number kept on the line of its unit and its spread."""
+    space = "\N{NO-BREAK SPACE}"
+    return html.escape(text).replace(" %", f"{space}%").replace(" ± ", f"{space}±{space}")
+
+
+def _anchor(name: str) -> str:
+    """The identifier that the book gives to a figure or a section of this name."""
+    return html.escape(name.lower().replace("_", "-"))
 
 
 def head(
@@ -186,16 +197,25 @@ def _place(table: Table, row: Mapping[str, object]) -> int:
 
 
 def counted(count: int, of: int, what: str) -> str:
-    """'none of nine models', 'three of twelve rows', '13 of 33 methods': how many of how many."""
+    """'none of nine models', 'three of thirty-two methods': how many of how many."""
     return f"{number_word(count, none=True)} of {number_word(of)} {what}"
 
 
+_WORDS = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+
+
 def number_word(count: int, *, none: bool = False) -> str:
-    """A number up to twelve as a word; "none" for 0 where ``none``."""
-    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    """A number below one hundred as a word: the digits of a finding are those of tables. "none" for 0 if ``none``."""
     if count == 0 and none:
         return "none"
-    return words[count] if count < len(words) else str(count)
+    if count < len(_WORDS):
+        return _WORDS[count]
+    tens, ones = divmod(count, 10)
+    return str(count) if tens > 9 else _TENS[tens - 2] + (f"-{_WORDS[ones]}" if ones else "")
 
 
 def of_interval(low: float, high: float) -> str:

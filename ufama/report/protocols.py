@@ -60,8 +60,9 @@ def protocols_table(
     """
     scores = accuracy(results)
     scores = scores[scores["rule"].isin(rules)]
-    facts = protocol_facts(windows, list(scores["protocol"].unique())).set_index("protocol") * 100
+    facts = protocol_facts(windows, list(scores["protocol"].unique())).set_index("protocol")
     columns = [
+        Column("source_recordings", "recordings in the source", "measured", only_in_file=True),
         *column_group(
             {"people_seen_percent": "subject", "clips_seen_percent": "clip"},
             "test trials whose ... the source knows (%)",
@@ -78,7 +79,11 @@ def protocols_table(
         results.runs,
         scores,
         [RULE, MODEL, PROTOCOL],
-        facts={column: facts[column.name.removesuffix("_percent")] for column in columns},
+        facts={
+            column: facts[name.removesuffix("_percent")] * (100 if name.endswith("_percent") else 1)
+            for column in columns
+            for name in [column.name]
+        },
         rules=rules,
         note="Columns without signal count all folds.",
     )

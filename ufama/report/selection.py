@@ -83,7 +83,7 @@ def gaps_by_model(results: Results) -> Table:
     frame, columns = pd.DataFrame({"rule": rules}), [RULE]
     for name in [name for name in VARIANTS if (gaps["variant"] == name).any()]:
         of_model = gaps[gaps["variant"] == name].reindex(rules)
-        columns.append(interval_cell(name, "points", VARIANT_TITLES[name]))
+        columns.append(interval_cell(name, "points", name))
         parts = {part: of_model[f"windows{part}_points"].to_numpy() for part in ("", "_low", "_high")}
         frame = frame.assign(**{f"{name}{part}_points": values for part, values in parts.items()})
     return measured_table(
@@ -96,6 +96,7 @@ def gaps_by_model(results: Results) -> Table:
         by=["variant", "protocol"],
         each="model",
         interval=results.runs,
+        note=f"Models: {'; '.join(VARIANT_TITLES[column.name[:2]] for column in columns[1:])}.",
     )
 
 
@@ -274,22 +275,20 @@ def correlations(results: Results) -> Figure:
 
 @figure
 def best_of_k_curve(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
-    """What the oracle reports, over how many epochs it may look at: expected maximum of k evaluated epochs.
+    """What choosing an epoch by the target's labels adds, over how many epochs the choice is from.
 
-    Alt: Line plot of accuracy over windows in percent against the number of epochs that the oracle looks at, one line
-    per protocol; it rises steeply at first and flattens, and a dashed line marks the last epoch's accuracy.
+    Alt: Line plot of percentage points against the number of epochs that are looked at, one line per protocol; it
+    starts at zero for one epoch and rises, steeply at first. The progress of the training is taken away.
     """
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 3.8))
     entries = []
     colours = (style.BLUE, style.ORANGE, style.GREEN)
     for (protocol, own_runs), colour in zip(runs.groupby("protocol", sort=False), colours, strict=False):
-        of_protocol = history[history["digest"].isin(own_runs["digest"])]
-        curve = best_of_k(of_protocol)
-        axes.plot(curve["k"], curve["accuracy"] * 100, "o-", color=colour, ms=5)
-        axes.axhline(oracle_parts(of_protocol)["last"] * 100, color=colour, linestyle="--", linewidth=1.3)
+        curve = best_of_k(history[history["digest"].isin(own_runs["digest"])])
+        axes.plot(curve["k"], curve["gain"] * 100, "o-", color=colour, ms=5)
         entries.append(Patch(color=colour, label=f"{PROTOCOL_TITLES[protocol]}, n = {len(own_runs)} runs"))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel="evaluated epochs that the oracle looks at", ylabel="accuracy over windows (%)")
-    style.legend(drawing, [*entries, style.line("last epoch", style.INK, linestyle="--")])
-    headline(drawing, f"{runs['data_title'].iloc[0]}: the best of more looks is higher")
+    axes.set(xlabel="late epochs that the oracle chooses from", ylabel="added by choosing (points)", ylim=(0, None))
+    style.legend(drawing, entries)
+    headline(drawing, f"{runs['data_title'].iloc[0]}: what looking at the labels adds, training progress taken away")
     return drawing

@@ -46,6 +46,8 @@ GATE_TITLES = {
     "first": "first epoch with an open gate (median of runs)",
 }
 MODEL_COLOURS = {"M1": style.GREY, "M5": style.BLUE, "M6": style.VERMILION}
+MODEL_LINES = {"M6": "--"}
+"""Where M5 and M6 are equal, both are seen."""
 
 
 def scale_title(runs: pd.DataFrame, name: str) -> str:
@@ -278,17 +280,22 @@ def accuracy_by_step(results: Results) -> Figure:
     """Target accuracy of the three models over the training, one panel per scale.
 
     Alt: Line plots, one panel for each length of training: accuracy over the target's windows in percent against the
-    step, one line for the network alone, one for UF-AMA without distillation and one for UF-AMA, each the mean over
-    runs.
+    step, one line for the network alone, one for UF-AMA without distillation and a dashed one for UF-AMA, each the mean
+    over runs.
     """
 
     def draw(axes: Axes, own: Results) -> None:
         for model, colour in MODEL_COLOURS.items():
             history = _by_step(_of_model(own, model), own.runs).dropna(subset="target_accuracy")
-            axes.plot(100 * history.groupby("step")["target_accuracy"].mean(), color=colour, linewidth=1.8)
+            curve = 100 * history.groupby("step")["target_accuracy"].mean()
+            axes.plot(curve, color=colour, linewidth=1.8, linestyle=MODEL_LINES.get(model, "-"))
 
     drawing, _ = _panel_for_each(results, 3.6, draw, "accuracy over windows (%)")
-    style.legend(drawing, [style.line(VARIANT_TITLES[name], colour) for name, colour in MODEL_COLOURS.items()])
+    entries = [
+        style.line(VARIANT_TITLES[name], colour, linestyle=MODEL_LINES.get(name, "-"))
+        for name, colour in MODEL_COLOURS.items()
+    ]
+    style.legend(drawing, entries)
     headline(drawing, f"{unique_value(results.runs, 'data_title')}: accuracy over the training")
     return drawing
 

@@ -22,11 +22,11 @@ from ufama.analysis.titles import RULE_MEANINGS
 from ufama.analysis.worlds import agreement, halves_agreement
 from ufama.campaigns.results import Results
 from ufama.report import style
-from ufama.report.captions import interval_cell, provenance
+from ufama.report.captions import interval_cell, provenance, with_sources
 from ufama.report.page_head import number_word, of_interval, shown, value
 from ufama.report.same_film import UNADAPTED, chance_percent, entry_name
 from ufama.report.style import figure, headline
-from ufama.report.table import Column, Table
+from ufama.report.table import SOURCE, Column, Table
 
 RULE = "source_validation"
 """The rule of all numbers here, where a method has epochs: it reads no label of the target."""
@@ -112,8 +112,8 @@ def _table(
     scales, seeds = (", ".join(map(str, sorted(set(runs[name])))) for name in ("scale", "seed"))
     counts = ", ".join(f"{' or '.join(map(str, _runs_each(world)))} in {world.label}" for world in some)
     caption = (
-        f"{title}. Measured cross-subject, scale {scales}, default settings; n (runs per method) = {counts}; seeds "
-        f"{seeds}. "
+        f"{title}. Measured cross-subject, scale {scales}, default settings; n (runs per method) = {counts}; "
+        f"{'seeds' if ',' in seeds else 'seed'} {seeds}. "
         f"Selection rule: {RULE_MEANINGS[RULE]}; methods without epochs have none. {note}"
     )
     about = [provenance(world.runs, [RULE]) for world in some]
@@ -128,19 +128,23 @@ def _runs_each(world: World) -> list[int]:
 # --- tables ---------------------------------------------------------------------------------------------
 
 
+_WINDOWS = ("windows_percent", f"windows_percent{SOURCE}", "windows_low_percent", "windows_high_percent")
+
+
 def worlds_table(some: Sequence[World]) -> Table:
     """The worlds: subjects, chance, how well ridge does, whether methods can be told apart, how far a ranking holds."""
     rows = []
     for world in some:
         scores = world.by_subject
         ranked, halves = ranking(scores), halves_agreement(scores)
-        (ridge,) = accuracy_intervals(world.scores[world.scores["entry"].eq(RIDGE)], ["entry"]).to_dict("records")
+        own = world.scores[world.scores["entry"].eq(RIDGE)]
+        (ridge,) = with_sources(accuracy_intervals(own, ["entry"]), own, ["entry"]).to_dict("records")
         rows.append(
             {
                 "world": world.label,
                 "subjects": ranked.n,
                 "chance": chance_percent(world.runs),
-                **{f"ridge{end}_percent": ridge[f"windows{end}_percent"] for end in ("", "_low", "_high")},
+                **{name.replace("windows", "ridge"): ridge[name] for name in _WINDOWS},
                 "first": ", ".join(world.ranks.index[world.ranks.eq(world.ranks.min())]),
                 "friedman_p": ranked.p,
                 "halves": halves.correlation,
@@ -163,7 +167,7 @@ def worlds_table(some: Sequence[World]) -> Table:
         "halves of the world's own subjects, mean and middle 95 % of 2,000 splits. A ranking that does not agree with "
         "itself cannot agree with another."
     )
-    return _table("worlds", pd.DataFrame(rows), columns, some, "The worlds", note)
+    return _table("worlds", pd.DataFrame(rows), columns, some, "The worlds, and how certain a ranking is in each", note)
 
 
 def agreement_table(some: Sequence[World]) -> Table:
@@ -273,10 +277,9 @@ def accuracy_table(some: Sequence[World]) -> Table:
     """Accuracy of every method in every world with its rank."""
     parts = {}
     for world in some:
-        means = accuracy_intervals(world.scores, ["entry"])
+        means = with_sources(accuracy_intervals(world.scores, ["entry"]), world.scores, ["entry"])
         parts[world.key] = means.assign(rank=means["entry"].map(world.ranks))
-    names = ["windows_percent", "windows_low_percent", "windows_high_percent", "rank"]
-    frame = _in_columns(some, parts, names)
+    frame = _in_columns(some, parts, [*_WINDOWS, "rank"])
     columns = [Column("entry", "method", "key")]
     columns += [
         interval_cell(f"{world.key}_windows", "percent", world.label, group="window-level accuracy (%)")

@@ -8,6 +8,8 @@ import pandas as pd
 from ufama.data.controls import controlled, emotion_ceiling
 from ufama.data.folds import folds, scaled
 from ufama.data.windows import Windows
+from ufama.methods.bases.fitted import softmax_of_scores
+from ufama.methods.ridge import METHOD as RIDGE
 from ufama.methods.svm import fit_and_predict
 from ufama.simulation.features import SETTINGS, simulate
 from ufama.studies.baseline import MODALITIES, svm_anchors
@@ -94,9 +96,9 @@ def _shuffled_labels(trials: pd.DataFrame, classes: int, draws: int, rng: np.ran
 def protocol_facts(windows: Windows, protocols: Sequence[str]) -> pd.DataFrame:
     """What the source holds of the test trials, by protocol; nothing is trained.
 
-    One row per protocol, means over its folds: people_seen and clips_seen (shares of test trials whose subject or clip
-    is in the source), order_only (trial-level accuracy of `order_only`), chance (share of the most frequent label among
-    the test trials); folds, their number.
+    One row per protocol, means over its folds: source_recordings (subjects' sessions in the source), people_seen and
+    clips_seen (shares of test trials whose subject or clip is in the source), order_only (trial-level accuracy of
+    `order_only`), chance (share of the most frequent label among the test trials); folds, their number.
     """
     rows = []
     for protocol in protocols:
@@ -105,16 +107,18 @@ def protocol_facts(windows: Windows, protocols: Sequence[str]) -> pd.DataFrame:
             source, target = (trial_rows(windows, part) for part in (fold.source, fold.target))
             seen.append(
                 (
+                    len(source[["subject", "session"]].drop_duplicates()),
                     target["subject"].isin(source["subject"]).mean(),
                     target["clip"].isin(source["clip"]).mean(),
                     target["label"].value_counts(normalize=True).max(),
                 )
             )
-        people, clips, chance = np.mean(seen, axis=0)
+        recordings, people, clips, chance = np.mean(seen, axis=0)
         rows.append(
             {
                 "protocol": protocol,
                 "folds": len(seen),
+                "source_recordings": recordings,
                 "people_seen": people,
                 "clips_seen": clips,
                 "order_only": order_only(windows, protocol)["accuracy_trials"].mean(),
@@ -122,6 +126,69 @@ def protocol_facts(windows: Windows, protocols: Sequence[str]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+SOURCES = ("the same session", "one other session", "all other sessions")
+"""Of the other people: the source of `cross_subject`, one that is as large from a session that was not tested, and the
+source of `cross_subject_session`."""
+
+
+RIDGE_PENALTY = max(RIDGE.search["penalty"])
+"""The strongest of those that the comparison of methods tries."""
+
+
+def source_sessions(
+    windows: Windows, fold_names: Collection[str], *, stride: int = 6, penalty: float = RIDGE_PENALTY
+) -> pd.DataFrame:
+    """A ridge classifier on the same tested recordings, trained on other people in the same session or in others.
+
+    ``fold_names`` are cross-subject folds. Every ``stride``-th window, both modalities, every recording scaled by its
+    own mean and SD.
+
+    Returns
+    -------
+    pandas.DataFrame
+        one row per fold and each of `SOURCES`: fold, subject, session, source; recordings and windows of the source,
+        clips_seen (share of tested trials whose clip is in it), accuracy_windows, accuracy_trials (plurality of a
+        trial's windows). One other session: means over all that there are; left out where a set has a single session
+    """
+    ready = scaled(windows.subsample(stride), "subject_session_zscore")
+    values, classes = ready.features("both").astype(np.float64), len(ready.card.class_names)
+    sessions, rows = np.unique(ready.session).tolist(), []
+    for fold in folds(ready, "cross_subject"):
+        if fold.name not in fold_names:
+            continue
+        people = ready.subject != fold.subject
+        others = [session for session in sessions if session != fold.session]
+        choices = [[[fold.session]], [[session] for session in others], [others] if others else []]
+        for source, alternatives in zip(SOURCES, choices, strict=True):
+            tried = [
+                _ridge_outcome(ready, values, people & np.isin(ready.session, chosen), fold.target, classes, penalty)
+                for chosen in alternatives
+            ]
+            if tried:
+                about = {"fold": fold.name, "subject": fold.subject, "session": fold.session, "source": source}
+                rows.append(about | pd.DataFrame(tried).mean().to_dict())
+    return pd.DataFrame(rows)
+
+
+def _ridge_outcome(
+    windows: Windows, values: np.ndarray, source: np.ndarray, target: np.ndarray, classes: int, penalty: float
+) -> dict[str, float]:
+    from sklearn.linear_model import RidgeClassifier
+
+    fitted = RidgeClassifier(alpha=penalty).fit(values[source], windows.label[source])
+    shares = softmax_of_scores(fitted.decision_function(values[target]), fitted.classes_, classes)
+    tested = windows.select(target)
+    _, first, trial = np.unique(tested.trial, return_index=True, return_inverse=True)
+    predicted = shares.argmax(axis=1)
+    return {
+        "recordings": len(np.unique(np.stack([windows.subject, windows.session])[:, source], axis=1).T),
+        "windows": int(source.sum()),
+        "clips_seen": np.isin(tested.clip[first], windows.clip[source]).mean(),
+        "accuracy_windows": (predicted == tested.label).mean(),
+        "accuracy_trials": (plurality(trial, predicted, shares) == tested.label[first]).mean(),
+    }
 
 
 def clip_decoding(windows: Windows, *, modalities: Sequence[str] = MODALITIES, stride: int = 16) -> pd.DataFrame:

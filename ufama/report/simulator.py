@@ -1,0 +1,104 @@
+"""The simulator of features taken apart: what each of its parts adds to a recording."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ufama.data.layout import BANDS, CHANNELS, layout
+from ufama.report import style
+from ufama.report.style import figure, headline
+from ufama.simulation.features import SETTINGS, ModalitySettings, SimulatorSettings, World
+
+PARTS = {
+    "person_shift": "person",
+    "session_shift": "session",
+    "emotion": "emotion",
+    "clip": "clip",
+    "trial_noise": "trial",
+    "drift": "drift",
+}
+"""Parameters of `ModalitySettings` that are added up, and what their parts are called. ``individual`` is inside the
+emotion: a subject's own deviation from the common pattern."""
+SUM = "sum"
+
+
+def alone(settings: SimulatorSettings, part: str) -> SimulatorSettings:
+    """Settings with which a recording has the usual level and one part of the EEG."""
+    kept = {"emotion": ("emotion", "individual")}.get(part, (part,))
+    strengths = {
+        field.name: getattr(settings.eeg, field.name) if field.name in kept else 0.0
+        for field in fields(ModalitySettings)
+    }
+    return settings.replace(eeg=ModalitySettings(**strengths))
+
+
+def parts(
+    dataset: str, subjects: Sequence[int], *, session: int, channel: str, band: str,
+    settings: SimulatorSettings = SETTINGS,
+) -> pd.DataFrame:  # fmt: skip
+    """What every part adds to one channel and band of a session.
+
+    Returns
+    -------
+    pd.DataFrame
+        columns subject, part (a key of `PARTS`, or "sum": all of them), window, value in log2 power, less the usual
+        level of channel and band
+    """
+    place = CHANNELS.index(channel), BANDS.index(band)
+    usual = World(dataset, settings).eeg_level[place]
+    rows = []
+    for part in (*PARTS, SUM):
+        world = World(dataset, settings if part == SUM else alone(settings, part))
+        for subject in subjects:
+            values = world.eeg(subject, session)[:, place[0], place[1]] - usual
+            columns = {"subject": subject, "part": part, "window": np.arange(len(values)), "value": values}
+            rows.append(pd.DataFrame(columns))
+    return pd.concat(rows, ignore_index=True)
+
+
+@figure
+def sum_of_parts(table: pd.DataFrame, dataset: str, *, session: int, channel: str, band: str) -> Figure:
+    """Every part of a simulated session, and their sum; ``table`` is that of `parts`.
+
+    Alt: Seven stacked line plots over the windows of a session, one line for each of two simulated people; colours in
+    the background mark the emotion of each clip. The shifts of person and session are level lines at different heights.
+    The emotion steps from trial to trial, with sizes of its own in each person; the clip's part steps too and is the
+    same in both. Trial noise steps differently in each, and drift wanders slowly. The last panel is the sum.
+    """
+    facts = layout(dataset)
+    names = {**PARTS, SUM: SUM}
+    subjects = table["subject"].unique()
+    drawing, grid = plt.subplots(len(names), 1, figsize=(style.WIDTH, 1.02 * len(names) + 1), sharex=True, sharey=True)
+    for axes, (part, title) in zip(grid, names.items(), strict=True):
+        _trials(axes, facts.bounds(session), facts.labels[session - 1])
+        own = table[table["part"] == part]
+        for subject, look in zip(subjects, ({"linestyle": "-"}, {"linestyle": ":"}), strict=True):
+            line = own[own["subject"] == subject]
+            axes.plot(line["window"], line["value"], color=style.INK, linewidth=1.8, **look)
+        axes.set_ylabel(title, rotation=0, ha="right", va="center")
+        axes.grid(False)
+    grid[-1].set_xlabel(f"window of {facts.window_seconds:g} s; vertical axes: log2 power at {channel}, {band}")
+    grid[-1].set_xlim(0, table["window"].max())
+    entries = [
+        style.line(f"person {subject}", style.INK, linestyle=kind)
+        for subject, kind in zip(subjects, ("-", ":"), strict=True)
+    ]
+    entries += [
+        Patch(color=colour, alpha=0.3, label=name)
+        for name, colour in zip(facts.class_names, style.CLASS_COLOURS, strict=False)
+    ]
+    style.legend(drawing, entries, columns=3)
+    headline(drawing, f"simulated {facts.title}: every window is a sum, and the clip's part is the same for everybody")
+    return drawing
+
+
+def _trials(axes: Axes, bounds: Sequence[slice], labels: Sequence[int]) -> None:
+    for rows, label in zip(bounds, labels, strict=True):
+        axes.axvspan(rows.start, rows.stop, color=style.CLASS_COLOURS[label], alpha=0.16, linewidth=0)
+        axes.axvline(rows.start, color=style.GREY, linewidth=0.5)

@@ -104,6 +104,15 @@ def test_beside_published_tables_everybody_is_trained_on(table, monkeypatch):
     ]
 
 
+def test_recordings_of_one_session_are_asked_for_the_protocols_that_they_allow(monkeypatch):
+    windows = made_windows(subjects=4, sessions=1, trials=2)
+    monkeypatch.setattr(experiments, "open_dataset", lambda *_, **__: windows)
+    data = DataRequest(dataset="made up", data_root="one session")
+    for name, grid in GRIDS.items():
+        if name != "comparison":  # needs electrodes
+            assert {block.protocol for block in grid(data, scale="smoke")} == {"cross_subject"}, name
+
+
 def test_every_grid_asks_for_the_compared_folds_or_all(table):
     every, compared = compared_folds(table, "paper"), compared_folds(table, "smoke")
     assert len(every) == 2 * len(compared) == 8

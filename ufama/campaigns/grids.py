@@ -110,9 +110,20 @@ SHOWN_FOLDS: dict[str, dict[str, str]] = {
 """The folds of Fig. 7, as the paper names them (its subject numbers taken as the recordings' ids)."""
 
 
+def allowed(data: DataRequest, protocols: Iterable[str]) -> tuple[str, ...]:
+    """The protocols that the recordings allow: those across sessions need more than one."""
+    if len(set(data.open().session.tolist())) > 1:
+        return tuple(protocols)
+    return tuple(
+        protocol for protocol in protocols if protocol.startswith("cross_subject") and "session" not in protocol
+    )
+
+
 def results_grid(data: DataRequest, **choices) -> list[Experiment]:
     """UF-AMA, cross-subject and cross-session; with training `PUBLISHED`, Tables 3-6 and Fig. 6."""
-    return _on_compared_folds(data, [{"protocol": protocol} for protocol in COMPARED_PROTOCOLS], **choices)
+    return _on_compared_folds(
+        data, [{"protocol": protocol} for protocol in allowed(data, COMPARED_PROTOCOLS)], **choices
+    )
 
 
 def compared_folds(data: DataRequest, scale: str) -> tuple[str, ...]:
@@ -154,7 +165,7 @@ def ablation_grid(data: DataRequest, **choices) -> list[Experiment]:
 def tsne_grid(data: DataRequest, **choices) -> list[Experiment]:
     """`SHOWN_VARIANTS` on the folds of Fig. 7; on another data set, on the first fold of each protocol."""
     shown = SHOWN_FOLDS.get(data.dataset) or {
-        protocol: next(iter(data.folds(protocol))) for protocol in COMPARED_PROTOCOLS
+        protocol: next(iter(data.folds(protocol))) for protocol in allowed(data, COMPARED_PROTOCOLS)
     }
     return [
         Experiment(data=data, protocol=protocol, variants=SHOWN_VARIANTS, fold_names=(name,), **choices)
@@ -183,7 +194,7 @@ def stability_grid(data: DataRequest, *, scale: str, **choices) -> list[Experime
     seeds = tuple(range(5 if scale == EVERY_FOLD else 3))
     return [
         Experiment(data=data, protocol=protocol, scale=scale, **choices | {"seeds": seeds})
-        for protocol in COMPARED_PROTOCOLS
+        for protocol in allowed(data, COMPARED_PROTOCOLS)
     ]
 
 
@@ -204,7 +215,9 @@ def ledger_grid(data: DataRequest, *, preset: str = "paper", **choices) -> list[
 
 def protocols_grid(data: DataRequest, **choices) -> list[Experiment]:
     """The network alone (M1) and UF-AMA (M6) under each protocol, on the same held-out people and sessions."""
-    return _on_compared_folds(data, [{"protocol": name, "variants": ("M1", "M6")} for name in CONTRASTED], **choices)
+    return _on_compared_folds(
+        data, [{"protocol": name, "variants": ("M1", "M6")} for name in allowed(data, CONTRASTED)], **choices
+    )
 
 
 def controls_grid(data: DataRequest, **choices) -> list[Experiment]:
@@ -217,7 +230,7 @@ def controls_grid(data: DataRequest, **choices) -> list[Experiment]:
         {"data": replace(data, control=control), "protocol": protocol}
         for control in CONTROLS
         if has_constant or control != "eye_constant_rows_removed"
-        for protocol in (CONTRASTED if control == "clips_relabelled" else CONTRASTED[:1])
+        for protocol in (allowed(data, CONTRASTED) if control == "clips_relabelled" else CONTRASTED[:1])
     ]
     return _on_compared_folds(data, blocks, **choices)
 
@@ -282,7 +295,7 @@ def comparison_grid(
             **choices,
         )
         for candidate in candidates(names)
-        for protocol in COMPARED_PROTOCOLS
+        for protocol in allowed(data, COMPARED_PROTOCOLS)
     ]
 
 

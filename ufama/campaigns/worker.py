@@ -228,7 +228,7 @@ def _metadata(job: Job, split: RunSplit, card: DataCard) -> dict[str, Any]:
         "method_version": method(config.method).version,
         "preset": config.preset,
         "variant": config.variant,
-        "changes": changes(config),
+        "changes": changes(config, target_windows=len(split.fold.target)),
         "control": job.data.control,
         "dataset": config.dataset,
         "protocol": config.protocol,
@@ -284,10 +284,15 @@ def _as_stored(numbers: np.ndarray) -> np.ndarray:
     return small if (small == numbers).all() else numbers
 
 
-def changes(config: RunConfig) -> str:
-    """The switches of method and training that differ from the preset at this scale, such as "mmd_kernels=1"."""
+def changes(config: RunConfig, *, target_windows: int) -> str:
+    """The switches of method and training that differ from the preset at this scale, such as "mmd_kernels=1".
+
+    A batch as large as a target of fewer windows than the usual batch is a fact of the fold, not a change.
+    """
     preset = method(config.method).preset(config.preset, dataset=config.dataset, variant=config.variant)
     usual = scale(config.scale).apply(preset, TrainingConfig())
+    if config.training.batch_size == target_windows < usual[1].batch_size:
+        usual = usual[0], usual[1].replace(batch_size=target_windows)
     return ", ".join(
         f"{name}={value!r}"
         for actual, default in zip((config.method_config, config.training), usual, strict=True)

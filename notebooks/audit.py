@@ -7,13 +7,14 @@ dataset = "seed"  # "seed" or "seed_iv": whose values are listed one by one; the
 # %% tags=["hide-input"]
 from IPython.display import Markdown
 
+from ufama.config import DATASETS
 from ufama.pages.page import open_page
 from ufama.report import audit_tables as tables
 from ufama.report import findings
 from ufama.report.lists import listed
 from ufama.report.page_head import head
 
-page = open_page("audit", globals())
+page = open_page("audit", globals(), only=DATASETS)
 window_counts = tables.window_counts()
 head(
     "What do the published tables say beyond their numbers?",

@@ -2,7 +2,7 @@
 # # Uncertainty with 15 trials
 
 # %% tags=["parameters", "hide-input"]
-dataset = "seed"  # "seed" or "seed_iv"
+dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
 data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
 require_real = False  # True: refuse to work on simulated recordings
 preset = "paper"  # "paper" or "released": which side of the ledger
@@ -18,6 +18,7 @@ from ufama.report import certainty, findings, measured
 from ufama.report.page_head import head
 from ufama.studies import coverage
 
+BESIDE_PUBLISHED = "the table of the smallest difference that is found"
 page = open_page("certainty", globals())
 results = page.results(results_grid(page.data, **page.choices))
 across = select(results, protocol="cross_subject")
@@ -29,6 +30,7 @@ head(
     evidence={"fig-intervals": "two intervals for each accuracy", "fig-coverage": "how often intervals are right"},
     runs=across.runs,
     caveat="The experiments on coverage train nothing: right and wrong trials are drawn with known probabilities.",
+    left_out=page.left_out(published=BESIDE_PUBLISHED),
 )
 
 # %% [markdown]
@@ -118,7 +120,7 @@ page.show(certainty.effect_sizes_table(ablation, rule="last"))
 # %%
 each = page.each_dataset()
 compared = {one.data.dataset: one.results(ablation_grid(one.data, **one.choices)) for one in each}
-page.show(certainty.detectable_table(compared, rule="last"))
+page.if_allowed(lambda: page.show(certainty.detectable_table(compared, rule="last")), published=BESIDE_PUBLISHED)
 
 # %% mystnb={"figure": {"name": "fig-detectable", "caption": "The smallest difference that a paired t test over subjects finds with power 0.8, against the standard deviation of the differences; dashed: the published gain of Model 6 over Model 1."}}
 page.show(certainty.detectable_lines())

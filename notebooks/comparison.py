@@ -12,7 +12,12 @@ methods = None  # names by commas, such as "dann,ufama"; None: every method
 
 # %% tags=["hide-input"]
 from ufama.campaigns.experiments import parameter_count
-from ufama.campaigns.grids import comparison_grid, published_comparison_grid
+from ufama.campaigns.grids import (
+    COMPARED_PROTOCOLS,
+    compared_candidates,
+    comparison_grid,
+    published_comparison_grid,
+)
 from ufama.campaigns.tuning import Candidate, stored_search, stored_tuning
 from ufama.pages.page import open_page
 from ufama.report import comparison, findings, held_out_people, measured
@@ -50,6 +55,7 @@ head(
     caveat="The order of methods is a property of these recordings, and of the length of training, as much as of the "
     "methods.",
     parameters=parameters.values(),
+    left_out=page.left_out(protocols=COMPARED_PROTOCOLS, candidates=compared_candidates(page.methods)),
 )
 
 # %% [markdown]
@@ -81,9 +87,9 @@ page.show(measured.provenance(results))
 from IPython.display import Markdown
 
 draws = stored_search(page.data, page.scale)
-missing = [block for block in grid if Candidate(block.method, block.preset) not in tuned]
+missing = {Candidate(block.method, block.preset) for block in grid} - tuned.keys()
 Markdown(
-    f"{len(tuned)} methods are tuned on {page.windows.card.title} at scale {page.scale}; {len(missing) // 2} of this page's have their "
+    f"{len(tuned)} methods are tuned on {page.windows.card.title} at scale {page.scale}; {len(missing)} of this page's have their "
     "defaults, untuned."
 )
 
@@ -141,11 +147,15 @@ Markdown(held_out_people.reading(people))
 # One session of all people is the target, their other two are the source.
 
 # %%
-across_sessions, session_ranks = comparison.comparison_table(results, "cross_session", tuned, as_published=as_published)
-page.show(across_sessions)
+if page.several_sessions:
+    across_sessions, session_ranks = comparison.comparison_table(
+        results, "cross_session", tuned, as_published=as_published
+    )
+page.if_allowed(lambda: page.show(across_sessions), protocols=["cross_session"])
 
 # %%
-Markdown(comparison.reading(across_sessions, session_ranks))
+if page.several_sessions:
+    display(Markdown(comparison.reading(across_sessions, session_ranks)))
 
 # %% [markdown]
 # ## Cost

@@ -5,11 +5,12 @@
 dataset = "seed"  # "seed" or "seed_iv": whose shape the first figure shows
 
 # %% tags=["hide-input"]
+from ufama.config import DATASETS
 from ufama.pages.page import open_page
 from ufama.report import cost, cost_gpu, findings
 from ufama.report.page_head import head
 
-page = open_page("cost", globals())
+page = open_page("cost", globals(), only=DATASETS)
 training = cost.stored("training")
 whole = cost.whole_training_table(training)
 head(

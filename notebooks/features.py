@@ -5,12 +5,13 @@
 dataset = "seed"  # "seed" or "seed_iv": whose clips the simulated people watch
 
 # %% tags=["hide-input"]
+from ufama.config import DATASETS
 from ufama.pages.page import open_page
 from ufama.report import findings, signals
 from ufama.report.page_head import head
 from ufama.studies.feature_choices import svm_choices, unsmoothed_windows
 
-page = open_page("features", globals())
+page = open_page("features", globals(), only=DATASETS)
 dataset = page.data.dataset
 people, seconds = (1, 2, 3, 4, 5, 8, 9, 10), 40.0
 unsmoothed = unsmoothed_windows(dataset, people, seconds)

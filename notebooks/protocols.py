@@ -12,7 +12,7 @@ device = "cpu"
 
 # %% tags=["hide-input"]
 from ufama.analysis.evaluation import select
-from ufama.campaigns.grids import controls_grid, ladder_grid, protocols_grid
+from ufama.campaigns.grids import CONTRASTED, controls_grid, ladder_grid, protocols_grid
 from ufama.pages.page import open_page
 from ufama.report import findings, measured, protocols, stimuli
 from ufama.report.page_head import head
@@ -40,6 +40,7 @@ head(
     runs=[own.runs for own in every],
     caveat="How much of a clip people share is a parameter of the simulator: the page shows what the controls can find, "
     "not what SEED holds.",
+    left_out=page.left_out(protocols=CONTRASTED, clips=True),
 )
 
 # %% [markdown]
@@ -86,10 +87,13 @@ from ufama.studies.stimuli import source_sessions
 unchanged = {"control": "", "variant": "M6"}
 tested = set(select(results, protocol="cross_subject", **unchanged).runs["fold"])
 by_source = source_sessions(page.windows, tested)
-page.show(source_size.sources_table(by_source, page.windows))
+page.if_allowed(
+    lambda: page.show(source_size.sources_table(by_source, page.windows)), protocols=["cross_subject_session"]
+)
 
 # %%
-Markdown(source_size.reading(select(results, **unchanged), by_source))
+if page.several_sessions:
+    display(Markdown(source_size.reading(select(results, **unchanged), by_source)))
 
 # %%
 if seed_iv:
@@ -172,7 +176,9 @@ if seed_iv:
 # is of no help.
 
 # %%
-page.show(stimuli.clip_decoding_table(clip_decoding(page.windows), page.windows))
+page.if_allowed(
+    lambda: page.show(stimuli.clip_decoding_table(clip_decoding(page.windows), page.windows)), clips=True
+)
 
 # %%
 if seed_iv:

@@ -5,12 +5,13 @@
 dataset = "seed"  # or "seed_iv"
 
 # %% tags=["hide-input"]
+from ufama.config import DATASETS
 from ufama.pages.page import open_page
 from ufama.report import findings, raw_simulation
 from ufama.report.page_head import head
 from ufama.studies.raw_simulation import stored
 
-page = open_page("raw_simulation", globals())
+page = open_page("raw_simulation", globals(), only=DATASETS)
 dataset = page.data.dataset
 anchors = raw_simulation.anchors(*stored("calibration"))
 head(

@@ -137,7 +137,7 @@ page.show(screening_example.shares(config))
 # %% [markdown]
 # ## A trained network's batch
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-screening", "caption": "Screening of one batch of 32 target windows with the predictions of a trained network (the paper's Fig. 3, measured). Above, the 64 confidences in order, the trusted half left of the cut. Below, each window by its two confidences and its group."}}
+# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-screening", "caption": "Screening of one batch of target windows (32, or all of a shorter target) with the predictions of a trained network (the paper's Fig. 3, measured). Above, the confidences of both modalities in order, the trusted half left of the cut. Below, each window by its two confidences and its group."}}
 batch, threshold = screened_batch(results, config.trusted_share, size=32)
 page.show(
     figures.screening_workflow(

@@ -11,7 +11,7 @@ seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
-from ufama.campaigns.grids import ablation_grid, results_grid
+from ufama.campaigns.grids import COMPARED_PROTOCOLS, ablation_grid, results_grid
 from ufama.pages.page import open_page
 from ufama.report import findings, measured, selection
 from ufama.report.page_head import head
@@ -26,6 +26,7 @@ head(
     evidence={"accuracy-under-every-rule": "every rule beside the oracle", "fig-gaps": "what each rule loses, by model"},
     runs=[own.runs for own in every],
     caveat="The oracle looks at as many epochs as are evaluated; with more of them it gains more.",
+    left_out=page.left_out(protocols=COMPARED_PROTOCOLS),
 )
 
 # %% [markdown]

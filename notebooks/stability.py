@@ -18,7 +18,7 @@ from ufama.report import findings, measured, stability
 from ufama.report.page_head import head
 
 RULE = "source_validation"
-page = open_page("stability", globals())
+page = open_page("stability", globals(), sessions_for="how much of an accuracy is the session cannot be told from one")
 choices = {"preset": page.preset, "scale": page.scale}
 every = [one.results(stability_grid(one.data, **choices)) for one in page.each_dataset()]
 results, seeds = every[0], [stability.best_seed_table(accuracy(own), own.runs, rules=RULES) for own in every]

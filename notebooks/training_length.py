@@ -6,11 +6,12 @@ dataset = "seed"  # "seed" or "seed_iv": whose stored runs
 
 # %% tags=["hide-input"]
 from ufama.analysis.training_length import stored_lengths
+from ufama.config import DATASETS
 from ufama.pages.page import open_page
 from ufama.report import training_length
 from ufama.report.page_head import head
 
-page = open_page("training_length", globals())
+page = open_page("training_length", globals(), only=DATASETS)
 results = stored_lengths(page.data.dataset)
 head(
     "Do the accuracy of UF-AMA, the order of its models and the cost of selecting the epoch depend on how long it is trained?",

@@ -11,7 +11,7 @@ device = "cpu"
 
 # %% tags=["hide-input"]
 from ufama.analysis.embedding import tsne_points
-from ufama.campaigns.grids import tsne_grid
+from ufama.campaigns.grids import COMPARED_PROTOCOLS, tsne_grid
 from ufama.pages.page import open_page
 from ufama.report import figures, findings, measured
 from ufama.report.neighbours import neighbours_table
@@ -27,6 +27,7 @@ head(
     evidence={"fig-tsne-subject": "the features, drawn", "nearest-windows": "the nearest windows"},
     runs=[own.runs for own in every],
     caveat="One fold of each protocol and one seed: an illustration.",
+    left_out=page.left_out(protocols=COMPARED_PROTOCOLS),
 )
 
 # %% [markdown]
@@ -67,7 +68,12 @@ if seed_iv := page.seed_iv:
 # ## Cross-session
 
 # %% mystnb={"figure": {"name": "fig-tsne-session", "caption": "The same for the cross-session fold that the paper shows (SEED: session 3; SEED-IV: session 2)."}}
-page.show(figures.tsne_panels(points[points.protocol == "cross_session"], title=page.windows.card.title))
+page.if_allowed(
+    lambda: page.show(
+        figures.tsne_panels(points[points.protocol == "cross_session"], title=page.windows.card.title)
+    ),
+    protocols=["cross_session"],
+)
 
 # %% [markdown]
 # ## SEED-IV

@@ -13,8 +13,8 @@ def tsne_points(results: Results, class_names: Sequence[str]) -> pd.DataFrame:
     """t-SNE places of every run's kept fused features, source and target together, as `figures.tsne_panels` draws them.
 
     One row per window: protocol, panel (the model), x, y, domain, label (class name, categorical in the order of
-    ``class_names``). Perplexity 30, initialised by
-    principal components, seed 0. Raises ValueError when a run's features were not kept.
+    ``class_names``). Perplexity 30, of fewer than 91 windows a third of the others;
+    initialised by principal components, seed 0. Raises ValueError when a run's features were not kept.
     """
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
@@ -26,7 +26,8 @@ def tsne_points(results: Results, class_names: Sequence[str]) -> pd.DataFrame:
             raise ValueError(f"run {run.digest} ({run.variant}, {run.fold}) has no stored features: train it again.")
         features = own[[column for column in own if column.startswith("z")]].dropna(axis=1)
         with threadpool_limits(1):  # so few points lose more to waiting threads than they gain from them
-            places = TSNE(perplexity=30, random_state=0, init="pca").fit_transform(features.to_numpy(float))
+            perplexity = min(30, (len(features) - 1) / 3)
+            places = TSNE(perplexity=perplexity, random_state=0, init="pca").fit_transform(features.to_numpy(float))
         panels.append(
             pd.DataFrame(
                 {

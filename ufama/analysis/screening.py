@@ -26,10 +26,13 @@ def group_names(screening: Screening) -> np.ndarray:
 
 
 def batch_predictions(results: Results, *, size: int, seed: int = 0) -> pd.DataFrame:
-    """The stored predictions of one batch of the first run's target windows, last epoch."""
+    """The stored predictions of one batch of the first run's target windows, last epoch.
+
+    All of them, where the target has fewer than ``size``.
+    """
     predictions = _last_epoch(results)
     first = predictions[predictions.digest == results.runs.digest.iloc[0]].reset_index(drop=True)
-    return first.iloc[np.sort(np.random.default_rng(seed).choice(len(first), size, replace=False))]
+    return first.iloc[np.sort(np.random.default_rng(seed).choice(len(first), min(size, len(first)), replace=False))]
 
 
 def screened_batch(results: Results, trusted_share: float, *, size: int, seed: int = 0) -> tuple[pd.DataFrame, float]:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ufama.campaigns.allowance import allowed, trainable
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.tuning import TRAINING, Candidate, candidates, stored_tuning, with_settings
-from ufama.config import PRESETS, SCALES, TARGET_ACCESS, VARIANTS, ConfigError, TrainingConfig
+from ufama.config import PRESETS, TARGET_ACCESS, VARIANTS, ConfigError, TrainingConfig
 from ufama.data.controls import CONTROLS
 from ufama.data.two_modality import ENDINGS
 from ufama.data.windows import constant_in_trials
-from ufama.methods import ProblemSpec, is_fitted, method
 
 EVERY_FOLD = "paper"
 """The scale at which tables run on every fold; at smaller scales every person is held out once."""
@@ -108,15 +108,6 @@ SHOWN_FOLDS: dict[str, dict[str, str]] = {
     "seed_iv": {"cross_subject": "session2-subject8", "cross_session": "session2"},
 }
 """The folds of Fig. 7, as the paper names them (its subject numbers taken as the recordings' ids)."""
-
-
-def allowed(data: DataRequest, protocols: Iterable[str]) -> tuple[str, ...]:
-    """The protocols that the recordings allow: those across sessions need more than one."""
-    if len(set(data.open().session.tolist())) > 1:
-        return tuple(protocols)
-    return tuple(
-        protocol for protocol in protocols if protocol.startswith("cross_subject") and "session" not in protocol
-    )
 
 
 def results_grid(data: DataRequest, **choices) -> list[Experiment]:
@@ -277,11 +268,10 @@ def comparison_grid(
 
     ``methods`` are names, to which `COMPARED_WITH` is added where it is missing; None: every method. ``preset`` is not
     used: every method is compared under its first preset and under `released`, if it has that. Raises ConfigError for a
-    method that does not exist.
+    method that does not exist. Methods that the recordings do not allow are left out (`compared_candidates`).
 
     A candidate without a kept tuning (`ufama.campaigns.tuning.stored_tuning`) has its default settings.
     """
-    names = None if methods is None else list(dict.fromkeys([COMPARED_WITH, *methods]))
     tuned = stored_tuning(data, scale)
     folds = {"cross_subject": compared_folds(data, scale), "cross_session": None}
     return [
@@ -294,23 +284,15 @@ def comparison_grid(
             scale=scale,
             **choices,
         )
-        for candidate in candidates(names)
+        for candidate in compared_candidates(methods)
+        if trainable(data, candidate)
         for protocol in allowed(data, COMPARED_PROTOCOLS)
     ]
 
 
-def trainable(data: DataRequest, candidate: Candidate) -> bool:
-    """Whether a method can be built for these recordings: some need electrodes whose places are known."""
-    chosen = method(candidate.method)
-    if is_fitted(chosen):
-        return True
-    task = ProblemSpec(data.open().card, source_domains=2, target_windows=2, clips=2)
-    preset = chosen.preset(candidate.preset, dataset=data.name, variant=chosen.variants[-1])
-    try:
-        chosen.build(SCALES["smoke"].apply(preset, TrainingConfig())[0], task, [0])
-    except ConfigError:
-        return False
-    return True
+def compared_candidates(methods: Iterable[str] | None = None) -> list[Candidate]:
+    """The methods of `comparison_grid` with their presets, whatever the recordings allow."""
+    return candidates(None if methods is None else list(dict.fromkeys([COMPARED_WITH, *methods])))
 
 
 def same_film_grid(

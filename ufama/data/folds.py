@@ -10,7 +10,8 @@ from ufama.config import CLIP_PROTOCOLS, PROTOCOLS, SCALINGS
 from ufama.data.layout import DataError
 from ufama.data.windows import Windows
 
-_ACROSS_SESSIONS = ("cross_session", "cross_subject_session")
+ACROSS_SESSIONS = ("cross_session", "cross_subject_session")
+"""Protocols that need more than one session."""
 
 MOST_CLIP_GROUPS = 5
 """Of the clips that protocols hold out together; sets with fewer clips of a class have as many groups as those."""
@@ -70,14 +71,13 @@ def folds(windows: Windows, protocol: str) -> list[Fold]:
         )
     subjects, sessions = np.unique(windows.subject).tolist(), np.unique(windows.session).tolist()
     by_subject, by_session = protocol != "cross_session", protocol != "cross_subject_pooled"
-    for what, needed in (("subjects", by_subject), ("sessions", protocol in _ACROSS_SESSIONS)):
+    for what, needed in (("subjects", by_subject), ("sessions", protocol in ACROSS_SESSIONS)):
         present = subjects if what == "subjects" else sessions
         if needed and len(present) < 2:
             possible = [
                 name
                 for name in PROTOCOLS
-                if (len(subjects) > 1 or name == "cross_session")
-                and (len(sessions) > 1 or name not in _ACROSS_SESSIONS)
+                if (len(subjects) > 1 or name == "cross_session") and (len(sessions) > 1 or name not in ACROSS_SESSIONS)
             ]
             remedy = f"choose {' or '.join(possible)}" if possible else "add recordings"
             raise DataError(f"protocol {protocol} needs at least 2 {what}, but there are {len(present)}: {remedy}.")

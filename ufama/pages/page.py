@@ -5,11 +5,12 @@ import io
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
+from ufama.campaigns import allowance
 from ufama.campaigns.experiments import DataRequest, Experiment
 from ufama.campaigns.results import Results
 from ufama.campaigns.run import CampaignProgress, results
@@ -70,6 +71,22 @@ class Page:
         """This page, and the one for SEED-IV where there is one."""
         return [page for page in (self, self.seed_iv) if page]
 
+    @property
+    def several_sessions(self) -> bool:
+        """Whether the recordings allow what is measured across sessions."""
+        return allowance.several_sessions(self.data)
+
+    def left_out(self, **kinds) -> list[str]:
+        """Sentences on what the recordings do not allow, of the kinds of `ufama.campaigns.allowance.left_out`."""
+        return allowance.left_out(self.data, **kinds)
+
+    def if_allowed(self, shown: Callable[[], Any], **kinds) -> Any:
+        """What a cell shows, or, where the recordings do not allow it, the sentences of `left_out`."""
+        from IPython.display import Markdown
+
+        sentences = self.left_out(**kinds)
+        return Markdown(" ".join(sentences)) if sentences else shown()
+
     def results(self, grid: list[Experiment]) -> Results:
         """The grid's results: stored records answer, missing ones are trained first."""
         return results(grid, device=self.device, progress=progress_line())
@@ -99,7 +116,14 @@ class Page:
         return result
 
 
-def open_page(name: str, namespace: dict, *, dataset: str | None = None) -> Page:
+def open_page(
+    name: str,
+    namespace: dict,
+    *,
+    dataset: str | None = None,
+    only: Collection[str] | None = None,
+    sessions_for: str = "",
+) -> Page:
     """Check the parameters of a notebook and open its page.
 
     Parameters
@@ -110,21 +134,36 @@ def open_page(name: str, namespace: dict, *, dataset: str | None = None) -> Page
         the notebook's ``globals()``
     dataset
         given by a notebook that is about one data set and so has no such parameter
+    only
+        the data sets that the notebook can be about; None: any
+    sessions_for
+        the part of a notebook's question that recordings of one session leave without an answer, as half a sentence;
+        empty: none
 
     Raises
     ------
     ParameterError
-        for a parameter that the notebook does not have, and for a value without a meaning
+        for a parameter that the notebook does not have, for a value without a meaning, and for another data set
+        than ``only``
+    DataError
+        for recordings of one session, with ``sessions_for``
     """
     values = checked_parameters(namespace)
     named = dataset or values.pop("dataset")
     if named is None:
         raise ParameterError("dataset = None names no recordings: give 'seed', 'seed_iv' or the path of a table.")
+    if only is not None and named not in only:
+        raise ParameterError(
+            f"dataset = {named!r}: the notebook {name} is about {' or '.join(map(repr, only))} alone. Give one of "
+            "these, or choose another notebook."
+        )
     data = DataRequest(
         dataset=named,
         data_root=values.pop("data_root", None),
         require_real=values.pop("require_real", False),
     )
+    if sessions_for:
+        allowance.sessions_checked(data, sessions_for)
     return Page(name=name, data=data, **values)
 
 

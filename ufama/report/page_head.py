@@ -97,6 +97,7 @@ def head(
     caveat: str = "",
     parameters: Iterable[int | None] | None = None,
     size: Sequence[str] = (),
+    left_out: Sequence[str] = (),
 ) -> PageHead:
     """The head of a page, with the data and the size of training of the runs that it shows.
 
@@ -112,9 +113,11 @@ def head(
         trainable numbers of the networks, where they are known; None: counted from the stored configurations
     size
         sentences on the size of training where there are no such rows
+    left_out
+        what the page's data do not allow (`ufama.pages.page.Page.left_out`)
     """
     parts = [runs] if isinstance(runs, pd.DataFrame) else list(runs)
-    sentences = [caveat] if caveat else []
+    sentences = [*([caveat] if caveat else []), *left_out]
     if not parts:
         return PageHead(question, tuple(finding), dict(evidence), tuple(sentences), tuple(size))
     every = pd.concat(parts, ignore_index=True).drop_duplicates("digest")

@@ -44,11 +44,13 @@ def check_method(method: Method, windows: Windows, *, changes: dict | None = Non
     """Train a few steps in double precision, on two cross-subject folds, and measure what the contract promises.
 
     ``windows`` are of any data set with two or more subjects in a session; ``changes`` are switches of the method's
-    configuration that differ from its first preset.
+    configuration that differ from its first preset. Batches have as many windows as the shorter domain, if those are
+    fewer than ``batch_size``.
     """
-    training = TRAINING.replace(batch_size=batch_size)
-    ready = scaled(windows, training.scaling)
-    splits = [make_split(ready, fold, training, seed) for seed, fold in enumerate(folds(ready, "cross_subject")[:2])]
+    ready = scaled(windows, TRAINING.scaling)
+    splits = [make_split(ready, fold, TRAINING, seed) for seed, fold in enumerate(folds(ready, "cross_subject")[:2])]
+    shortest = min(len(rows) for split in splits for rows in (split.source, split.target))
+    training = TRAINING.replace(batch_size=min(batch_size, shortest))
     config = method.preset(method.presets[0], dataset=windows.card.name, variant=method.variants[-1])
     config = config.replace(**(changes or {}))
 

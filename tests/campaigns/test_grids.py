@@ -109,8 +109,7 @@ def test_recordings_of_one_session_are_asked_for_the_protocols_that_they_allow(m
     monkeypatch.setattr(experiments, "open_dataset", lambda *_, **__: windows)
     data = DataRequest(dataset="made up", data_root="one session")
     for name, grid in GRIDS.items():
-        if name != "comparison":  # needs electrodes
-            assert {block.protocol for block in grid(data, scale="smoke")} == {"cross_subject"}, name
+        assert {block.protocol for block in grid(data, scale="smoke")} == {"cross_subject"}, name
 
 
 def test_every_grid_asks_for_the_compared_folds_or_all(table):
@@ -154,8 +153,12 @@ def test_every_method_under_its_first_preset_and_released_on_both_protocols(tabl
     grid = comparison_grid(table, scale="smoke", preset="released", seeds=(3, 5))
     rows = set(asked(grid))
     assert len(rows) == len(grid)
-    assert {method for method, *_ in rows} == set(methods())
+    on_a_map = {name for name, chosen in methods().items() if "electrode maps" in chosen.inputs}
+    assert len(on_a_map) == 5
+    assert {method for method, *_ in rows} == set(methods()) - on_a_map  # the table names no electrodes
     for name, chosen in methods().items():
+        if name in on_a_map:
+            continue
         presets = {chosen.presets[0], *(preset for preset in chosen.presets if preset == "released")}
         assert {row[1:] for row in rows if row[0] == name} == {
             (preset, protocol) for preset in presets for protocol in ("cross_subject", "cross_session")
@@ -164,6 +167,23 @@ def test_every_method_under_its_first_preset_and_released_on_both_protocols(tabl
     assert all(
         (block.fold_names, block.variants, block.seeds) == (folds[block.protocol], None, (3, 5)) for block in grid
     )
+
+
+def test_no_method_is_left_out_where_electrodes_have_places(monkeypatch):
+    windows = made_windows(subjects=4, sessions=2, trials=2)
+    named = replace(windows, card=replace(windows.card, eeg_tokens=("FP1", "FZ", "F7", "F8", "CZ", "PZ", "OZ")))
+    monkeypatch.setattr(experiments, "open_dataset", lambda *_, **__: named)
+    data = DataRequest(dataset="made up", data_root="with electrodes")
+    assert {block.method for block in comparison_grid(data, scale="smoke")} == set(methods())
+
+
+def test_an_error_that_is_not_about_electrodes_is_not_a_method_left_out(table, monkeypatch):
+    def build(*_):
+        raise ConfigError("width = 0: expected more.")
+
+    monkeypatch.setattr(method("dann"), "build", build)
+    with pytest.raises(ConfigError, match="width = 0"):
+        comparison_grid(table, scale="smoke", methods=["dann"])
 
 
 def test_the_reference_is_always_there_once(table):

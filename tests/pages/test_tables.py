@@ -65,7 +65,9 @@ def execute(tables, trained, monkeypatch):
     """The objects that a page shows on a table at the scale smoke, as text."""
     monkeypatch.setenv("UFAMA_WORKSPACE", str(trained))
     monkeypatch.setattr(page, "results", partial(results, workers=1))
-    monkeypatch.setattr(stimuli, "clip_strength", partial(stimuli.clip_strength, factors=(1,), subjects=(1, 2)))
+    monkeypatch.setattr(
+        stimuli, "clip_strength", partial(stimuli.clip_strength, factors=(1,), subjects=(1, 2), stride=64)
+    )
 
     def execute(name, table):
         shown, scope = [], {"display": lambda *objects: shown.extend(map(str, objects))}

@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterable
 
 from ufama.campaigns.experiments import DataRequest
 from ufama.campaigns.tuning import Candidate
-from ufama.config import SCALES, ConfigError, TrainingConfig
+from ufama.config import SCALES, TrainingConfig
 from ufama.data.folds import ACROSS_SESSIONS
 from ufama.data.layout import LAYOUTS, DataError
 from ufama.methods import ProblemSpec, is_fitted, method
+from ufama.methods.parts.electrode_maps import ElectrodeError
 
 
 def several_sessions(data: DataRequest) -> bool:
@@ -42,7 +43,7 @@ def trainable(data: DataRequest, candidate: Candidate) -> bool:
     preset = chosen.preset(candidate.preset, dataset=data.name, variant=chosen.variants[-1])
     try:
         chosen.build(SCALES["smoke"].apply(preset, TrainingConfig())[0], task, [0])
-    except ConfigError:
+    except ElectrodeError:
         return False
     return True
 
@@ -81,8 +82,8 @@ def left_out(
     lacking = _titles(candidate for candidate in candidates if not trainable(data, candidate))
     if lacking:
         sentences.append(
-            f"Methods that need electrodes whose places are known are left out, because {data.open().card.title} names "
-            f"none: {', '.join(lacking)}."
+            f"Methods that need electrodes whose places are known are left out, because {data.open().card.title} has "
+            f"others than the 62 of SEED: {', '.join(lacking)}."
         )
     if clips and not several_clips(data):
         sentences.append(

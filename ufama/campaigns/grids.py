@@ -126,7 +126,7 @@ def compared_folds(data: DataRequest, scale: str) -> tuple[str, ...]:
     every = data.folds("cross_subject")
     if scale == EVERY_FOLD:
         return tuple(every)
-    of_subject: dict[int, list[str]] = {}
+    of_subject: dict[int | None, list[str]] = {}
     for name, fold in every.items():
         of_subject.setdefault(fold.subject, []).append(name)
     shown = SHOWN_FOLDS.get(data.dataset, {}).get("cross_subject")

@@ -48,11 +48,15 @@ REGIONS = {
 them left, middle and right."""
 
 
+class ElectrodeError(ConfigError):
+    """A method needs the places of electrodes that the recordings do not name."""
+
+
 def check_electrodes(method: str, channels: Sequence[str]) -> None:
-    """Raise ConfigError if a channel has no place on the grid."""
+    """Raise ElectrodeError if a channel has no place on the grid."""
     unknown = [name for name in channels if name not in CELLS]
     if unknown:
-        raise ConfigError(
+        raise ElectrodeError(
             f"{method} lays EEG tokens out on the scalp, but {', '.join(unknown[:5])}"
             f"{' ...' if len(unknown) > 5 else ''} is not one of the 62 electrodes of SEED: name the data card's "
             "eeg_tokens after the electrodes they are, or choose a method that needs no map."

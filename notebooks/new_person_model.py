@@ -7,6 +7,7 @@ scale = "quick"  # of the fit: "quick" or "paper"
 device = "cpu"
 
 # %% tags=["hide-input"]
+from ufama.config import DATASETS
 from ufama.models.folder import load_model, save_model
 from ufama.pages.page import open_page
 from ufama.pages.parameters import checked_parameters
@@ -19,7 +20,7 @@ from ufama.studies.new_person import example_model, stored_model
 if checked_parameters(globals())["dataset"] is None:
     folder = stored_model()
 else:
-    page = open_page("new_person_model", globals())
+    page = open_page("new_person_model", globals(), only=DATASETS)
     folder = workspace() / "new_person" / f"{page.data.name}-{page.scale}"
     save_model(example_model(page.data.dataset, scale=page.scale, device=page.device), folder)
 

@@ -7,6 +7,7 @@ dataset = "seed"  # whose layout the simulated recording has; the stored model i
 # %% tags=["hide-input"]
 from IPython.display import Markdown
 
+from ufama.config import DATASETS
 from ufama.models.folder import load_model
 from ufama.pages.page import open_page
 from ufama.report.lists import listed
@@ -17,7 +18,7 @@ from ufama.report.trust_sentences import against_truth
 from ufama.storage import workspace
 from ufama.studies.new_person import stored_model
 
-page = open_page("new_person_report", globals())
+page = open_page("new_person_report", globals(), only=DATASETS)
 model = load_model(stored_model())
 head(
     "What can be said about a recording without labels, and how sure?",

@@ -18,7 +18,9 @@ from ufama.report import findings, measured, stability
 from ufama.report.page_head import head
 
 RULE = "source_validation"
-page = open_page("stability", globals(), sessions_for="how much of an accuracy is the session cannot be told from one")
+page = open_page(
+    "stability", globals(), sessions_for="the page asks how accuracies vary between people, sessions and seeds"
+)
 choices = {"preset": page.preset, "scale": page.scale}
 every = [one.results(stability_grid(one.data, **choices)) for one in page.each_dataset()]
 results, seeds = every[0], [stability.best_seed_table(accuracy(own), own.runs, rules=RULES) for own in every]

@@ -100,9 +100,9 @@ def _titles(candidates: Iterable[Candidate]) -> Collection[str]:
 
 
 def sessions_checked(data: DataRequest, question: str) -> None:
-    """Raise DataError for recordings of one session, on which ``question``, a page's, has no answer."""
+    """Raise DataError for recordings of one session; ``question``: what a page asks of more, as half a sentence."""
     if not several_sessions(data):
         raise DataError(
-            f"{data.name} has one session, and {question}. Expected recordings of at least 2 sessions: choose another "
+            f"{data.name} has one session, but {question}. Expected recordings of at least 2 sessions: choose another "
             "data set, or another page."
         )

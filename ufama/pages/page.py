@@ -137,8 +137,7 @@ def open_page(
     only
         the data sets that the notebook can be about; None: any
     sessions_for
-        the part of a notebook's question that recordings of one session leave without an answer, as half a sentence;
-        empty: none
+        what the notebook asks that recordings of one session cannot answer, as half a sentence; empty: nothing
 
     Raises
     ------

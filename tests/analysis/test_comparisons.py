@@ -104,6 +104,12 @@ def test_no_sign_flips_give_less_than_the_smallest_p(n):
     assert made.p_sign_flip == made.p_wilcoxon == pytest.approx(smallest_p(n), rel=1e-12)
 
 
+def test_a_single_difference_decides_nothing():
+    """Of several people one alone differs: every pattern of signs is as far from 0."""
+    assert sign_flip_p([0.3]) == smallest_p(1) == 1
+    assert differences_test([0.0, 0.0, 0.0, 0.3]).p_wilcoxon == 1
+
+
 def test_the_smallest_p_after_holm_by_hand():
     """Of four comparisons the smallest p counts four times: 4 * 2 / 2^5, which no data of five people can go below."""
     assert smallest_p(5) == 2 / 32

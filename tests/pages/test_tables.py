@@ -48,8 +48,8 @@ def tables(tmp_path_factory):
     """One session whose targets are shorter than a batch, as in many open sets; and two sessions."""
     folder = tmp_path_factory.mktemp("tables")
     return {
-        "one session": write_table(folder / "one.npz", people=4, sessions=1, trials=2, windows=18),
-        "two sessions": write_table(folder / "two.npz", people=4, sessions=2, trials=4, windows=120),
+        "one session": write_table(folder / "one.npz", people=3, sessions=1, trials=2, windows=18),
+        "two sessions": write_table(folder / "two.npz", people=3, sessions=2, trials=4, windows=100),
     }
 
 

@@ -96,9 +96,12 @@ def sign_flip_p(values: Sequence[float], seed: int = 0) -> float:
     """Two-sided p of a sum of 0: how often random signs bring the sum as far from 0 as the one at hand.
 
     All 2^n signs up to n = 15, as many random ones (``seed``) above. Equal values tie despite their last bits.
+    A single value has p = 1: its sum is as far from 0 with either sign.
     """
     from scipy.stats import permutation_test
 
+    if len(values) == 1:
+        return 1.0
     return permutation_test(
         (np.round(np.asarray(values, float), 9),),
         lambda x, axis: x.sum(axis=axis),

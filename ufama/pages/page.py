@@ -5,7 +5,7 @@ import io
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
@@ -99,7 +99,7 @@ class Page:
         return result
 
 
-def open_page(name: str, namespace: dict, *, dataset: str | None = None) -> Page:
+def open_page(name: str, namespace: dict, *, dataset: str | None = None, datasets: Collection[str] = ()) -> Page:
     """Check the parameters of a notebook and open its page.
 
     Parameters
@@ -110,6 +110,8 @@ def open_page(name: str, namespace: dict, *, dataset: str | None = None) -> Page
         the notebook's ``globals()``
     dataset
         given by a notebook that is about one data set and so has no such parameter
+    datasets
+        the only ones that the notebook can show, where it cannot show every one
 
     Raises
     ------
@@ -120,6 +122,8 @@ def open_page(name: str, namespace: dict, *, dataset: str | None = None) -> Page
     named = dataset or values.pop("dataset")
     if named is None:
         raise ParameterError("dataset = None names no recordings: give 'seed', 'seed_iv' or the path of a table.")
+    if datasets and named not in datasets:
+        raise ParameterError(f"dataset = {named!r}: this page can show {' or '.join(map(repr, datasets))} only.")
     data = DataRequest(
         dataset=named,
         data_root=values.pop("data_root", None),

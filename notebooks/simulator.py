@@ -22,7 +22,7 @@ head(
     "What is simulated, and is it about as hard as real recordings are for a plain classifier?",
     [
         *findings.anchors(anchors),
-        *(f"Features extracted from simulated voltages: {found}" for found in findings.anchors(raw_anchors)),
+        *findings.anchors(raw_anchors, "features of simulated voltages"),
     ],
     evidence={
         "fig-simulator": "how a window is made",

@@ -30,9 +30,11 @@ def methods(dataset: str) -> Table:
     accuracies(dataset)
     facts = paper.published(paper.METHODS_TABLE[dataset])
     frame = facts[["year", "method", "modalities"]].drop_duplicates().set_index("method")
-    columns = (
-        keys(year="year") + [Column("method", "method", "key", titles=METHOD_TITLES)] + keys(modalities="modalities")
-    )
+    columns = [
+        *keys(year="year"),
+        Column("method", "method", "key", titles=METHOD_TITLES),
+        *keys(modalities="modalities"),
+    ]
     for protocol in PROTOCOLS:
         own, title = facts[facts["protocol"] == protocol].set_index("method"), PROTOCOL_TITLES[protocol]
         frame = frame.join(own[["mean_percent", "sd_percent"]].add_prefix(f"{protocol}_"))
@@ -55,8 +57,8 @@ def sessions(dataset: str) -> Table:
     wide.columns = [f"{method}_{statistic}" for statistic, method in wide.columns]
     columns = [*keys(session="session"), *(printed_column(name, name) for name in frame["method"].unique())]
     caption = (
-        f"Table {number}, summary. Cross-subject accuracy on {DATASET_TITLES[dataset]} by session, in percent, mean ± SD. "
-        f"{SOURCE} The row of all sessions is that of Table {3 if dataset == 'seed' else 6}."
+        f"Table {number}, summary. Cross-subject accuracy on {DATASET_TITLES[dataset]} by session, in percent, mean "
+        f"± SD. {SOURCE} The row of all sessions is that of Table {3 if dataset == 'seed' else 6}."
     )
     return _as_printed(f"table{number}_sessions", wide.reset_index(), columns, caption)
 

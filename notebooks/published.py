@@ -1,5 +1,5 @@
 # %% [markdown]
-# # What the paper reports
+# # The paper's tables
 
 # %% tags=["parameters", "hide-input"]
 dataset = "seed"  # "seed" (with SEED-IV beside it) or "seed_iv"

@@ -43,7 +43,7 @@ class PageFindings(SphinxDirective):
             notebook = Path(self.env.srcdir) / "notebooks" / f"{name}.ipynb"
             self.env.note_dependency(str(notebook))
             question, found = head_of(notebook)
-            lines += [f"{{doc}}`{question} </notebooks/{name}>`", ""]
+            lines += [f"**{{doc}}`{question} </notebooks/{name}>`**", ""]
             lines += ["- " + MARKUP.sub(r"\\\1", sentences) for sentences in found]
             lines += [""]
         place = nodes.container(classes=["page-findings"])

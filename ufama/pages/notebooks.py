@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 NOTEBOOKS = ("datasets", "features", "simulator", "network", "alignment", "screening", "training", "published", "audit",
-             "results", "ablation", "tsne", "selection", "certainty", "same_film", "stability", "training_length",
-             "protocols", "real_recordings", "hadua", "comparison", "new_person_model", "new_person_report",
+             "results", "ablation", "tsne", "selection", "certainty", "same_film", "protocols", "stability",
+             "training_length", "real_recordings", "hadua", "comparison", "new_person_model", "new_person_report",
              "new_person_trust", "own_data", "add_a_method", "cost", "ledger_effects")  # fmt: skip
 """The book's notebooks, in its order."""
 METADATA = {

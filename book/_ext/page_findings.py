@@ -31,6 +31,11 @@ def head_of(notebook: Path) -> tuple[str, list[str]]:
     return question.removeprefix("Question: "), found
 
 
+def kept_together(sentences: str) -> str:
+    """With a number on the line of its unit and of its spread."""
+    return sentences.replace(" %", "\N{NO-BREAK SPACE}%").replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+
+
 class PageFindings(SphinxDirective):
     """A directive with the names of notebooks."""
 
@@ -44,7 +49,7 @@ class PageFindings(SphinxDirective):
             self.env.note_dependency(str(notebook))
             question, found = head_of(notebook)
             lines += [f"**{{doc}}`{question} </notebooks/{name}>`**", ""]
-            lines += ["- " + MARKUP.sub(r"\\\1", sentences) for sentences in found]
+            lines += ["- " + MARKUP.sub(r"\\\1", kept_together(sentences)) for sentences in found]
             lines += [""]
         place = nodes.container(classes=["page-findings"])
         self.state.nested_parse(StringList(lines, "heads of pages"), 0, place)

@@ -49,7 +49,7 @@ page.show(sessions)
 # %% [markdown]
 # These counts are of 4-second windows. Section 3.2 of the paper states 3394 windows per session for SEED and 3435,
 # 3364 and 3324 for SEED-IV; those are counts of 1-second windows. The accuracies in its Tables 4 and 5 are multiples of
-# one part in 842, and of one part in 851, 832 and 822 ({doc}`../book/discussion`), so 4-second windows are what was
+# one part in 842, and of one part in 851, 832 and 822 ({doc}`audit`), so 4-second windows are what was
 # scored.
 #
 # ## What a window looks like

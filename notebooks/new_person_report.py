@@ -41,7 +41,7 @@ head(
 # %% [markdown]
 # ## The files
 #
-# The simulator of {doc}`raw_simulation` writes what a laboratory would hand over: voltages, pupil and gaze, events,
+# The simulator of voltages ({doc}`simulator`) writes what a laboratory would hand over: voltages, pupil and gaze, events,
 # borders of trials. Sixteen seconds of each of SEED's fifteen clips.
 
 # %% tags=["teaches"]
@@ -165,7 +165,7 @@ Markdown(
 # A model cannot know from confidence that the world has changed: the estimator that was nearest to the truth on the
 # source people is reported, and here it was not the nearest. What showed it was the distance of the features, and that
 # warning stood in the report before any label was read. Adaptation without the source did not mend it. One recording of
-# one person shows how a report reads, and nothing about how often it is right: that is the next page.
+# one person shows how a report reads, and nothing about how often it is right: that is on the page {doc}`new_person_trust`.
 
 # %% [markdown]
 # ## What this does not show

@@ -4,33 +4,50 @@
 # %% tags=["parameters", "hide-input"]
 dataset = "seed"  # "seed", "seed_iv", or the path of a two-modality .npz
 data_root = None  # folder of your own copy; None: UFAMA_SEED / UFAMA_SEED_IV, else the simulated set
+require_real = False  # True: refuse to work on simulated recordings
 preset = "paper"  # "paper" or "released": which side of the ledger
 scale = "quick"  # "quick" or "paper"
 seeds = [0]
 device = "cpu"
 
 # %% tags=["hide-input"]
+from ufama.analysis.calibration import branch_scores, confidences
 from ufama.analysis.evaluation import select
 from ufama.analysis.screening import batch_predictions, screened_batch, screened_targets
 from ufama.campaigns.grids import results_grid
 from ufama.config import preset as preset_of
 from ufama.pages.page import open_page
-from ufama.report import findings, measured
+from ufama.report import findings, measured, reliability
 from ufama.report.page_head import head
 from ufama.report.screening_sliders import ScreeningSliders
 
 page = open_page("screening", globals())
-results = page.results(results_grid(page.data, **page.choices))
-results = select(results, protocol="cross_subject", seed=page.seeds[0])
+every = [
+    select(one.results(results_grid(one.data, **one.choices)), protocol="cross_subject") for one in page.each_dataset()
+]
+results = select(every[0], seed=page.seeds[0])
 config = preset_of(page.preset, dataset=page.data.dataset)
 counted = screened_targets(results, config.trusted_share)
 groups = measured.screening(counted, results.runs)
+calibrated = [branch_scores(confidences(own, rule="last")) for own in every]
+branches = [
+    reliability.reliability_table(scores, own.runs, rule="last")
+    for (scores, _), own in zip(calibrated, every, strict=True)
+]
+labels = [reliability.pseudo_labels(own.history, own.runs) for own in every]
 head(
-    "Which target windows does screening keep, and are their pseudo-labels right?",
-    [findings.screening(groups, results.runs.data_title.iloc[0])],
-    evidence={"how-often-the-groups-are-right": "size and accuracy of the groups", "fig-screening": "one batch"},
-    runs=results.runs,
-    caveat="Simulated people are confident and right as their simulator makes them.",
+    "Which target windows does screening keep, are their pseudo-labels right, and is confidence a reason to trust them?",
+    [
+        findings.screening(groups, results.runs.data_title.iloc[0]),
+        *(findings.confidence(*tables) for tables in zip(branches, labels, strict=True)),
+    ],
+    evidence={
+        "how-often-the-groups-are-right": "size and accuracy of the groups",
+        "fig-reliability": "accuracy against confidence",
+    },
+    runs=[own.runs for own in every],
+    caveat="Simulated people are confident and right as their simulator makes them. The labels that pseudo-labels are "
+    "counted with were never in a training.",
 )
 
 # %% [markdown]
@@ -38,7 +55,8 @@ head(
 #
 # The target has no labels. What a modality's head predicts with high confidence takes the place of a label: for the
 # fusion head where both modalities agree, for the other modality where only one is confident. This page sorts eight
-# made-up windows by hand, and then the actual predictions of trained networks.
+# made-up windows by hand, and then the actual predictions of trained networks. At its end it asks what all of this
+# rests on: whether confident predictions are right more often.
 #
 # ## Who is kept
 #
@@ -172,9 +190,63 @@ ScreeningSliders(
 page.show(groups)
 
 # %% [markdown]
+# ## Is confidence right?
+#
+# Screening trusts the windows of which a modality's head is most confident, and the gate opens at a confidence of 0.9.
+# Both make sense only if these are right more often. The paper does not show whether they are. With labels it can be
+# counted, afterwards.
+
+# %%
+page.show(measured.provenance(every[0]))
+
+# %% [markdown]
+# ### The branches
+#
+# Confidence is the largest of a window's class probabilities. The windows are sorted by it and cut into ten bins of equal
+# size; in each, mean confidence is set against the share that is right. On the dashed line both are equal; below it the
+# branch is over-confident. The *calibration error* is the mean distance from that line {cite:p}`Guo2017`; it is never zero for
+# finitely many windows. The *Brier score* {cite:p}`Brier1950` is the squared distance between probabilities and truth: it
+# rewards being right as well as knowing when.
+
+# %% tags=["tab-seed"] mystnb={"figure": {"name": "fig-reliability", "caption": "Reliability of the three branches on the target, cross-subject, last epoch; ten bins of equally many windows. Bars: middle 95 % when whole subject-sessions are resampled."}}
+scores, curve = calibrated[0]
+page.show(reliability.reliability_diagram(curve, scores, title=page.windows.card.title))
+
+# %% tags=["tab-seed_iv"] mystnb={"figure": {"name": "fig-reliability-other", "caption": "Reliability of the three branches on SEED-IV, cross-subject, last epoch; ten bins of equally many windows, bars as above."}}
+if seed_iv := page.seed_iv:
+    iv_scores, iv_curve = calibrated[1]
+    display(seed_iv.show(reliability.reliability_diagram(iv_curve, iv_scores, title=seed_iv.windows.card.title)))
+
+# %% tags=["tab-seed"]
+page.show(branches[0])
+
+# %% tags=["tab-seed_iv"]
+if seed_iv:
+    display(seed_iv.show(branches[1]))
+
+# %% [markdown]
+# ### The pseudo-labels over the epochs
+#
+# At the end of an epoch the whole target is screened with the network of that moment. *Consistent* windows teach the
+# fusion head the label on which both modalities agree. Where one modality is kept, it is the teacher of the other. Of
+# *conflicting* windows both modalities are confident of different labels; screening drops them. Were it to keep them and pick
+# the better of both labels each time, it would be right as often as the last row says.
+
+# %% mystnb={"figure": {"name": "fig-pseudo-labels", "caption": "Above, how often the label of each screening group was right, over the evaluated epochs: mean over runs, shaded the middle 80 % of runs. Below, in how many runs the group held any window."}}
+page.show(reliability.pseudo_labels_over_epochs(every[0].history, every[0].runs))
+
+# %% tags=["tab-seed"]
+page.show(labels[0])
+
+# %% tags=["tab-seed_iv"]
+if seed_iv:
+    display(seed_iv.show(labels[1]))
+
+# %% [markdown]
 # ## What this does not show
 #
 # - That screening makes the trained network better: that is asked on the page {doc}`ablation`.
 # - What distillation does: it acts where the gate is open, which depends on the length of training
 #   ({doc}`training_length`).
-# - How often the pseudo-labels of real recordings are right.
+# - How confident and how right networks are on real recordings: there nobody sets how hard a person is.
+# - What a temperature would mend: calibration that is learnt from held-out people is on the page {doc}`new_person_trust`.

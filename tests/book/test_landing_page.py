@@ -82,6 +82,23 @@ def moved_book(html, tmp_path):
         httpd.shutdown()
 
 
+def test_every_old_address_leads_to_a_page_and_a_section_of_the_book(html):
+    moved = dict(re.findall(r'"(\S+\.html)": "(\S+)"', text_of(html, "404.html")))
+    assert "notebooks/seed_results.html" in moved
+    for old, new in moved.items():
+        page, _, section = new.partition("#")
+        assert not (html / old).exists()
+        assert f'id="{section}"' in text_of(html, page) if section else (html / page).is_file()
+
+
+def test_an_old_address_leads_to_where_the_page_is_now(browser, moved_book):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    browser.get(moved_book + "notebooks/seed_results.html")
+    WebDriverWait(browser, 20).until(lambda driver: driver.current_url == moved_book + "notebooks/results.html")
+    browser.get_log("browser")  # the missing page itself is an error there
+
+
 @pytest.mark.parametrize("address", ["gone.html", "book/deep/er/gone.html"])
 def test_a_page_that_does_not_exist_leads_to_the_book_wherever_it_is(browser, moved_book, address):
     browser.get(moved_book + address)

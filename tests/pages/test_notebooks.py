@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from ufama.config import ConfigError
-from ufama.pages.notebooks import NOTEBOOKS, SHARED_SOURCES, notebook_source
+from ufama.pages.notebooks import NOTEBOOKS, notebook_source
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 
@@ -24,22 +24,13 @@ def code_cells(name):
 
 
 def test_the_books_notebooks_are_the_folders():
-    sources = {SHARED_SOURCES[name][0] if name in SHARED_SOURCES else name for name in NOTEBOOKS}
     assert {path.stem for path in FOLDER.glob("*.ipynb")} == set(NOTEBOOKS)
-    assert {path.stem for path in FOLDER.glob("*.py")} == sources
+    assert {path.stem for path in FOLDER.glob("*.py")} == set(NOTEBOOKS)
 
 
 def test_a_notebook_that_does_not_exist_is_answered_with_those_that_do():
-    with pytest.raises(ConfigError, match=r"there is no notebook 'results'; there are datasets, .*, seed_iv_results"):
-        notebook_source("results")
-
-
-def test_notebooks_of_one_source_differ_in_their_data_set_alone():
-    seed, seed_iv = ("\n".join(cell.source for cell in notebook_source(name).cells) for name in SHARED_SOURCES)
-    assert seed != seed_iv
-    renamed = seed_iv.replace("SEED-IV", "SEED").replace('dataset="seed_iv"', 'dataset="seed"')
-    renamed = renamed.replace("fig-seed_iv-", "fig-seed-")
-    assert renamed.replace('"seed_iv_results"', '"seed_results"').replace("Tables 5 and 6", "Tables 3 and 4") == seed
+    with pytest.raises(ConfigError, match=r"there is no notebook 'seed_results'; there are datasets, .*, results"):
+        notebook_source("seed_results")
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

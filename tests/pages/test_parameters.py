@@ -10,6 +10,7 @@ from ufama.campaigns.checkpoints import StoppedError
 from ufama.campaigns.results import StoreError
 from ufama.config import ConfigError
 from ufama.data.layout import DataError
+from ufama.pages.page import open_page
 from ufama.pages.parameters import ParameterError, assigned_literals, checked_parameters, declared_parameters
 
 DEFAULTS = {
@@ -49,6 +50,11 @@ def test_what_was_executed_before_the_parameters_does_not_matter():
 @pytest.mark.parametrize("history", [{}, {"In": ["", OPENING_CELL]}], ids=["script", "nbval"])
 def test_without_a_history_the_names_that_are_set_count(history):
     assert checked_parameters(history | {"dataset": "seed_iv", "rows": [], "sys": sys}) == {"dataset": "seed_iv"}
+
+
+def test_a_page_that_shows_the_papers_tables_says_which_data_sets_it_can_show():
+    with pytest.raises(ParameterError, match=r"dataset = 'my\.npz': this page can show 'seed' or 'seed_iv' only"):
+        open_page("results", {"dataset": "my.npz"}, datasets=("seed", "seed_iv"))
 
 
 def test_a_misspelt_name_in_the_parameters_cell_is_named():

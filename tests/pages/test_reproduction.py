@@ -120,7 +120,7 @@ def test_notebooks_that_show_new_runs_wait_until_these_are_trained(monkeypatch, 
     )
     after = executed[executed.index("training is done") + 1 :]
     in_background = {name.lower() for name in executed if name.isupper()}
-    assert {"seed_results", "seed_iv_results", "ablation", "screening"} <= set(after)
+    assert {"results", "ablation", "screening"} <= set(after)
     assert {"network", "features", "datasets"} <= in_background
     assert (in_background if not everything else set(after)) >= set(FURTHER_PAGES)
     assert {name.lower() for name in executed} == {*notebooks.NOTEBOOKS, "training is done"}

@@ -52,7 +52,7 @@ def reproduce(
     workers: Workers = None,
     until: Annotated[str, typer.Option(help="Stop after this step: data, training, notebooks or book.")] = "book",
     everything: Annotated[
-        bool, typer.Option("--everything", help="Also train the runs of the evaluation chapter: an hour on two cores.")
+        bool, typer.Option("--everything", help="Also train the runs of the further pages: an hour on two cores.")
     ] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Also print the book as one PDF; needs Chromium.")] = False,
 ) -> None:

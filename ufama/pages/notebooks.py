@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 
 from ufama.config import ConfigError
@@ -18,17 +17,11 @@ from ufama.storage import PathError, check_writable, digest_of, project_root, re
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-NOTEBOOKS = ("datasets", "features", "calibration", "raw_simulation", "own_data", "network", "alignment", "screening",
-             "training", "ledger_effects", "cost", "seed_results", "seed_iv_results", "ablation", "tsne", "hadua",
-             "comparison", "add_a_method", "same_film", "selection", "certainty", "stability", "training_length",
-             "protocols", "confidence", "audit", "real_recordings", "new_person_model",
-             "new_person_report", "new_person_trust")  # fmt: skip
+NOTEBOOKS = ("datasets", "features", "simulator", "network", "alignment", "screening", "training", "published", "audit",
+             "results", "ablation", "tsne", "selection", "certainty", "same_film", "protocols", "stability",
+             "training_length", "real_recordings", "hadua", "comparison", "new_person_model", "new_person_report",
+             "new_person_trust", "own_data", "add_a_method", "cost", "ledger_effects")  # fmt: skip
 """The book's notebooks, in its order."""
-SHARED_SOURCES = {
-    "seed_results": ("results", {"dataset": "seed", "title": "SEED", "tables": "3 and 4"}),
-    "seed_iv_results": ("results", {"dataset": "seed_iv", "title": "SEED-IV", "tables": "5 and 6"}),
-}
-"""Notebooks that are made from one source, and what stands for ``$dataset``, ``$title`` and ``$tables`` in each."""
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -55,9 +48,8 @@ def notebook_source(name: str) -> "NotebookNode":
 
     if name not in NOTEBOOKS:
         raise ConfigError(f"there is no notebook {name!r}; there are {', '.join(NOTEBOOKS)}.")
-    file, values = SHARED_SOURCES.get(name, (name, {}))
-    text = (project_folder() / "notebooks" / f"{file}.py").read_text(encoding="utf-8")
-    return jupytext.reads(Template(text).substitute(values) if values else text, fmt="py:percent")
+    text = (project_folder() / "notebooks" / f"{name}.py").read_text(encoding="utf-8")
+    return jupytext.reads(text, fmt="py:percent")
 
 
 def parameters_of(notebook: "NotebookNode") -> tuple[str, ...]:

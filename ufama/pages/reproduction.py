@@ -52,7 +52,7 @@ def reproduce(
     Parameters
     ----------
     everything
-        also the runs of the evaluation chapter; without it, that chapter's pages show the stored results
+        also the runs of `FURTHER_PAGES`; without it, these pages show the stored results
     pdf
         also print the book (`ufama.pages.pdf.print_book`)
     train

@@ -263,6 +263,16 @@ def mark_simulated(axes: Axes) -> None:
     axes.patch.set(facecolor=style.SIMULATED_GROUND, hatch="...", edgecolor=style.PALE)
 
 
+def people_of_sessions(axes: Axes, scores: pd.DataFrame, colour: str, marker: str) -> None:
+    """A row of marks for each session, one for each of its people, and a line at their mean; of session and percent."""
+    sessions = sorted(scores["session"].unique())
+    for row, session in enumerate(sessions):
+        values = np.sort(scores.loc[scores["session"] == session, "percent"])
+        axes.plot(values, row + style.spread_out(len(values), 0.25), marker, color=colour, ms=5, alpha=0.75)
+        axes.vlines(values.mean(), row - 0.38, row + 0.38, color=style.INK, linewidth=2)
+    style.name_rows(axes, [f"session {session}" for session in sessions])
+
+
 @figure
 def people_published_and_measured(
     scores: pd.DataFrame, published: pd.DataFrame, *, rule: str, method: str = "UF-AMA"
@@ -289,12 +299,7 @@ def people_published_and_measured(
         (measured, measured_title, style.BLUE, "o"),
     )
     for axes, (table, title, colour, marker) in zip(panels, parts, strict=True):
-        sessions = sorted(table["session"].unique())
-        for row, session in enumerate(sessions):
-            values = np.sort(table.loc[table["session"] == session, "percent"])
-            axes.plot(values, row + style.spread_out(len(values), 0.25), marker, color=colour, ms=5, alpha=0.75)
-            axes.vlines(values.mean(), row - 0.38, row + 0.38, color=style.INK, linewidth=2)
-        style.name_rows(axes, [f"session {session}" for session in sessions])
+        people_of_sessions(axes, table, colour, marker)
         axes.set_title(title, loc="left")
         axes.set_ylabel("one dot per subject")
     if runs["simulated"].any():

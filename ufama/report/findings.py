@@ -436,7 +436,7 @@ def choices(table: Table) -> list[str]:
     ]
 
 
-def anchors(table: Table) -> list[str]:
+def anchors(table: Table, windows: str = "simulated windows") -> list[str]:
     """Of `measured.anchors` and `raw_simulation.anchors`: the rows that have a published anchor."""
     parts = [
         f"{row['data']}, {row['features']} scaled {row['scaling']}, {_in_row(table, 'accuracy_percent', row)} % beside "
@@ -444,8 +444,8 @@ def anchors(table: Table) -> list[str]:
         for _, row in table.frame.dropna(subset="anchor").iterrows()
     ]
     return [
-        "A support vector machine's accuracy on simulated windows (mean ± SD over folds), beside what is published of "
-        f"real ones: {'; '.join(parts)}."
+        f"A support vector machine's accuracy on {windows} (mean ± SD over folds), beside what is published of real "
+        f"ones: {'; '.join(parts)}."
     ]
 
 

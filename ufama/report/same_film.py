@@ -442,8 +442,8 @@ def cells_figure(table: pd.DataFrame, studies: Studies, runs: pd.DataFrame) -> F
     style.legend(
         drawn,
         [
-            style.line("other people", style.BLUE, marker="o"),
-            style.line("same people", style.ORANGE, marker="s", linestyle=":"),
+            style.line("other people", style.PEOPLE_COLOURS["other people"], marker="o"),
+            style.line("same people", style.PEOPLE_COLOURS["same people"], marker="s", linestyle=":"),
             style.line("each other method, other people", style.PALE_INK, linewidth=0.8),
             style.line("chance", style.INK, linestyle="--"),
         ],
@@ -452,14 +452,14 @@ def cells_figure(table: pd.DataFrame, studies: Studies, runs: pd.DataFrame) -> F
     return drawn
 
 
-_LOOKS = {"other people": (style.BLUE, "o", "-", -0.03), "same people": (style.ORANGE, "s", ":", 0.03)}
+_LOOKS = {"other people": ("o", "-", -0.03), "same people": ("s", ":", 0.03)}
 
 
 def _draw_cells(axes: Axes, intervals: pd.DataFrame) -> None:
     """A line from the same to other clips for other people and for the same people, with intervals over people."""
     by_protocol = intervals.set_index("protocol")
     for people, protocols in PEOPLE_OF.items():
-        colour, marker, line, shift = _LOOKS[people]
+        colour, (marker, line, shift) = style.PEOPLE_COLOURS[people], _LOOKS[people]
         rows = by_protocol.loc[list(protocols)]
         place = np.arange(2) + shift
         axes.vlines(place, rows["windows_people_low"], rows["windows_people_high"], color=colour, linewidth=1.8)

@@ -22,7 +22,6 @@ from ufama.report.style import figure, headline
 from ufama.report.table import SOURCE, Column, Table
 from ufama.training.selection import WATCHED, chosen_epochs
 
-_COLOURS = {"oracle": style.VERMILION, "last": style.BLUE, "source_validation": style.GREEN}
 _LABEL_FREE = style.PURPLE
 RULE = replace(captions.RULE, titles=ALL_RULE_TITLES)
 CRITERION_NAMES = ALL_RULE_TITLES | {"last": "the epoch's number"}
@@ -203,7 +202,7 @@ def what_rules_see(history: pd.DataFrame, run: pd.Series) -> Figure:
     drawing, grid = style.panels(len(rules), 1.75, 0.6, sharex=True)
     for axes, rule in zip(grid, rules, strict=True):
         values = evaluated[WATCHED[rule]] * (100 if rule in ("oracle", "source_validation") else 1)
-        colour = _COLOURS.get(rule, _LABEL_FREE)
+        colour = style.RULE_COLOURS.get(rule, _LABEL_FREE)
         axes.plot(evaluated["epoch"] + 1, values, color=colour, linewidth=1.6)
         best = evaluated["epoch"] == chosen[rule]
         axes.plot(evaluated.loc[best, "epoch"] + 1, values[best], "o", color=colour, ms=9)
@@ -234,12 +233,11 @@ def gaps(results: Results) -> Figure:
     rules = [rule for rule in _rules_of(scores) if rule != "oracle"]
     models = [name for name in VARIANTS if (table["variant"] == name).any()]
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.4 + 0.62 * len(rules)))
-    colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(models)))
-    for place, (name, colour) in enumerate(zip(models, colours, strict=True)):
+    for place, name in enumerate(models):
         of_model = table[table["variant"] == name].reindex(rules)
         y = np.arange(len(rules)) + 0.11 * (place - (len(models) - 1) / 2)
         ends = (of_model[f"windows{part}_points"] for part in ("", "_low", "_high"))
-        style.intervals(axes, y, *ends, colour, size=5, width=1.6).set_label(name)
+        style.intervals(axes, y, *ends, style.VARIANT_COLOURS[name], size=5, width=1.6).set_label(name)
     axes.axvline(0, color=style.INK, linewidth=1)
     style.name_rows(axes, [ALL_RULE_TITLES[rule] for rule in rules])
     axes.set_xlabel("oracle − rule (percentage points of windows)")
@@ -262,7 +260,7 @@ def correlations(results: Results) -> Figure:
     groups = [table.loc[table["rule"] == rule, "correlation"].to_numpy() for rule in rules]
     boxes = style.boxes(axes, groups, orientation="horizontal", widths=0.6)
     for place, (rule, box, values) in enumerate(zip(rules, boxes, groups, strict=True)):
-        box.set(facecolor=_COLOURS.get(rule, _LABEL_FREE), alpha=0.35)
+        box.set(facecolor=style.RULE_COLOURS.get(rule, _LABEL_FREE), alpha=0.35)
         rows = place + style.spread_out(len(values), 0.22)
         axes.plot(values, rows, "o", color=style.INK, ms=2.2, alpha=0.45)
     axes.axvline(0, color=style.INK, linewidth=1)

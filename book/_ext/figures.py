@@ -3,6 +3,12 @@
 `ufama.pages.page.DescribedFigure` keeps the SVG, the alt text and the table behind a figure in the metadata of the
 output that shows it. Here the image becomes that SVG, and PNG, SVG and CSV are written beside the book's images. The
 same image in another page, as the landing page's, becomes the same drawing. `book/_static/figures.js` enlarges it.
+
+    ```{notebook-figure} fig-ranks
+    A caption.
+    ```
+
+shows a notebook's figure in another page.
 """
 
 import base64
@@ -14,8 +20,7 @@ from pathlib import Path
 from posixpath import relpath
 
 from docutils import nodes
-
-KINDS = ("png", "svg", "csv")
+from sphinx.util.docutils import SphinxDirective
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,9 @@ def markup(figure: NotebookFigure, folder: str) -> str:
     """The drawing with a button and links to its files, which lie in ``folder`` as seen from the page."""
     from ufama.report.vector import in_page
 
-    drawing = in_page(figure.svg, figure.name, html.escape(figure.alt, quote=True))
+    alt = html.escape(figure.alt, quote=True)
+    image = f'<img src="{folder}/{figure.name}.png" alt="{alt}">'
+    drawing = in_page(figure.svg, figure.name, alt) if figure.svg else image
     links = "\n".join(
         f'<a download href="{folder}/{name}" aria-label="{name}">{name.rpartition(".")[2].upper()}</a>'
         for name in figure.files()
@@ -72,25 +79,55 @@ def markup(figure: NotebookFigure, folder: str) -> str:
     )
 
 
-def draw(app, doctree: nodes.document, docname: str) -> None:
-    """Replace the images of a page whose figure has a drawing."""
-    if app.builder.format != "html":
-        return
-    images = Path(app.outdir) / app.builder.imagedir
+class figure_place(nodes.General, nodes.Element):  # noqa: N801  # named as docutils names nodes
+    """Where a figure, named by the content of its image, is drawn."""
+
+
+class ShowNotebookFigure(SphinxDirective):
+    """A notebook's figure in another page, with a caption of its own."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        (name,) = self.arguments
+        known = {figure.name: digest for digest, figure in self.env.app.notebook_figures.items()}
+        if name not in known:
+            raise self.error(f"no notebook shows a figure {name}; execute the notebook with `ufama notebooks NAME`.")
+        parsed, _ = self.state.inline_text(" ".join(self.content), self.lineno)
+        shown = nodes.figure("", figure_place(digest=known[name]), nodes.caption("", "", *parsed))
+        shown["ids"].append(f"shown-{name}")
+        return [shown]
+
+
+def places(app, doctree: nodes.document):
+    """Each node of a page that stands for a notebook's figure, and that figure."""
+    for node in list(doctree.findall(figure_place)):
+        yield node, app.notebook_figures[node["digest"]]
     for image in list(doctree.findall(nodes.image)):
         path = Path(app.srcdir) / image["uri"]
         figure = app.notebook_figures.get(sha256(path.read_bytes()).hexdigest()) if path.suffix == ".png" else None
-        if figure is None or not figure.svg:
-            continue
+        if figure is not None and figure.svg:
+            yield image, figure
+
+
+def draw(app, doctree: nodes.document, docname: str) -> None:
+    """Draw the figures of a page, and write their files."""
+    if app.builder.format != "html":
+        return
+    images = Path(app.outdir) / app.builder.imagedir
+    for node, figure in places(app, doctree):
         images.mkdir(parents=True, exist_ok=True)
         for name, content in figure.files().items():
             (images / name).write_bytes(content)
         page = app.builder.get_target_uri(docname)
         folder = relpath(app.builder.imagedir, page.rpartition("/")[0] or ".")
-        image.replace_self(nodes.raw("", markup(figure, folder), format="html"))
+        node.replace_self(nodes.raw("", markup(figure, folder), format="html"))
 
 
 def setup(app):
+    app.add_node(figure_place)
+    app.add_directive("notebook-figure", ShowNotebookFigure)
     app.connect("builder-inited", read_figures)
     app.connect("doctree-resolved", draw)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

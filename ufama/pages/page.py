@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ufama.report.table import Table
 
 
+LIGHT = 150_000
+"""Bytes of a drawing that stands for its image in any case."""
 MOST_BYTES_OF_CSV = 100_000
 """Of the table behind a figure that goes with it."""
 
@@ -31,7 +33,7 @@ MOST_BYTES_OF_CSV = 100_000
 class DescribedFigure:
     """A figure that a notebook shows together with its alt text, and with what the book needs besides the image.
 
-    The output's metadata have the alt text, the figure as SVG, unless that is heavier than the image, and the table
+    The output's metadata have the alt text, the figure as SVG, unless that is heavy and heavier than the image, and the table
     that it was drawn from as CSV, where there is one and it is small. Comparisons of outputs leave metadata out.
     """
 
@@ -45,7 +47,7 @@ class DescribedFigure:
         image = base64.b64encode(written.getvalue()).decode()
         about = {"alt": self.figure.alt_text}  # type: ignore[attr-defined]  # given by `ufama.report.style.figure`
         drawing, csv = vector(self.figure), self.csv()
-        if len(drawing) <= len(image):
+        if len(drawing) <= max(len(image), LIGHT):
             about["svg"] = drawing
         if csv:
             about["csv"] = csv

@@ -325,7 +325,14 @@ def ablation(summaries: pd.DataFrame, published: pd.DataFrame, *, title: str) ->
     entries = [entry for axes in (left, right) for entry in axes.get_legend_handles_labels()[0]]
     style.legend(drawing, entries, columns=2)
     n = sorted(summaries["n"].unique())
-    headline(drawing, f"{title}: ablation (n = {' or '.join(map(str, n))} runs each)")
+    means = summaries[summaries["rule"] == rules[0]].set_index("variant")["accuracy_mean"] * 100
+    gain = f"{means[VARIANTS[-1]] - means[VARIANTS[0]]:+.1f}".replace("-", "−")
+    printed = stated["mean_percent"]
+    headline(
+        drawing,
+        f"All parts together: {printed[VARIANTS[-1]] - printed[VARIANTS[0]]:+.1f} points published, {gain} measured "
+        f"({RULE_TITLES[rules[0]]}; n = {' or '.join(map(str, n))} runs each)",
+    )
     return drawing
 
 
@@ -422,9 +429,7 @@ def recording(session: Windows) -> Figure:
     below.set(
         xlabel=f"window of {card.window_seconds:g} s", ylabel="eye feature\n(SD from its mean)", xlim=(0, len(session))
     )
-    patches = [
-        Patch(color=colours[number], alpha=0.3, label=name) for number, name in enumerate(card.class_names)
-    ]
+    patches = [Patch(color=colours[number], alpha=0.3, label=name) for number, name in enumerate(card.class_names)]
     style.legend(drawing, patches, columns=4)
     headline(drawing, f"{card.title}: person {session.subject[0]}, session {session.session[0]}")
     return drawing

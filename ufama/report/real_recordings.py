@@ -259,7 +259,7 @@ def people(results: Results, *, rule: str = "last") -> Figure:
     place = np.arange(len(pairs))
     made, axes = plt.subplots(figsize=(WIDTH, 3.6))
     axes.vlines(place, pairs.min(axis=1), pairs.max(axis=1), color=GREY, linewidth=1)
-    axes.plot(place, pairs[SOURCE_ONLY], "o", color=METHOD_COLOURS["source only"], markersize=9, label="source only")
+    axes.plot(place, pairs[SOURCE_ONLY], "o", color=METHOD_COLOURS["Source only"], markersize=9, label="source only")
     axes.plot(place, pairs[ADAPTED], "s", color=METHOD_COLOURS["UF-AMA"], markersize=4, label="UF-AMA")
     chance = 100 / len(results.runs.class_names.iloc[0])
     axes.axhline(chance, color=GREY, linestyle="--", linewidth=1)

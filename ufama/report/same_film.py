@@ -448,7 +448,9 @@ def cells_figure(table: pd.DataFrame, studies: Studies, runs: pd.DataFrame) -> F
             style.line("chance", style.INK, linestyle="--"),
         ],
     )
-    headline(drawn, "The same film or the same feeling?")
+    real = same_film.accuracy_intervals(_svm(table)).set_index("protocol")["windows_percent"]
+    same, other = (f"{real[protocol]:.0f} %" for protocol in PEOPLE_OF["other people"])
+    headline(drawn, f"Real people: {same} right with the clips of the training, {other} with other clips")
     return drawn
 
 
@@ -487,7 +489,10 @@ def clips_figure(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     axes.set_xticks(place, [f"V{clip}\n{classes[(clip - 1) % len(classes)]}" for clip in means.index])
     axes.grid(axis="x", visible=False)
     style.legend(drawn, columns=3)
-    headline(drawn, f"Each clip, {entry_name(SVM_ENTRY)}")
+    lower = int((unseen < seen).sum())
+    headline(
+        drawn, f"{lower} of {len(means)} clips are recognised less often when they are new ({entry_name(SVM_ENTRY)})"
+    )
     return drawn
 
 

@@ -18,8 +18,10 @@ from ufama.report.table import Table
 
 WIDTH = 6.4
 """Inches. At 358 px of a phone's column, 12-point letters of a figure this wide are 9 px high."""
+WIDE = (WIDTH, WIDTH * 9 / 16)
+"""Inches: the shape of a slide, for a figure with one panel."""
 
-INK, GREY, PALE_INK, PALE = "#222222", "#6b6b6b", "#9a9a9a", "#e8e8e8"
+INK, GREY, PALE_INK, LIGHT_GREY, PALE = "#222222", "#6b6b6b", "#9a9a9a", "#c8c8c8", "#e8e8e8"
 BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"
 
 ON_LIGHT, ON_DARK = "#1f1f1f", "#fdfdfd"
@@ -30,10 +32,10 @@ DARK_PAGE = "#14181e"
 DARK_COUNTERPARTS = {
     INK: "#e6e6e6",
     GREY: "#a6a6a6",
-    PALE_INK: "#8a8f96",
+    PALE_INK: "#8f959c",
     PALE: "#3a414a",
     "#ffffff": DARK_PAGE,
-    "#c8c8c8": "#5a616a",
+    LIGHT_GREY: "#5a616a",
     SIMULATED_GROUND: "#1e242c",
     SIMULATED_DOTS: "#3a424d",
 }
@@ -45,13 +47,13 @@ CLASS_COLOURS = {
     "negative": BLUE, "neutral": ORANGE, "positive": GREEN,
     "sad": BLUE, "fear": PURPLE, "happy": GREEN,
 }  # fmt: skip
-METHOD_COLOURS = {"UF-AMA": VERMILION, "source only": GREY, "ridge": BLUE, "HADUA": PURPLE}
+METHOD_COLOURS = {"UF-AMA": VERMILION, "Source only": GREY, "Ridge": BLUE, "HADUA": PURPLE}
 """By the beginning of a method's title; others have `PALE_INK` beside them."""
 VARIANT_COLOURS = {"M1": GREY, "M2": SKY, "M3": PURPLE, "M4": ORANGE, "M5": BLUE, "M6": VERMILION}
 PEOPLE_COLOURS = {"other people": BLUE, "same people": ORANGE}
 RULE_COLOURS = {"oracle": VERMILION, "last": BLUE, "source_validation": GREEN}
 RULE_MARKERS = {"oracle": "^", "last": "o", "source_validation": "s"}
-GROUP_COLOURS = {"consistent": GREEN, "partly_low": ORANGE, "conflicting": PURPLE, "unused": "#c8c8c8"}
+GROUP_COLOURS = {"consistent": GREEN, "partly_low": ORANGE, "conflicting": PURPLE, "unused": LIGHT_GREY}
 GROUP_TITLES = {
     "consistent": "consistent",
     "partly_low": "one modality kept",

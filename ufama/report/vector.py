@@ -3,23 +3,28 @@
 Letters are paths, so that a figure looks alike everywhere. What has many points is an image inside the drawing.
 """
 
+import base64
 import io
 import re
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.collections import Collection, LineCollection, QuadMesh
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from PIL import Image
 
 from ufama.report import style
 
 INHERITED = 'stroke-linejoin="round" stroke-linecap="butt"'
 """What matplotlib says of all elements in a style sheet, which a page would apply to its own, too."""
-MOST_POINTS = 400
-"""Of a layer that stays a drawing."""
-IMAGE_DPI = 200
+MOST_MARKS, FEW_MARKS = 150, 10
+"""Of a panel that stays a drawing all over; of a layer that does so in any panel."""
+POINTS_OF_A_LINE = 20
+"""That weigh as much as a mark."""
+IMAGE_DPI, IMAGE_COLOURS = 150, 128
 SETTINGS = {"svg.hashsalt": "ufama", "svg.fonttype": "path", "path.simplify": True}
 NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
@@ -40,8 +45,8 @@ KEPT = (style.ON_LIGHT, style.ON_DARK)
 
 def vector(figure: Figure) -> str:
     """The figure as an SVG element with a transparent ground."""
-    for artist in figure.findobj(has_many_points):
-        artist.set_rasterized(True)
+    for axes in figure.axes:
+        draw_many_marks_as_an_image(axes)
     written = io.StringIO()
     with mpl.rc_context(SETTINGS):
         figure.savefig(
@@ -49,6 +54,7 @@ def vector(figure: Figure) -> str:
         )  # fmt: skip
     element = written.getvalue()
     element = element[element.index("<svg") :]
+    element = re.sub(r"(data:image/png;base64,)([^\"]*)", lambda image: image[1] + with_few_colours(image[2]), element)
     element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
     element = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", element, flags=re.DOTALL)
     element = element.replace("<svg", f"<svg {INHERITED}", 1)
@@ -58,15 +64,35 @@ def vector(figure: Figure) -> str:
     return re.sub(r"\s*\n\s*", "\n", element)
 
 
-def has_many_points(artist: Artist) -> bool:
-    """Whether an artist draws more marks than are worth a path each."""
+def with_few_colours(image: str) -> str:
+    """A PNG of at most `IMAGE_COLOURS` colours in the place of one that is heavier; both in base64."""
+    with Image.open(io.BytesIO(base64.b64decode(image))) as opened:
+        few = opened.convert("RGBA").quantize(IMAGE_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    written = io.BytesIO()
+    few.save(written, format="png", optimize=True)
+    lighter = base64.b64encode(written.getvalue()).decode()
+    return min(image, lighter, key=len)
+
+
+def marks(artist: Artist) -> int:
+    """How many marks an artist draws, each of which would be an element of its own; a line's weigh less."""
     if isinstance(artist, Line2D):
-        return artist.get_marker() not in ("None", "", " ", None) and len(artist.get_xdata()) > MOST_POINTS
+        has_markers = artist.get_marker() not in ("None", "", " ", None)
+        return len(artist.get_xdata()) // (1 if has_markers else POINTS_OF_A_LINE)
     if isinstance(artist, QuadMesh):
-        return artist.get_array().size > MOST_POINTS
+        return artist.get_array().size
     if isinstance(artist, LineCollection):
-        return len(artist.get_paths()) > MOST_POINTS
-    return isinstance(artist, Collection) and len(artist.get_offsets()) > MOST_POINTS
+        return len(artist.get_paths())
+    return len(artist.get_offsets()) if isinstance(artist, Collection) else 0
+
+
+def draw_many_marks_as_an_image(axes: Axes) -> None:
+    """Let the layers of a panel with too many marks be an image, but for layers of a few."""
+    counts = {artist: marks(artist) for artist in axes.get_children()}
+    if sum(counts.values()) > MOST_MARKS:
+        for artist, count in counts.items():
+            if count >= FEW_MARKS:
+                artist.set_rasterized(True)
 
 
 # in a page --------------------------------------------------------------------------------------------
@@ -95,12 +121,9 @@ def on_dark(colour: str) -> str:
     if colour in style.DARK_COUNTERPARTS:
         return style.DARK_COUNTERPARTS[colour]
     red, green, blue = to_rgb(colour)
-    for white in range(101):
-        share = white / 100
-        mixed = to_hex([part + share * (1 - part) for part in (red, green, blue)])
-        if contrast(mixed, style.DARK_PAGE) >= LEAST_CONTRAST:
-            return mixed
-    return "#ffffff"
+    shares = (white / 100 for white in range(101))
+    mixed = (to_hex([part + share * (1 - part) for part in (red, green, blue)]) for share in shares)
+    return next(one for one in mixed if contrast(one, style.DARK_PAGE) >= LEAST_CONTRAST)
 
 
 def contrast(one: str, other: str) -> float:

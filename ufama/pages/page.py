@@ -33,8 +33,8 @@ MOST_BYTES_OF_CSV = 100_000
 class DescribedFigure:
     """A figure that a notebook shows together with its alt text, and with what the book needs besides the image.
 
-    The output's metadata have the alt text, the figure as SVG, unless that is heavy and heavier than the image, and the table
-    that it was drawn from as CSV, where there is one and it is small. Comparisons of outputs leave metadata out.
+    The output's metadata have the alt text, the figure as SVG, unless that is heavy and heavier than the image, and the
+    table that it was drawn from as CSV, where there is one and it is small. Comparisons of outputs leave metadata out.
     """
 
     figure: "Figure"

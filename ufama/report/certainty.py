@@ -380,7 +380,7 @@ def detectable_lines(power: float = 0.8) -> Figure:
     Model 1, and dots the standard deviations that independent trials alone would give; each dot lies above the
     dashed line of its colour.
     """
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 3.9))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     sds = np.linspace(0.1, 10, 50)
     for (dataset, design), colour in zip(DESIGNS.items(), (style.BLUE, style.ORANGE), strict=True):
         dz = detectable_difference(1.0, design, power=power).dz

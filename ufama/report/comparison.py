@@ -271,8 +271,8 @@ def rank_lines(ranked: Ranking, title: str) -> Figure:
     """A critical-difference diagram, one method per line.
 
     Alt: Dot plot of mean ranks over subjects, one line per method from the best at the top to the worst at the bottom,
-    red for UF-AMA, blue for ridge, dark grey for source only and light grey for others; a bar at the top is as long as the critical difference, and vertical bars at the right join methods that the test
-    cannot tell apart.
+    red for UF-AMA, blue for ridge, dark grey for source only and light grey for others; a bar at the top is as long
+    as the critical difference, and vertical bars at the right join methods that the test cannot tell apart.
     """
     k, groups = len(ranked.mean_rank), ranked.groups()
     drawing, (axes, joined) = plt.subplots(

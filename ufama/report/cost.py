@@ -399,7 +399,7 @@ def ratios(measured: Sequence[dict], shape: str) -> Figure:
         if measurement["shape"] == shape and "gpu" not in measurement["hardware"]
     ]
     _some(shown, "training", shape)
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     axes.axhline(1, color=style.GREY, linewidth=1)
     axes.axhline(GOAL, color=style.GREY, linewidth=1, linestyle="--")
     markers, colours = {"paper": "o", "released": "s"}, {}

@@ -95,7 +95,7 @@ def ledger_forest(results: Results, *, rule: str) -> Figure:
     style.unit_legend(drawing)
     n = n_runs(int(effects["n"].max()), each=True)
     rows = effects[effects["kind"] != "preset"]
-    clear = int(((rows["windows_points_low"] > 0) | (rows["windows_points_high"] < 0)).sum())
+    clear = int(((rows["windows_low_points"] > 0) | (rows["windows_high_points"] < 0)).sum())
     headline(
         drawing,
         f"{results.runs['data_title'].iloc[0]}: {clear} of {len(rows)} decisions have an interval without zero "

@@ -478,7 +478,7 @@ def clips_figure(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     """
     means = 100 * _svm(table).pivot_table(index="clip", columns="protocol", values="windows")
     place = np.arange(len(means))
-    drawn, axes = plt.subplots(figsize=(style.WIDTH, 3.8))
+    drawn, axes = plt.subplots(figsize=style.WIDE)
     seen, unseen = (means[protocol] for protocol in PEOPLE_OF["other people"])
     axes.vlines(place, unseen, seen, color=style.GREY, linewidth=1)
     axes.plot(place, seen, "o", color=style.BLUE, markersize=8, label="same clips")

@@ -283,7 +283,7 @@ def best_of_k_curve(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     Alt: Line plot of percentage points against the number of epochs that are looked at, one line per protocol; it
     starts at zero for one epoch and rises, steeply at first. The progress of the training is taken away.
     """
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 3.8))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     entries, most = [], []
     colours = (style.BLUE, style.ORANGE, style.GREEN)
     for (protocol, own_runs), colour in zip(runs.groupby("protocol", sort=False), colours, strict=False):

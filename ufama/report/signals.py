@@ -58,7 +58,7 @@ def spectrum(recorded: np.ndarray, clean: np.ndarray, rates: tuple[float, float]
     the highest values below 0.5 hertz and a peak at 50 hertz; afterwards it follows the same line from 1 to
     75 hertz, mains peak included, and falls steeply outside. Five shaded bands run from 1 to 50 hertz.
     """
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4.3))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     for band, (low, high) in BAND_EDGES.items():
         axes.axvspan(low, high, color=BAND_COLOURS[band], alpha=0.13, linewidth=0)
         height = 0.91 if band == "gamma" else 0.98  # narrow here: its name would touch beta's
@@ -112,7 +112,7 @@ def smoothing(entropy: Mapping[str, np.ndarray], window_seconds: float) -> Figur
     Alt: Entropy against time over a trial. Grey dots, not smoothed, scatter by up to half a nat; an orange line, the
     moving average, follows them in part; a blue line, the LDS, is nearly level.
     """
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 3.9))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     looks = {
         "none": {"color": style.PALE_INK, "marker": "o", "linestyle": "none", "markersize": 5},
         "moving_average": {"color": style.ORANGE, "marker": "s", "markersize": 4},

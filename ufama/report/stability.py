@@ -153,7 +153,7 @@ def seed_boxes(scores: pd.DataFrame, *, by: str, rule: str) -> Figure:
         raise ValueError(f"some runs hold out no single {by}: use accuracy_per_recording, or select other runs.")
     seeds = sorted(scores["seed"].unique().tolist())
     colours = dict(zip(seeds, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(seeds))), strict=True))
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     names, groups = zip(*((str(int(value)), group) for value, group in scores.groupby(by)), strict=True)
     values = [group["accuracy_windows"].to_numpy() * 100 for group in groups]
     style.boxes(axes, values, names, widths=0.7, boxprops={"facecolor": style.PALE})

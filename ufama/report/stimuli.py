@@ -68,7 +68,7 @@ def clip_strength_figure(measured: pd.DataFrame, *, title: str, classes: int) ->
     Alt: Line plot of trial-level accuracy in percent against the strength of the clip's trace: the emotion and random
     labels of the clips, each on clips that the source has seen and in an unseen session; a dashed line marks chance.
     """
-    drawn, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
+    drawn, axes = plt.subplots(figsize=style.WIDE)
     lines = {
         "emotion_seen_clips": ("emotion, seen clips", style.BLUE, "-"),
         "emotion_unseen": ("emotion, unseen session", style.BLUE, ":"),

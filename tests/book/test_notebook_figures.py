@@ -102,7 +102,7 @@ def test_letters_and_lines_of_a_figure_have_contrast_in_dark(drawn, browser, ser
 def test_a_figure_is_enlarged_by_its_button_and_put_back(drawn, browser, server):
     browser.get(server + PAGE)
     where = """
-      const drawing = document.querySelector(".figure-drawing");
+      const drawing = document.getElementById("fig-same-film-drawing");
       return [drawing.closest("dialog") !== null, drawing.getBoundingClientRect().width];
     """
     was_open, before = browser.execute_script(where)

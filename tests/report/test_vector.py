@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 
 from ufama.report import drawings, style
 from ufama.report.style import figure
-from ufama.report.vector import KEPT, LEAST_CONTRAST, contrast, in_page, on_dark, vector
+from ufama.report.vector import KEPT, LEAST_CONTRAST, compact, compact_path, contrast, in_page, on_dark, vector
 
 COLOURS = sorted(
     {value for name, value in vars(style).items() if isinstance(value, str) and re.fullmatch("#[0-9a-f]{6}", value)}
@@ -50,7 +50,7 @@ def test_a_drawing_is_equal_whatever_was_drawn_before_and_whatever_the_reader_ha
 def test_letters_are_paths_and_the_ground_is_transparent():
     drawing = vector(dots(30))
     assert "<text" not in drawing
-    ground = re.search(r'id="patch_1">\s*<path d="[^"]*" style="([^"]*)"', drawing)
+    ground = re.search(r'<path d="[^"]*" style="([^"]*)"', drawing)
     assert ground[1] == "fill: none"
 
 
@@ -59,6 +59,17 @@ def test_many_marks_are_one_image_and_a_line_beside_them_stays_a_line():
     assert ("<image" in few, many.count("<image")) == (False, 1)
     assert len(many) < 100_000
     assert "stroke: #222222; stroke-width: 2" in many
+
+
+def test_marks_in_ink_stay_a_drawing_because_an_image_would_vanish_on_a_dark_page():
+    @figure
+    def ink():
+        """Alt: Dots in ink."""
+        drawing, axes = plt.subplots()
+        axes.plot(range(500), range(500), "o", color=style.INK)
+        return drawing
+
+    assert "<image" not in vector(ink())
 
 
 def test_the_mark_of_simulated_panels_weighs_nothing():
@@ -85,3 +96,10 @@ def test_on_a_dark_page_lines_and_letters_have_contrast(colour):
 def test_the_contrast_is_that_of_the_guidelines():
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+def test_a_compact_path_draws_the_same_and_what_is_referred_to_keeps_its_id():
+    assert compact_path("M 0 72.4\nL 1.23456 -4\nQ 1 2 3 4\nz\n") == "M0 72.4L1.23 -4Q1 2 3 4z"
+    text = '<svg><defs><path id="a" d="M 1 2"/></defs><g id="b"><!-- b --><use xlink:href="#a"/></g></svg>'
+    assert re.findall(r'id="(.)"', compact(text)) == ["a"]
+    assert "<!--" not in compact(text)

@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from ufama.analysis.best_of_many import best_of_k
@@ -290,10 +289,11 @@ def best_of_k_curve(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         curve = best_of_k(history[history["digest"].isin(own_runs["digest"])])
         axes.plot(curve["k"], curve["gain"] * 100, "o-", color=colour, ms=5)
         most.append(f"{100 * curve['gain'].iloc[-1]:.1f}")
-        entries.append(Patch(color=colour, label=f"{PROTOCOL_TITLES[protocol]}, n = {len(own_runs)} runs"))
+        label = f"{PROTOCOL_TITLES[protocol]},\nn = {len(own_runs)} runs"
+        entries.append((label, colour, curve["k"].iloc[-1], 100 * curve["gain"].iloc[-1]))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="late epochs that the oracle chooses from", ylabel="added by choosing (points)", ylim=(0, None))
-    style.legend(drawing, entries)
+    style.label_ends(axes, entries)
     headline(
         drawing,
         f"{runs['data_title'].iloc[0]}: looking at the labels of all late epochs adds {' and '.join(most)} points, "

@@ -28,7 +28,7 @@ ON_LIGHT, ON_DARK = "#1f1f1f", "#fdfdfd"
 """Letters on a coloured ground that does not change with the page."""
 
 SIMULATED_GROUND, SIMULATED_DOTS = "#f4f4f4", "#dedede"
-DARK_PAGE = "#14181e"
+DARK_PAGE = "#121212"
 DARK_COUNTERPARTS = {
     INK: "#e6e6e6",
     GREY: "#a6a6a6",
@@ -154,13 +154,32 @@ def method_colour(title: str) -> str:
 
 def headline(drawing: Figure, text: str) -> None:
     """Set a figure's title, broken where it would not fit."""
-    drawing.suptitle(textwrap.fill(text, 58))
+    drawing.suptitle(textwrap.fill(text.replace(" %", "\u00a0%"), 58))
 
 
 def legend(drawing: Figure, entries: Iterable[Artist] | None = None, *, columns: int = 2, **choices) -> None:
     """A legend below the axes, by default of all that has a label; ``choices`` as of matplotlib's."""
     handles = {} if entries is None else {"handles": list(entries)}
     drawing.legend(loc="outside lower center", ncols=columns, **handles, **choices)
+
+
+def label_ends(axes: Axes, ends: Sequence[tuple[str, str, float, float]], *, size: float = 11) -> None:
+    """Name lines at their right ends instead of in a legend: label, colour, x and y of each end.
+
+    A label that would lie on the one below it is moved up. The axes' limits have to be set before.
+    """
+    low, high = axes.get_ylim()
+    apart = LINE_HEIGHT * size * (high - low) / (72 * axes.figure.get_figheight() * axes.get_position().height)
+    last = -np.inf
+    for label, colour, x, y in sorted(ends, key=lambda end: end[3]):
+        last = max(y, last + apart)
+        axes.annotate(
+            label, (x, last), (6, 0), textcoords="offset points", ha="left", va="center", color=colour, fontsize=size,
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+LINE_HEIGHT = 1.3
 
 
 def line(label: str, colour: str, **look) -> Line2D:

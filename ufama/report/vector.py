@@ -39,6 +39,8 @@ DOTS = (
 
 LEAST_CONTRAST = 4.5
 """Of a colour with a dark page (WCAG 2.2, 1.4.3: text)."""
+LEAST_OF_AN_IMAGE = 3.0
+"""The same for what is an image inside a drawing (1.4.11: graphics)."""
 KEPT = (style.ON_LIGHT, style.ON_DARK)
 """Colours that lie on a coloured ground of their own, and are the same on a light and on a dark page."""
 
@@ -55,13 +57,38 @@ def vector(figure: Figure) -> str:
     element = written.getvalue()
     element = element[element.index("<svg") :]
     element = re.sub(r"(data:image/png;base64,)([^\"]*)", lambda image: image[1] + with_few_colours(image[2]), element)
+    return compact(element)
+
+
+def is_seen_on_both_pages(artist: Artist) -> bool:
+    """Whether an artist's own colours can stay as they are on a dark page, as those of an image do."""
+    if isinstance(artist, QuadMesh):
+        return True
+    if isinstance(artist, Line2D):
+        colours = [artist.get_color()]
+    else:
+        colours = [colour for colour in (*artist.get_facecolor(), *artist.get_edgecolor()) if colour[3] > 0]
+    return all(contrast(to_hex(colour), style.DARK_PAGE) >= LEAST_OF_AN_IMAGE for colour in colours)
+
+
+def compact(element: str) -> str:
+    """The same drawing without what nothing refers to, with two decimals in paths, and with light dots."""
+    element = re.sub(r"<!--.*?-->", "", element, flags=re.DOTALL)
     element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
     element = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", element, flags=re.DOTALL)
     element = element.replace("<svg", f"<svg {INHERITED}", 1)
     element = SIMULATED_PATTERN.sub(rf"\1{DOTS}</pattern>", element)
     element = re.sub(r'<rect ([^>]*) fill="([^"]*)"', r'<rect \1 style="fill: \2"', element)
-    element = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), element)
+    element = re.sub(r' d="([^"]*)"', lambda path: f' d="{compact_path(path[1])}"', element)
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', element))
+    element = re.sub(r' id="([^"]+)"', lambda named: named[0] if named[1] in used else "", element)
     return re.sub(r"\s*\n\s*", "\n", element)
+
+
+def compact_path(path: str) -> str:
+    """The same path with two decimals and no more space than numbers need."""
+    path = re.sub(r"(\.\d\d)\d+", r"\1", path)
+    return re.sub(r"\s*([A-Za-z])\s*", r"\1", re.sub(r"\s+", " ", path)).strip()
 
 
 def with_few_colours(image: str) -> str:
@@ -91,7 +118,7 @@ def draw_many_marks_as_an_image(axes: Axes) -> None:
     counts = {artist: marks(artist) for artist in axes.get_children()}
     if sum(counts.values()) > MOST_MARKS:
         for artist, count in counts.items():
-            if count >= FEW_MARKS:
+            if count >= FEW_MARKS and is_seen_on_both_pages(artist):
                 artist.set_rasterized(True)
 
 

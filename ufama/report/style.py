@@ -36,7 +36,7 @@ DARK_COUNTERPARTS = {
     PALE: "#3a414a",
     "#ffffff": DARK_PAGE,
     LIGHT_GREY: "#5a616a",
-    SIMULATED_GROUND: "#1e242c",
+    SIMULATED_GROUND: "#1d2126",
     SIMULATED_DOTS: "#3a424d",
 }
 """What the colours of lines, letters and grounds are on a dark page; other colours become lighter there."""

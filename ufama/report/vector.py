@@ -148,9 +148,10 @@ def on_dark(colour: str) -> str:
     if colour in style.DARK_COUNTERPARTS:
         return style.DARK_COUNTERPARTS[colour]
     red, green, blue = to_rgb(colour)
+    ground = style.DARK_COUNTERPARTS[style.SIMULATED_GROUND]  # the lightest of dark grounds
     shares = (white / 100 for white in range(101))
     mixed = (to_hex([part + share * (1 - part) for part in (red, green, blue)]) for share in shares)
-    return next(one for one in mixed if contrast(one, style.DARK_PAGE) >= LEAST_CONTRAST)
+    return next(one for one in mixed if contrast(one, ground) >= LEAST_CONTRAST)
 
 
 def contrast(one: str, other: str) -> float:

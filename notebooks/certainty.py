@@ -61,6 +61,11 @@ page.show(intervals)
 # %% mystnb={"figure": {"name": "fig-intervals", "caption": "Accuracy under each selection rule over windows and trials, with the naive 95 % interval and the one over subjects, on the data set of this page's parameter."}}
 page.show(certainty.interval_bars(intervals, page.windows.card.title))
 
+# %% mystnb={"figure": {"name": "fig-one-session", "caption": "Above, the recording whose accuracy is the median of all, last epoch: its windows in their order, right or wrong. Below, the accuracy of all subjects under the same rule with the two intervals. Dotted ground: simulated recordings."}}
+from ufama.report import argument
+
+page.show(argument.session_ribbon(intervals, across))
+
 # %% [markdown]
 # None of these intervals knows that the folds share most of their training people, or that a method was chosen because
 # it did well on these recordings.

@@ -9,7 +9,7 @@ from ufama.pages.notebooks import NOTEBOOKS
 
 
 class Images(HTMLParser):
-    """The alt texts of a page, in order."""
+    """The alt texts of a page's images and drawings, in order."""
 
     def __init__(self, text: str):
         super().__init__()
@@ -17,8 +17,11 @@ class Images(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
+        described = dict(attributes)
         if tag == "img":
-            self.alt.append(dict(attributes).get("alt", ""))
+            self.alt.append(described.get("alt", ""))
+        elif tag == "svg" and described.get("role") == "img":
+            self.alt.append(described.get("aria-label", ""))
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -52,11 +52,6 @@ def test_without_a_history_the_names_that_are_set_count(history):
     assert checked_parameters(history | {"dataset": "seed_iv", "rows": [], "sys": sys}) == {"dataset": "seed_iv"}
 
 
-def test_a_page_that_shows_the_papers_tables_says_which_data_sets_it_can_show():
-    with pytest.raises(ParameterError, match=r"dataset = 'my\.npz': this page can show 'seed' or 'seed_iv' only"):
-        open_page("results", {"dataset": "my.npz"}, datasets=("seed", "seed_iv"))
-
-
 def test_a_misspelt_name_in_the_parameters_cell_is_named():
     with pytest.raises(ParameterError, match=r"no parameter 'sede'; it has dataset, .* Did you mean seeds\?"):
         declared_parameters(["", "dataset = 'seed'\nsede = [0]"])

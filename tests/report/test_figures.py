@@ -1,4 +1,6 @@
 import inspect
+import re
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -11,6 +13,7 @@ from matplotlib import pyplot as plt
 
 from ufama.analysis import paper
 from ufama.analysis.evaluation import accuracy, accuracy_per_recording, confusion, select, summary
+from ufama.data.layout import LAYOUTS
 from ufama.report import drawings, figures, style
 from ufama.report.style import figure
 
@@ -84,6 +87,8 @@ def test_figures_have_alt_text_white_ground_letters_of_10_points_or_more_and_lab
     assert made.alt_text == ALL_FIGURES[name].alt_text
     assert len(made.alt_text) > 60
     assert made.get_facecolor() == (1, 1, 1, 1)
+    grounds = {axes.get_facecolor() for axes in made.axes if not axes.patch.get_hatch()}
+    assert all(ground[3] == 0 for ground in grounds)
     assert made.get_figwidth() <= 6.4
     texts = [text for text in made.findobj(mpl.text.Text) if text.get_text().strip() and text.get_visible()]
     assert min(text.get_fontsize() for text in texts) >= 10
@@ -94,8 +99,37 @@ def test_figures_have_alt_text_white_ground_letters_of_10_points_or_more_and_lab
 
 
 @pytest.mark.parametrize("name", DATA_FIGURES)
-def test_figures_of_simulated_data_say_so(name, gallery):
-    assert "simulated" in words(gallery[name])
+def test_figures_of_simulated_data_say_so_and_have_their_mark(name, gallery):
+    assert "simulated" in words(gallery[name]) + gallery[name].axes[-1].get_title(loc="left")
+    assert any(axes.patch.get_hatch() == style.SIMULATED_HATCH for axes in gallery[name].axes)
+
+
+@pytest.mark.parametrize("name", ["architecture", "fusion_block"])
+def test_what_is_not_simulated_has_no_mark(name, gallery):
+    assert not any(axes.patch.get_hatch() for axes in gallery[name].axes)
+
+
+def two_panels(title, *names):
+    """Alt: for a test."""
+    drawing, grid = plt.subplots(1, len(names))
+    for axes, name in zip(grid, names, strict=True):
+        axes.set_title(name)
+    style.headline(drawing, title)
+    return drawing
+
+
+@pytest.mark.parametrize(
+    ("title", "names", "marked"),
+    [
+        ("simulated SEED", ("a", "b"), [True, True]),
+        ("simulated SEED", ("published", "simulated SEED"), [False, True]),
+        ("A message", ("real", "Simulated: the film"), [False, True]),
+        ("A message", ("real", "published"), [False, False]),
+    ],
+)
+def test_panels_whose_title_says_simulated_are_dotted_and_all_where_only_the_figures_does(title, names, marked):
+    made = figure(two_panels)(title, *names)
+    assert [axes.patch.get_hatch() == style.SIMULATED_HATCH for axes in made.axes] == marked
 
 
 def test_a_line_is_the_mean_over_the_given_runs_only(results):
@@ -133,8 +167,28 @@ def test_a_class_has_the_colour_of_its_place_whichever_class_comes_first():
             if text.get_text() in labels
         })  # fmt: skip
         crosses = [points for points in made.axes[0].collections if len(points.get_offsets()) == 1]
-        assert [mpl.colors.to_hex(one.get_edgecolors()[0]) for one in crosses] == list(style.CLASS_COLOURS)
+        assert [mpl.colors.to_hex(one.get_edgecolors()[0]) for one in crosses] == style.class_colours(labels)
     assert drawn_colours[0] == drawn_colours[1]
+
+
+def test_a_class_has_one_colour_in_all_data_sets_and_no_two_classes_of_one_set_share_a_colour():
+    sets = [LAYOUTS[name].class_names for name in ("seed", "seed_iv")] + [("happy", "left", "right", "up", "down")]
+    for names in sets:
+        colours = style.class_colours(names)
+        assert len(set(colours)) == len(names)
+        assert all(
+            colours[k] == style.CLASS_COLOURS[name] for k, name in enumerate(names) if name in style.CLASS_COLOURS
+        )
+    assert {name for names in sets[:2] for name in names} == set(style.CLASS_COLOURS)
+    assert len(set(style.class_colours([f"class {k}" for k in range(16)]))) == 16
+
+
+def test_no_other_room_of_reports_defines_colours():
+    """But for scales of colours, whose names are matplotlib's."""
+    folder = Path(style.__file__).parent
+    own = re.compile(r"\"#[0-9a-fA-F]{3,8}\"|[\"'](tab:|C\d)|\btab10\b|color_palette\(.colorblind")
+    found = [path.name for path in folder.glob("*.py") if path.name != "style.py" and own.search(path.read_text())]
+    assert not found
 
 
 def test_published_and_measured_people_stand_in_panels_of_their_own(results):

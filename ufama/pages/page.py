@@ -24,18 +24,47 @@ if TYPE_CHECKING:
     from ufama.report.table import Table
 
 
+LIGHT = 150_000
+"""Bytes of a drawing that stands for its image in any case."""
+MOST_BYTES_OF_CSV = 100_000
+"""Of the table behind a figure that goes with it."""
+
+
 @dataclass(frozen=True)
 class DescribedFigure:
-    """A figure that a notebook shows together with its alt text, which the book gives to the image."""
+    """A figure that a notebook shows together with its alt text, and with what the book needs besides the image.
+
+    The output's metadata have the alt text, the figure as SVG, unless that is heavy and heavier than the image, and the
+    table that it was drawn from as CSV, where there is one and it is small. Comparisons of outputs leave metadata out.
+    """
 
     figure: "Figure"
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        image = io.BytesIO()
-        self.figure.savefig(image, format="png", dpi=self.figure.dpi, bbox_inches="tight")
-        data = {"text/plain": repr(self.figure), "image/png": base64.b64encode(image.getvalue()).decode()}
-        alt_text = self.figure.alt_text  # type: ignore[attr-defined]  # given by `ufama.report.style.figure`
-        return data, {"image/png": {"alt": alt_text}}
+        from ufama.report.vector import vector
+
+        written = io.BytesIO()
+        self.figure.savefig(written, format="png", dpi=self.figure.dpi, bbox_inches="tight")
+        image = base64.b64encode(written.getvalue()).decode()
+        about = {"alt": self.figure.alt_text}  # type: ignore[attr-defined]  # given by `ufama.report.style.figure`
+        drawing, csv = vector(self.figure), self.csv()
+        if len(drawing) <= max(len(image), LIGHT):
+            about["svg"] = drawing
+        if csv:
+            about["csv"] = csv
+        return {"text/plain": repr(self.figure), "image/png": image}, {"image/png": about}
+
+    def csv(self) -> str:
+        """The table behind the figure, or nothing where there is none or it is large."""
+        from ufama.report.table import Table, csv_text
+
+        source = self.figure.source  # type: ignore[attr-defined]  # given by `ufama.report.style.figure`
+        if source is None:
+            return ""
+        if isinstance(source, Table):
+            return csv_text(source)
+        text = source.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        return text if len(text) <= MOST_BYTES_OF_CSV else ""
 
 
 @dataclass(frozen=True, kw_only=True)

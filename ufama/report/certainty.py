@@ -120,6 +120,14 @@ def _with_ends(name: str, title: str, *, prefix: str = "", group: str = "", deci
     return Column(name, title, "measured", group, decimals, interval=ends)
 
 
+def _how_much_wider(frame: pd.DataFrame) -> str:
+    """How many times as wide as the naive one the interval over subjects is, over windows."""
+    widths = frame[frame["unit"] == COUNTED["windows"]]
+    times = (widths["people_high"] - widths["people_low"]) / (widths["naive_high"] - widths["naive_low"])
+    low, high = f"{times.min():.1f}", f"{times.max():.1f}"
+    return f"over subjects an interval is {low if low == high else f'{low} to {high}'} times as wide as the naive one"
+
+
 @figure
 def interval_bars(table: Table, title: str) -> Figure:
     """The intervals of `intervals_table` beside each other.
@@ -137,7 +145,7 @@ def interval_bars(table: Table, title: str) -> Figure:
     axes.set(xlabel="accuracy (%)", ylim=(-0.6, len(frame) - 0.4))
     entries = {"naive": style.VERMILION, "over subjects": style.BLUE}
     style.legend(drawing, [style.line(label, colour, linewidth=5) for label, colour in entries.items()])
-    headline(drawing, f"{title}: 95 % intervals, naive and over subjects")
+    headline(drawing, f"{title}: {_how_much_wider(frame)}")
     return drawing
 
 
@@ -200,7 +208,12 @@ def coverage_dots(study: pd.DataFrame) -> Figure:
     panels.flat[0].set_yticks(list(places.values()), [name.replace("; ", ";\n") for name in places], fontsize=9)
     entries = [style.mark(truth, colour, marker, mfc="none") for truth, (marker, colour) in looks.items()]
     style.legend(drawing, entries)
-    headline(drawing, f"Simulated: coverage of 95 % intervals (n = {study['experiments'].iloc[0]} experiments each)")
+    naive = 100 * study.loc[study["interval"] == NAIVE, "coverage"]
+    headline(
+        drawing,
+        f"Simulated: intervals over windows that should cover the truth in 95 % of the experiments cover it in "
+        f"{naive.min():.0f} to {naive.max():.0f} %",
+    )
     return drawing
 
 
@@ -367,7 +380,7 @@ def detectable_lines(power: float = 0.8) -> Figure:
     Model 1, and dots the standard deviations that independent trials alone would give; each dot lies above the
     dashed line of its colour.
     """
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 3.9))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     sds = np.linspace(0.1, 10, 50)
     for (dataset, design), colour in zip(DESIGNS.items(), (style.BLUE, style.ORANGE), strict=True):
         dz = detectable_difference(1.0, design, power=power).dz

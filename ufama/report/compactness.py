@@ -39,7 +39,7 @@ def pair_costs(classes: int) -> Figure:
     the second curve shows the widest angle that all classes can have from each other at once.
     """
     degrees = torch.linspace(0, 180, 181, dtype=torch.float64)[1:-1]
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 3.8))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     for is_same, colour, label in ((True, style.BLUE, "same class"), (False, style.VERMILION, "different classes")):
         axes.plot(degrees, pair_cost(degrees, same_class=is_same), color=colour, label=label)
     widest = widest_angle(classes)

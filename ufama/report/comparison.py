@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ufama.analysis import paper
@@ -221,7 +222,8 @@ def accuracy_lines(table: Table, title: str) -> Figure:
 
     Alt: Dot plot of accuracy in percent, one line per method, best first: a green square with a bar for its 95 percent
     interval under source validation, a blue dot for the last epoch and a red triangle for the oracle, which lies at or
-    to the right of both; a dashed vertical line marks source only.
+    to the right of both; an arrow from green to red is what the oracle adds to UF-AMA; a dashed vertical line marks
+    source only. UF-AMA's, ridge's and source only's names have colours of their own.
     """
     frame = table.frame.dropna(subset="mean_rank")
     rows = np.arange(len(frame))
@@ -233,19 +235,44 @@ def accuracy_lines(table: Table, title: str) -> Figure:
     reference = frame.loc[frame["entry"] == method(COMPARED_WITH).title, RANKED_BY]
     axes.axvline(float(reference.iloc[0]), color=style.GREY, linestyle="--", linewidth=1)
     style.name_rows(axes, frame["entry"], fontsize=10)
+    colour_names(axes)
+    _gain_by_looking(axes, frame)
     axes.set_xlabel("accuracy (%)")
     style.legend(drawing, [style.mark(RULE_TITLES[rule], **look) for rule, look in looks.items()], columns=3)
     headline(drawing, title)
     return drawing
 
 
+def _gain_by_looking(axes: Axes, frame: pd.DataFrame) -> None:
+    """An arrow from what UF-AMA reaches without labels of the target to what the oracle shows."""
+    entries = frame["entry"].tolist()
+    name = next((entry for entry in entries if entry.startswith("UF-AMA")), None)
+    if name is None:
+        return
+    row = entries.index(name)
+    before, after = (float(frame[rule].iloc[row]) for rule in (RANKED_BY, "oracle"))
+    if after > before:
+        look = {"arrowstyle": "->", "color": style.RULE_COLOURS["oracle"], "linewidth": 1.5}
+        axes.annotate("", (after, row - 0.32), (before, row - 0.32), arrowprops=look)
+        axes.annotate(f"looking: {after - before:+.1f}", (after, row - 0.32), (4, 0), textcoords="offset points",
+                      ha="left", va="center", fontsize=10, color=style.RULE_COLOURS["oracle"])  # fmt: skip
+
+
+def colour_names(axes: Axes) -> None:
+    """Give the names of rows the colour of their method, where it has one."""
+    for label in axes.get_yticklabels():
+        colour = style.method_colour(label.get_text())
+        if colour != style.PALE_INK:
+            label.set(color=colour, fontweight="bold")
+
+
 @figure
 def rank_lines(ranked: Ranking, title: str) -> Figure:
     """A critical-difference diagram, one method per line.
 
-    Alt: Dot plot of mean ranks over subjects, one line per method from the best at the top to the worst at the bottom;
-    a bar at the top is as long as the critical difference, and vertical bars at the right join methods that the test
-    cannot tell apart.
+    Alt: Dot plot of mean ranks over subjects, one line per method from the best at the top to the worst at the bottom,
+    red for UF-AMA, blue for ridge, dark grey for source only and light grey for others; a bar at the top is as long
+    as the critical difference, and vertical bars at the right join methods that the test cannot tell apart.
     """
     k, groups = len(ranked.mean_rank), ranked.groups()
     drawing, (axes, joined) = plt.subplots(
@@ -256,8 +283,9 @@ def rank_lines(ranked: Ranking, title: str) -> Figure:
         gridspec_kw={"width_ratios": (4, max(0.35, 0.16 * len(groups)))},
     )
     rows = np.arange(k)
-    axes.plot(ranked.mean_rank, rows, "o", color=style.BLUE, markersize=6)
+    axes.scatter(ranked.mean_rank, rows, color=[style.method_colour(name) for name in ranked.mean_rank.index], s=40)
     axes.set_yticks(rows, ranked.mean_rank.index, fontsize=10)
+    colour_names(axes)
     low = float(ranked.mean_rank.iloc[0])
     axes.hlines(-1, low, low + ranked.difference, color=style.INK, linewidth=3)
     axes.vlines([low, low + ranked.difference], -1.25, -0.75, color=style.INK, linewidth=1.5)
@@ -269,7 +297,9 @@ def rank_lines(ranked: Ranking, title: str) -> Figure:
         joined.vlines(column, first - 0.2, last + 0.2, color=style.INK, linewidth=4)
     joined.set_xlim(-0.7, max(1, len(groups)) - 0.3)
     joined.axis("off")
-    headline(drawing, f"{title}: ranks over {ranked.n} subjects, Friedman {p_text(ranked.p)}")
+    best = int((ranked.mean_rank - ranked.mean_rank.iloc[0] < ranked.difference).sum())
+    found = f"{best} of {k} methods cannot be told from the best" if best > 1 else "the best method stands alone"
+    headline(drawing, f"{title}: {found} ({ranked.n} subjects, Friedman {p_text(ranked.p)})")
     return drawing
 
 

@@ -399,12 +399,12 @@ def ratios(measured: Sequence[dict], shape: str) -> Figure:
         if measurement["shape"] == shape and "gpu" not in measurement["hardware"]
     ]
     _some(shown, "training", shape)
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     axes.axhline(1, color=style.GREY, linewidth=1)
     axes.axhline(GOAL, color=style.GREY, linewidth=1, linestyle="--")
     markers, colours = {"paper": "o", "released": "s"}, {}
     for measurement in shown:
-        colour = colours.setdefault(how(measurement), (*style.CLASS_COLOURS, style.SKY, style.VERMILION)[len(colours)])
+        colour = colours.setdefault(how(measurement), style.SERIES[len(colours)])
         look = {"marker": markers[measurement["preset"]], "linestyle": "-" if measurement["preset"] == "paper" else ":"}
         label = f"{measurement['preset']}: {how(measurement)}"
         _medians(axes, measurement["stack"], "runs", "ratio_to_reference", color=colour, label=label, **look)

@@ -6,7 +6,6 @@ import textwrap
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
@@ -72,7 +71,7 @@ def _confusion_panel(axes: Axes, panel: pd.DataFrame, published: pd.DataFrame | 
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), share in np.ndenumerate(shares.to_numpy()):
         text = "–" if np.isnan(share) else f"{share:.2f}"
-        colour = "white" if share > 0.55 else style.INK
+        colour = style.ON_DARK if share > 0.55 else style.ON_LIGHT
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=10)
     ticks = list(range(len(names)))
     labels = list(names)
@@ -106,7 +105,7 @@ def tsne_panels(points: pd.DataFrame, *, title: str) -> Figure:
     panels = list(points.groupby("panel", sort=False))
     drawing, grid = style.panels(len(panels), 3, 1.1)
     names = list(points["label"].cat.categories)
-    colours = sns.color_palette("colorblind", len(names)) if len(names) > 4 else style.CLASS_COLOURS
+    colours = style.class_colours(names)
     for axes, (name, panel) in zip(grid, panels, strict=True):
         for label, colour in zip(names, colours, strict=False):
             of_label = panel[panel["label"] == label]
@@ -258,11 +257,6 @@ def accuracy_over_epochs(history: pd.DataFrame, runs: pd.DataFrame, predictions:
 # --- accuracies ------------------------------------------------------------------------------------------------------
 
 
-def mark_simulated(axes: Axes) -> None:
-    """Hatch the ground of a panel that shows simulated recordings."""
-    axes.patch.set(facecolor=style.SIMULATED_GROUND, hatch="...", edgecolor=style.PALE)
-
-
 def people_of_sessions(axes: Axes, scores: pd.DataFrame, colour: str, marker: str) -> None:
     """A row of marks for each session, one for each of its people, and a line at their mean; of session and percent."""
     sessions = sorted(scores["session"].unique())
@@ -302,8 +296,6 @@ def people_published_and_measured(
         people_of_sessions(axes, table, colour, marker)
         axes.set_title(title, loc="left")
         axes.set_ylabel("one dot per subject")
-    if runs["simulated"].any():
-        mark_simulated(panels[1])
     panels[1].set_xlabel("window-level accuracy of one subject (%); line: mean")
     headline(drawing, _title(runs, f"spread over subjects, rule: {RULE_TITLES[rule]}"))
     return drawing
@@ -333,14 +325,19 @@ def ablation(summaries: pd.DataFrame, published: pd.DataFrame, *, title: str) ->
     style.name_rows(left, VARIANTS)
     left.set(ylabel="model of the ablation", title="published")
     right.set_title(title)
-    if title.startswith("simulated"):
-        mark_simulated(right)
     for axes in (left, right):
         axes.set_xlabel("window-level accuracy (%),\nmean ± SD (n)")
     entries = [entry for axes in (left, right) for entry in axes.get_legend_handles_labels()[0]]
     style.legend(drawing, entries, columns=2)
     n = sorted(summaries["n"].unique())
-    headline(drawing, f"{title}: ablation (n = {' or '.join(map(str, n))} runs each)")
+    means = summaries[summaries["rule"] == rules[0]].set_index("variant")["accuracy_mean"] * 100
+    gain = f"{means[VARIANTS[-1]] - means[VARIANTS[0]]:+.1f}".replace("-", "−")
+    printed = stated["mean_percent"]
+    headline(
+        drawing,
+        f"All parts together: {printed[VARIANTS[-1]] - printed[VARIANTS[0]]:+.1f} points published, {gain} measured "
+        f"({RULE_TITLES[rules[0]]}; n = {' or '.join(map(str, n))} runs each)",
+    )
     return drawing
 
 
@@ -419,6 +416,7 @@ def recording(session: Windows) -> Figure:
     """
     card, places = session.card, np.arange(len(session))
     edges = np.flatnonzero(np.diff(session.trial, prepend=0, append=0))
+    colours = style.class_colours(card.class_names)
     drawing, (top, below) = plt.subplots(2, 1, figsize=(style.WIDTH, 6.2), sharex=True)
     bands = session.eeg.mean(axis=1)
     for number, name in enumerate(card.eeg_features):
@@ -428,7 +426,7 @@ def recording(session: Windows) -> Figure:
         below.plot(places, values, linewidth=1.5, color=colour, label=name)
     for axes in (top, below):
         for start, end in itertools.pairwise(edges):
-            axes.axvspan(start, end, color=style.CLASS_COLOURS[session.label[start]], alpha=0.16, linewidth=0)
+            axes.axvspan(start, end, color=colours[session.label[start]], alpha=0.16, linewidth=0)
             axes.axvline(start, color=style.GREY, linewidth=0.5)
         axes.grid(visible=False)
         axes.legend(loc="upper center", ncols=5, bbox_to_anchor=(0.5, 1.17), columnspacing=1, handlelength=1.2)
@@ -436,9 +434,7 @@ def recording(session: Windows) -> Figure:
     below.set(
         xlabel=f"window of {card.window_seconds:g} s", ylabel="eye feature\n(SD from its mean)", xlim=(0, len(session))
     )
-    patches = [
-        Patch(color=style.CLASS_COLOURS[number], alpha=0.3, label=name) for number, name in enumerate(card.class_names)
-    ]
+    patches = [Patch(color=colours[number], alpha=0.3, label=name) for number, name in enumerate(card.class_names)]
     style.legend(drawing, patches, columns=4)
     headline(drawing, f"{card.title}: person {session.subject[0]}, session {session.session[0]}")
     return drawing

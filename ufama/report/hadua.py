@@ -369,7 +369,7 @@ def alignment_of_classes(watched: Watched) -> Figure:
         "running": ("aligned, running classes", style.SKY),
         "own": ("aligned, the target's own classes", style.ORANGE),
     }
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 3.9))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     for place, (name, (title, colour)) in enumerate(kinds.items()):
         axes.bar(np.arange(len(shares)) + 0.2 * (place - 1.5), 100 * shares[name], 0.19, color=colour, label=title)
     axes.axhline(100 / len(shares), color=style.INK, linestyle="--", linewidth=1)

@@ -206,7 +206,7 @@ def mmd_over_shift(values: pd.DataFrame) -> Figure:
     line per estimator with a band for the middle 80 % of drawn samples; the quadratic one starts above zero, the other
     at zero with a wider band, and both rise.
     """
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     colours = (style.BLUE, style.ORANGE, style.GREEN)
     for (name, group), colour in zip(values.groupby("estimator", sort=False), colours, strict=False):
         style.band(axes, group, "mmd", colour, str(name), over="shift")

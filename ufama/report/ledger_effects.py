@@ -94,7 +94,13 @@ def ledger_forest(results: Results, *, rule: str) -> Figure:
     axes.set_xlabel("change against preset paper (points)")
     style.unit_legend(drawing)
     n = n_runs(int(effects["n"].max()), each=True)
-    headline(drawing, f"{results.runs['data_title'].iloc[0]}: one row at a time, {RULE_TITLES[rule]} {n}")
+    rows = effects[effects["kind"] != "preset"]
+    clear = int(((rows["windows_low_points"] > 0) | (rows["windows_high_points"] < 0)).sum())
+    headline(
+        drawing,
+        f"{results.runs['data_title'].iloc[0]}: {clear} of {len(rows)} decisions have an interval without zero "
+        f"({RULE_TITLES[rule]}) {n}",
+    )
     return drawing
 
 

@@ -204,14 +204,17 @@ def ladder_figure(results: Results, *, rule: str) -> Figure:
     """Accuracy on the held-out trials over what was seen of the target, M2 beside M6, with 95 % intervals.
 
     Alt: Dot plot of accuracy over windows of held-out trials in percent, one row for each amount of the unlabelled
-    target that was seen; blue dots are the model that uses it for scaling only, orange squares complete UF-AMA, with
+    target that was seen; light blue dots are the model that uses it for scaling only, red squares complete UF-AMA, with
     bars for 95 % intervals.
     """
     scores = held_out_accuracy(results).merge(results.runs[["digest", "target_access"]], on="digest")
     table = accuracy_intervals(scores[scores["rule"] == rule], ["target_access", "variant"])
     names = [name for name in ACCESS_TITLES if (table["target_access"] == name).any()]
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.5 + 0.5 * len(names)))
-    models = {"M2": ("M2: scaling only", style.BLUE, "o", -0.12), "M6": ("M6: UF-AMA", style.ORANGE, "s", 0.12)}
+    models = {
+        "M2": ("M2: scaling only", style.VARIANT_COLOURS["M2"], "o", -0.12),
+        "M6": ("M6: UF-AMA", style.VARIANT_COLOURS["M6"], "s", 0.12),
+    }
     for name, (_, colour, marker, shift) in models.items():
         model = table[table["variant"] == name]
         ends = (model[f"windows{part}_percent"] for part in ("", "_low", "_high"))

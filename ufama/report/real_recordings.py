@@ -16,7 +16,7 @@ from ufama.campaigns.results import Results
 from ufama.config import RULES
 from ufama.data.windows import DataCard, Windows
 from ufama.report.captions import PROTOCOL, column_group
-from ufama.report.style import BLUE, GREY, ORANGE, WIDTH, figure, headline
+from ufama.report.style import GREY, METHOD_COLOURS, WIDTH, figure, headline
 from ufama.report.table import Column, Table
 from ufama.studies.baseline import balanced_accuracy
 
@@ -249,7 +249,7 @@ def people(results: Results, *, rule: str = "last") -> Figure:
     """Each fold's balanced accuracy with source-only and with UF-AMA, means over seeds, sorted by source-only.
 
     Alt: Dot plot with one column per held-out person, sorted by the accuracy of the network trained on the source
-    alone: a large orange dot for source only and a small blue square for UF-AMA, joined by a line; a dashed line
+    alone: a large grey dot for source only and a small red square for UF-AMA, joined by a line; a dashed line
     marks chance.
     """
     folds = _per_fold(run_scores(results))
@@ -259,8 +259,8 @@ def people(results: Results, *, rule: str = "last") -> Figure:
     place = np.arange(len(pairs))
     made, axes = plt.subplots(figsize=(WIDTH, 3.6))
     axes.vlines(place, pairs.min(axis=1), pairs.max(axis=1), color=GREY, linewidth=1)
-    axes.plot(place, pairs[SOURCE_ONLY], "o", color=ORANGE, markersize=9, label="source only")
-    axes.plot(place, pairs[ADAPTED], "s", color=BLUE, markersize=4, label="UF-AMA")
+    axes.plot(place, pairs[SOURCE_ONLY], "o", color=METHOD_COLOURS["Source only"], markersize=9, label="source only")
+    axes.plot(place, pairs[ADAPTED], "s", color=METHOD_COLOURS["UF-AMA"], markersize=4, label="UF-AMA")
     chance = 100 / len(results.runs.class_names.iloc[0])
     axes.axhline(chance, color=GREY, linestyle="--", linewidth=1)
     axes.annotate("chance", (len(pairs) - 1, chance), ha="right", va="top", color=GREY)

@@ -6,7 +6,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from ufama.analysis.best_of_many import best_of_k
@@ -22,7 +21,6 @@ from ufama.report.style import figure, headline
 from ufama.report.table import SOURCE, Column, Table
 from ufama.training.selection import WATCHED, chosen_epochs
 
-_COLOURS = {"oracle": style.VERMILION, "last": style.BLUE, "source_validation": style.GREEN}
 _LABEL_FREE = style.PURPLE
 RULE = replace(captions.RULE, titles=ALL_RULE_TITLES)
 CRITERION_NAMES = ALL_RULE_TITLES | {"last": "the epoch's number"}
@@ -203,7 +201,7 @@ def what_rules_see(history: pd.DataFrame, run: pd.Series) -> Figure:
     drawing, grid = style.panels(len(rules), 1.75, 0.6, sharex=True)
     for axes, rule in zip(grid, rules, strict=True):
         values = evaluated[WATCHED[rule]] * (100 if rule in ("oracle", "source_validation") else 1)
-        colour = _COLOURS.get(rule, _LABEL_FREE)
+        colour = style.RULE_COLOURS.get(rule, _LABEL_FREE)
         axes.plot(evaluated["epoch"] + 1, values, color=colour, linewidth=1.6)
         best = evaluated["epoch"] == chosen[rule]
         axes.plot(evaluated.loc[best, "epoch"] + 1, values[best], "o", color=colour, ms=9)
@@ -234,18 +232,22 @@ def gaps(results: Results) -> Figure:
     rules = [rule for rule in _rules_of(scores) if rule != "oracle"]
     models = [name for name in VARIANTS if (table["variant"] == name).any()]
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.4 + 0.62 * len(rules)))
-    colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(models)))
-    for place, (name, colour) in enumerate(zip(models, colours, strict=True)):
+    for place, name in enumerate(models):
         of_model = table[table["variant"] == name].reindex(rules)
         y = np.arange(len(rules)) + 0.11 * (place - (len(models) - 1) / 2)
         ends = (of_model[f"windows{part}_points"] for part in ("", "_low", "_high"))
-        style.intervals(axes, y, *ends, colour, size=5, width=1.6).set_label(name)
+        style.intervals(axes, y, *ends, style.VARIANT_COLOURS[name], size=5, width=1.6).set_label(name)
     axes.axvline(0, color=style.INK, linewidth=1)
     style.name_rows(axes, [ALL_RULE_TITLES[rule] for rule in rules])
     axes.set_xlabel("oracle − rule (percentage points of windows)")
     entries = axes.get_legend_handles_labels()[0]
     style.legend(drawing, entries, columns=6, columnspacing=1, handletextpad=0.1)
-    headline(drawing, f"{results.runs['data_title'].iloc[0]}: what each rule loses {n_runs(len(results.runs))}")
+    losses = table.loc[rules, "windows_points"]
+    headline(
+        drawing,
+        f"{results.runs['data_title'].iloc[0]}: other rules stay {losses.min():.1f} to {losses.max():.1f} points below "
+        f"the oracle {n_runs(len(results.runs))}",
+    )
     return drawing
 
 
@@ -262,7 +264,7 @@ def correlations(results: Results) -> Figure:
     groups = [table.loc[table["rule"] == rule, "correlation"].to_numpy() for rule in rules]
     boxes = style.boxes(axes, groups, orientation="horizontal", widths=0.6)
     for place, (rule, box, values) in enumerate(zip(rules, boxes, groups, strict=True)):
-        box.set(facecolor=_COLOURS.get(rule, _LABEL_FREE), alpha=0.35)
+        box.set(facecolor=style.RULE_COLOURS.get(rule, _LABEL_FREE), alpha=0.35)
         rows = place + style.spread_out(len(values), 0.22)
         axes.plot(values, rows, "o", color=style.INK, ms=2.2, alpha=0.45)
     axes.axvline(0, color=style.INK, linewidth=1)
@@ -280,15 +282,21 @@ def best_of_k_curve(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     Alt: Line plot of percentage points against the number of epochs that are looked at, one line per protocol; it
     starts at zero for one epoch and rises, steeply at first. The progress of the training is taken away.
     """
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 3.8))
-    entries = []
+    drawing, axes = plt.subplots(figsize=style.WIDE)
+    entries, most = [], []
     colours = (style.BLUE, style.ORANGE, style.GREEN)
     for (protocol, own_runs), colour in zip(runs.groupby("protocol", sort=False), colours, strict=False):
         curve = best_of_k(history[history["digest"].isin(own_runs["digest"])])
         axes.plot(curve["k"], curve["gain"] * 100, "o-", color=colour, ms=5)
-        entries.append(Patch(color=colour, label=f"{PROTOCOL_TITLES[protocol]}, n = {len(own_runs)} runs"))
+        most.append(f"{100 * curve['gain'].iloc[-1]:.1f}")
+        label = f"{PROTOCOL_TITLES[protocol]},\nn = {len(own_runs)} runs"
+        entries.append((label, colour, curve["k"].iloc[-1], 100 * curve["gain"].iloc[-1]))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="late epochs that the oracle chooses from", ylabel="added by choosing (points)", ylim=(0, None))
-    style.legend(drawing, entries)
-    headline(drawing, f"{runs['data_title'].iloc[0]}: what looking at the labels adds, training progress taken away")
+    style.label_ends(axes, entries)
+    headline(
+        drawing,
+        f"{runs['data_title'].iloc[0]}: looking at the labels of all late epochs adds {' and '.join(most)} points, "
+        "training progress taken away",
+    )
     return drawing

@@ -34,11 +34,11 @@ def trace(recorded: np.ndarray, clean: np.ndarray, rates: tuple[float, float], c
     """
     drawing, rows = plt.subplots(len(channels), figsize=(style.WIDTH, 1.75 * len(channels)), sharex=True, squeeze=False)
     for axes, channel, before, after in zip(rows[:, 0], channels, recorded, clean, strict=True):
-        axes.plot(np.arange(len(before)) / rates[0], before, color="#b8b8b8", linewidth=0.6)
+        axes.plot(np.arange(len(before)) / rates[0], before, color=style.LIGHT_GREY, linewidth=0.6)
         axes.plot(np.arange(len(after)) / rates[1], after, color=style.BLUE, linewidth=1)
         axes.set_ylabel(f"{channel}, µV")
     rows[-1, 0].set(xlabel="seconds", xlim=(0, recorded.shape[1] / rates[0]))
-    entries = {f"recorded, {rates[0]:g} Hz": "#b8b8b8", f"preprocessed, {rates[1]:g} Hz": style.BLUE}
+    entries = {f"recorded, {rates[0]:g} Hz": style.LIGHT_GREY, f"preprocessed, {rates[1]:g} Hz": style.BLUE}
     style.legend(drawing, [style.line(label, colour) for label, colour in entries.items()])
     headline(drawing, "A simulated recording before and after preprocessing")
     return drawing
@@ -58,7 +58,7 @@ def spectrum(recorded: np.ndarray, clean: np.ndarray, rates: tuple[float, float]
     the highest values below 0.5 hertz and a peak at 50 hertz; afterwards it follows the same line from 1 to
     75 hertz, mains peak included, and falls steeply outside. Five shaded bands run from 1 to 50 hertz.
     """
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4.3))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     for band, (low, high) in BAND_EDGES.items():
         axes.axvspan(low, high, color=BAND_COLOURS[band], alpha=0.13, linewidth=0)
         height = 0.91 if band == "gamma" else 0.98  # narrow here: its name would touch beta's
@@ -112,9 +112,9 @@ def smoothing(entropy: Mapping[str, np.ndarray], window_seconds: float) -> Figur
     Alt: Entropy against time over a trial. Grey dots, not smoothed, scatter by up to half a nat; an orange line, the
     moving average, follows them in part; a blue line, the LDS, is nearly level.
     """
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 3.9))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     looks = {
-        "none": {"color": "#8a8a8a", "marker": "o", "linestyle": "none", "markersize": 5},
+        "none": {"color": style.PALE_INK, "marker": "o", "linestyle": "none", "markersize": 5},
         "moving_average": {"color": style.ORANGE, "marker": "s", "markersize": 4},
         "lds": {"color": style.BLUE},
     }

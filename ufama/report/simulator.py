@@ -73,10 +73,10 @@ def sum_of_parts(table: pd.DataFrame, dataset: str, *, session: int, channel: st
     """
     facts = layout(dataset)
     names = {**PARTS, SUM: SUM}
-    subjects = table["subject"].unique()
+    subjects, colours = table["subject"].unique(), style.class_colours(facts.class_names)
     drawing, grid = plt.subplots(len(names), 1, figsize=(style.WIDTH, 1.02 * len(names) + 1), sharex=True, sharey=True)
     for axes, (part, title) in zip(grid, names.items(), strict=True):
-        _trials(axes, facts.bounds(session), facts.labels[session - 1])
+        _trials(axes, facts.bounds(session), facts.labels[session - 1], colours)
         own = table[table["part"] == part]
         for subject, look in zip(subjects, ({"linestyle": "-"}, {"linestyle": ":"}), strict=True):
             line = own[own["subject"] == subject]
@@ -90,15 +90,14 @@ def sum_of_parts(table: pd.DataFrame, dataset: str, *, session: int, channel: st
         for subject, kind in zip(subjects, ("-", ":"), strict=True)
     ]
     entries += [
-        Patch(color=colour, alpha=0.3, label=name)
-        for name, colour in zip(facts.class_names, style.CLASS_COLOURS, strict=False)
+        Patch(color=colour, alpha=0.3, label=name) for name, colour in zip(facts.class_names, colours, strict=True)
     ]
     style.legend(drawing, entries, columns=3)
     headline(drawing, f"simulated {facts.title}: every window is a sum, and the clip's part is the same for everybody")
     return drawing
 
 
-def _trials(axes: Axes, bounds: Sequence[slice], labels: Sequence[int]) -> None:
+def _trials(axes: Axes, bounds: Sequence[slice], labels: Sequence[int], colours: Sequence[str]) -> None:
     for rows, label in zip(bounds, labels, strict=True):
-        axes.axvspan(rows.start, rows.stop, color=style.CLASS_COLOURS[label], alpha=0.16, linewidth=0)
+        axes.axvspan(rows.start, rows.stop, color=colours[label], alpha=0.16, linewidth=0)
         axes.axvline(rows.start, color=style.GREY, linewidth=0.5)

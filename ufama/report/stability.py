@@ -112,9 +112,11 @@ def seed_means(scores: pd.DataFrame, runs: pd.DataFrame, *, rule: str) -> Figure
     """
     protocols = [name for name in PROTOCOL_TITLES if (scores["protocol"] == name).any()]
     drawing, axes = plt.subplots(figsize=(style.WIDTH, 1.5 + 1.0 * len(protocols)))
+    beyond = []
     for row, protocol in enumerate(protocols):
         matrix = seed_matrix(scores[(scores["protocol"] == protocol) & (scores["rule"] == rule)])
         means, gains = matrix.mean() * 100, best_seed(matrix)
+        beyond.append(means.max() > 100 * (gains["mean"] + gains["noise_gain_high"]))
         band = [100 * (gains["mean"] + gains[name]) for name in ("noise_gain_low", "noise_gain_high")]
         axes.plot(band, [row + 0.22] * 2, color=style.ORANGE, linewidth=7, alpha=0.6, solid_capstyle="butt")
         axes.plot([gains["mean"] * 100] * 2, [row - 0.28, row + 0.34], color=style.INK, linewidth=1.5)
@@ -129,7 +131,10 @@ def seed_means(scores: pd.DataFrame, runs: pd.DataFrame, *, rule: str) -> Figure
         Patch(color=style.ORANGE, alpha=0.6, label="best seed, null hypothesis, 95 %"),
     ]
     style.legend(drawing, entries)
-    headline(drawing, f"{runs['data_title'].iloc[0]}: {scores['seed'].nunique()} seeds, rule: {RULE_TITLES[rule]}")
+    found = {True: "is better than chance explains", False: "is no better than chance explains"}
+    outcome = found[beyond[0]] if len(set(beyond)) == 1 else "is better than chance explains in one protocol of two"
+    seeds = scores["seed"].nunique()
+    headline(drawing, f"{runs['data_title'].iloc[0]}: the best of {seeds} seeds {outcome} ({RULE_TITLES[rule]})")
     return drawing
 
 
@@ -148,7 +153,7 @@ def seed_boxes(scores: pd.DataFrame, *, by: str, rule: str) -> Figure:
         raise ValueError(f"some runs hold out no single {by}: use accuracy_per_recording, or select other runs.")
     seeds = sorted(scores["seed"].unique().tolist())
     colours = dict(zip(seeds, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(seeds))), strict=True))
-    drawing, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
+    drawing, axes = plt.subplots(figsize=style.WIDE)
     names, groups = zip(*((str(int(value)), group) for value, group in scores.groupby(by)), strict=True)
     values = [group["accuracy_windows"].to_numpy() * 100 for group in groups]
     style.boxes(axes, values, names, widths=0.7, boxprops={"facecolor": style.PALE})

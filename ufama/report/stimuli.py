@@ -3,7 +3,6 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from ufama.analysis.differences import share_interval, unit_means
 from ufama.analysis.evaluation import UNITS
@@ -61,6 +60,15 @@ def clip_strength_table(measured: pd.DataFrame, title: str, *, people: int, stri
     return Table("clip_strength", frame, columns, caption, {"simulated": True})
 
 
+def _emotion_or_film(measured: pd.DataFrame) -> str:
+    """What the seen clips are worth with the strongest trace and without one, where the labels are random."""
+    percent = 100 * measured.set_index("factor")["relabelled_seen_clips"].sort_index()
+    return (
+        f"random labels of seen clips, {percent.iloc[0]:.0f} % right with the weakest trace of the clip, "
+        f"{percent.iloc[-1]:.0f} % with the strongest"
+    )
+
+
 @figure
 def clip_strength_figure(measured: pd.DataFrame, *, title: str, classes: int) -> Figure:
     """`clip_strength` over the parameter: emotion and random labels, on seen clips and in an unseen session.
@@ -68,20 +76,22 @@ def clip_strength_figure(measured: pd.DataFrame, *, title: str, classes: int) ->
     Alt: Line plot of trial-level accuracy in percent against the strength of the clip's trace: the emotion and random
     labels of the clips, each on clips that the source has seen and in an unseen session; a dashed line marks chance.
     """
-    drawn, axes = plt.subplots(figsize=(style.WIDTH, 4.2))
+    drawn, axes = plt.subplots(figsize=style.WIDE)
     lines = {
         "emotion_seen_clips": ("emotion, seen clips", style.BLUE, "-"),
         "emotion_unseen": ("emotion, unseen session", style.BLUE, ":"),
         "relabelled_seen_clips": ("random labels, seen clips", style.VERMILION, "-"),
         "relabelled_unseen": ("random labels, unseen session", style.VERMILION, ":"),
     }
-    for name, (label, colour, line) in lines.items():
-        axes.plot(measured["factor"], measured[name] * 100, line, marker="o", color=colour, label=label)
+    for name, (_, colour, line) in lines.items():
+        axes.plot(measured["factor"], measured[name] * 100, line, marker="o", color=colour)
     axes.axhline(100 / classes, color=style.INK, linestyle="--", linewidth=1.2)
     axes.set(
         xlabel="strength of the clip's trace (1 = as calibrated)", ylabel="trial-level accuracy (%)", ylim=(0, 101)
     )
-    handles = [*axes.get_legend_handles_labels()[0], Line2D([], [], color=style.INK, linestyle="--", label="chance")]
-    drawn.legend(handles=handles, loc="outside lower center", ncols=2)
-    headline(drawn, f"{title}: emotion or film?")
+    right = measured["factor"].idxmax()
+    x = measured["factor"][right]
+    ends = [(label, colour, x, 100 * measured[name][right]) for name, (label, colour, _) in lines.items()]
+    style.label_ends(axes, [*ends, ("chance", style.INK, x, 100 / classes)])
+    headline(drawn, f"{title}: {_emotion_or_film(measured)}")
     return drawn

@@ -18,13 +18,6 @@ from ufama.training.scores import predicted_class
 STRIPS = {"eeg": "EEG alone", "eye": "eye alone", "fusion": "both"}
 
 
-def class_colours(count: int) -> list:
-    """A colour for each class."""
-    if count <= len(style.CLASS_COLOURS):
-        return list(style.CLASS_COLOURS[:count])
-    return [plt.get_cmap("tab20")(k % 20) for k in range(count)]
-
-
 @figure
 def timeline(prediction: Prediction, rows: np.ndarray, second: str = "eye") -> Figure:
     """One recording, the windows at ``rows`` of a prediction, without the pauses between trials.
@@ -58,7 +51,7 @@ def timeline(prediction: Prediction, rows: np.ndarray, second: str = "eye") -> F
         axes.vlines(borders, *axes.get_ylim(), color=style.GREY, linewidth=0.6, linestyle=":")
     entries = [
         Patch(color=colour, label=name)
-        for name, colour in zip(prediction.class_names, class_colours(len(prediction.class_names)), strict=True)
+        for name, colour in zip(prediction.class_names, style.class_colours(prediction.class_names), strict=True)
     ]
     if not trusted.all():
         entries.append(style.mark("not trusted", style.PALE_INK, "|"))
@@ -70,7 +63,7 @@ def _strips(
     axes: Axes, prediction: Prediction, order: np.ndarray, edges: np.ndarray, strips: Sequence[str], second: str
 ) -> None:
     count = len(prediction.class_names)
-    colours = ListedColormap(class_colours(count))
+    colours = ListedColormap(style.class_colours(prediction.class_names))
     for row, branch in enumerate(strips):
         values = prediction.branches[order, BRANCHES.index(branch)]
         named = np.ma.masked_array(predicted_class(values), np.isnan(values).any(axis=1))

@@ -45,7 +45,7 @@ GATE_TITLES = {
     "last": "steps of the last epoch with an open gate (%)",
     "first": "first epoch with an open gate (median of runs)",
 }
-MODEL_COLOURS = {"M1": style.GREY, "M5": style.BLUE, "M6": style.VERMILION}
+MODEL_COLOURS = {name: style.VARIANT_COLOURS[name] for name in ("M1", "M5", "M6")}
 MODEL_LINES = {"M6": "--"}
 """Where M5 and M6 are equal, both are seen."""
 

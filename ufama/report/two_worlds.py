@@ -293,9 +293,9 @@ def accuracy_table(some: Sequence[World]) -> Table:
 # --- figure ---------------------------------------------------------------------------------------------
 
 _LOOKS = {
-    UFAMA: (style.VERMILION, "o", "-"),
-    NETWORK: (style.VERMILION, "o", ":"),
-    RIDGE: (style.BLUE, "s", "-"),
+    UFAMA: (style.method_colour(UFAMA), "o", "-"),
+    NETWORK: (style.method_colour(UFAMA), "o", ":"),
+    RIDGE: (style.method_colour(RIDGE), "s", "-"),
 }
 _NAME_SHARE = 0.24  # of the figure's width, for the names at either side
 _SHORT = {NETWORK: f"{UFAMA}'s network"}

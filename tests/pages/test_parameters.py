@@ -10,7 +10,6 @@ from ufama.campaigns.checkpoints import StoppedError
 from ufama.campaigns.results import StoreError
 from ufama.config import ConfigError
 from ufama.data.layout import DataError
-from ufama.pages.page import open_page
 from ufama.pages.parameters import ParameterError, assigned_literals, checked_parameters, declared_parameters
 
 DEFAULTS = {

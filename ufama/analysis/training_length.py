@@ -26,15 +26,16 @@ def stored_lengths(dataset: str, folder: Path | None = None) -> Results:
     dataset
         "seed" or "seed_iv"
     folder
-        that holds folders of published results; None: the project's
+        that holds folders of published results; None: the project's, of which there is none outside a checkout
 
     Raises
     ------
     ValueError
         where there are none
     """
+    folder = folder or published_folder()
     parts: list[Results] = []
-    for runs in sorted((folder or published_folder() or Path()).glob("*/runs.parquet")):
+    for runs in sorted(folder.glob("*/runs.parquet")) if folder else ():
         if _may_hold(runs, dataset):
             found = read_published(runs.parent)
             known = [digest for part in parts for digest in part.runs["digest"]]

@@ -41,8 +41,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     ranks = [rankdata(np.round(np.asarray(scores, float), 12), axis=-1) for scores in (first, second)]
     a, b = (values - values.mean(axis=-1, keepdims=True) for values in ranks)
     spread = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
-    with np.errstate(invalid="ignore"):
-        return (a * b).sum(axis=-1) / np.where(spread > 0, spread, np.nan)
+    return (a * b).sum(axis=-1) / np.where(spread > 0, spread, np.nan)
 
 
 def agreement(

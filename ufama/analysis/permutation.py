@@ -10,6 +10,9 @@ import pandas as pd
 from ufama.analysis.evaluation import RECORDING, UNITS, of_rule, unit_outcomes
 from ufama.campaigns.results import Results
 
+DRAWS = 10_000
+"""Orders of the labels that a level is computed from."""
+
 
 def votes(results: Results, *, rule: str, unit: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """Of each recording (a subject's session): votes (trials, classes) that sum to 1, and labels (trials,).
@@ -50,7 +53,7 @@ def two_sided_p(seen: float, expected: float, drawn: np.ndarray) -> float:
     return float((1 + (np.abs(drawn - expected) >= abs(seen - expected) - 1e-9).sum()) / (1 + len(drawn)))
 
 
-def permutation_level(results: Results, *, rules: list[str], draws: int = 10_000, seed: int = 0) -> pd.DataFrame:
+def permutation_level(results: Results, *, rules: list[str], draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
     """Accuracy of runs and its level under shuffled test labels, as means over recordings: a row per rule and unit.
 
     Columns: rule, unit ("windows", "trials"), accuracy, expected (`expected_accuracy`), low, high (middle 95 % of the

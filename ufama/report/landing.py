@@ -49,11 +49,12 @@ def film() -> LandingNumber:
 def covered() -> LandingNumber:
     """How often an interval that takes windows for independent covers the true accuracy."""
     study = coverage.stored_study()
-    shares = 100 * study.loc[study["interval"] == coverage.NAIVE, "coverage"]
-    low, high = round(shares.min()), round(shares.max())
+    naive = study[study["interval"] == coverage.NAIVE]
+    low, high = round(100 * naive["coverage"].min()), round(100 * naive["coverage"].max())
+    trials = " or ".join(map(str, sorted(naive["trials"].unique())))
     return LandingNumber(
         f"{low} %" if low == high else f"{low} to {high} %",
-        "of the 95 % intervals that treat windows as independent contain the true accuracy. A session has 15 trials, "
+        f"of the 95 % intervals that treat windows as independent contain the true accuracy. A session has {trials} trials, "
         "and the windows of a trial are right or wrong together. Simulated experiments, whose truth is known.",
         "certainty",
     )

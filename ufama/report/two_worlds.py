@@ -19,7 +19,7 @@ from ufama.analysis.effects import effects
 from ufama.analysis.evaluation import accuracy
 from ufama.analysis.rankings import ranking
 from ufama.analysis.titles import RULE_MEANINGS
-from ufama.analysis.worlds import agreement, halves_agreement
+from ufama.analysis.worlds import DRAWS, agreement, halves_agreement
 from ufama.campaigns.results import Results
 from ufama.report import style
 from ufama.report.captions import LEVEL, column_group, interval_cell, keys, provenance, with_sources
@@ -162,7 +162,7 @@ def worlds_table(some: Sequence[World]) -> Table:
     note = (
         f"{RIDGE}: window-level accuracy, 95 % interval by Student's t over subjects. p: under the null hypothesis "
         "that all methods are equal. Two halves agree: Spearman's rank correlation of the methods between two random "
-        "halves of the world's own subjects, mean and middle 95 % of 2,000 splits. A ranking that does not agree with "
+        f"halves of the world's own subjects, mean and middle 95 % of {DRAWS:,} splits. A ranking that does not agree with "
         "itself cannot agree with another."
     )
     return _table("worlds", pd.DataFrame(rows), columns, some, "The worlds, and how certain a ranking is in each", note)
@@ -191,7 +191,7 @@ def agreement_table(some: Sequence[World]) -> Table:
     ]
     note = (
         "Methods are ranked by their mean window-level accuracy over subjects. Intervals (95 %): bootstrap over the "
-        "subjects of both worlds, 2,000 draws, methods ranked anew in each; redrawn ranks are noisier, so that an "
+        f"subjects of both worlds, {DRAWS:,} draws, methods ranked anew in each; redrawn ranks are noisier, so that an "
         "interval lies nearer to 0 than its correlation."
     )
     return _table("agreement", pd.DataFrame(rows), columns, some, "How far the ranks of two worlds agree", note)

@@ -162,8 +162,8 @@ def worlds_table(some: Sequence[World]) -> Table:
     note = (
         f"{RIDGE}: window-level accuracy, 95 % interval by Student's t over subjects. p: under the null hypothesis "
         "that all methods are equal. Two halves agree: Spearman's rank correlation of the methods between two random "
-        f"halves of the world's own subjects, mean and middle 95 % of {DRAWS:,} splits. A ranking that does not agree with "
-        "itself cannot agree with another."
+        f"halves of the world's own subjects, mean and middle 95 % of {DRAWS:,} splits. A ranking that does not agree "
+        "with itself cannot agree with another."
     )
     return _table("worlds", pd.DataFrame(rows), columns, some, "The worlds, and how certain a ranking is in each", note)
 

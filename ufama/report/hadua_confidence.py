@@ -92,10 +92,11 @@ def reading(results: Results) -> str:
     )
     if np.isnan(row["difference_percent"]):
         counted = "In no run of H5, preset paper, are there windows on both sides of the mean confidence."
+    start = float(initial_statistics(1, 2).mean)
     touched = (
         " Whether the weights make use of it is another question. The running mean that they compare with starts at "
-        f"{float(initial_statistics(1, 2).mean)}, follows slowly, and is {row['running_mean']:.2f} after the last step, "
-        f"where the windows' mean confidence is {row['confidence_percent'] / 100:.2f}: {row['below_running_percent']:.1f} % of the windows lie "
+        f"{start}, follows slowly, and is {row['running_mean']:.2f} after the last step, where the windows' mean "
+        f"confidence is {row['confidence_percent'] / 100:.2f}: {row['below_running_percent']:.1f} % of the windows lie "
         "below it and count less."
     )
     if np.isnan(row["below_running_percent"]):

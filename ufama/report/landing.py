@@ -54,8 +54,9 @@ def covered() -> LandingNumber:
     trials = " or ".join(map(str, sorted(naive["trials"].unique())))
     return LandingNumber(
         f"{low} %" if low == high else f"{low} to {high} %",
-        f"of the 95 % intervals that treat windows as independent contain the true accuracy. A session has "
-        f"{trials} trials, and the windows of a trial are right or wrong together. Simulated experiments, whose truth is known.",
+        "of the 95 % intervals that treat windows as independent contain the true accuracy. A session has "
+        f"{trials} trials, and the windows of a trial are right or wrong together. Simulated experiments, whose truth is "
+        "known.",
         "certainty",
     )
 

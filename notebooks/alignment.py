@@ -26,7 +26,7 @@ head(
 )
 
 # %% [markdown]
-# *Sections 2.2.3 and 2.3 of the paper, Eqs. 6–10. Cost: seconds. Nothing is trained on this page.*
+# *Sections 2.2.3 and 2.3 of the paper, Eqs. 6–10. Cost: seconds on one core. Nothing is trained on this page.*
 #
 # Two losses shape the features before any target window gets a label. **Compactness** uses the source's labels: windows of
 # one class should point in one direction. **Marginal alignment** uses no label at all: the cloud of target windows should

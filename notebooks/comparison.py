@@ -59,8 +59,8 @@ head(
 )
 
 # %% [markdown]
-# *Tables 3 and 6. Cost: about a minute when the runs are stored; training them at scale `quick` takes the minutes that
-# the table of costs adds up.*
+# *Tables 3 and 6. Cost: about a minute on one core when the runs are stored; training them at scale `quick` takes the
+# minutes that the table of costs adds up.*
 #
 # The paper's tables compare numbers from different papers: other people, other windows, other choices of the epoch.
 # Here every method that can be trained on EEG and eye features gets the same recordings, folds, batches, number

@@ -22,8 +22,8 @@ head(
 )
 
 # %% [markdown]
-# *What a training costs in time and memory, and what the stack saves. Cost of this page: seconds. Everything on it is
-# stored; the scripts in `benchmarks/` measure it again, on your machine.*
+# *What a training costs in time and memory, and what the stack saves. Cost of this page: seconds on one core. Everything
+# on it is stored; the scripts in `benchmarks/` measure it again, on your machine.*
 #
 # The paper's experiment is hundreds of small trainings. This project advances many of them in one step, the **stack**
 # (see {doc}`../book/run_it`). What it is compared with is UF-AMA as research code is usually written: one run, source

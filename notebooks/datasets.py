@@ -24,7 +24,7 @@ head(
 )
 
 # %% [markdown]
-# *Table 1 and section 2.1 of the paper. Cost: seconds, once the recordings are on disk.*
+# *Table 1 and section 2.1 of the paper. Cost: seconds on one core, once the recordings are on disk.*
 #
 # SEED and SEED-IV show film clips to people who wear a 62-channel EEG cap and eye-tracking glasses. Both are licensed,
 # so this book brings its own: a simulator writes a complete set in the exact folder layout of the real one, and the

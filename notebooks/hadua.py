@@ -29,7 +29,8 @@ head(
 )
 
 # %% [markdown]
-# *A peer of UF-AMA {cite:p}`Tang2026`. Cost: a minute when the runs are stored; at scale `quick` some minutes more.*
+# *A peer of UF-AMA {cite:p}`Tang2026`. Cost: a minute on one core when the runs are stored; at scale `quick` some
+# minutes more on two.*
 #
 # HADUA reads the same two modalities and names three ideas: attention in two levels, within a modality over time and
 # then between the modalities; soft target labels weighted by a Gaussian of their confidence; and an alignment of the

@@ -36,7 +36,7 @@ head(
 )
 
 # %% [markdown]
-# *Section 2.2 of the paper, Eqs. 2–5. Cost: seconds. Nothing is trained on this page.*
+# *Section 2.2 of the paper, Eqs. 2–5. Cost: seconds on one core. Nothing is trained on this page.*
 #
 # One window goes in: the differential entropy of 62 channels in five bands, and the statistics of eye movement in the
 # same four seconds. Three answers come out: from the EEG alone, from the eyes alone, and from both. In between are

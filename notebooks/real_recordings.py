@@ -32,8 +32,8 @@ head(
 )
 
 # %% [markdown]
-# *Two openly licensed sets of real people's signals, under the same code. Cost: seconds; the page shows stored
-# records and never trains. n and the seeds are in every caption.*
+# *Two openly licensed sets of real people's signals, under the same code. Cost: seconds on one core; the page shows
+# stored records and never trains. n and the seeds are in every caption.*
 #
 # Everything else in this book that was measured here was measured on simulated people. These two sets are real, and
 # small. **Neither is about emotion and neither has eye tracking**, so no number on this page may be held against one
@@ -107,11 +107,11 @@ gains[1]
 # ## What may be concluded
 #
 # - The path works on signals that this project did not make: the support vector machine's rows agree with an
-#   independent computation to within half a percentage point, and the network learns from them.
+#   independent computation, and the network learns from them.
 # - Most of what is gained over a classifier that ignores the person is gained by scaling each person's session by
 #   itself. That step reads all of the person's windows, as adaptation does.
-# - On EEGMAT, UF-AMA changes little beside the same network without it: one or two points on average, somewhat more
-#   people up than down, a spread over subjects several times as large. The support vector machine reaches as much. Across
+# - On EEGMAT, UF-AMA changes little beside the same network without it: somewhat more people go up than down, and
+#   the spread over subjects is several times the mean change. The support vector machine reaches as much. Across
 #   CogWear's two sessions the change is smaller than the spread over seeds.
 #
 # ## What this does not show

@@ -37,8 +37,8 @@ head(
 )
 
 # %% [markdown]
-# *Real people, eyes and heads in a headset, no EEG. Cost: seconds, as the page shows stored results; on your own download
-# every method is retrained, which takes much longer. n and seed are in every caption.*
+# *Real people, eyes and heads in a headset, no EEG. Cost: seconds on one core, as the page shows stored results; on your
+# own download every method is retrained, which takes much longer. n and seed are in every caption.*
 #
 # Does a model recognise the emotion, or the film that is running? Where the films of the test are those of the training,
 # accuracy alone cannot tell; new clips can.

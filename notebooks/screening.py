@@ -51,7 +51,7 @@ head(
 )
 
 # %% [markdown]
-# *Section 2.4 of the paper, Eqs. 11–13, Fig. 3. Cost: seconds when the runs are stored.*
+# *Section 2.4 of the paper, Eqs. 11–13, Fig. 3. Cost: seconds on one core when the runs are stored.*
 #
 # The target has no labels. What a modality's head predicts with high confidence takes the place of a label: for the
 # fusion head where both modalities agree, for the other modality where only one is confident. This page sorts eight

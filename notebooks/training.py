@@ -27,7 +27,7 @@ head(
 )
 
 # %% [markdown]
-# *Section 2.5 of the paper, Eqs. 14–15, Table 2. Cost: seconds when the runs are stored, else minutes.*
+# *Section 2.5 of the paper, Eqs. 14–15, Table 2. Cost: seconds when the runs are stored, else minutes, on two cores.*
 #
 # ## The objective
 #

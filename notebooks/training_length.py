@@ -23,7 +23,7 @@ head(
 )
 
 # %% [markdown]
-# *Nothing is trained on this page. Cost: seconds.*
+# *Nothing is trained on this page. Cost: seconds on one core.*
 #
 # Most tables of this book are of trainings that are far shorter than the paper's, of a narrower network on a part of the
 # windows. Whether a result would stand after a longer training is a question of its own. This page sets the lengths

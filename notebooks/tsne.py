@@ -31,7 +31,7 @@ head(
 )
 
 # %% [markdown]
-# *Fig. 7. Cost: under a minute when the runs are stored.*
+# *Fig. 7. Cost: under a minute on one core when the runs are stored.*
 #
 # t-SNE draws neighbourhoods {cite:p}`VanDerMaaten2008`. It is good at showing that groups exist and bad at showing how
 # far apart they are; two drawings of the same features differ.

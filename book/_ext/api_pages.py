@@ -5,9 +5,9 @@
     ```
 
 Rooms inside a room are descended into; those of ``ufama`` itself have directives of their own. Below each module's name
-stand the pages of the book that use it. Docstrings hold plain
-text and numpydoc sections, which `sphinx.ext.napoleon` reads: code stands in backticks, blocks with aligned columns or
-indented lines are shown as they are typed, and "Eq. (n)" becomes a link to the equation.
+stand the pages of the book that use it. Docstrings hold plain text and numpydoc sections, which `sphinx.ext.napoleon`
+reads: code stands in backticks, blocks with aligned columns or indented lines are shown as they are typed, and
+"Eq. (n)" becomes a link to the equation.
 """
 
 import json

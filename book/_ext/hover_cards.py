@@ -5,10 +5,10 @@ The texts are written into each page when the book is built, so that `hover.js` 
 
 import json
 import re
-from functools import cache
 
-import yaml
 from docutils import nodes
+from equation_index import equations
+from ledger_table import rows
 from sphinx.addnodes import glossary, pending_xref
 
 SCRIPT = "hover.js"
@@ -18,18 +18,6 @@ FRAGMENT = re.compile(r"#(.+)$")
 ROLE = re.compile(r"\{[a-z:]+\}`~?([^`<]+?)(?: *<[^`]*>)?`")
 
 
-@cache
-def rows_of(path: str, modified: float):
-    with open(path, encoding="utf-8") as file:
-        return yaml.safe_load(file)
-
-
-def read(app, name: str):
-    """A YAML file of the book."""
-    path = app.confdir / "book" / name
-    return rows_of(str(path), path.stat().st_mtime)
-
-
 def plain(markdown: str) -> str:
     """Markdown of one line as text; formulas keep their dollars."""
     text = re.sub(r"\{eq\}`eq-(\d+)`", r"Eq. (\1)", markdown)
@@ -37,8 +25,8 @@ def plain(markdown: str) -> str:
     return re.sub(r"[`*]", "", text).strip()
 
 
-def ledger_card(app, number: int) -> dict | None:
-    row = next((row for row in read(app, "ledger.yml") if row["row"] == number), None)
+def ledger_card(number: int) -> dict | None:
+    row = next((row for row in rows() if row["row"] == number), None)
     if row is None:
         return None
     texts = [f"Paper: {plain(row['paper'])}", f"Released code: {plain(row['released'])}"]
@@ -51,7 +39,7 @@ def equation_card(app, label: str, number: int) -> dict | None:
         return None
     formulas = app.env.get_doctree(place[0]).findall(nodes.math_block)
     tex = next((formula.astext() for formula in formulas if formula.get("label") == label), "")
-    statement = read(app, "equations.yml").get(number, {}).get("statement", "")
+    statement = equations().get(number, {}).get("statement", "")
     return {"title": f"Eq. ({number})", "texts": [statement], "tex": tex.strip()}
 
 
@@ -94,7 +82,7 @@ def terms(app) -> dict[str, dict]:
 def card_of(app, address: str, known: dict[str, dict]) -> dict | None:
     """The card of a link, or None for one that leads to nothing of these kinds."""
     if row := LEDGER_ROW.search(address):
-        return ledger_card(app, int(row[1]))
+        return ledger_card(int(row[1]))
     if equation := EQUATION.search(address):
         return equation_card(app, equation[1], int(equation[2]))
     fragment = FRAGMENT.search(address)

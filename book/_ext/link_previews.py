@@ -49,20 +49,18 @@ def add_previews(app, pagename, templatename, context, doctree):
     if doctree is None:
         return
     base, about = app.config.html_baseurl, description(doctree)
-    address = context["pathto"]
-    named = {"description": about} if about else {}
-    picture = urljoin(base, PICTURE) if base else address(PICTURE, resource=True)
+    picture = urljoin(base, PICTURE) if base else context["pathto"](PICTURE, resource=True)
     properties = {
         "og:type": "article",
         "og:site_name": book,
-        "og:title": nodes.document.astext(app.env.titles[pagename]) if pagename in app.env.titles else book,
+        "og:title": app.env.titles[pagename].astext() if pagename in app.env.titles else book,
         "og:description": about or book,
         "og:image": picture,
         "og:image:alt": PICTURE_ALT,
     }
     if base:
         properties["og:url"] = urljoin(base, f"{pagename}.html")
-    tags = [f'<meta name="{name}" content="{escape(text)}" />' for name, text in named.items()]
+    tags = [f'<meta name="description" content="{escape(about)}" />'] if about else []
     tags += [f'<meta property="{name}" content="{escape(text)}" />' for name, text in properties.items()]
     context["metatags"] = "\n".join([context.get("metatags", ""), *tags])
 

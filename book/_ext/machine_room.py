@@ -5,7 +5,7 @@ A page shows results. The code of a notebook's cells is moved into "How this pag
 notebook itself keeps all in place; the page's download button leads to it.
 """
 
-import json
+from notebook_edits import edits
 
 TEACHES = "teaches"
 PROVENANCE = "provenance"
@@ -65,14 +65,6 @@ def fold(notebook: dict) -> None:
         notebook["cells"].append({"cell_type": "markdown", "id": "machine-room", "metadata": metadata, "source": text})
 
 
-def fold_page(app, docname, source):
-    """Fold the machine room of a notebook, before the page is parsed."""
-    if str(app.env.doc2path(docname)).endswith(".ipynb"):
-        notebook = json.loads(source[0])
-        fold(notebook)
-        source[0] = json.dumps(notebook)
-
-
 def setup(app):
-    app.connect("source-read", fold_page, priority=900)  # after the links to files are in place
+    app.connect("source-read", edits(fold), priority=900)  # after the links to files are in place
     return {"parallel_read_safe": True, "parallel_write_safe": True}

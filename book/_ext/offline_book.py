@@ -78,8 +78,8 @@ def finish_static(app, exception):
 
 def without_scripts(text: str, names: Iterable[str]) -> str:
     """A page's HTML without the elements that load these scripts."""
-    anyone = "|".join(map(re.escape, names))
-    return re.sub(rf"<script [^>]*src=\"[^\"]*(?:{anyone})[^>]*></script>\s*", "", text)
+    files = "|".join(map(re.escape, names))
+    return re.sub(rf"<script [^>]*src=\"[^\"]*(?:{files})[^>]*></script>\s*", "", text)
 
 
 def setup(app):

@@ -5,7 +5,8 @@ outputs reads rounded numbers alone. The link holds the file itself: a page keep
 """
 
 import base64
-import json
+
+from notebook_edits import edits
 
 END = "</caption>"
 
@@ -19,11 +20,8 @@ def link(name: str, csv: str) -> str:
     )
 
 
-def link_tables(app, docname, source):
-    """Put the link at the end of each table's caption, before the page is parsed."""
-    if not str(app.env.doc2path(docname)).endswith(".ipynb"):
-        return
-    notebook = json.loads(source[0])
+def link_tables(notebook: dict) -> None:
+    """Put the link at the end of each table's caption."""
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             described = output.get("metadata", {}).get("text/html", {})
@@ -31,9 +29,8 @@ def link_tables(app, docname, source):
                 text = "".join(output["data"]["text/html"])
                 anchor = link(described["table"], described["csv"])
                 output["data"]["text/html"] = text.replace(END, f" {anchor}{END}", 1)
-    source[0] = json.dumps(notebook)
 
 
 def setup(app):
-    app.connect("source-read", link_tables)
+    app.connect("source-read", edits(link_tables))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,6 +7,5 @@ document.addEventListener("DOMContentLoaded", () => {
       if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
     }
   };
-  const typeset = window.MathJax && window.MathJax.startup ? window.MathJax.startup.promise : Promise.resolve();
-  typeset.then(focusable);
+  Promise.resolve(window.MathJax?.startup?.promise).then(focusable);
 });

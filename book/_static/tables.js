@@ -56,7 +56,7 @@
       unfold.setAttribute("aria-expanded", String(!folded));
       unfold.textContent = folded ? `Show all ${rowsOf(table).length} rows` : `Show ${ROWS_ABOVE_FOLD} rows`;
     };
-    unfold.addEventListener("click", () => setFolded(table.classList.contains("is-folded") === false));
+    unfold.addEventListener("click", () => setFolded(!table.classList.contains("is-folded")));
     filter.addEventListener("input", () => {
       const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
       for (const row of rowsOf(table)) {

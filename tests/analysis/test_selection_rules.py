@@ -28,6 +28,12 @@ def test_epochs_that_were_not_evaluated_are_not_looked_at():
     assert best_of_k(history_of(curves))["k"].tolist() == [1]
 
 
+@pytest.mark.parametrize("parts", [selection_rules.oracle_parts, best_of_k])
+def test_runs_that_were_evaluated_at_different_epochs_are_refused(parts):
+    with pytest.raises(ValueError, match="evaluated at different epochs"):
+        parts(history_of([[0.5, np.nan, 0.6], [0.7, 0.6, 0.8]]))
+
+
 def test_choosing_among_more_epochs_adds_nothing_where_only_the_training_progresses():
     steady = np.linspace(0.4, 0.9, 8) + np.array([[0.0], [0.1]])
     assert best_of_k(history_of(steady))["gain"].tolist() == pytest.approx([0] * 4)

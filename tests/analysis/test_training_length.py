@@ -8,6 +8,7 @@ import pytest
 
 from tests.builders import make_results
 from ufama.analysis.training_length import comparable, gate_opening, scales_of, stored_lengths
+from ufama.campaigns.results import StoreError
 from ufama.config import TrainingConfig
 
 LENGTHS = ({"scale": "quick", "steps": 4}, {"scale": "tenth", "steps": 26})
@@ -58,6 +59,13 @@ def test_a_scale_without_all_three_models_is_an_error_where_there_is_no_other(le
 
 def test_a_folder_without_published_runs_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="no stored runs of UF-AMA's models M1, M5, M6 on 'seed'"):
+        stored_lengths("seed", tmp_path)
+
+
+def test_a_damaged_folder_is_named(tmp_path):
+    (tmp_path / "quick").mkdir()
+    (tmp_path / "quick" / "runs.parquet").write_bytes(b"PAR1")
+    with pytest.raises(StoreError, match=r"the published results in .*quick cannot be read"):
         stored_lengths("seed", tmp_path)
 
 

@@ -1,7 +1,6 @@
 """What made a page is folded at its end, results stand alone, and every table has its file."""
 
 import base64
-import json
 import re
 
 import numpy as np
@@ -75,16 +74,9 @@ def test_the_link_below_a_table_saves_its_numbers(extension):
 def test_a_table_keeps_its_caption_before_the_link(extension):
     files = extension("table_files")
     table, other = ("<table><caption>Made up.</caption></table>", "<table><caption>No file.</caption></table>")
-    source = [json.dumps({"cells": [code("x", shown(table, "one"), shown(other))]})]
-
-    class App:
-        class env:  # noqa: N801
-            @staticmethod
-            def doc2path(name):
-                return f"{name}.ipynb"
-
-    files.link_tables(App, "page", source)
-    first, second = json.loads(source[0])["cells"][0]["outputs"]
+    notebook = {"cells": [code("x", shown(table, "one"), shown(other))]}
+    files.link_tables(notebook)
+    first, second = notebook["cells"][0]["outputs"]
     assert re.fullmatch(r"<table><caption>Made up. <a [^>]+>CSV</a></caption></table>", first["data"]["text/html"])
     assert "<a" not in second["data"]["text/html"]
 

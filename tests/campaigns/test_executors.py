@@ -6,7 +6,9 @@ import sys
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
@@ -23,6 +25,7 @@ from ufama.campaigns.schedule import Schedule
 from ufama.campaigns.time_limits import OutOfTimeError, TimeLimit
 from ufama.campaigns.worker import BUSY, STORED, Outcome, Worker
 from ufama.config import TrainingConfig
+from ufama.methods import ridge
 
 
 @pytest.fixture(autouse=True)
@@ -184,10 +187,13 @@ def test_a_cluster_without_workers_is_an_error(asked):
         list(executors.on_dask(schedule, *rest, no_workers_timeout=1))
 
 
-def test_what_dask_s_workers_cannot_load_is_an_error(asked, monkeypatch):
-    monkeypatch.setitem(sys.modules, "only_here", ModuleType("only_here"))
-    exec("def clock(): return 0.0", sys.modules["only_here"].__dict__)
-    limit = TimeLimit.after(100, sys.modules["only_here"].clock)
+@pytest.mark.parametrize("what", ["clock", "method"])
+def test_what_dask_s_workers_cannot_load_is_an_error(asked, monkeypatch, what):
+    module = ModuleType("only_here")
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    exec(Path(ridge.__file__).read_text() + "\ndef clock(): return 0.0", module.__dict__)
+    limit = TimeLimit.after(100, module.clock) if what == "clock" else None
+    asked = asked if what == "clock" else replace(asked, method="only_here:METHOD")
     with pytest.raises(CampaignError, match="cannot load what it is to train: No module named 'only_here'"):
         results([asked], scheduler="local", workers=1, time_limit=limit)
 

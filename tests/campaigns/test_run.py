@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.builders import made_windows
 from ufama import config
+from ufama.campaigns import worker
 from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
 from ufama.campaigns.results import TABLES, RunStore, publish, read_published
 from ufama.campaigns.run import results
@@ -107,6 +110,16 @@ def test_a_record_says_what_differs_from_its_preset(experiment):
     assert (run.control, run.target_access) == ("eeg_noise", "others")
     assert len(run.held_out_trials) == 2
     assert run.dataset == "small.npz"  # a file's name, without its folder
+
+
+def test_kept_features_have_half_precision_where_it_holds_them():
+    """A training that diverged may have larger ones, which must not become infinite."""
+    third, large = np.float32(1 / 3), 1e6
+    fused = {"source": np.array([[third, 1]]), "target": np.array([[third, large]], np.float32)}
+    run = SimpleNamespace(fused=fused, fused_rows={"source": [0], "target": [1]})
+    kept = worker._embeddings(run, made_windows())[["z0", "z1"]]
+    assert kept.to_numpy().tolist() == [[np.float16(third), 1], [third, large]]
+    assert (kept.dtypes == np.float32).all()
 
 
 def test_published_results_answer_before_anything_is_trained(experiment, tmp_path, monkeypatch, trained):

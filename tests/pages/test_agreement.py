@@ -18,8 +18,8 @@ from ufama.pages.notebooks import NOTEBOOKS
 from ufama.report import certainty, selection, tables, training_length
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
-TABLES_OF_PAGES = 3
-"""Pages at least that must show a value which another page shows, or nothing is compared."""
+FEWEST_PAGES = 3
+"""As many pages at least show a value which another page shows, or nothing is compared."""
 
 
 def values_of_pages():
@@ -61,7 +61,7 @@ def test_equal_configurations_have_one_value_in_the_whole_book():
     for place, source, _ in values:
         pages[source].add(place.partition(",")[0])
     compared = set().union(*(names for names in pages.values() if len(names) > 1))
-    assert len(compared) >= TABLES_OF_PAGES, f"only {sorted(compared)} show a value of another page: execute the pages"
+    assert len(compared) >= FEWEST_PAGES, f"only {sorted(compared)} show a value of another page: execute the pages"
     assert not disagreements(values)
 
 

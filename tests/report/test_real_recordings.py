@@ -89,7 +89,7 @@ def test_a_stored_baseline_is_the_one_that_was_made(small, tmp_path):
 
 @pytest.mark.parametrize(("machine", "verdict"), [(99.0, "is ahead"), (1.0, "is behind"), (62.5, "is level")])
 def test_the_plain_classifier_is_set_beside_the_last_epoch(machine, verdict):
-    """UF-AMA at its last epoch: folds of (1 + 1/4... ) as in the tables above, mean 62.5 %."""
+    """UF-AMA at its last epoch: seeds of (1 + 1/4) / 2 and (3/4 + 1/2) / 2, both 62.5 %."""
     trained = real_recordings.adapted(made())
     rows = pd.DataFrame(
         {"labels": ["true", "true", "permuted"], "features": ["a", "both", "both"], "balanced_mean_percent": machine}

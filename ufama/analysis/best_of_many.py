@@ -87,19 +87,33 @@ def best_seed(table: pd.DataFrame, *, shuffles: int = 2000, seed: int = 0) -> di
     }
 
 
+def evaluated_accuracies(history: pd.DataFrame) -> np.ndarray:
+    """(runs, epochs) accuracies on the target at the evaluated epochs.
+
+    Raises ValueError when runs were evaluated at different epochs.
+    """
+    table = history[history["target_accuracy"].notna()].pivot(index="digest", columns="epoch", values="target_accuracy")
+    if table.isna().any(axis=None):
+        raise ValueError("the runs were evaluated at different epochs: select runs of one scale.")
+    return table.to_numpy(float)
+
+
+def fluctuations(values: np.ndarray) -> np.ndarray:
+    """(runs, epochs) values around the mean curve of all runs and the level of their own run."""
+    return values - values.mean(axis=0) - (values.mean(axis=1, keepdims=True) - values.mean())
+
+
 def best_of_k(history: pd.DataFrame) -> pd.DataFrame:
     """What choosing each run's best of k epochs adds, with the progress of the training taken away: k, gain.
 
     An early epoch is lower because the network has not learned yet, and a maximum over early and late epochs would
     mostly measure that. So only the second half of the evaluated epochs is looked at, and of every reading the mean of
-    all runs at that epoch and the mean of that run are taken away, as in `selection_rules.oracle_parts`. The gain is
-    the mean over runs of the expected maximum of k of what is left, a share of windows: 0 for k = 1. It is 0 throughout
-    for a single run, whose curve is the mean of all.
+    all runs at that epoch and the mean of that run are taken away (`fluctuations`). The gain is the mean over runs of
+    the expected maximum of k of what is left, a share of windows: 0 for k = 1. It is 0 throughout for a single run,
+    whose curve is the mean of all. Raises ValueError when runs were evaluated at different epochs.
     """
-    evaluated = history[history["target_accuracy"].notna()]
-    table = evaluated.pivot(index="digest", columns="epoch", values="target_accuracy")
-    late = table.to_numpy(float)[:, table.shape[1] // 2 :]
-    rest = late - late.mean(axis=0) - (late.mean(axis=1, keepdims=True) - late.mean())
+    values = evaluated_accuracies(history)
+    late = fluctuations(values[:, values.shape[1] // 2 :])
     return pd.DataFrame(
-        {"k": k, "gain": np.mean([expected_best(values, k) for values in rest])} for k in range(1, late.shape[1] + 1)
+        {"k": k, "gain": np.mean([expected_best(run, k) for run in late])} for k in range(1, late.shape[1] + 1)
     )

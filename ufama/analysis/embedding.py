@@ -1,6 +1,7 @@
 """Learned features in two dimensions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,11 +21,7 @@ def tsne_points(results: Results, class_names: Sequence[str]) -> pd.DataFrame:
     from threadpoolctl import threadpool_limits
 
     panels = []
-    for run in results.runs.itertuples():
-        own = results.embeddings[results.embeddings.digest == run.digest]
-        if own.empty:
-            raise ValueError(f"run {run.digest} ({run.variant}, {run.fold}) has no stored features: train it again.")
-        features = own[[column for column in own if column.startswith("z")]].dropna(axis=1)
+    for run, own, features in _kept_features(results):
         with threadpool_limits(1):  # so few points lose more to waiting threads than they gain from them
             perplexity = min(30, (len(features) - 1) / 3)
             places = TSNE(perplexity=perplexity, random_state=0, init="pca").fit_transform(features.to_numpy(float))
@@ -53,11 +50,7 @@ def nearest(results: Results) -> pd.DataFrame:
     from scipy.spatial.distance import cdist
 
     rows = []
-    for run in results.runs.itertuples():
-        own = results.embeddings[results.embeddings.digest == run.digest]
-        if own.empty:
-            raise ValueError(f"run {run.digest} ({run.variant}, {run.fold}) has no stored features: train it again.")
-        features = own[[column for column in own if column.startswith("z")]].dropna(axis=1)
+    for run, own, features in _kept_features(results):
         source, target = (own[own.domain == name] for name in ("source", "target"))
         within = cdist(features.loc[target.index], features.loc[target.index])
         np.fill_diagonal(within, np.inf)
@@ -74,3 +67,12 @@ def nearest(results: Results) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _kept_features(results: Results) -> Iterator[tuple[Any, pd.DataFrame, pd.DataFrame]]:
+    """Each run with its kept windows and their fused features. Raises ValueError when those of a run were not kept."""
+    for run in results.runs.itertuples():
+        own = results.embeddings[results.embeddings.digest == run.digest]
+        if own.empty:
+            raise ValueError(f"run {run.digest} ({run.variant}, {run.fold}) has no stored features: train it again.")
+        yield run, own, own[[column for column in own if column.startswith("z")]].dropna(axis=1)

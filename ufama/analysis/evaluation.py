@@ -117,7 +117,8 @@ def trial_outcomes(results: Results, branch: str = "fusion") -> pd.DataFrame:
     ]
 
 
-def _outcomes(results: Results, branch: str, unit: str) -> pd.DataFrame:
+def unit_outcomes(results: Results, unit: str, branch: str = "fusion") -> pd.DataFrame:
+    """`window_outcomes` or `trial_outcomes`. Raises ValueError for an unknown unit."""
     if unit not in UNITS:
         raise ValueError(f"unit {unit!r} is not known; choose one of {', '.join(UNITS)}.")
     return window_outcomes(results, branch) if unit == "windows" else trial_outcomes(results, branch)
@@ -129,7 +130,7 @@ def _scores(results: Results, branches: Sequence[str], extra: list[str]) -> pd.D
     for branch in branches:
         counted = []
         for unit in UNITS:
-            outcomes = _outcomes(results, branch, unit)
+            outcomes = unit_outcomes(results, unit, branch)
             right = (outcomes["label"] == outcomes["predicted"]).groupby([outcomes[name] for name in key], sort=False)
             counted.append(right.agg(["mean", "size"]).set_axis([f"accuracy_{unit}", f"n_{unit}"], axis=1))
             if unit == "windows":
@@ -214,7 +215,7 @@ def source_of(scores: pd.DataFrame, unit: str, *, over_subjects: bool = False, c
         averaged.append("by subject")
     branches = sorted(set(scores["branch"]) - {"fusion"}) if "branch" in scores else []
     runs = digest_of(sorted(set(scores["digest"])))
-    return " ".join([runs, *sorted(set(scores["rule"])), unit, *branches, *averaged, *([counted] if counted else [])])
+    return " ".join(filter(None, [runs, *sorted(set(scores["rule"])), unit, *branches, *averaged, counted]))
 
 
 def sources(scores: pd.DataFrame, by: Sequence[str], unit: str, **choices) -> pd.DataFrame:
@@ -268,7 +269,7 @@ def confusion(results: Results, *, rule: str, branch: str = "fusion", unit: str 
     class; NaN where it never occurs), n_runs. Raises ValueError for a rule that is not stored, and when a dataset
     and protocol hold several methods, presets, variants or scales: ``select`` one first.
     """
-    outcomes = of_rule(_outcomes(results, branch, unit), rule)
+    outcomes = of_rule(unit_outcomes(results, unit, branch), rule)
     runs = results.runs[results.runs["digest"].isin(outcomes["digest"])]
     parts = []
     for (dataset, title, simulated, protocol), group in runs.groupby(

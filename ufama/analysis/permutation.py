@@ -7,8 +7,11 @@ was learned from the source then tells of the tested order, whatever the source'
 import numpy as np
 import pandas as pd
 
-from ufama.analysis.evaluation import RECORDING, UNITS, of_rule, trial_outcomes, window_outcomes
+from ufama.analysis.evaluation import RECORDING, UNITS, of_rule, unit_outcomes
 from ufama.campaigns.results import Results
+
+DRAWS = 10_000
+"""Orders of the labels that a level is computed from."""
 
 
 def votes(results: Results, *, rule: str, unit: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -18,8 +21,7 @@ def votes(results: Results, *, rule: str, unit: str) -> list[tuple[np.ndarray, n
     the recording's windows, over trials one trial for the class of most of its windows. Several runs on one recording
     are averaged.
     """
-    outcomes = window_outcomes(results) if unit == "windows" else trial_outcomes(results)
-    outcomes = of_rule(outcomes, rule)
+    outcomes = of_rule(unit_outcomes(results, unit), rule)
     classes = len(results.runs["class_names"].iloc[0])
     parts = []
     for _, own in outcomes.groupby(RECORDING, sort=True):
@@ -51,13 +53,13 @@ def two_sided_p(seen: float, expected: float, drawn: np.ndarray) -> float:
     return float((1 + (np.abs(drawn - expected) >= abs(seen - expected) - 1e-9).sum()) / (1 + len(drawn)))
 
 
-def permutation_level(results: Results, *, rules: list[str], draws: int = 10_000, seed: int = 0) -> pd.DataFrame:
+def permutation_level(results: Results, *, rules: list[str], draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
     """Accuracy of runs and its level under shuffled test labels, as means over recordings: a row per rule and unit.
 
     Columns: rule, unit ("windows", "trials"), accuracy, expected (`expected_accuracy`), low, high (middle 95 % of the
-    draws), p (`two_sided_p`), recordings. All shares
-    from 0 to 1. Recordings are drawn independently: that their predictions may have learned from each other's shuffled
-    labels adds a little to the true spread, see `ufama.studies.stimuli.shuffled_order_only`.
+    draws), p (`two_sided_p`), recordings. All shares from 0 to 1. Recordings are drawn independently: that their
+    predictions may have learned from each other's shuffled labels adds a little to the true spread, see
+    `ufama.studies.stimuli.shuffled_order_only`.
     """
     rows = []
     for rule in rules:

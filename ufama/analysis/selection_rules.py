@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ufama.analysis.best_of_many import normal_best
+from ufama.analysis.best_of_many import evaluated_accuracies, fluctuations, normal_best
 from ufama.analysis.differences import against_baseline, summarise
 from ufama.campaigns.results import Results
 from ufama.training.selection import WATCHED, chosen_epochs
@@ -94,15 +94,11 @@ def oracle_parts(history: pd.DataFrame) -> dict[str, float]:
     ValueError
         when runs were evaluated at different epochs
     """
-    table = history[history["target_accuracy"].notna()].pivot(index="digest", columns="epoch", values="target_accuracy")
-    if table.isna().any(axis=None):
-        raise ValueError("the runs were evaluated at different epochs: select runs of one scale.")
-    values = table.to_numpy(float)
+    values = evaluated_accuracies(history)
     runs, epochs = values.shape
     curve = values.mean(axis=0)
-    rest = values - curve - (values.mean(axis=1, keepdims=True) - values.mean())
     freedom = max((runs - 1) * (epochs - 1), 1)
-    fluctuation = np.sqrt((rest**2).sum() / freedom)
+    fluctuation = np.sqrt((fluctuations(values) ** 2).sum() / freedom)
     best = values.max(axis=1).mean()
     return {
         "last": curve[-1],

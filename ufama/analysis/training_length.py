@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ufama.analysis.evaluation import select
-from ufama.campaigns.results import Results, published_folder, read_published
+from ufama.campaigns.results import Results, published_folder, published_runs, read_published
 
 COMPARED_MODELS = ("M1", "M5", "M6")
 """The network alone, UF-AMA without distillation, and UF-AMA."""
@@ -26,16 +26,19 @@ def stored_lengths(dataset: str, folder: Path | None = None) -> Results:
     dataset
         "seed" or "seed_iv"
     folder
-        that holds folders of published results; None: the project's
+        that holds folders of published results; None: the project's, of which there is none outside a checkout
 
     Raises
     ------
     ValueError
         where there are none
+    StoreError
+        for a folder that is damaged
     """
+    folder = folder or published_folder()
     parts: list[Results] = []
-    for runs in sorted((folder or published_folder() or Path()).glob("*/runs.parquet")):
-        if _may_hold(runs, dataset):
+    for runs in sorted(folder.glob("*/runs.parquet")) if folder else ():
+        if _may_hold(runs.parent, dataset):
             found = read_published(runs.parent)
             known = [digest for part in parts for digest in part.runs["digest"]]
             parts.append(found.select(found.runs["digest"][~found.runs["digest"].isin(known)]))
@@ -44,9 +47,9 @@ def stored_lengths(dataset: str, folder: Path | None = None) -> Results:
     return comparable(Results.concat(parts), dataset=dataset)
 
 
-def _may_hold(runs: Path, dataset: str) -> bool:
+def _may_hold(folder: Path, dataset: str) -> bool:
     names = ["method", "dataset", "variant"]
-    table = pd.read_parquet(runs, columns=names)
+    table = published_runs(folder, names)
     own = table[table["method"].eq("ufama") & table["dataset"].eq(dataset)]
     return set(COMPARED_MODELS) <= set(own["variant"])
 

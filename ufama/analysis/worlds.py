@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+DRAWS = 2000
+"""Draws of a bootstrap, and splits into halves."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
@@ -41,12 +44,11 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     ranks = [rankdata(np.round(np.asarray(scores, float), 12), axis=-1) for scores in (first, second)]
     a, b = (values - values.mean(axis=-1, keepdims=True) for values in ranks)
     spread = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
-    with np.errstate(invalid="ignore"):
-        return (a * b).sum(axis=-1) / np.where(spread > 0, spread, np.nan)
+    return (a * b).sum(axis=-1) / np.where(spread > 0, spread, np.nan)
 
 
 def agreement(
-    first: pd.DataFrame, second: pd.DataFrame, *, draws: int = 2000, seed: int = 0, level: float = 0.95
+    first: pd.DataFrame, second: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0, level: float = 0.95
 ) -> Agreement:
     """Rank correlation of the methods that both worlds have, with a bootstrap interval over the subjects of both.
 
@@ -75,7 +77,7 @@ def agreement(
     )
 
 
-def halves_agreement(scores: pd.DataFrame, *, draws: int = 2000, seed: int = 0, level: float = 0.95) -> Agreement:
+def halves_agreement(scores: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0, level: float = 0.95) -> Agreement:
     """How far the rankings by two random halves of one world's subjects agree: the mean over splits, and their range.
 
     What is left to disagree about between two worlds is bounded by this; halves have half as many subjects, so the

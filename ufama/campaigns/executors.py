@@ -244,13 +244,14 @@ def on_dask(
 
     ``address`` is its scheduler's, which has to answer within ``timeout`` seconds, or "local" for ``processes``
     processes of this machine. A worker that is lost is replaced by another. Where workers declare the resource GPU, a
-    stack takes one of it. Raises CampaignError when the cluster cannot be reached, a worker cannot load ``worker``, a
-    stack keeps losing its workers, or there is no worker for ``no_workers_timeout`` seconds; how long a cluster at an
-    address waits for one, its scheduler's configuration says.
+    stack takes one of it. Raises CampaignError when the cluster cannot be reached, a worker cannot load what it is to
+    train, a stack keeps losing its workers, or there is no worker for ``no_workers_timeout`` seconds; how long a
+    cluster at an address waits for one, its scheduler's configuration says.
     """
     try:
         import dask
         from distributed import Client, KilledWorker, LocalCluster
+        from distributed.protocol.pickle import dumps, loads
         from distributed.scheduler import NoWorkerError
     except ImportError:
         raise CampaignError(
@@ -266,12 +267,16 @@ def on_dask(
             f"no Dask scheduler answers at {address}: {error}. Start one, or check --scheduler."
         ) from None
     try:
-        _check_workers(client, worker)
+        try:
+            client.run(loads, dumps(_on_dask_worker))
+        except (ImportError, AttributeError) as error:
+            raise _not_loaded(error) from None
         has_gpus = _gpus_of(client) > 0
         resources = {"GPU": 1} if has_gpus else None
 
         def submit(stack: Stack) -> Any:
-            return client.submit(_on_dask_worker, worker, stack, pure=False, resources=resources, retries=0)
+            task = dumps((worker, stack))
+            return client.submit(_on_dask_worker, task, pure=False, resources=resources, retries=0)
 
         def cancel(futures: dict) -> None:
             client.cancel(list(futures))
@@ -295,17 +300,11 @@ def on_dask(
             cluster.close()
 
 
-def _check_workers(client: Any, worker: Worker) -> None:
-    """Raise CampaignError where one cannot load what it is sent: Dask ends such workers, and waits for others."""
-    from distributed.protocol.pickle import dumps, loads
-
-    try:
-        client.run(loads, dumps((_on_dask_worker, worker)))
-    except (ImportError, AttributeError) as error:
-        raise CampaignError(
-            f"a worker of the Dask cluster cannot load what it is to train: {error}. All workers need the same version "
-            "of ufama, and every module that the campaign takes a function from."
-        ) from None
+def _not_loaded(error: Exception) -> CampaignError:
+    return CampaignError(
+        f"a worker of the Dask cluster cannot load what it is to train: {error}. All workers need the same version of "
+        "ufama, and every module of your own that the campaign uses."
+    )
 
 
 def _gpus_of(client: Any) -> int:
@@ -355,7 +354,14 @@ def _in_worker(worker: Worker, stack: Stack):
     return worker.train(stack, _PROCESS["device"], lambda: bool(_PROCESS["stopping"].value))
 
 
-def _on_dask_worker(worker: Worker, stack: Stack):
+def _on_dask_worker(task: bytes) -> Outcome:
+    """Train a pickled stack. It is loaded here: where Dask itself cannot, it ends the worker and waits for others."""
+    from distributed.protocol.pickle import loads
+
+    try:
+        worker, stack = loads(task)
+    except (ImportError, AttributeError) as error:
+        raise _not_loaded(error) from None
     return worker.train(stack, worker.device, lambda: False)
 
 

@@ -129,8 +129,16 @@ def published_digests() -> dict[Path, frozenset[str]]:
 
 @lru_cache(maxsize=32)
 def _digests(home: Path) -> frozenset[str]:
-    with _published_in(home):
-        return frozenset(pd.read_parquet(home / "runs.parquet", columns=["digest"]).digest)
+    return frozenset(published_runs(home, ["digest"]).digest)
+
+
+def published_runs(folder: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """What `publish` wrote of the runs of one folder, entries of `JSON_COLUMNS` as JSON; ``columns`` None: everything.
+
+    Raises StoreError for a folder that is damaged.
+    """
+    with _published_in(folder):
+        return pd.read_parquet(folder / "runs.parquet", columns=columns)
 
 
 def read_published(folder: str | Path) -> Results:

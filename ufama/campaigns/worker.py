@@ -265,17 +265,24 @@ def _predictions(result: TrainingResult, windows: Windows, rows: np.ndarray) -> 
 
 
 def _embeddings(result: TrainingResult, windows: Windows) -> pd.DataFrame:
-    """Features to half precision, kept as float32."""
+    """Features as float32, rounded by `_halved`."""
     tables = []
     for domain, features in result.fused.items():
         names = [f"z{number}" for number in range(features.shape[1])]
-        table = pd.DataFrame(features.astype(np.float16), columns=names)
+        table = pd.DataFrame(_halved(features), columns=names)
         table.insert(0, "domain", domain)
         for column in COORDINATES:
             table[column] = _as_stored(getattr(windows, column)[result.fused_rows[domain]])
         tables.append(table)
     together = pd.concat(tables, ignore_index=True)
     return together.astype({column: np.float32 for column in together if column.startswith("z")})
+
+
+def _halved(features: np.ndarray) -> np.ndarray:
+    """In 16 bits where they hold every feature, which they do not after a training that diverged; else as they are."""
+    with np.errstate(over="ignore"):
+        half = features.astype(np.float16)
+    return half if np.isfinite(half).all() else features
 
 
 def _as_stored(numbers: np.ndarray) -> np.ndarray:

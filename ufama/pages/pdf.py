@@ -62,7 +62,7 @@ class BookPage(NamedTuple):
 
 
 def print_book(html_folder: Path, target: Path) -> Path:
-    """Print a built book to ``target``, a PDF; its own place.
+    """Print a built book as a PDF to ``target``, and return its absolute path.
 
     Pages follow each other in the order of the contents, each in its part; both are bookmarks, as is every heading.
     What folds, scrolls or stands in tabs on a screen is shown whole, links between pages lead to the place in the PDF,

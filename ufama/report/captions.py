@@ -21,6 +21,8 @@ from ufama.report.table import SOURCE, Column, Origin, Table
 
 LABEL_FREE_RULES = ("last", "source_validation")
 """The rules that read no label of the target."""
+LEVEL = 0.05
+"""Of a test after Holm's correction."""
 
 
 # --- the table of measured runs --------------------------------------------------------------------------------------
@@ -156,11 +158,15 @@ def unique_value(runs: pd.DataFrame, column: str):
 
 def measured_on(runs: pd.DataFrame, *, preset: bool = True) -> str:
     """'Measured on simulated SEED, scale quick, preset paper'; real recordings are called real."""
-    title = unique_value(runs, "data_title")
-    title = title if unique_value(runs, "simulated") else f"real {title} recordings"
-    return f"Measured on {title}, scale {unique_value(runs, 'scale')}" + (
+    data = recordings_of(unique_value(runs, "data_title"), simulated=unique_value(runs, "simulated"))
+    return f"Measured on {data}, scale {unique_value(runs, 'scale')}" + (
         f", preset {unique_value(runs, 'preset')}" if preset else ""
     )
+
+
+def recordings_of(title: str, *, simulated: bool) -> str:
+    """'simulated SEED' or 'real EEGMAT recordings', by the title of a `DataCard`."""
+    return title if simulated else f"real {title} recordings"
 
 
 def counted(runs: pd.DataFrame, by: Iterable[str] = ()) -> str:
@@ -196,15 +202,15 @@ def interval_meaning(table: pd.DataFrame, by: Iterable[str] = ()) -> str:
     return " ".join(sentences)
 
 
-def smallest_p_meaning(units: int, comparisons: int, *, of: str = "subjects", level: float = 0.05) -> str:
+def smallest_p_meaning(units: int, comparisons: int, *, of: str = "subjects") -> str:
     """The smallest p by sign flips that a table can show, adjusted by Holm, and whether anything can be significant."""
     least = smallest_p(units, comparisons)
     meaning = (
         f"The smallest p that sign flips of {units} {of} can give is {smallest_p(units):.2g}, after Holm's correction "
         f"for {_plural(comparisons, 'comparison')} {least:.2g}."
     )
-    if least > level:
-        meaning += f" That is above {level}: no difference here can be significant, however large it is."
+    if least > LEVEL:
+        meaning += f" That is above {LEVEL}: no difference here can be significant, however large it is."
     return meaning
 
 

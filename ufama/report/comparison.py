@@ -21,12 +21,14 @@ from ufama.campaigns.tuning import BestSettings, Candidate
 from ufama.methods import is_fitted, method
 from ufama.report import style
 from ufama.report.captions import (
+    LEVEL,
     column_group,
     measured_table,
     printed_column,
     smallest_p_meaning,
     unique_value,
 )
+from ufama.report.lists import listed
 from ufama.report.methods import entry_title, is_control, setting_text
 from ufama.report.style import figure, headline
 from ufama.report.table import SOURCE, Column, Table
@@ -372,7 +374,7 @@ def reading(table: Table, ranked: Ranking) -> str:
     reference = method(COMPARED_WITH).title
     place = int(frame.index[frame["entry"] == reference][0]) + 1
     others = frame[frame["entry"] != reference]
-    significant = others[others["p_holm"] < 0.05]
+    significant = others[others["p_holm"] < LEVEL]
     better, worse = (significant.loc[sign * significant["difference"] > 0, "entry"] for sign in (1, -1))
     gap = frame["oracle"] - frame[RANKED_BY]
     reached = int((frame[RANKED_BY] >= best[RANKED_BY] - gap.mean()).sum())
@@ -384,7 +386,7 @@ def reading(table: Table, ranked: Ranking) -> str:
         f"First by source validation is {best.entry} with {best[RANKED_BY]:.1f} % (95 %: {best.ci_low:.1f} to "
         f"{best.ci_high:.1f}); {reference} has {frame.loc[place - 1, RANKED_BY]:.1f} % and place {place} of {k}.",
         f"{int((others['difference'] > 0).sum())} of {len(others)} lie above {reference}. After Holm's correction, "
-        f"better at level 0.05: {_listed(better)}; worse: {_listed(worse)}.",
+        f"better at level {LEVEL}: {_listed(better)}; worse: {_listed(worse)}.",
         f"Friedman's test that all are equal: {p_text(ranked.p)}. The critical difference is "
         f"{ranked.difference:.1f} of {k} ranks and {alike}.",
         f"Choosing the epoch by the target's labels (oracle) adds {gap.min():.1f} to {gap.max():.1f} points, "
@@ -394,7 +396,7 @@ def reading(table: Table, ranked: Ranking) -> str:
     if len(controls):
         values = ", ".join(f"{row['entry']} {row[RANKED_BY]:.1f} %" for _, row in controls.iterrows())
         sentences.append(f"Controls, which no method should need to know: {values}.")
-    return "\n".join(f"- {sentence}" for sentence in sentences)
+    return listed(sentences)
 
 
 def _listed(names: pd.Series) -> str:

@@ -9,18 +9,15 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from ufama.analysis.titles import CRITERION_TITLES, PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
-from ufama.report.page_head import counted, is_there, number_word, shown, value
+from ufama.report.captions import LEVEL
+from ufama.report.page_head import capitalised, counted, is_there, number_word, shown, value
 from ufama.report.table import Table
 from ufama.studies.coverage import DEFAULT, NAIVE
-
-LEVEL = 0.05
-"""Of a test after Holm's correction."""
 
 
 def _data(table: Table) -> str:
     """'Simulated SEED': the data of a table of runs."""
-    title = " and ".join(table.provenance.get("data_title", ["These recordings"]))
-    return f"{title[0].upper()}{title[1:]}"
+    return capitalised(" and ".join(table.provenance.get("data_title", ["These recordings"])))
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -35,8 +32,7 @@ def _extreme(table: Table, column: str, rows: pd.Series, *, largest: bool) -> pd
 
 def _in_row(table: Table, column: str, row: pd.Series) -> str:
     """`shown` for a row of the table's frame."""
-    described = next(one for one in table.shown if one.name == column)
-    return table._column_cells(described)[table.frame.index.get_loc(row.name)]
+    return table.column_cells(column)[table.frame.index.get_loc(row.name)]
 
 
 # --- results ---------------------------------------------------------------------------------------------------------
@@ -140,7 +136,7 @@ def screening(table: Table, title: str) -> str:
         else f"{short}, {shown(table, 'share_percent', group=name)} % of the windows"
         for short, name in groups.items()
     ]
-    return f"{title[0].upper()}{title[1:]}, after training: {'; '.join(parts)} (mean ± SD over runs)."
+    return f"{capitalised(title)}, after training: {'; '.join(parts)} (mean ± SD over runs)."
 
 
 # --- decisions -------------------------------------------------------------------------------------------------------

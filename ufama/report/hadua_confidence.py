@@ -7,6 +7,7 @@ from ufama.analysis.differences import count_subjects, interval, unit_means
 from ufama.analysis.effects import flip_effects
 from ufama.analysis.hadua import right_by_confidence
 from ufama.campaigns.results import Results
+from ufama.methods.hadua.confidence import initial_statistics
 from ufama.methods.hadua.config import PAPER
 from ufama.report.captions import interval_cell, measured_table
 from ufama.report.hadua import VARIANT_TITLES
@@ -91,9 +92,10 @@ def reading(results: Results) -> str:
     )
     if np.isnan(row["difference_percent"]):
         counted = "In no run of H5, preset paper, are there windows on both sides of the mean confidence."
+    start = float(initial_statistics(1, 2).mean)
     touched = (
         " Whether the weights make use of it is another question. The running mean that they compare with starts at "
-        f"0.5, follows slowly, and is {row['running_mean']:.2f} after the last step, where the windows' mean "
+        f"{start}, follows slowly, and is {row['running_mean']:.2f} after the last step, where the windows' mean "
         f"confidence is {row['confidence_percent'] / 100:.2f}: {row['below_running_percent']:.1f} % of the windows lie "
         "below it and count less."
     )

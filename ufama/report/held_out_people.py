@@ -8,11 +8,11 @@ from ufama.analysis.held_out_people import ENTRY, held_out_against_target, peopl
 from ufama.campaigns.grids import COMPARED_WITH
 from ufama.campaigns.results import Results
 from ufama.methods import method
-from ufama.report.captions import measured_table
+from ufama.report.captions import LEVEL, interval_cell, measured_table
+from ufama.report.lists import listed
 from ufama.report.methods import entry_title, is_control
+from ufama.report.page_head import signed_points
 from ufama.report.table import Column, Table
-
-LEVEL = 0.05
 
 
 def held_out_table(results: Results, draws: pd.DataFrame) -> Table:
@@ -37,8 +37,8 @@ def held_out_table(results: Results, draws: pd.DataFrame) -> Table:
         Column("held_out_percent", "all folds", "measured", "held-out people (%)", 1),
         Column("target_percent", "target (%)", "measured", "", 1),
         Column("chosen_percent", "target, source validation (%)", "measured", "", 1, only_in_file=True),
-        Column("difference_points", "points", "measured", "held out − target", 1, interval=_ends("difference")),
-        Column("beyond_points", "points", "measured", "minus source only's", 1, interval=_ends("beyond")),
+        interval_cell("difference", "points", "points", group="held out − target"),
+        interval_cell("beyond", "points", "points", group="minus source only's"),
         Column("beyond_p_holm", "p (Holm)", "measured", "minus source only's", 3),
     ]
     people = int(table["n_units"].min())
@@ -60,10 +60,6 @@ def held_out_table(results: Results, draws: pd.DataFrame) -> Table:
             f"(Holm) for {int(tested.sum())} comparisons."
         ),
     )
-
-
-def _ends(name: str) -> tuple[str, str]:
-    return f"{name}_low_points", f"{name}_high_points"
 
 
 def _tuning(draws: pd.DataFrame) -> pd.DataFrame:
@@ -93,7 +89,7 @@ def reading(table: Table) -> str:
     """What `held_out_table` shows, as a Markdown list: every number and name in it is computed."""
     frame = table.frame
     sentences = [_of_tuning(frame), _of_people(frame), _of_adaptation(frame), _of_the_rule(frame)]
-    return "\n".join(f"- {sentence}" for sentence in sentences if sentence)
+    return listed(filter(None, sentences))
 
 
 def _of_tuning(frame: pd.DataFrame) -> str:
@@ -119,7 +115,7 @@ def _of_people(frame: pd.DataFrame) -> str:
         f"**On all folds** the held-out people have {_more(frame['difference_points'].mean())} than the target (mean "
         f"over {len(frame)} methods); {above} of {len(frame)} intervals {'lies' if above == 1 else 'lie'} above 0, "
         f"{below} below. {title} learns nothing from the target: it sees both people alike, and its difference, "
-        f"{_points(reference, 'difference')}, is theirs."
+        f"{signed_points(reference, 'difference')}, is theirs."
     )
 
 
@@ -130,11 +126,11 @@ def _of_adaptation(frame: pd.DataFrame) -> str:
     first, last = tested.loc[tested["beyond_points"].idxmax()], tested.loc[tested["beyond_points"].idxmin()]
     sure = tested[tested["beyond_p_holm"] < LEVEL]
     higher, lower = (sure.loc[sign * sure["beyond_points"] > 0, "entry"] for sign in (1, -1))
+    largest, smallest = (f"{row.entry} ({signed_points(row, 'beyond')})" for row in (first, last))
     return (
-        f"**Beyond the people**, fold by fold, the difference is largest for {first.entry} "
-        f"({_points(first, 'beyond')}) and smallest for {last.entry} ({_points(last, 'beyond')}). After Holm's "
-        f"correction for {len(tested)} comparisons it is above 0 at level {LEVEL} for {_listed(higher)} (the target "
-        f"gains less than the held-out people), and below 0 for {_listed(lower)} (it gains more)."
+        f"**Beyond the people**, fold by fold, the difference is largest for {largest} and smallest for {smallest}. "
+        f"After Holm's correction for {len(tested)} comparisons it is above 0 at level {LEVEL} for {_listed(higher)} "
+        f"(the target gains less than the held-out people), and below 0 for {_listed(lower)} (it gains more)."
     )
 
 
@@ -150,12 +146,6 @@ def _of_the_rule(frame: pd.DataFrame) -> str:
 def _more(points: float) -> str:
     """'2.1 points more' or '2.1 points less'."""
     return f"{abs(points):.1f} points {'less' if round(points, 1) < 0 else 'more'}"
-
-
-def _points(row: pd.Series, name: str) -> str:
-    """The points with their sign and interval; without one where there is none."""
-    mean, low, high = (row[f"{name}{end}_points"] for end in ("", "_low", "_high"))
-    return f"{mean:+.1f}" if np.isnan(low) else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _listed(names: pd.Series) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
-from ufama.campaigns.results import Results, StoreError, published_folder, read_published
+from ufama.campaigns.results import Results, StoreError, published_folder, published_runs, read_published
 from ufama.config import TrainingConfig, scale
 from ufama.methods import method
 from ufama.report import same_film, selection
@@ -49,12 +49,14 @@ def film() -> LandingNumber:
 def covered() -> LandingNumber:
     """How often an interval that takes windows for independent covers the true accuracy."""
     study = coverage.stored_study()
-    shares = 100 * study.loc[study["interval"] == coverage.NAIVE, "coverage"]
-    low, high = round(shares.min()), round(shares.max())
+    naive = study[study["interval"] == coverage.NAIVE]
+    low, high = round(100 * naive["coverage"].min()), round(100 * naive["coverage"].max())
+    trials = " or ".join(map(str, sorted(naive["trials"].unique())))
     return LandingNumber(
         f"{low} %" if low == high else f"{low} to {high} %",
-        "of the 95 % intervals that treat windows as independent contain the true accuracy. A session has 15 trials, "
-        "and the windows of a trial are right or wrong together. Simulated experiments, whose truth is known.",
+        "of the 95 % intervals that treat windows as independent contain the true accuracy. A session has "
+        f"{trials} trials, and the windows of a trial are right or wrong together. Simulated experiments, whose truth "
+        "is known.",
         "certainty",
     )
 
@@ -98,7 +100,7 @@ def trainings() -> Results:
     wanted = {"method": "ufama", "preset": "paper", "variant": "M6", "dataset": DATASET, "scale": SCALE,
               "protocol": "cross_subject", "control": "", "simulated": True}  # fmt: skip
     experiments = {
-        folder: _most_folds(pd.read_parquet(folder / "runs.parquet"), wanted, decisions)
+        folder: _most_folds(published_runs(folder), wanted, decisions)
         for folder in sorted(path.parent for path in _folder().glob("*/runs.parquet"))
     }
     folder = max(experiments, key=lambda folder: len(experiments[folder]), default=_folder())

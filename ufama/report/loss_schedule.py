@@ -116,9 +116,8 @@ def _panel(axes: Axes, schedule: Schedule) -> None:
         f"consistency\nθ: {by_loss}",
         f"distillation\nγ: {config.distillation_weight:g}, if gate open",
     )
-    for row, (begin, colour) in enumerate(((0, style.BLUE), (0, style.BLUE), (None, None), (start, style.GREEN))):
-        if colour is not None:
-            axes.barh(row, epochs - begin, left=begin, height=0.62, color=colour)
+    for row, begin, colour in ((0, 0, style.BLUE), (1, 0, style.BLUE), (3, start, style.GREEN)):
+        axes.barh(row, epochs - begin, left=begin, height=0.62, color=colour)
     mmd = schedule.mmd()
     for epoch in np.flatnonzero(mmd >= NOTHING):
         axes.bar(epoch + 0.5, -0.62 * mmd[epoch], width=1.0, bottom=2 + 0.31, color=style.ORANGE, linewidth=0)

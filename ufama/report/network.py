@@ -43,13 +43,17 @@ def reference_network(card: DataCard, config: UfamaConfig, seed: int = 0) -> ref
     """The network of one run with random weights, for the recordings that ``card`` describes."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return reference.Network(
-            config,
-            eeg_tokens=len(card.eeg_tokens),
-            eeg_features=len(card.eeg_features),
-            eye_features=len(card.eye_features),
-            classes=len(card.class_names),
-        )
+        return reference.Network(config, **_sizes(card))
+
+
+def _sizes(card: DataCard) -> dict[str, int]:
+    """What a network is built for, by the names of its parameters."""
+    return {
+        "eeg_tokens": len(card.eeg_tokens),
+        "eeg_features": len(card.eeg_features),
+        "eye_features": len(card.eye_features),
+        "classes": len(card.class_names),
+    }
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
@@ -211,14 +215,7 @@ def parameters(card: DataCard, configs: Mapping[str, UfamaConfig]) -> Table:
     frame = pd.DataFrame({"part": [*PARTS, "all"]})
     columns = [Column("part", "part", "key")]
     for place, (title, config) in enumerate(configs.items()):
-        network = Network(
-            config,
-            eeg_tokens=len(card.eeg_tokens),
-            eeg_features=len(card.eeg_features),
-            eye_features=len(card.eye_features),
-            classes=len(card.class_names),
-            seeds=[0],
-        )
+        network = Network(config, **_sizes(card), seeds=[0])
         counts = [_count(network, patterns) for patterns in PARTS.values()]
         frame[f"count_{place}"] = [*counts, sum(counts)]
         columns.append(Column(f"count_{place}", title, "measured", "trainable numbers of one run"))
@@ -245,17 +242,9 @@ def flattened_share(frame: pd.DataFrame) -> str:
 @torch.no_grad()
 def stack_note(windows: Windows, config: UfamaConfig, count: int = 32) -> str:
     """Whether a run of a stack computes what it computes alone, on the first ``count`` windows."""
-    card = windows.card
 
     def network(seeds: list[int]) -> Network:
-        return Network(
-            config,
-            eeg_tokens=len(card.eeg_tokens),
-            eeg_features=len(card.eeg_features),
-            eye_features=len(card.eye_features),
-            classes=len(card.class_names),
-            seeds=seeds,
-        ).double()
+        return Network(config, **_sizes(windows.card), seeds=seeds).double()
 
     eeg = torch.as_tensor(windows.eeg[:count]).double()
     eye = torch.as_tensor(windows.eye[:count]).double()

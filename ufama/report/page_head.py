@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ufama.analysis.titles import PROTOCOL_TITLES
+from ufama.report.captions import recordings_of
 from ufama.report.table import Table
 from ufama.report.training_size import size_sentences
 
@@ -134,7 +135,7 @@ def data_sentences(runs: pd.DataFrame) -> list[str]:
     """Whose recordings the runs are of, simulated or real, and how many people and folds."""
     sentences = []
     for (title, simulated), own in runs.groupby(["data_title", "simulated"], sort=False):
-        origin = f"{title[0].upper()}{title[1:]}" if simulated else f"Real {title} recordings"
+        origin = capitalised(recordings_of(title, simulated=simulated))
         people = own["subject"].nunique()
         counts = [f"{people} {'person' if people == 1 else 'people'}"] if people else []
         for protocol, group in own.groupby("protocol", sort=False):
@@ -164,12 +165,7 @@ def shown(table: Table, column: str, **row: object) -> str:
     ValueError
         where the table does not show the column, or not one row has these values
     """
-    described = [one for one in table.shown if one.name == column]
-    if not described:
-        raise ValueError(
-            f"{table.name} does not show the column {column}; it shows {[one.name for one in table.shown]}."
-        )
-    return table._column_cells(described[0])[_place(table, row)]
+    return table.column_cells(column)[_place(table, row)]
 
 
 def value(table: Table, column: str, **row: object) -> float:
@@ -219,6 +215,17 @@ def number_word(count: int, *, none: bool = False) -> str:
         return _WORDS[count]
     tens, ones = divmod(count, 10)
     return str(count) if tens > 9 else _TENS[tens - 2] + (f"-{_WORDS[ones]}" if ones else "")
+
+
+def capitalised(text: str) -> str:
+    """With a capital at the beginning; the others stay."""
+    return f"{text[0].upper()}{text[1:]}"
+
+
+def signed_points(row: pd.Series, prefix: str) -> str:
+    """'+1.2 [+0.3, +2.1]' from {prefix}_points, .._low_points, .._high_points; '+1.2' where there is no interval."""
+    mean, low, high = (row[f"{prefix}{end}_points"] for end in ("", "_low", "_high"))
+    return f"{mean:+.1f}" if pd.isna(low) else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def of_interval(low: float, high: float) -> str:

@@ -61,6 +61,7 @@ def protocols_table(
     scores = accuracy(results)
     scores = scores[scores["rule"].isin(rules)]
     facts = protocol_facts(windows, list(scores["protocol"].unique())).set_index("protocol")
+    facts = facts.join((100 * facts).add_suffix("_percent"))
     columns = [
         Column("source_recordings", "recordings in the source", "measured", only_in_file=True),
         *column_group(
@@ -79,11 +80,7 @@ def protocols_table(
         results.runs,
         scores,
         [RULE, MODEL, PROTOCOL],
-        facts={
-            column: facts[name.removesuffix("_percent")] * (100 if name.endswith("_percent") else 1)
-            for column in columns
-            for name in [column.name]
-        },
+        facts={column: facts[column.name] for column in columns},
         rules=rules,
         note="Columns without signal count all folds.",
     )

@@ -23,7 +23,8 @@ from ufama.data.layout import DataError
 from ufama.data.windows import DataCard
 from ufama.outputs import FileOutput
 from ufama.report import style
-from ufama.report.captions import PROTOCOL, column_group, provenance
+from ufama.report.captions import PROTOCOL, column_group, provenance, recordings_of
+from ufama.report.lists import listed
 from ufama.report.methods import entry_title, is_control
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
@@ -154,7 +155,7 @@ def entry_name(entry: tuple[str, str, str]) -> str:
 
 
 def _origin(title: str) -> str:
-    return f"Measured on real {title} recordings" if not title.startswith("simulated") else f"Measured on {title}"
+    return f"Measured on {recordings_of(title, simulated=title.startswith('simulated'))}"
 
 
 def design_table(studies: Studies, title: str) -> Table:
@@ -542,7 +543,7 @@ def reading(table: pd.DataFrame, studies: Studies, runs: pd.DataFrame) -> str:
         f"**Controls.** A clip's place in the order gives {order['cross_subject']:.1f} % of other people's windows; "
         f"with permuted labels the accuracy is {_range(permuted)} %.",
     ]
-    return "\n".join(f"- {sentence}" for sentence in sentences)
+    return listed(sentences)
 
 
 def limits(table: pd.DataFrame, runs: pd.DataFrame) -> str:

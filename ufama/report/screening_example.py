@@ -15,6 +15,7 @@ from ufama.core import losses
 from ufama.core.objective import consistency_weight
 from ufama.core.screening import Screening, gate_open, screen, trusted_count, whole_pool
 from ufama.report import style
+from ufama.report.captions import keys
 from ufama.report.style import GROUP_TITLES, figure, headline
 from ufama.report.table import Column, Table
 
@@ -104,14 +105,7 @@ def table(example: Example) -> Table:
             "use": [_use(example, window) for window in windows],
         }
     )
-    columns = (
-        Column("window", "window", "key"),
-        Column("eeg", "EEG head", "key"),
-        Column("eye", "eye head", "key"),
-        Column("group", "group", "key"),
-        Column("fusion", "fusion head", "key"),
-        Column("use", "use", "key"),
-    )
+    columns = keys(window="window", eeg="EEG head", eye="eye head", group="group", fusion="fusion head", use="use")
     caption = (
         "Eight made-up target windows, screened: the most probable class of each head with its probability, and what "
         f"becomes of the window. {_kept_sentence(example)}"
@@ -224,8 +218,8 @@ def pool(example: Example) -> Figure:
     axes.set(xlim=(0, 1.0), xlabel="confidence: the largest class probability (0 to 1)")
     axes.grid(False)
     used = [name for name in GROUP_TITLES if name in set(groups)]
-    handles = [Patch(color=style.GROUP_COLOURS[name], label=f"window is {GROUP_TITLES[name]}") for name in used]
-    handles[1:] = [Patch(color=style.GROUP_COLOURS[name], label=GROUP_TITLES[name]) for name in used[1:]]
+    labels = [f"window is {GROUP_TITLES[used[0]]}", *(GROUP_TITLES[name] for name in used[1:])]
+    handles = [Patch(color=style.GROUP_COLOURS[name], label=label) for name, label in zip(used, labels, strict=True)]
     handles.append(style.line(f"gate at {example.config.gate_confidence:g}", style.VERMILION, linestyle="--"))
     style.legend(drawing, handles, columns=3)
     last = f"{screening.threshold.item():.2f}, {'opens' if example.opened else 'does not open'} the gate"

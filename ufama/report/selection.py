@@ -94,7 +94,7 @@ def gaps_by_model(results: Results) -> Table:
         by=["variant", "protocol"],
         each="model",
         interval=results.runs,
-        note=f"Models: {'; '.join(VARIANT_TITLES[column.name[:2]] for column in columns[1:])}.",
+        note=f"Models: {'; '.join(VARIANT_TITLES[column.title] for column in columns[1:])}.",
     )
 
 

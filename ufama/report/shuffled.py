@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ufama.analysis.evaluation import UNITS
-from ufama.analysis.permutation import permutation_level
+from ufama.analysis.permutation import DRAWS, permutation_level
 from ufama.analysis.titles import RULE_TITLES
 from ufama.campaigns.results import Results
 from ufama.data.windows import Windows
@@ -59,8 +59,8 @@ def shuffled_table(results: Results, windows: Windows, *, rules: Sequence[str] =
         rules=rules,
         note=(
             f"Means over {level['recordings'].iloc[0]} recordings. Level of a rule: its predictions against the tested "
-            "labels in other orders, the mean and in brackets the middle 95 % of 10,000; p: two-sided. Last row: its "
-            "accuracy under the labels of the control, and its mean and middle 95 % when all people's labels are "
+            f"labels in other orders, the mean and in brackets the middle 95 % of {DRAWS:,}; p: two-sided. Last row: "
+            "its accuracy under the labels of the control, and its mean and middle 95 % when all people's labels are "
             f"shuffled anew, {len(drawn):,} times."
         ),
     )

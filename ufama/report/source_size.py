@@ -1,6 +1,5 @@
 """Is an unseen session easier than it should be? Two protocols on the same recordings, and sources of equal size."""
 
-import numpy as np
 import pandas as pd
 
 from ufama.analysis.differences import against_baseline, summarise
@@ -8,7 +7,8 @@ from ufama.analysis.evaluation import accuracy_per_recording, select
 from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
 from ufama.campaigns.results import Results
 from ufama.data.windows import Windows
-from ufama.report.captions import LABEL_FREE_RULES, interval_cell, interval_meaning
+from ufama.report.captions import LABEL_FREE_RULES, interval_cell, interval_meaning, recordings_of
+from ufama.report.page_head import capitalised, signed_points
 from ufama.report.table import Column, Table
 from ufama.studies.stimuli import RIDGE_PENALTY, SOURCES
 
@@ -37,7 +37,7 @@ def sources_table(measured: pd.DataFrame, windows: Windows, *, stride: int = 6) 
             interval_cell(unit, "points", "minus the same session (points)", group=unit),
         ]
     card = windows.card
-    data = card.title if card.simulated else f"real {card.title} recordings"
+    data = recordings_of(card.title, simulated=card.simulated)
     caption = (
         "A ridge classifier on the same tested recordings, with sources of one session and of several. Measured on "
         f"{data}, every {stride}th window, penalty {RIDGE_PENALTY:,.0f}; no epoch is chosen, so no selection rule. "
@@ -65,7 +65,7 @@ def reading(results: Results, measured: pd.DataFrame) -> str:
     known = 100 * measured.groupby("source")["clips_seen"].mean()
     people, sessions = (PROTOCOL_TITLES[name] for name in COMPARED)
     changes = _paired_protocols(results)
-    found = "; ".join(f"{RULE_TITLES[row['rule']]} {_points(row)}" for _, row in changes.iterrows())
+    found = "; ".join(f"{RULE_TITLES[row['rule']]} {signed_points(row, 'windows')}" for _, row in changes.iterrows())
     from_same, from_one = (_against(measured, name).set_index("source") for name in (SAME, ONE))
     larger = from_one.loc[ALL]
     verdict = "How much of the difference the larger source makes stays open."
@@ -75,10 +75,11 @@ def reading(results: Results, measured: pd.DataFrame) -> str:
         f"Both protocols are tested on the same {changes['n'].iloc[0]} recordings. The source of {people} has "
         f"{recordings[SAME]:.0f} recordings, that of {sessions} {recordings[ALL]:.0f}; once one person is put aside "
         f"for validation, UF-AMA learns from {windows[0]:,.0f} and {windows[1]:,.0f} windows, in {steps[0]:,.0f} and "
-        f"{steps[1]:,.0f} steps. {sessions[0].upper()}{sessions[1:]} minus {people}, UF-AMA, points of windows: "
+        f"{steps[1]:,.0f} steps. {capitalised(sessions)} minus {people}, UF-AMA, points of windows: "
         f"{found}. For a ridge classifier on these recordings, another session in place of the same one, a source of "
         f"the same size that knows {known[ONE]:.0f} % of the test clips, changes the accuracy by "
-        f"{_points(from_same.loc[ONE])} points; all other sessions in place of one of them, by {_points(larger)}. "
+        f"{signed_points(from_same.loc[ONE], 'windows')} points; all other sessions in place of one of them, by "
+        f"{signed_points(larger, 'windows')}. "
         f"{verdict}"
     )
 
@@ -91,8 +92,3 @@ def _paired_protocols(results: Results) -> pd.DataFrame:
     both = scores[scores.groupby(pair)["protocol"].transform("nunique") == len(COMPARED)]
     pairs = against_baseline(both, "protocol", COMPARED[0], by=("rule",), pair=tuple(pair[1:]))
     return summarise(pairs, ["rule"])
-
-
-def _points(row: pd.Series) -> str:
-    mean, low, high = (row[f"windows{end}_points"] for end in ("", "_low", "_high"))
-    return f"{mean:+.1f}" if np.isnan(low) else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"

@@ -8,7 +8,7 @@ from ufama.analysis.differences import share_interval, unit_means
 from ufama.analysis.evaluation import UNITS
 from ufama.data.windows import Windows
 from ufama.report import style
-from ufama.report.captions import interval_cell, interval_meaning
+from ufama.report.captions import interval_cell, interval_meaning, recordings_of
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 
@@ -29,7 +29,7 @@ def clip_decoding_table(decoded: pd.DataFrame, windows: Windows, *, stride: int 
     columns += [interval_cell(unit, "percent", unit, group="clip recognised (%)") for unit in UNITS]
     columns += [Column("people", "subjects", "measured"), Column("trials", "trials", "measured")]
     card = windows.card
-    title = card.title if card.simulated else f"real {card.title} recordings"
+    title = recordings_of(card.title, simulated=card.simulated)
     caption = (
         f"Which clip of one emotion an unseen subject was watching, by a support vector machine. Measured on {title}, "
         f"every {stride}th window. No selection rule, scale or seed is involved. {interval_meaning(decoded)}"

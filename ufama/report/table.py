@@ -139,9 +139,14 @@ class Table:
 
     def cells(self) -> list[list[str]]:
         """The shown values: rounded to each column's decimals, an en dash where there is none."""
-        return [list(row) for row in zip(*(self._column_cells(column) for column in self.shown), strict=True)]
+        return [list(row) for row in zip(*(self.column_cells(column.name) for column in self.shown), strict=True)]
 
-    def _column_cells(self, column: Column) -> list[str]:
+    def column_cells(self, name: str) -> list[str]:
+        """The same of one column. Raises ValueError where it is not shown."""
+        column = next((one for one in self.shown if one.name == name), None)
+        if column is None:
+            names = [one.name for one in self.shown]
+            raise ValueError(f"{self.name} does not show the column {name}; it shows {names}.")
         values, *others = ([_shown(value, column.decimals) for value in self.frame[name]] for name in column.fields)
         if column.interval:
             low, high, *others = others

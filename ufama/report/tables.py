@@ -18,7 +18,7 @@ from ufama.analysis.titles import (
 from ufama.campaigns.results import Results
 from ufama.config import TrainingConfig, UfamaConfig
 from ufama.data.windows import Windows
-from ufama.report.captions import RULE, keys, measured_table, printed_column, unique_value
+from ufama.report.captions import RULE, keys, measured_table, printed_column, recordings_of, unique_value
 from ufama.report.table import SOURCE, Column, Origin, Table
 
 # --- what every measured table says about itself ---------------------------------------------------------------------
@@ -96,7 +96,7 @@ def _beside(
 
 
 def _named(windows: Windows) -> str:
-    return windows.card.title if windows.card.simulated else f"real {windows.card.title} recordings"
+    return recordings_of(windows.card.title, simulated=windows.card.simulated)
 
 
 def _number(values: np.ndarray) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,6 +28,7 @@ from ufama.report.captions import (
     interval_meaning,
     keys,
     provenance,
+    recordings_of,
     rule_meanings,
     unique_value,
     with_sources,
@@ -71,8 +73,7 @@ def _table(
 ) -> Table:  # fmt: skip
     """A table with columns for each scale; its caption counts the runs of each."""
     runs = results.runs
-    data = unique_value(runs, "data_title")
-    data = data if unique_value(runs, "simulated") else f"real {data} recordings"
+    data = recordings_of(unique_value(runs, "data_title"), simulated=unique_value(runs, "simulated"))
     counts = "; ".join(f"scale {name}: {counted(own.runs, ['variant'])}" for name, _, own in _each_scale(results))
     sentences = [
         f"{title}.",
@@ -354,19 +355,15 @@ def _gate(table: Table, name: str) -> str:
 
 
 def _difference(table: Table, name: str, pair: str) -> str:
-    column, row = f"{name}_windows_points", {"variant": pair, "rule": RULE_TITLES["last"]}
-    ends = (float(table.frame.loc[_is(table, row), f"{name}_windows_{end}_points"].iloc[0]) for end in ("low", "high"))
-    return f"{shown(table, column, **row)}, {of_interval(*ends)}"
-
-
-def _is(table: Table, row: dict[str, str]) -> pd.Series:
-    return (table.frame[list(row)] == pd.Series(row)).all(axis=1)
+    row = {"variant": pair, "rule": RULE_TITLES["last"]}
+    low, high = (value(table, f"{name}_windows_{end}_points", **row) for end in ("low", "high"))
+    return f"{shown(table, f'{name}_windows_points', **row)}, {of_interval(low, high)}"
 
 
 def _step(table: Table, name: str) -> str:
     row = {"variant": _minus("M6", "M5"), "rule": RULE_TITLES["last"]}
-    parts = table.frame.loc[_is(table, row), [f"{name}_windows{part}_points" for part in ("", "_low", "_high")]]
-    if (parts.fillna(0) == 0).all(axis=None):
+    parts = [value(table, f"{name}_windows{part}_points", **row) for part in ("", "_low", "_high")]
+    if not np.nan_to_num(parts).any():
         return f"{shown(table, f'{name}_windows_points', **row)}: the two are equal"
     return _difference(table, name, row["variant"])
 

@@ -36,29 +36,32 @@ def _parameters(config: str, name: str, preset: str, variant: str, card: str) ->
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def paper_steps(dataset: str = PAPER_DATASET) -> int:
+def paper_steps() -> int:
     """Steps of one training at the paper's settings: epochs of Table 2 times the whole batches of a session."""
     training = _paper_training()
-    return training.epochs * (sum(LAYOUTS[dataset].window_counts[0]) // training.batch_size)
+    return training.epochs * (sum(LAYOUTS[PAPER_DATASET].window_counts[0]) // training.batch_size)
 
 
-def paper_parameters(dataset: str = PAPER_DATASET) -> int:
+def paper_parameters() -> int:
     """Trainable numbers of UF-AMA at the paper's width, preset `paper`."""
-    return scale_parameters("paper", dataset)
+    return scale_parameters("paper")
 
 
 @lru_cache(maxsize=16)
-def scale_parameters(name: str, dataset: str = PAPER_DATASET) -> int:
-    """Trainable numbers of UF-AMA at the width of a scale, preset `paper`, for SEED's or SEED-IV's features."""
-    ufama: Any = method("ufama")
-    config = scale(name).apply(ufama.preset("paper", dataset=dataset, variant="M6"), TrainingConfig())[0]
-    network = ufama.build(config, ProblemSpec(_card(LAYOUTS[dataset]), source_domains=1, target_windows=2), [0])
+def scale_parameters(name: str) -> int:
+    """Trainable numbers of UF-AMA at the width of a scale, preset `paper`, for SEED's features."""
+    problem = ProblemSpec(_card(LAYOUTS[PAPER_DATASET]), source_domains=1, target_windows=2)
+    network = method("ufama").build(_at_scale(name)[0], problem, [0])
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _paper_training() -> TrainingConfig:
-    ufama = method("ufama")
-    return scale("paper").apply(ufama.preset("paper", dataset=PAPER_DATASET, variant="M6"), TrainingConfig())[1]
+    return _at_scale("paper")[1]
+
+
+def _at_scale(name: str) -> tuple[Any, TrainingConfig]:
+    """Settings of UF-AMA, preset `paper`, and of its training."""
+    return scale(name).apply(method("ufama").preset("paper", dataset=PAPER_DATASET, variant="M6"), TrainingConfig())
 
 
 def _card(layout: Layout) -> DataCard:

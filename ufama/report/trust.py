@@ -11,7 +11,7 @@ from ufama.analysis.differences import interval, share_interval
 from ufama.models.accuracy_estimators import ESTIMATORS
 from ufama.models.model import Model
 from ufama.report import style
-from ufama.report.captions import column_group, interval_cell, keys
+from ufama.report.captions import column_group, interval_cell, keys, recordings_of
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
 from ufama.report.training_size import paper_sentence, scale_parameters, size_sentence, which_windows
@@ -53,7 +53,7 @@ def measured_on(sets: Sets) -> str:
     parts = []
     for one in sets.values():
         facts = one.provenance
-        what = facts["title"] if facts["simulated"] else f"real {facts['title']} recordings"
+        what = recordings_of(facts["title"], simulated=facts["simulated"])
         every = f", every {facts['stride']}th" if facts["stride"] > 1 else ""
         parts.append(
             f"{what} (n = {facts['people']} people, about {facts['windows_per_recording']} windows each{every})"
@@ -520,7 +520,7 @@ def _learnt(model: Model) -> list[dict]:
 
 def _learnt_table(name: str, model: Model, columns: Sequence[Column], title: str, note: str) -> Table:
     rows = _learnt(model)
-    data = model.card.title if model.card.simulated else f"real {model.card.title} recordings"
+    data = recordings_of(model.card.title, simulated=model.card.simulated)
     people = " or ".join(map(str, sorted({row["people"] for row in rows})))
     caption = (
         f"{title}. Measured on {data}, scale {model.scale}: each of n = {people} source people left out of the "

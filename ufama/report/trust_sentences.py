@@ -1,6 +1,6 @@
 """What the study of trust shows, in sentences: every number is computed from the tables of `ufama.report.trust`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -8,25 +8,17 @@ import pandas as pd
 from ufama.models.predictions import Prediction
 from ufama.models.reading import RecordingLabels
 from ufama.report import trust
+from ufama.report.lists import listed
+from ufama.report.page_head import capitalised, signed_points
 from ufama.report.trust import DAMAGE_TITLES, ESTIMATOR_TITLES, MODE_TITLES, Sets
 
 UNADAPTED = MODE_TITLES["unadapted"]
 BY_RULE = "fusion or the sound modality, by rule"
 
 
-def _bullets(sentences: Iterable[str]) -> str:
-    return "\n".join(f"- {sentence}" for sentence in sentences)
-
-
 def _each(rows: pd.DataFrame, text: Callable[[pd.Series], str]) -> str:
     """The text of every row after the data that it is about, as one list."""
     return "; ".join(f"{row['data']} {text(row)}" for _, row in rows.iterrows())
-
-
-def _difference(row: pd.Series, prefix: str) -> str:
-    """The mean with its sign and interval; without one where all people are equal."""
-    mean, low, high = (row[f"{prefix}{part}_points"] for part in ("", "_low", "_high"))
-    return f"{mean:+.1f}" if np.isnan(low) else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _beside_zero(rows: pd.DataFrame, prefix: str) -> str:
@@ -43,7 +35,7 @@ def _unadapted(frame: pd.DataFrame) -> pd.DataFrame:
 
 def reading(sets: Sets) -> str:
     """The main results, as a Markdown list: data, adaptation, calibration, estimates, intervals, abstention."""
-    return _bullets(
+    return listed(
         [
             f"**Data.** {trust.measured_on(sets)} {trust.ABOUT_PEOPLE}.",
             adaptation(sets),
@@ -60,7 +52,7 @@ def adaptation(sets: Sets) -> str:
     """What adaptation changes."""
     frame = trust.modes(sets).frame.dropna(subset="gain_points")
     by_mode = ". ".join(
-        f"{mode[0].upper()}{mode[1:]}: {_each(own, lambda row: _difference(row, 'gain'))}; {_beside_zero(own, 'gain')}"
+        f"{capitalised(mode)}: {_each(own, lambda row: signed_points(row, 'gain'))}; {_beside_zero(own, 'gain')}"
         for mode, own in frame.groupby("mode", sort=False)
     )
     return f"**Adaptation**, difference from the unadapted network in points of accuracy over windows. {by_mode}."
@@ -81,7 +73,7 @@ def estimate(sets: Sets) -> str:
     """Whether the difference of confidences is nearer to the truth than the constant guess."""
     frame = trust.against_constant(sets).frame
     prefix = "difference_of_confidences_gain"
-    changes = _each(_unadapted(frame), lambda row: _difference(row, prefix))
+    changes = _each(_unadapted(frame), lambda row: signed_points(row, prefix))
     nearer = int((frame[f"{prefix}_points"] < 0).sum())
     return (
         "**Accuracy without labels.** Estimated by the difference of confidences, it is nearer to the truth than a "
@@ -208,7 +200,7 @@ def risks(sets: Sets) -> str:
             f"{data}: wrong among answers, {met} chosen risk. At {first['chosen_percent']:.0f} % a threshold "
             f"exists for {first['with_threshold']} of {n} people."
         )
-    return _bullets(parts)
+    return listed(parts)
 
 
 def modalities(sets: Sets) -> str:
@@ -227,17 +219,17 @@ def modalities(sets: Sets) -> str:
         ]
         parts.append(
             f"{data}, difference from the fusion of the whole recording in points: the better modality alone "
-            f"({better['answer']}), {_difference(better, 'change')}; {'; '.join(damaged)}. On whole recordings the "
+            f"({better['answer']}), {signed_points(better, 'change')}; {'; '.join(damaged)}. On whole recordings the "
             f"rules recognise a modality as bad in {by_rule.loc['whole', 'left_out_percent']:.1f} % of the windows."
         )
-    return _bullets(parts)
+    return listed(parts)
 
 
 def causal(sets: Sets) -> str:
     """What scaling by what has passed costs, and whether adaptation mends it."""
     frame = trust.causal(sets).frame.dropna(subset="change_points")
-    return "\n".join(
-        f"- Scaled by {condition}: {_each(own, lambda row: _difference(row, 'change'))} (points)."
+    return listed(
+        f"Scaled by {condition}: {_each(own, lambda row: signed_points(row, 'change'))} (points)."
         for condition, own in frame.groupby("condition", sort=False)
     )
 
@@ -258,7 +250,7 @@ def false_alarms(sets: Sets) -> str:
 
 def further(sets: Sets) -> str:
     """The main results on sets of other modalities, as a Markdown list."""
-    return _bullets([adaptation(sets), estimate(sets), interval(sets), false_alarms(sets)])
+    return listed([adaptation(sets), estimate(sets), interval(sets), false_alarms(sets)])
 
 
 # --- one recording ---------------------------------------------------------------------------------------------------

@@ -19,10 +19,10 @@ from ufama.analysis.effects import effects
 from ufama.analysis.evaluation import accuracy
 from ufama.analysis.rankings import ranking
 from ufama.analysis.titles import RULE_MEANINGS
-from ufama.analysis.worlds import agreement, halves_agreement
+from ufama.analysis.worlds import DRAWS, agreement, halves_agreement
 from ufama.campaigns.results import Results
 from ufama.report import style
-from ufama.report.captions import interval_cell, provenance, with_sources
+from ufama.report.captions import LEVEL, column_group, interval_cell, keys, provenance, with_sources
 from ufama.report.page_head import number_word, of_interval, shown, value
 from ufama.report.same_film import UNADAPTED, chance_percent, entry_name
 from ufama.report.style import figure, headline
@@ -36,8 +36,6 @@ RIDGE = entry_name(("ridge", "paper", "full"))
 
 UFAMA, NETWORK = (entry_name(("ufama", "paper", variant)) for variant in ("M6", "M1"))
 """UF-AMA, and its network without adaptation."""
-
-LEVEL = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,8 +162,8 @@ def worlds_table(some: Sequence[World]) -> Table:
     note = (
         f"{RIDGE}: window-level accuracy, 95 % interval by Student's t over subjects. p: under the null hypothesis "
         "that all methods are equal. Two halves agree: Spearman's rank correlation of the methods between two random "
-        "halves of the world's own subjects, mean and middle 95 % of 2,000 splits. A ranking that does not agree with "
-        "itself cannot agree with another."
+        f"halves of the world's own subjects, mean and middle 95 % of {DRAWS:,} splits. A ranking that does not agree "
+        "with itself cannot agree with another."
     )
     return _table("worlds", pd.DataFrame(rows), columns, some, "The worlds, and how certain a ranking is in each", note)
 
@@ -187,15 +185,13 @@ def agreement_table(some: Sequence[World]) -> Table:
             }
         )
     columns = [
-        Column("first", "world", "key"),
-        Column("second", "and world", "key"),
-        Column("methods", "methods", "measured"),
-        Column("subjects", "subjects", "measured"),
+        *keys(first="world", second="and world"),
+        *column_group({"methods": "methods", "subjects": "subjects"}),
         Column("correlation", "Spearman's rank correlation", "measured", decimals=2, interval=("low", "high")),
     ]
     note = (
         "Methods are ranked by their mean window-level accuracy over subjects. Intervals (95 %): bootstrap over the "
-        "subjects of both worlds, 2,000 draws, methods ranked anew in each; redrawn ranks are noisier, so that an "
+        f"subjects of both worlds, {DRAWS:,} draws, methods ranked anew in each; redrawn ranks are noisier, so that an "
         "interval lies nearer to 0 than its correlation."
     )
     return _table("agreement", pd.DataFrame(rows), columns, some, "How far the ranks of two worlds agree", note)
@@ -229,12 +225,10 @@ def adaptation_table(some: Sequence[World]) -> Table:
             }
         )
     columns = [
-        Column("world", "world", "key"),
-        Column("adapting", "methods that adapt", "measured"),
-        Column("above", "interval above 0", "measured"),
-        Column("below", "interval below 0", "measured"),
-        Column("significant", "above 0, p (Holm) < 0.05", "measured"),
-        Column("best", "best of them", "key"),
+        *keys(world="world"),
+        *column_group({"adapting": "methods that adapt", "above": "interval above 0", "below": "interval below 0"}),
+        *column_group({"significant": f"above 0, p (Holm) < {LEVEL}"}),
+        *keys(best="best of them"),
         interval_cell("windows", "points", "best minus ridge (points)"),
     ]
     note = (

@@ -50,18 +50,17 @@ def raw_windows(
     subjects: Sequence[int] | None = None,
     sessions: Sequence[int] | None = None,
     seconds: float | None = None,
-    eeg: EegSettings | None = None,
+    eeg: EegSettings = AS_RELEASED,
     progress: Progress | None = None,
 ) -> Windows:
     """The windows of simulated raw recordings, extracted in memory.
 
-    ``seconds`` keeps only the first so many of every clip. ``eeg`` is how the EEG's features are computed; by default
-    `AS_RELEASED`. Raises DataError for subjects, sessions or lengths that the set does not have.
+    ``seconds`` keeps only the first so many of every clip. ``eeg`` is how the EEG's features are computed. Raises
+    DataError for subjects, sessions or lengths that the set does not have.
     """
     facts = layout(dataset)
     chosen, days = checked_subjects(facts, subjects), checked_sessions(facts, sessions)
     checked_length(seconds)
-    eeg = eeg or AS_RELEASED
     world = RawWorld(dataset, settings)
     rows = []
     pairs = [(subject, session) for subject in chosen for session in days]

@@ -68,18 +68,17 @@ def shuffled_order_only(
         accuracies when all people's labels are shuffled anew
     """
     of_control = order_only(controlled(windows, "labels_shuffled"), "cross_subject")
-    drawn_here = of_control.loc[of_control["fold"].isin(fold_names), "accuracy_trials"].mean()
-    chosen = of_control.loc[of_control["fold"].isin(fold_names), ["session", "subject"]]
+    of_control = of_control[of_control["fold"].isin(fold_names)]
     rng, right = np.random.default_rng(seed), []
     for session, own in trial_rows(windows, np.arange(len(windows))).groupby("session"):
         drawn = _shuffled_labels(own, len(windows.card.class_names), draws, rng)
         everyone = sum(drawn.values())
-        for subject in chosen.loc[chosen["session"] == session, "subject"]:
+        for subject in of_control.loc[of_control["session"] == session, "subject"]:
             counts = everyone - drawn[subject]
             leading = counts == counts.max(axis=2, keepdims=True)
             hits = (drawn[subject] * leading / leading.sum(axis=2, keepdims=True)).sum(axis=2)
             right.append(hits.sum(axis=1) / drawn[subject][0].sum())
-    return float(drawn_here), np.mean(right, axis=0)
+    return float(of_control["accuracy_trials"].mean()), np.mean(right, axis=0)
 
 
 def _shuffled_labels(trials: pd.DataFrame, classes: int, draws: int, rng: np.random.Generator) -> dict[int, np.ndarray]:
@@ -132,7 +131,6 @@ SOURCES = ("the same session", "one other session", "all other sessions")
 """Of the other people: the source of `cross_subject`, one that is as large from a session that was not tested, and the
 source of `cross_subject_session`."""
 
-
 RIDGE_PENALTY = max(RIDGE.search["penalty"])
 """The strongest of those that the comparison of methods tries."""
 
@@ -175,9 +173,8 @@ def source_sessions(
 def _ridge_outcome(
     windows: Windows, values: np.ndarray, source: np.ndarray, target: np.ndarray, classes: int, penalty: float
 ) -> dict[str, float]:
-    from sklearn.linear_model import RidgeClassifier
-
-    fitted = RidgeClassifier(alpha=penalty).fit(values[source], windows.label[source])
+    ridge = RIDGE.classifier(RIDGE.defaults.replace(penalty=penalty), seed=0)
+    fitted = ridge.fit(values[source], windows.label[source])
     shares = softmax_of_scores(fitted.decision_function(values[target]), fitted.classes_, classes)
     tested = windows.select(target)
     _, first, trial = np.unique(tested.trial, return_index=True, return_inverse=True)

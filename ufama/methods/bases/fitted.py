@@ -1,5 +1,6 @@
 """What methods that are fitted at once share: a classifier of scikit-learn, features and probabilities."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +27,9 @@ class ScoringClassifier(NamedMethod[ConfigT]):
         for a source of one class
     """
 
+    @abstractmethod
     def classifier(self, config: ConfigT, seed: int) -> Any:
         """The scikit-learn classifier, not yet fitted."""
-        raise NotImplementedError
 
     def fit(self, config: ConfigT, data: FitData) -> Predictor:
         from threadpoolctl import threadpool_limits

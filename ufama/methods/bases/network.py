@@ -61,9 +61,9 @@ def search_space(learning_rate: tuple = (3e-4, 1e-3, 3e-3, 1e-2), **settings: tu
 class NetworkMethod(NamedMethod[ConfigT], Generic[ConfigT, OutputsT]):
     """A method with a network of its own: a subclass names its ``network_class`` and writes `adaptation` or `terms`.
 
-    The rest is answered here: an input has ``config.windows`` windows, where there is such a field; all parameters are
-    trained at ``config.learning_rate`` with ``config.weight_decay`` (`OptimiserConfig`); nothing is carried from step
-    to step; the outputs have the field ``logits`` (R, N, C) of one head; nothing is logged beside the terms.
+    Everything else has a default: an input has ``config.windows`` windows, where there is such a field; all parameters
+    are trained at ``config.learning_rate`` with ``config.weight_decay`` (`OptimiserConfig`); nothing is carried from
+    step to step; the outputs have the field ``logits`` (R, N, C) of one head; nothing is logged beside the terms.
     """
 
     network_class: Any  # called with config, problem and seeds

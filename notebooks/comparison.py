@@ -81,7 +81,8 @@ page.show(measured.provenance(results))
 # at the last epoch, is kept for all folds of both protocols.
 #
 # The target's labels are not read in any fold. But one setting is kept for all folds, and the held-out people of the
-# four are targets in others. Tuning each fold for itself would avoid that and cost nine times as much or more.
+# four are targets in others. Tuning each fold for itself would avoid that, and cost as many times more as there are
+# groups of four folds.
 
 # %%
 from IPython.display import Markdown

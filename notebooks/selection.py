@@ -151,7 +151,7 @@ if seed_iv:
 # The oracle reports the highest of several readings. Part of its lead over the last epoch is real: trainings that get
 # worse towards the end should stop earlier, all of them. The rest is chosen run by run, from the same labels that the
 # accuracy is then computed with. If the readings were a common curve plus independent noise, that rest would be the noise
-# SD times the expected maximum of as many normal values (1.42 for eight, 2.97 for four hundred), although nothing was
+# SD times the expected maximum of as many normal values (1.77 for sixteen, 2.97 for four hundred), although nothing was
 # learned about any epoch. Neighbouring epochs are not independent, so the comparison is an orientation, not a test.
 
 # %% tags=["tab-seed"]

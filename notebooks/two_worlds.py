@@ -83,7 +83,7 @@ two_worlds.against_ridge_table(worlds)
 # %% [markdown]
 # ## Accuracies
 
-# %% tags=["hide-output"]
+# %%
 two_worlds.accuracy_table(worlds)
 
 # %% [markdown]
@@ -92,10 +92,11 @@ two_worlds.accuracy_table(worlds)
 # The project holds no recording and no features of them, only the records of the runs, which name the licence.
 
 # %%
-for card in {card["fingerprint"]: card for card in runs.data_card if not card["simulated"]}.values():
-    print(card["name"], "|", card["licence"])
-    for note in card["notes"]:
-        print("   ", note)
+from IPython.display import Markdown
+
+from ufama.report.lists import cards
+
+Markdown(cards(card for card in runs.data_card if not card["simulated"]))
 
 # %% [markdown]
 # ## What this does not show

@@ -32,45 +32,38 @@ variances = [
 head(
     "How much of an accuracy is the seed, and what does reporting the best of several seeds add?",
     [findings.stability(*tables) for tables in zip(seeds, variances, strict=True)],
-    evidence={"fig-boxes-subject": "every run, by person", "seed-person-session": "where the variance lies"},
+    evidence={"fig-boxes": "every run, by person", "seed-person-session": "where the variance lies"},
     runs=[own.runs for own in every],
     caveat="Simulated people differ in how hard they are by as much as the simulator makes them.",
 )
 
 # %% [markdown]
-# *Figs. 4 and 5, ledger row 27. Cost: seconds when the runs are stored; at scale `quick` about half an hour on two cores.*
+# *Figs. 4 and 5, ledger row 27. Cost: seconds when the runs are stored; at scale `quick` about a quarter of an hour on two cores.*
 #
 # The paper's box plots are of repeated runs with several seeds: Fig. 4 of SEED, Fig. 5 of SEED-IV, each (a) cross-subject
 # with a box per person and (b) cross-session with a box per session. Its confusion matrices are those of the best seed.
 # The released code fixes one seed per experiment. Here every fold runs with the same seeds, five at the paper's scale and
 # three below. All of them are shown, and the last part asks what the best of them is worth.
 
-# %% tags=["hide-input"]
-cross_subject, cross_session = (
-    per_recording[0][per_recording[0].protocol == name] for name in ("cross_subject", "cross_session")
-)
+# %% tags=["tab-seed"]
 page.show(measured.provenance(results))
 
+# %% tags=["tab-seed_iv"]
+if seed_iv := page.seed_iv:
+    display(seed_iv.show(measured.provenance(every[1])))
+
 # %% [markdown]
-# ## Subjects
+# ## Subjects and sessions
 #
-# Within a box: a person's sessions and the seeds. Where the dots of one colour lie as far apart as those of different
-# colours, the session matters as much as the seed.
+# Within a box of (a): a person's sessions and the seeds. Where the dots of one colour lie as far apart as those of
+# different colours, the session matters as much as the seed.
 
-# %% mystnb={"figure": {"name": "fig-boxes-subject", "caption": "Cross-subject accuracy by person, in the layout of panel (a) of the paper's Figs. 4 and 5: box over a person's sessions and the seeds, one dot per run, colour = seed. Rule: source validation."}}
-page.show(stability.seed_boxes(cross_subject, by="subject", rule=RULE))
+# %% tags=["tab-seed"] mystnb={"figure": {"name": "fig-boxes", "caption": "Figs. 4 and 5 of the paper: (a) cross-subject accuracy by person, box over a person's sessions and the seeds; (b) cross-session accuracy by held-out session, box over subjects and seeds. One dot per recording and seed, colour = seed. Rule: source validation."}}
+page.show(stability.seed_boxes(per_recording[0], rule=RULE))
 
-# %% mystnb={"figure": {"name": "fig-boxes-subject-session", "caption": "Cross-session accuracy by person, which the paper does not show: box over the held-out sessions and the seeds, one dot per recording and seed. Rule: source validation."}}
-page.show(stability.seed_boxes(cross_session, by="subject", rule=RULE))
-
-# %% [markdown]
-# ## Sessions
-
-# %% mystnb={"figure": {"name": "fig-boxes-session", "caption": "Cross-subject accuracy by session: box over subjects and seeds. Rule: source validation."}}
-page.show(stability.seed_boxes(cross_subject, by="session", rule=RULE))
-
-# %% mystnb={"figure": {"name": "fig-boxes-session-session", "caption": "Cross-session accuracy by held-out session, in the layout of panel (b) of the paper's Figs. 4 and 5: box over subjects and seeds. Rule: source validation."}}
-page.show(stability.seed_boxes(cross_session, by="session", rule=RULE))
+# %% tags=["tab-seed_iv"] mystnb={"figure": {"name": "fig-boxes-iv", "caption": "SEED-IV: (a) cross-subject accuracy by person, (b) cross-session accuracy by held-out session; boxes and dots as for SEED. Rule: source validation."}}
+if seed_iv:
+    display(seed_iv.show(stability.seed_boxes(per_recording[1], rule=RULE)))
 
 # %% [markdown]
 # ## Seed, person, session
@@ -79,8 +72,12 @@ page.show(stability.seed_boxes(cross_session, by="session", rule=RULE))
 # seed gives all folds alike, and the rest, which is what another seed changes in one fold alone. A figure at one seed
 # hides the last two.
 
-# %%
+# %% tags=["tab-seed"]
 page.show(variances[0])
+
+# %% tags=["tab-seed_iv"]
+if seed_iv:
+    display(seed_iv.show(variances[1]))
 
 # %% [markdown]
 # ## The best seed
@@ -89,35 +86,15 @@ page.show(variances[0])
 # lead by the amount in the column for the null hypothesis. A measured lead inside that range is no property of the
 # seed. Another seed for every fold, the best one each time, gains more still, and means as little.
 
-# %%
+# %% tags=["tab-seed"]
 page.show(seeds[0])
+
+# %% tags=["tab-seed_iv"]
+if seed_iv:
+    display(seed_iv.show(seeds[1]))
 
 # %% mystnb={"figure": {"name": "fig-seeds", "caption": "Mean accuracy over all folds for each seed, the best one marked. The bar is where the best would lie (95 %) if the seeds meant nothing. Rule: source validation."}}
 page.show(stability.seed_means(accuracy(results), results.runs, rule=RULE))
-
-# %% [markdown]
-# ## SEED-IV
-#
-# The same for SEED-IV.
-
-# %% mystnb={"figure": {"name": "fig-boxes-other", "caption": "SEED-IV, cross-subject accuracy by person: box over a person's sessions and the seeds. Rule: source validation."}}
-if seed_iv := page.seed_iv:
-    iv_cross_subject, iv_cross_session = (
-        per_recording[1][per_recording[1].protocol == name] for name in ("cross_subject", "cross_session")
-    )
-    display(seed_iv.show(stability.seed_boxes(iv_cross_subject, by="subject", rule=RULE)))
-
-# %% mystnb={"figure": {"name": "fig-boxes-other-session", "caption": "SEED-IV, cross-session accuracy by person: box over the held-out sessions and the seeds. Rule: source validation."}}
-if seed_iv:
-    display(seed_iv.show(stability.seed_boxes(iv_cross_session, by="subject", rule=RULE)))
-
-# %%
-if seed_iv:
-    display(seed_iv.show(variances[1]))
-
-# %%
-if seed_iv:
-    display(seed_iv.show(seeds[1]))
 
 # %% [markdown]
 # ## What this does not show

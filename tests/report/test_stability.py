@@ -43,12 +43,12 @@ def test_variance_table_finds_who_varies():
 def test_figures_are_drawn(five_seeds):
     scores = accuracy(five_seeds)
     assert "seeds" in stability.seed_means(scores, five_seeds.runs, rule="last").get_suptitle()
-    per_recording = accuracy_per_recording(select(five_seeds, protocol="cross_subject"))
-    for by in ("subject", "session"):
-        made = stability.seed_boxes(per_recording, by=by, rule="last")
-        assert len(made.axes[0].get_xticks()) == per_recording[by].nunique()
+    per_recording = accuracy_per_recording(five_seeds)
+    panels = stability.seed_boxes(per_recording, rule="last").axes
+    for axes, (protocol, by) in zip(panels, stability.BOXES.items(), strict=True):
+        assert len(axes.get_xticks()) == per_recording.loc[per_recording.protocol == protocol, by].nunique()
     with pytest.raises(ValueError, match="nothing under rule 'best'"):
-        stability.seed_boxes(per_recording, by="subject", rule="best")
-    cross_session = accuracy(select(five_seeds, protocol="cross_session"))
+        stability.seed_boxes(per_recording, rule="best")
+    whole_sessions = accuracy(select(five_seeds, protocol="cross_session")).assign(protocol="cross_subject")
     with pytest.raises(ValueError, match="some runs hold out no single subject: use accuracy_per_recording"):
-        stability.seed_boxes(cross_session, by="subject", rule="last")
+        stability.seed_boxes(whole_sessions, rule="last")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -138,32 +139,48 @@ def seed_means(scores: pd.DataFrame, runs: pd.DataFrame, *, rule: str) -> Figure
     return drawing
 
 
+BOXES = {"cross_subject": "subject", "cross_session": "session"}
+"""What a box of the paper's Figs. 4 and 5 stands for, by protocol: panels (a) and (b)."""
+
+
 @figure
-def seed_boxes(scores: pd.DataFrame, *, by: str, rule: str) -> Figure:
-    """Accuracies in the layout of Figs. 4-5: one box per subject or session over its recordings and seeds.
+def seed_boxes(scores: pd.DataFrame, *, rule: str) -> Figure:
+    """Accuracies in the layout of Figs. 4 and 5: (a) cross-subject, a box per subject; (b) cross-session, per session.
 
     Box = quartiles, line = median, whiskers to the farthest value within 1.5 quartile ranges, dot = one recording and
-    seed, its colour the seed. ``scores`` is what `evaluation.accuracy_per_recording` returns for one protocol.
+    seed, its colour the seed. ``scores`` is what `evaluation.accuracy_per_recording` returns for both protocols.
 
-    Alt: Box plots of accuracy over windows in percent, one box per subject or session over its recordings and seeds;
-    boxes span the quartiles, the line is the median, and each dot is one recording under one seed, coloured by seed.
+    Alt: Two panels of box plots of accuracy over windows in percent: left, cross-subject, one box per subject over its
+    sessions and the seeds; right, cross-session, one box per held-out session over subjects and seeds. Boxes span the
+    quartiles, the line is the median, and each dot is one recording under one seed, coloured by seed.
     """
     scores = of_rule(scores, rule)
-    if scores[by].isna().any():
-        raise ValueError(f"some runs hold out no single {by}: use accuracy_per_recording, or select other runs.")
     seeds = sorted(scores["seed"].unique().tolist())
     colours = dict(zip(seeds, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(seeds))), strict=True))
-    drawing, axes = plt.subplots(figsize=style.WIDE)
+    counts = [scores.loc[scores["protocol"] == protocol, by].nunique() for protocol, by in BOXES.items()]
+    drawing, panels = plt.subplots(
+        1, 2, figsize=style.WIDE, sharey=True, width_ratios=[max(count, 4) for count in counts]
+    )
+    for axes, letter, (protocol, by) in zip(panels, "ab", BOXES.items(), strict=True):
+        own = scores[scores["protocol"] == protocol]
+        if own[by].isna().any():
+            raise ValueError(f"some runs hold out no single {by}: use accuracy_per_recording, or select other runs.")
+        _boxes_of_seeds(axes, own, by, colours)
+        axes.set(xlabel=f"{by} ({letter}: {PROTOCOL_TITLES[protocol]})")
+    panels[0].set(ylabel="accuracy over windows (%)")
+    entries = [style.mark(str(seed), colours[seed]) for seed in seeds]
+    style.legend(drawing, entries, columns=len(seeds), title="seed", columnspacing=1, handletextpad=0.2)
+    title = f"{scores['data_title'].iloc[0]}, rule: {RULE_TITLES[rule]}"
+    headline(drawing, f"{title} {n_runs(scores['digest'].nunique())}")
+    return drawing
+
+
+def _boxes_of_seeds(axes: Axes, scores: pd.DataFrame, by: str, colours: dict[int, np.ndarray]) -> None:
+    """A box for each value of ``by``, and its accuracies beside each other by seed."""
     names, groups = zip(*((str(int(value)), group) for value, group in scores.groupby(by)), strict=True)
     values = [group["accuracy_windows"].to_numpy() * 100 for group in groups]
     style.boxes(axes, values, names, widths=0.7, boxprops={"facecolor": style.PALE})
-    axes.set(xlabel=by, ylabel="accuracy over windows (%)")
     for place, group in enumerate(groups):
-        for shift, seed in zip(np.linspace(-0.24, 0.24, len(seeds)), seeds, strict=True):
+        for shift, (seed, colour) in zip(np.linspace(-0.24, 0.24, len(colours)), colours.items(), strict=True):
             percent = group.loc[group["seed"] == seed, "accuracy_windows"] * 100
-            axes.plot([place + shift] * len(percent), percent, "o", color=colours[seed], ms=3.2, alpha=0.8)
-    entries = [style.mark(str(seed), colours[seed]) for seed in seeds]
-    style.legend(drawing, entries, columns=len(seeds), title="seed", columnspacing=1, handletextpad=0.2)
-    title = f"{scores['data_title'].iloc[0]}, {PROTOCOL_TITLES[scores['protocol'].iloc[0]]}"
-    headline(drawing, f"{title}, rule: {RULE_TITLES[rule]} {n_runs(scores['digest'].nunique())}")
-    return drawing
+            axes.plot([place + shift] * len(percent), percent, "o", color=colour, ms=3.2, alpha=0.8)

@@ -75,7 +75,7 @@ def test_contrasts_are_of_an_emotion_against_the_mean_of_all():
 
 def test_patterns_have_a_head_for_each_emotions_regions():
     patterns = raw_simulation.patterns(simulate("seed", subjects=[1]))
-    assert sum(bool(axes.collections) for axes in patterns.axes[:6]) == 5
+    assert sum(bool(axes.images) for axes in patterns.axes[:6]) == 5
 
 
 def test_storing_and_reading_is_the_identity(tmp_path, monkeypatch):

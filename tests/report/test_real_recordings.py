@@ -77,6 +77,16 @@ def test_people_are_drawn_once_each():
     assert "real hearts recordings" in drawn.get_suptitle()
 
 
+def test_people_without_a_lead_are_marked():
+    results = made()
+    card = CARD | {"notes": ["The ECG lead looks unplugged in subject 2 recording 1; these are kept."]}
+    runs = results.runs.assign(data_card=[card] * len(results.runs), subject=results.runs.fold.str[1:].astype(int))
+    (axes,) = real_recordings.people(MadeUpResults(runs, results.history, results.predictions)).axes
+    (marks,) = (line for line in axes.lines if line.get_label() == "a lead looks unplugged")
+    sorted_folds = ["p2", "p1"]
+    assert [sorted_folds[int(place)] for place in marks.get_xdata()] == ["p2"]
+
+
 def test_a_stored_baseline_is_the_one_that_was_made(small, tmp_path):
     table = real_recordings.svm(small, svm_rows(small, protocol="cross_session"))
     assert "simulated made" in table.caption

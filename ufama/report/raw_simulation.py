@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ufama.data.layout import BANDS, CHANNELS, ELECTRODE_POSITIONS, layout
+from ufama.data.layout import BANDS, CHANNELS, layout
 from ufama.data.windows import Windows
 from ufama.report import style
 from ufama.report.measured import anchor_rows
 from ufama.report.style import figure, headline
 from ufama.report.table import Column, Table
+from ufama.report.topography import head_map
 from ufama.simulation.features import EEG_RESPONSE
 from ufama.simulation.head import RATE
 from ufama.simulation.voltages import RAW_SETTINGS, RawSettings, RawWorld
@@ -96,9 +97,9 @@ def patterns(windows: Windows) -> Figure:
     For every subject-session the mean of an emotion's windows, less the mean over the emotions; then the mean over
     subjects and sessions.
 
-    Alt: Heads seen from above, one per emotion and band that its sources are in, with a dot per electrode coloured by
-    the difference of its power from the mean of all emotions. The electrodes of the named region stand out, and their
-    neighbours follow, because the head blurs what is below them.
+    Alt: Heads seen from above, nose up, one per emotion and band that its sources are in, coloured by the difference
+    of the electrodes' power from the mean of all emotions, interpolated between them. The named region stands out, and
+    its surroundings follow, because the head blurs what is below them.
     """
     facts = layout(windows.card.name)
     pairs = [(name, region, band) for name in facts.class_names for region, band in EEG_RESPONSE[name]]
@@ -110,14 +111,12 @@ def patterns(windows: Windows) -> Figure:
     limit = float(np.abs(shown).max())
     for place, (values, (name, region, band)) in enumerate(zip(shown, pairs, strict=True)):
         panel = axes.flat[place]
-        dots = panel.scatter(*ELECTRODE_POSITIONS.T, c=values, cmap="PuOr_r", vmin=-limit, vmax=limit, s=34,
-                             edgecolors=style.GREY, linewidths=0.4)  # fmt: skip
+        image = head_map(panel, values, CHANNELS, limit=limit, colours="PuOr_r")
         panel.set_title(f"{name}, {band}\n({region})", fontsize=11)
-    for panel in axes.flat:
-        panel.set(aspect="equal", xticks=[], yticks=[], xlim=(-1.3, 1.3), ylim=(-1.3, 1.2))
+    for panel in axes.flat[len(pairs) :]:
         panel.axis("off")
     drawn.colorbar(
-        dots, ax=axes, location="bottom", shrink=0.6, aspect=30, label="log2 power, difference from the mean"
+        image, ax=axes, location="bottom", shrink=0.6, aspect=30, label="log2 power, difference from the mean"
     )
     subjects = len(np.unique(windows.subject))
     headline(drawn, f"{windows.card.title} from raw voltages (n = {subjects} subjects)")

@@ -1,6 +1,7 @@
 """Tables and a figure of tables of one's own and of the openly licensed recordings: baseline, source-only, UF-AMA."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from ufama.campaigns.results import Results
 from ufama.config import RULES
 from ufama.data.windows import DataCard, Windows
 from ufama.report.captions import PROTOCOL, column_group
-from ufama.report.style import GREY, METHOD_COLOURS, WIDTH, figure, headline
+from ufama.report.style import GREY, INK, METHOD_COLOURS, WIDTH, figure, headline
 from ufama.report.table import Column, Table
 from ufama.studies.baseline import balanced_accuracy
 
@@ -244,13 +245,22 @@ def _measured_on(results: Results) -> str:
     )
 
 
+def _folds_without_a_lead(runs: pd.DataFrame) -> set[str]:
+    """The folds of the subjects that a note of the data card names in a sentence about an unplugged lead."""
+    notes = " ".join(note for card in runs.data_card for note in set(card["notes"]) if "looks unplugged" in note)
+    subjects = {int(number) for number in re.findall(r"subject (\d+)", notes)}
+    return set(runs.loc[runs["subject"].isin(subjects), "fold"]) if subjects else set()
+
+
 @figure
 def people(results: Results, *, rule: str = "last") -> Figure:
     """Each fold's balanced accuracy with source-only and with UF-AMA, means over seeds, sorted by source-only.
 
+    People of whom the data card says that a lead looks unplugged are marked.
+
     Alt: Dot plot with one column per held-out person, sorted by the accuracy of the network trained on the source
     alone: a large grey dot for source only and a small red square for UF-AMA, joined by a line; a dashed line
-    marks chance.
+    marks chance, and a cross below a column a person in whose recording a lead looks unplugged.
     """
     folds = _per_fold(run_scores(results))
     chosen = folds[folds.rule == rule]
@@ -261,12 +271,16 @@ def people(results: Results, *, rule: str = "last") -> Figure:
     axes.vlines(place, pairs.min(axis=1), pairs.max(axis=1), color=GREY, linewidth=1)
     axes.plot(place, pairs[SOURCE_ONLY], "o", color=METHOD_COLOURS["Source only"], markersize=9, label="source only")
     axes.plot(place, pairs[ADAPTED], "s", color=METHOD_COLOURS["UF-AMA"], markersize=4, label="UF-AMA")
+    marked = [name in _folds_without_a_lead(results.runs) for name in pairs.index]
+    if any(marked):
+        height = [pairs.min().min() - 6] * sum(marked)
+        axes.plot(place[marked], height, "x", color=INK, markersize=7, label="a lead looks unplugged")
     chance = 100 / len(results.runs.class_names.iloc[0])
     axes.axhline(chance, color=GREY, linestyle="--", linewidth=1)
     axes.annotate("chance", (len(pairs) - 1, chance), ha="right", va="top", color=GREY)
     axes.set(xlabel=f"{len(pairs)} folds, sorted by source only", ylabel="balanced accuracy (%)", xticks=[])
     axes.grid(axis="x", visible=False)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     runs = results.runs
     headline(made, f"{_origin(list(runs.data_card))}: rule {RULE_TITLES[rule]}")
     return made

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from ufama.data.signals.eeg import bare_name
 from ufama.data.signals.electrodes import head_info, known_electrodes
@@ -20,6 +22,26 @@ def can_be_drawn(tokens: Sequence[str]) -> bool:
     return len(names) >= 8 and len(set(names)) == len(names) and set(names) <= known_electrodes()
 
 
+def head_map(axes: Axes, values: np.ndarray, tokens: Sequence[str], *, limit: float, colours: str) -> AxesImage:
+    """Values of electrodes, interpolated over a head seen from above, nose up; the colours end at ``limit``."""
+    import mne
+
+    info = head_info([bare_name(token) for token in tokens], _HEAD_RADIUS)
+    sphere = (0.0, 0.0, 0.0, _HEAD_RADIUS)
+    image, _ = mne.viz.plot_topomap(
+        values,
+        info,
+        axes=axes,
+        show=False,
+        cmap=colours,
+        vlim=(-limit, limit),
+        sphere=sphere,
+        contours=0,
+        sensors=False,
+    )
+    return image
+
+
 @figure
 def occlusion_maps(
     change: np.ndarray, tokens: Sequence[str], bands: Sequence[str], class_names: Sequence[str], windows: Sequence[int]
@@ -29,9 +51,6 @@ def occlusion_maps(
     Alt: Maps of the head seen from above, a row for each predicted class and a column for each frequency band. Red
     electrodes spoke for the class: hiding them lowers its probability. Blue electrodes spoke against it.
     """
-    import mne
-
-    info = head_info([bare_name(token) for token in tokens], _HEAD_RADIUS)
     shown = [place for place, count in enumerate(windows) if count]
     points = 100 * change
     limit = max(float(np.nanmax(np.abs(points[shown]))), 1e-3)
@@ -40,17 +59,7 @@ def occlusion_maps(
     for row, place in enumerate(shown):
         for column, band in enumerate(bands):
             axes = grid[row, column]
-            image, _ = mne.viz.plot_topomap(
-                points[place, :, column],
-                info,
-                axes=axes,
-                show=False,
-                cmap="RdBu_r",
-                vlim=(-limit, limit),
-                sphere=(0.0, 0.0, 0.0, _HEAD_RADIUS),
-                contours=0,
-                sensors=False,
-            )
+            image = head_map(axes, points[place, :, column], tokens, limit=limit, colours="RdBu_r")
             if row == 0:
                 axes.set_title(band)
             if column == 0:

@@ -217,12 +217,6 @@ def coverage_dots(study: pd.DataFrame) -> Figure:
     return drawing
 
 
-def coverage_sentence(study: pd.DataFrame) -> str:
-    """The default interval's coverage and the naive one's, smallest to largest over true values and designs."""
-    ranges = {name: 100 * study.loc[study["interval"] == name, "coverage"] for name in (DEFAULT, NAIVE)}
-    return "; ".join(f"{name}: {shares.min():.1f} to {shares.max():.1f} %" for name, shares in ranges.items())
-
-
 # --- paired tests ----------------------------------------------------------------------------------------------------
 
 

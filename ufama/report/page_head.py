@@ -118,17 +118,12 @@ def head(
         what the page's data do not allow (`ufama.pages.page.Page.left_out`)
     """
     parts = [runs] if isinstance(runs, pd.DataFrame) else list(runs)
-    sentences = [*([caveat] if caveat else []), *left_out]
-    if not parts:
-        return PageHead(question, tuple(finding), dict(evidence), tuple(sentences), tuple(size))
-    every = pd.concat(parts, ignore_index=True).drop_duplicates("digest")
-    return PageHead(
-        question,
-        tuple(finding),
-        dict(evidence),
-        (*data_sentences(every), *sentences),
-        tuple(size_sentences(every, parameters)),
-    )
+    about_data, about_size = [], list(size)
+    if parts:
+        every = pd.concat(parts, ignore_index=True).drop_duplicates("digest")
+        about_data, about_size = data_sentences(every), size_sentences(every, parameters)
+    sentences = (*about_data, *([caveat] if caveat else []), *left_out)
+    return PageHead(question, tuple(finding), dict(evidence), sentences, tuple(about_size))
 
 
 def data_sentences(runs: pd.DataFrame) -> list[str]:

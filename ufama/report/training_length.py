@@ -331,17 +331,17 @@ def findings(results: Results) -> list[str]:
     gate, models, gaps = gate_table(results), models_table(results), gaps_table(results)
     names = scales_of(results.runs)
     return [
-        "The gate of distillation. " + _for_each(names, lambda name: _gate(gate, name)),
-        "M6 − M5, which is distillation, last epoch, in points. " + _for_each(names, lambda name: _step(models, name)),
-        "All parts together, M6 − M1, last epoch, in points. "
+        "The gate of distillation: " + _for_each(names, lambda name: _gate(gate, name)),
+        "What distillation adds (M6 − M5, last epoch, points): " + _for_each(names, lambda name: _step(models, name)),
+        "What all parts add (M6 − M1, last epoch, points): "
         + _for_each(names, lambda name: _difference(models, name, _minus("M6", "M1"))),
-        "What UF-AMA loses to the oracle where the epoch is chosen without the target's labels, in points. "
+        "What UF-AMA loses to the oracle where the epoch is chosen without the target's labels (points): "
         + _for_each(names, lambda name: _loss(gaps, name)),
     ]
 
 
 def _for_each(names: Sequence[str], sentence: Callable[[str], str]) -> str:
-    return "; ".join(f"scale {name}: {sentence(name)}" for name in names) + "."
+    return "; ".join(f"at scale {name} {sentence(name)}" for name in names) + "."
 
 
 def _gate(table: Table, name: str) -> str:

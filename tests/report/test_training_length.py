@@ -72,8 +72,8 @@ def test_a_gate_that_never_opens_and_models_that_are_equal_are_said_to_be(length
         )
     )
     gate, step, *_ = training_length.findings(made)
-    assert gate.endswith("scale quick: it opens in no run.")
-    assert step.endswith("scale quick: 0.0 [0.0, 0.0]: the two are equal.")
+    assert gate.endswith("at scale quick it opens in no run.")
+    assert step.endswith("at scale quick 0.0 [0.0, 0.0]: the two are equal.")
 
 
 @pytest.mark.parametrize("draw", FIGURES)

@@ -43,7 +43,7 @@ from ufama.report.captions import (
 )
 from ufama.report.style import figure, headline
 from ufama.report.table import SOURCE, Column, Table
-from ufama.studies.coverage import DEFAULT, INTERVALS, NAIVE
+from ufama.studies.coverage import INTERVALS, NAIVE
 
 DESIGNS = {"seed": SEED_DESIGN, "seed_iv": SEED_IV_DESIGN}
 COUNTED = {"windows": "every window", "trials": "every trial, by the plurality of its windows"}

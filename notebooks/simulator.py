@@ -26,7 +26,7 @@ head(
     ],
     evidence={
         "fig-simulator": "how a window is made",
-        "measured": "every row of the calibration",
+        "fig-anchors": "the calibration",
         "one-parameter-at-a-time": "what each part of the raw signals is worth",
     },
     caveat="Simulated, with one seed of the simulator. The anchors are published accuracies of shallow classifiers on real "
@@ -96,6 +96,9 @@ page.show(measured.settings(SETTINGS))
 # Seven combinations of the simulator's parameters were tried, with one seed and a support vector machine. Every sixteenth
 # window of a trial is measured; its neighbours are nearly equal.
 
+# %% mystnb={"figure": {"name": "fig-anchors", "caption": "A support vector machine on simulated features, and the published ranges; dot: mean over folds, line: one SD (n) to either side."}}
+page.show(simulator.beside_anchors(anchors))
+
 # %%
 page.show(anchors)
 
@@ -150,6 +153,9 @@ page.show(raw_simulation.patterns(raw_windows(page.data.dataset, subjects=[1, 2,
 # The parameters were fixed by physiology and by published findings (each with its source, or named an assumption, in
 # {class}`~ufama.simulation.voltages.RawSettings`). The accuracies of a support vector machine were then looked at for
 # three sizes of the emotion; all three lie within the anchors, and the first choice stayed.
+
+# %% mystnb={"figure": {"name": "fig-raw-anchors", "caption": "The same machine on features of simulated voltages, the first seconds of every clip."}}
+page.show(simulator.beside_anchors(raw_anchors))
 
 # %%
 raw_anchors

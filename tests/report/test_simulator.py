@@ -1,9 +1,11 @@
 """The picture of the simulator: its parts add up to the recording, and each is what its parameter says."""
 
+import pandas as pd
 import pytest
 
 from ufama.data.layout import layout
 from ufama.report import simulator
+from ufama.report.table import Column, Table
 
 SHOWN = {"session": 2, "channel": "POZ", "band": "alpha"}
 
@@ -37,3 +39,18 @@ def test_the_figure_says_that_it_is_simulated(table):
     made = simulator.sum_of_parts(table, "seed", **SHOWN)
     assert "simulated SEED" in made.get_suptitle().replace("\n", " ")
     assert len(made.axes) == len(simulator.PARTS) + 1
+
+
+def test_an_accuracy_inside_its_published_range_is_counted():
+    keys = {"data": "simulated SEED", "protocol": "cross-subject", "sd_percent": 10.0}
+    rows = [
+        {"features": "EEG", "scaling": "one", "anchor": "45–65", "accuracy_percent": 64.9},
+        {"features": "EEG", "scaling": "two", "anchor": "75–88", "accuracy_percent": 88.1},
+        {"features": "eye", "scaling": "two", "anchor": None, "accuracy_percent": 80.0},
+    ]
+    frame = pd.DataFrame([keys | row for row in rows])
+    columns = [Column(name, name, "measured") for name in frame]
+    made = simulator.beside_anchors(Table("anchors", frame, columns, "", {}))
+    assert "1 of 2 accuracies" in made.get_suptitle().replace("\n", " ")
+    (axes,) = made.axes
+    assert [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in axes.patches] == [(45, 65), (75, 88)]

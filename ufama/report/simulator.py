@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from ufama.data.layout import BANDS, CHANNELS, layout
 from ufama.report import style
 from ufama.report.style import figure, headline
+from ufama.report.table import Table
 from ufama.simulation.features import SETTINGS, ModalitySettings, SimulatorSettings, World
 
 PARTS = {
@@ -101,3 +102,50 @@ def _trials(axes: Axes, bounds: Sequence[slice], labels: Sequence[int], colours:
     for rows, label in zip(bounds, labels, strict=True):
         axes.axvspan(rows.start, rows.stop, color=colours[label], alpha=0.16, linewidth=0)
         axes.axvline(rows.start, color=style.GREY, linewidth=0.5)
+
+
+FEATURE_COLOURS = {
+    "EEG": style.MODALITY_COLOURS["eeg"],
+    "eye": style.MODALITY_COLOURS["eye"],
+    "both": style.MODALITY_COLOURS["fusion"],
+}
+"""By the cells of the column "features" of `ufama.report.measured.anchors`."""
+
+
+@figure
+def beside_anchors(table: Table) -> Figure:
+    """Accuracies of the support vector machine on simulated recordings, and the published range where there is one.
+
+    ``table`` is `ufama.report.measured.anchors` or `ufama.report.raw_simulation.anchors`.
+
+    Alt: Dot plot with a panel for each data set and a row for each protocol and scaling: three dots are the accuracy
+    over windows in percent from EEG, from eye features and from both, with a line of one standard deviation over folds
+    to either side; a grey band is the range of published accuracies from EEG, where one exists.
+    """
+    titles = table.frame["data"].unique()
+    drawing, panels = plt.subplots(1, len(titles), figsize=(style.WIDTH, 3.4), sharey=True, sharex=True, squeeze=False)
+    for axes, title in zip(panels.flat, titles, strict=True):
+        own = table.frame[table.frame["data"] == title]
+        rows = list(dict.fromkeys(zip(own["protocol"], own["scaling"], strict=True)))
+        for _, cell in own.iterrows():
+            row = rows.index((cell["protocol"], cell["scaling"]))
+            if pd.notna(cell["anchor"]):
+                low, high = map(float, cell["anchor"].split("–"))
+                axes.barh(row, high - low, left=low, height=0.9, color=style.LIGHT_GREY)
+            place = row + 0.25 * (list(FEATURE_COLOURS).index(cell["features"]) - 1)
+            percent, spread, colour = cell["accuracy_percent"], cell["sd_percent"], FEATURE_COLOURS[cell["features"]]
+            axes.plot([percent - spread, percent + spread], [place] * 2, color=colour, linewidth=1.2)
+            axes.plot(percent, place, "o", color=colour, ms=6)
+        axes.set(title=title, xlabel="accuracy (%)")
+        style.name_rows(axes, [f"{protocol},\n{scaling}" for protocol, scaling in rows])
+    marks = [style.mark(name, colour) for name, colour in FEATURE_COLOURS.items()]
+    style.legend(drawing, [*marks, Patch(color=style.LIGHT_GREY, label="published, EEG")], columns=4)
+    anchored = table.frame[table.frame["anchor"].notna()]
+    inside = sum(
+        low <= percent <= high
+        for percent, (low, high) in zip(
+            anchored["accuracy_percent"], (map(float, text.split("–")) for text in anchored["anchor"]), strict=True
+        )
+    )
+    headline(drawing, f"Simulated: {inside} of {len(anchored)} accuracies with a published range lie in it")
+    return drawing

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def measure(asked: argparse.Namespace) -> dict:
     """Everything the script prints."""
-    command = [sys.executable, "-m", "ufama", "campaign", "--grid", "book", "--datasets", asked.dataset]
+    command = [sys.executable, "-m", "ufama", "campaign", "--grid", "book,ablation", "--datasets", asked.dataset]
     command += ["--scale", asked.scale, "--device", asked.device, "--precision", asked.precision]
     command += ["--time-limit", f"{asked.time_limit:g}s", "--publish", "published"]
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -14,7 +14,7 @@ device = "cpu"
 from ufama.analysis.calibration import branch_scores, confidences
 from ufama.analysis.evaluation import select
 from ufama.analysis.screening import batch_predictions, screened_batch, screened_targets
-from ufama.campaigns.grids import results_grid
+from ufama.campaigns.grids import PUBLISHED, results_grid
 from ufama.config import preset as preset_of
 from ufama.pages.page import open_page
 from ufama.report import findings, measured, reliability
@@ -23,7 +23,8 @@ from ufama.report.screening_sliders import ScreeningSliders
 
 page = open_page("screening", globals())
 every = [
-    select(one.results(results_grid(one.data, **one.choices)), protocol="cross_subject") for one in page.each_dataset()
+    select(one.results(results_grid(one.data, training=PUBLISHED, **one.choices)), protocol="cross_subject")
+    for one in page.each_dataset()
 ]
 results = select(every[0], seed=page.seeds[0])
 config = preset_of(page.preset, dataset=page.data.dataset)

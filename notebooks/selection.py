@@ -64,6 +64,16 @@ page.show(measured.provenance(results))
 page.show(selection.what_rules_see(results.history, results.runs.iloc[0]))
 
 # %% [markdown]
+# All cross-subject runs, and the epochs that each rule chooses in them:
+
+# %% mystnb={"figure": {"name": "fig-epochs", "caption": "Accuracy over epochs and the epochs that the rules chose, one dot per run."}}
+from ufama.analysis.evaluation import select
+from ufama.report import figures
+
+across = select(results, protocol="cross_subject")
+page.show(figures.accuracy_over_epochs(across.history, across.runs, across.predictions))
+
+# %% [markdown]
 # ## Accuracy under every rule
 #
 # The last columns are what a rule loses to the oracle on the same runs. Over windows it cannot be negative. Over trials

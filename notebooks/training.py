@@ -11,13 +11,15 @@ device = "cpu"
 
 # %% tags=["hide-input"]
 from ufama.analysis.evaluation import select
-from ufama.campaigns.grids import results_grid
+from ufama.campaigns.grids import PUBLISHED, results_grid
 from ufama.pages.page import open_page
 from ufama.report import findings, training_length
 from ufama.report.page_head import head
 
 page = open_page("training", globals())
-results = select(page.results(results_grid(page.data, **page.choices)), protocol="cross_subject")
+results = select(
+    page.results(results_grid(page.data, training=PUBLISHED, **page.choices)), protocol="cross_subject"
+)
 gate = training_length.gate_table(results)
 head(
     "What does a training minimise, and which of its parts act when?",
@@ -28,6 +30,8 @@ head(
 
 # %% [markdown]
 # *Section 2.5 of the paper, Eqs. 14–15, Table 2. Cost: seconds when the runs are stored, else minutes, on two cores.*
+#
+# The runs of this page train on every source person, as the paper's do ({ref}`ledger row 30 <ledger-30>`).
 #
 # ## The objective
 #
@@ -58,7 +62,7 @@ head(
 # %% tags=["hide-input"]
 from IPython.display import Markdown
 
-from ufama.config import TrainingConfig, scale as scale_of
+from ufama.config import scale as scale_of
 from ufama.core import objective
 from ufama.core.reference import Reference
 from ufama.methods import method
@@ -79,7 +83,7 @@ source(objective.branch_mean, objective.mmd_weight, objective.consistency_weight
 def at_scale(name):
     """The configurations of UF-AMA and of its training at a scale."""
     whole = method("ufama").preset(page.preset, dataset=page.data.dataset, variant="M6")
-    return scale_of(name).apply(whole, TrainingConfig())
+    return scale_of(name).apply(whole, PUBLISHED)
 
 
 config, training = at_scale(page.scale)
@@ -174,18 +178,9 @@ page.show(gate)
 page.show(figures.screening_groups(results.history, results.runs))
 
 # %% [markdown]
-# ## Which epoch counts
-#
-# Three rules look at the same training. `oracle` takes the epoch with the highest accuracy on the *target's labels*, as
-# the released code does; nobody who needs the method has those. `last` takes the last epoch. `source_validation` takes
-# the best epoch on one source person held out of the training.
-
-# %% mystnb={"figure": {"name": "fig-epochs", "caption": "Accuracy over epochs and the epochs that the rules chose, one dot per run."}}
-page.show(figures.accuracy_over_epochs(results.history, results.runs, results.predictions))
-
-# %% [markdown]
 # ## What this does not show
 #
-# - How the curves would go on: where accuracy still rises at the last epoch, the training was stopped early.
+# - How the curves would go on: where a loss still falls at the last epoch, the training was stopped early.
+# - Which epoch counts: rules that choose one are on the page {doc}`selection`.
 # - What each term is worth: terms act together, and a small loss is no small effect ({doc}`ablation`).
 # - How real recordings train.

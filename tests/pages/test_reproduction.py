@@ -1,5 +1,6 @@
 """What `reproduce` needs is asked before anything is trained, and which notebooks wait for the training."""
 
+import re
 import threading
 from contextlib import suppress
 from types import SimpleNamespace
@@ -7,11 +8,16 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from tests.builders import made_windows
+from ufama.analysis import evaluation
+from ufama.campaigns import experiments
+from ufama.campaigns.grids import grid_of
 from ufama.config import ConfigError
 from ufama.errors import UserError
 from ufama.pages import notebooks, reproduction
-from ufama.pages.notebooks import NOTEBOOKS, NotebookError, NotebookQueue
-from ufama.pages.reproduction import FURTHER_PAGES, reproduce
+from ufama.pages.notebooks import NOTEBOOKS, NotebookError, NotebookQueue, asks_for_runs, notebook_source
+from ufama.pages.page import Page
+from ufama.pages.reproduction import FURTHER_PAGES, STORED_PAGES, reproduce
 
 
 def refuse(*_):
@@ -110,17 +116,71 @@ def test_notebooks_that_show_new_runs_wait_until_these_are_trained(monkeypatch, 
         executed.append("training is done")
         return SimpleNamespace(runs=trained)
 
+    lines = []
     reproduce(
-        scale="smoke",
-        datasets=("seed",),
-        until="notebooks",
-        everything=everything,
-        train=train,
-        report=lambda line: None,
+        scale="smoke", datasets=("seed",), until="notebooks", everything=everything, train=train, report=lines.append
     )
     after = executed[executed.index("training is done") + 1 :]
     in_background = {name.lower() for name in executed if name.isupper()}
-    assert {"results", "ablation", "screening"} <= set(after)
+    assert {"results", "training", "screening"} <= set(after)
     assert {"network", "features", "datasets"} <= in_background
     assert (in_background if not everything else set(after)) >= set(FURTHER_PAGES)
+    assert in_background >= set(STORED_PAGES)
+    stored = [line for line in lines if "stored results" in line]
+    assert all(name in " ".join(stored) for name in STORED_PAGES)
+    assert any(all(name in line for name in FURTHER_PAGES) for line in stored) == (not everything)
     assert {name.lower() for name in executed} == {*notebooks.NOTEBOOKS, "training is done"}
+
+
+def test_a_page_that_reads_stored_results_is_one_of_those_that_are_named():
+    """The coverage study and the tuned settings are parts of pages whose runs can be trained."""
+    reading = {
+        name
+        for name in NOTEBOOKS
+        for cell in notebook_source(name).cells
+        if cell.cell_type == "code" and re.search(r"published_folder\(|\bstored\w*\(", cell.source)
+    }
+    assert reading == {*STORED_PAGES, "certainty", "comparison"}
+
+
+@pytest.fixture
+def made_up_people(monkeypatch):
+    """SEED and SEED-IV have as many people and sessions as in truth, and few windows."""
+    people = {"seed": 12, "seed_iv": 15}
+    monkeypatch.setattr(
+        experiments, "open_dataset", lambda name, *_, **__: made_windows(subjects=people[name], sessions=3, trials=2)
+    )
+    caches = (experiments._opened, experiments._folds)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+def digests(blocks):
+    return {(block.data.dataset, config.digest("any", 1)) for block in blocks for config in block.configs()}
+
+
+def asked_for(name, monkeypatch):
+    """The runs that a page's first cells ask for; the cell that shows them ends where there are none."""
+    asked = set()
+    monkeypatch.setattr(Page, "results", lambda page, grid: asked.update(digests(grid)))
+    monkeypatch.setattr(evaluation, "select", lambda results, **_: results)
+    namespace = {}
+    for cell in notebook_source(name).cells:
+        if cell.cell_type == "code" and not asked:
+            with suppress(AttributeError, TypeError):  # of results that are None
+                exec(cell.source, namespace)
+    return asked
+
+
+def test_what_is_trained_is_what_the_pages_with_new_runs_ask_for(monkeypatch, made_up_people):
+    named = (*FURTHER_PAGES, *STORED_PAGES, "own_data")  # whose runs are of a table of its own
+    waiting = [name for name in NOTEBOOKS if name not in named and asks_for_runs(notebook_source(name))]
+    assert waiting == ["screening", "training", "results", "tsne"]
+    asked = [asked_for(name, monkeypatch) for name in waiting]
+    assert min(map(len, asked)) > 0
+    trained = digests(grid_of(("book",), ("seed", "seed_iv"), scale="quick", seeds=(0,)))
+    assert trained == set().union(*asked)
+    assert len(trained) == 49  # as book/run_it.md says

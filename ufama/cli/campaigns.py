@@ -100,7 +100,7 @@ def overview(experiments: list[Experiment], store: RunStore) -> TerminalTable:
         models = sorted({job.config.variant for job in members})
         named = " ".join(models) if len(models) < 5 else f"{models[0]} to {models[-1]}"
         rows.append([card.title, config.protocol, config.preset, named, *counts([job.digest for job in members])])
-    rows.append(["each run once", "", "", "", *counts(list(steps))])
+    rows.append(["distinct", "", "", "", *counts(list(steps))])
     return TerminalTable(headings, rows, "What is asked for", right=(4, 5, 6))
 
 

@@ -52,13 +52,19 @@ def reproduce(
     workers: Workers = None,
     until: Annotated[str, typer.Option(help="Stop after this step: data, training, notebooks or book.")] = "book",
     everything: Annotated[
-        bool, typer.Option("--everything", help="Also train the runs of the further pages: an hour on two cores.")
+        bool,
+        typer.Option(
+            "--everything",
+            help="Also train the runs of the further pages, such as the ablation, which show stored ones otherwise: "
+            "about three hours on two cores.",
+        ),
     ] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help="Also print the book as one PDF; needs Chromium.")] = False,
 ) -> None:
-    """Write the simulated recordings, train, execute every notebook and build the book, from nothing.
+    """Write the simulated recordings, train the runs of the main pages, execute every notebook and build the book.
 
-    Finished runs are kept: start it again after an interruption and it goes on where it was.
+    Pages that show the project's stored results are named at the end. Finished runs are kept: start it again after an
+    interruption and it goes on where it was.
     """
     from ufama.cli.campaigns import trained
     from ufama.pages.reproduction import reproduce as run

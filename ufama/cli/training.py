@@ -33,8 +33,8 @@ def campaign(
     grid: Annotated[
         str,
         typer.Option(
-            help="What is trained, by commas: book, stability, ledger, protocols, ladder, hadua, comparison, "
-            "same_film, worlds."
+            help="What is trained, by commas: book, ablation, selection, length, stability, ledger, protocols, "
+            "ladder, hadua, comparison, same_film, worlds."
         ),
     ] = "book",
     scale: ScaleName = "quick",

@@ -31,8 +31,15 @@ from ufama.storage import PathError, check_writable, expanded, reported, workspa
 
 _BOOK_COMMAND = "from jupyter_book.cli.main import main; main()"  # the builder of this environment, whatever the PATH
 STEPS = ("data", "training", "notebooks", "book")
-FURTHER_PAGES = ("selection", "certainty", "stability", "protocols", "ledger_effects", "hadua", "comparison")
-"""Pages that ask for runs of further grids (`ufama.campaigns.grids.GRIDS`), an hour on two cores."""
+FURTHER_PAGES = (
+    "ablation", "selection", "certainty", "stability", "protocols", "ledger_effects", "hadua", "comparison",
+)  # fmt: skip
+"""Pages that ask for runs of further grids (`ufama.campaigns.grids.GRIDS`), hours on two cores."""
+STORED_PAGES = (
+    "simulator", "same_film", "training_length", "real_recordings", "two_worlds", "new_person_model",
+    "new_person_report", "new_person_trust", "cost",
+)  # fmt: skip
+"""Pages that show stored results in any case: of real recordings, other worlds and lengths, a fitted model, timings."""
 
 
 def reproduce(
@@ -45,14 +52,17 @@ def reproduce(
     train: Callable[[list[Experiment]], Results],
     report: Callable[[str], object],
 ) -> None:
-    """All steps up to ``until``. Everything is computed here: the stored results of the project are not read.
+    """All steps up to ``until``. Runs that are trained here are never mixed with the project's stored ones on a page.
+
+    The pages of `STORED_PAGES` and, without ``everything``, of `FURTHER_PAGES` show stored results; the report names
+    them. What other pages show is computed here.
 
     Notebooks that ask for no runs are executed while runs train, on cores that the training leaves idle.
 
     Parameters
     ----------
     everything
-        also the runs of `FURTHER_PAGES`; without it, these pages show the stored results
+        also train the runs of `FURTHER_PAGES`
     pdf
         also print the book (`ufama.pages.pdf.print_book`)
     train
@@ -103,7 +113,7 @@ def reproduce(
     if until == "training":
         train_runs()
         return
-    shows_stored = () if everything else FURTHER_PAGES
+    shows_stored = STORED_PAGES if everything else (*FURTHER_PAGES, *STORED_PAGES)
     build = project_folder() / "_build" / "reproduction"
     waiting = [name for name in NOTEBOOKS if name not in shows_stored and asks_for_runs(notebook_source(name))]
     with NotebookQueue(
@@ -117,8 +127,9 @@ def reproduce(
         queue.add(waiting)
         executed = queue.wait()
     finished("notebooks", f"{len(executed)} executed in {build / 'notebooks'}")
-    if shows_stored:
-        report(f"  [dim]{', '.join(shows_stored)} show the project's stored runs; --everything trains them too[/dim]")
+    if not everything:
+        report(f"  {', '.join(FURTHER_PAGES)} show stored results; --everything trains their runs here")
+    report(f"  {', '.join(STORED_PAGES)} show stored results, always")
     if until == "book":
         finished("book", str(build_book(build)))
     if pdf:

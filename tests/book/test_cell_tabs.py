@@ -7,8 +7,8 @@ from docutils import nodes
 
 
 def cell(name, output=True, *, code=False):
-    """A cell of a notebook as MyST-NB makes it; ``name`` is its tab, or None."""
-    made = nodes.container(classes=["cell", *([f"tag_tab-{name}"] if name else [])])
+    """A cell of a notebook as MyST-NB makes it; ``name`` is its tab, or None, or "outer inner"."""
+    made = nodes.container(classes=["cell", *(f"tag_tab-{one}" for one in (name or "").split())])
     if code:
         made += nodes.container(classes=["cell_input"])
     if output:
@@ -51,6 +51,40 @@ def test_a_cell_without_output_has_no_tab_and_one_alone_is_no_set(extension):
     assert arranged(extension, cell("oracle"), cell(None), cell("last")) == ["cell"] * 3
     three = arranged(extension, cell("last"), cell("source_validation", output=False), cell("oracle"))
     assert [[label for label, _ in tabs] for tabs in three] == [["last epoch", "oracle"]]
+
+
+def nested(node):
+    """The labels of a set of tabs, each with those of the set that it holds."""
+    items = [(item[0].astext(), list(item[1].findall(is_tab_set))) for item in node]
+    return {label: list(nested(inner[0])) if inner else [] for label, inner in items}
+
+
+def is_tab_set(node):
+    return isinstance(node, nodes.container) and "sd-tab-set" in node["classes"]
+
+
+def test_tabs_of_a_second_group_stand_in_those_of_the_first(extension):
+    from docutils.utils import new_document
+
+    rules = ("last", "source_validation", "oracle")
+    both = [cell(f"{data} {rule}") for data in ("seed", "seed_iv") for rule in rules]
+    document = new_document("page")
+    document += nodes.section("", *both, cell("seed"), cell("seed_iv"))
+    extension("cell_tabs").arrange(None, document)
+    first, second = document[0]
+    labels = ["last epoch", "source validation", "oracle"]
+    assert nested(first) == {"SEED": labels, "SEED-IV": labels}
+    assert nested(second) == {"SEED": [], "SEED-IV": []}
+    assert [text.astext() for text in first.findall(nodes.paragraph)] == [
+        f"output of {data} {rule}" for data in ("seed", "seed_iv") for rule in rules
+    ]
+
+
+def test_with_one_data_set_the_rules_alone_have_tabs(extension):
+    cells = [
+        cell(f"{data} {rule}", output=data == "seed") for data in ("seed", "seed_iv") for rule in ("last", "oracle")
+    ]
+    assert arranged(extension, *cells) == [[("last epoch", "output of seed last"), ("oracle", "output of seed oracle")]]
 
 
 CHOOSE = """

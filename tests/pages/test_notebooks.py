@@ -116,7 +116,7 @@ def test_papermill_writes_the_table_as_csv(tmp_path, dataset):
     from ufama.storage import workspace
 
     folder = workspace() / "tables" / f"ablation-{dataset}-simulated-paper-quick"
-    table = folder / f"table7_{dataset}.csv"
+    table = folder / f"table7_{dataset}_last.csv"
     before = table.stat().st_mtime_ns if table.exists() else 0
     done = papermill(tmp_path, "-p", "dataset", dataset)
     assert done.returncode == 0, done.stderr

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from ufama.analysis.evaluation import accuracy, select
+from ufama.analysis.titles import RULE_MEANINGS
 from ufama.config import PAPER, TrainingConfig
 from ufama.data.windows import DataCard, Windows
 from ufama.report.table import LONG, Column, Table, to_csv
-from ufama.report.tables import methods_table, sessions, subjects_table, table1, table2, table7
+from ufama.report.tables import methods_table, sessions, subjects_table, table1, table2, table7, under_each_rule
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,24 @@ def test_the_ablation_holds_each_models_own_mean_and_both_deviations_in_percent(
     assert row["measured_last_sd_population_percent"] == pytest.approx(np.std(scores))
     assert row["measured_last_sd_sample_percent"] == pytest.approx(np.std(scores, ddof=1))
     assert row["measured_last_n"] == len(scores) == 30
+
+
+@pytest.mark.parametrize("builder", [methods_table, table7])
+def test_tables_under_single_rules_have_the_values_names_and_words_of_their_rule(ablation, builder, make):
+    held_out = make(datasets=("seed",), variants=("M1", "M6"), seeds=(7,))
+    made = under_each_rule(builder, ablation, held_out, "seed")
+    assert set(made) == {"last", "source_validation", "oracle"}
+    assert len({table.name for table in made.values()}) == 3
+    for rule, table in made.items():
+        runs = held_out if rule == "source_validation" else ablation
+        assert table.name.endswith(f"_{rule}")
+        assert table.values and all(f" {rule} " in source for source, _ in table.values)
+        assert all(value in builder(runs, "seed").values for value in table.values)
+        assert table.provenance["rules"] == [rule] and set(table.provenance["runs"]) <= set(runs.runs["digest"])
+        others = [RULE_MEANINGS[other] for other in made if other != rule]
+        assert RULE_MEANINGS[rule] in table.caption and not any(words in table.caption for words in others)
+        assert ("do not train on the held-out source subjects" in table.caption) == (rule == "source_validation")
+    assert "with the target's labels" in made["oracle"].caption
 
 
 def test_one_run_shows_an_en_dash_for_its_sample_deviation(ablation):

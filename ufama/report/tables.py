@@ -1,6 +1,6 @@
 """The paper's tables with what was measured beside them. Published and measured values never share a column."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from ufama.analysis.titles import (
     VARIANT_TITLES,
 )
 from ufama.campaigns.results import Results
-from ufama.config import TrainingConfig, UfamaConfig
+from ufama.config import RULES, TrainingConfig, UfamaConfig
 from ufama.data.windows import Windows
 from ufama.report.captions import RULE, keys, measured_table, printed_column, recordings_of, unique_value
 from ufama.report.table import SOURCE, Column, Origin, Table
@@ -40,6 +40,11 @@ def _rules(results: Results, rules: Sequence[str] | None) -> tuple[str, ...]:
     for rule in chosen:
         of_rule(results.predictions, rule)
     return tuple(chosen)
+
+
+def _named_by_rule(name: str, rules: Sequence[str]) -> str:
+    """The name of a table's file; those of single rules stand beside each other, each with its own."""
+    return f"{name}_{rules[0]}" if len(rules) == 1 else name
 
 
 def _measured(
@@ -216,11 +221,11 @@ def table2(windows: Windows, method: UfamaConfig, training: TrainingConfig, *, s
 
 
 def methods_table(
-    results: Results, dataset: str, *, rules: Sequence[str] | None = None, unit: str = "windows"
+    results: Results, dataset: str, *, rules: Sequence[str] | None = None, unit: str = "windows", note: str = ""
 ) -> Table:
     """Table 3 (SEED) or 6 (SEED-IV): methods as published; below them, what was measured, one row per selection rule.
 
-    ``rules`` None means all stored ones.
+    ``rules`` None means all stored ones; the table of one rule has it in its name. ``note`` ends the caption.
     """
     results = _complete(select(results, dataset=dataset))
     rules, number = _rules(results, rules), 3 if dataset == "seed" else 6
@@ -243,7 +248,7 @@ def methods_table(
     protocols = {name: title for name, title in PROTOCOL_TITLES.items() if (table["protocol"] == name).any()}
     measured = _beside(pd.DataFrame(index=rows), columns, table, "protocol", protocols).reset_index()
     return _measured(
-        f"table{number}",
+        _named_by_rule(f"table{number}", rules),
         pd.concat([published.reset_index(), measured]),
         columns,
         results,
@@ -251,6 +256,7 @@ def methods_table(
         unit,
         published=[paper.METHODS_TABLE[dataset]],
         rules=rules,
+        note=note,
     )
 
 
@@ -363,11 +369,13 @@ def sessions(results: Results, dataset: str, *, rules: Sequence[str] | None = No
 # --- Table 7: ablation -----------------------------------------------------------------------------------------------
 
 
-def table7(results: Results, dataset: str, *, rules: Sequence[str] | None = None, unit: str = "windows") -> Table:
+def table7(
+    results: Results, dataset: str, *, rules: Sequence[str] | None = None, unit: str = "windows", note: str = ""
+) -> Table:
     """Table 7: Models 1-6 on one dataset, cross-subject: published, then measured under each selection rule.
 
-    A dataset that the paper does not have gets no published values. Raises ValueError when the results hold several
-    presets or scales.
+    ``rules`` and ``note`` as of `methods_table`. A dataset that the paper does not have gets no published values.
+    Raises ValueError when the results hold several presets or scales.
     """
     results = select(results, dataset=dataset, protocol="cross_subject")
     rules = _rules(results, rules)
@@ -382,7 +390,7 @@ def table7(results: Results, dataset: str, *, rules: Sequence[str] | None = None
     table = summary(accuracy(results), ["variant", "rule"], unit=unit)
     title = DATASET_TITLES.get(dataset, unique_value(results.runs, "data_title"))
     return _measured(
-        f"table7_{dataset}" if dataset in DATASET_TITLES else "table7",
+        _named_by_rule(f"table7_{dataset}" if dataset in DATASET_TITLES else "table7", rules),
         _beside(frame, columns, table, "rule", {rule: RULE_TITLES[rule] for rule in rules}),
         columns,
         results,
@@ -390,4 +398,27 @@ def table7(results: Results, dataset: str, *, rules: Sequence[str] | None = None
         unit,
         published=["table7_ablation"] if len(facts) else [],
         rules=rules,
+        note=note,
     )
+
+
+# --- one table for each selection rule -------------------------------------------------------------------------------
+
+HELD_OUT = "These runs do not train on the held-out source subjects: they are not the runs under the other rules."
+
+
+def under_each_rule(make: Callable[..., Table], results: Results, held_out: Results, dataset: str) -> dict[str, Table]:
+    """The table of each of `RULES` alone, as ``make`` gives it: `methods_table` or `table7`.
+
+    Parameters
+    ----------
+    results
+        trained on every source subject, as the paper's; of the rules that need no held-out subject
+    held_out
+        trained without the source subjects by whom the rule source_validation chooses
+    """
+    made = {}
+    for rule in RULES:
+        runs, note = (held_out, HELD_OUT) if rule == "source_validation" else (results, "")
+        made[rule] = make(runs, dataset, rules=[rule], note=note)
+    return made

@@ -29,7 +29,7 @@
     for (const percent of [0, 50, 100]) {
       svg.append(shape("text", { x: -18, y: y(percent) + 4, "text-anchor": "end" }, percent));
     }
-    for (const position of [0, chosen, strengths.length - 1]) {
+    for (const position of new Set([0, chosen, strengths.length - 1])) {
       svg.append(shape("text", { x: x(position), y: HEIGHT + 18, "text-anchor": "middle" }, strengths[position]));
     }
     svg.append(shape("text", { x: WIDTH / 2, y: HEIGHT + 40, "text-anchor": "middle" }, "strength of the film"));

@@ -64,7 +64,7 @@ class StrengthSlider:
         strengths = self.table.column_cells("strength")
         place = strengths.index(self.start)
         slider = Slider(
-            name="strength", title="strength of the film", low=0, high=len(strengths) - 1, step=1, value=place,
+            name="strength", title="strength", low=0, high=len(strengths) - 1, step=1, value=place,
             shown=f"× {self.start}",
         )  # fmt: skip
         introduction = (

@@ -24,8 +24,8 @@ AUDIT_FORM = """<form class="audit-form screen-only">
 </form>"""
 
 
-SCRIPTS = {"audit-form": "audit.js", "screening-sliders": "screening.js"}
-"""What answers a part, by the class of its HTML; `ufama.report.screening_sliders` writes the second as an output."""
+SCRIPTS = {"audit-form": "audit.js", "screening-sliders": "screening.js", "strength-slider": "strength.js"}
+"""What answers a part, by the class of its HTML. Sliders are outputs of notebooks (`ufama.report.sliders`)."""
 
 
 class AuditForm(SphinxDirective):

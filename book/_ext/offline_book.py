@@ -1,5 +1,6 @@
 """The built book needs nothing but its own files, and few of them: the parts of MathJax that its formulas need, from
-disk; no thebe scripts, no script that draws icons which the theme has in a font, no source maps."""
+disk; no thebe scripts, no script that draws icons which the theme has in a font, no source maps. Before a page is shown
+it waits for no script, and for no stylesheet that another one names."""
 
 import re
 import shutil
@@ -19,6 +20,12 @@ CITATION_ROLES = re.compile(r' role="(?:list(?=" class="citation-list")|doc-bibl
 SEARCH_PAGE = "search.html"
 SEARCH_SCRIPTS = ("searchtools.js", "language_data.js", "searchindex.js")
 """Of the search page; the theme would load them on every page, for results while one types, which are off."""
+WAITED_FOR = re.compile(r"<script(?= )(?![^>]* (?:async|defer)\b)(?=[^>]* src=)")
+"""The start of an element that loads a script before anything below it is read."""
+OPTIONS_SET = re.compile(r"<script>(?=DOCUMENTATION_OPTIONS\.)")
+"""The start of one that changes what a deferred script has made."""
+IMPORT = re.compile(r"""@import "([^"]+)";""")
+RELATIVE_URL = re.compile(r"""url\((?!["']?(?:data:|[/#]|[a-z]+://))(["']?)""")
 
 
 def mathjax_source() -> Path:
@@ -57,7 +64,7 @@ def drop_thebe(app, pagename, templatename, context, doctree):
 
 
 def finish_static(app, exception):
-    """Copy MathJax's parts into _static/mathjax, take unused scripts out of the pages, and delete source maps."""
+    """Copy MathJax's parts into _static/mathjax, delete what is unused, and let pages wait for little."""
     if exception or app.builder.format != "html":
         return
     static = Path(app.outdir) / "_static"
@@ -70,16 +77,39 @@ def finish_static(app, exception):
             shutil.copy2(source, target)
     for unused in {*static.rglob("*.map"), *static.rglob(f"{ICON_SCRIPT}*")}:
         unused.unlink()
+    for sheet in static.rglob("*.css"):
+        text = sheet.read_text(encoding="utf-8")
+        sheet.write_text(with_imports(text, sheet.parent), encoding="utf-8")
     for page in Path(app.outdir).rglob("*.html"):
         unused_scripts = (ICON_SCRIPT, *(SEARCH_SCRIPTS if page.name != SEARCH_PAGE else ()))
         text = page.read_text(encoding="utf-8")
-        page.write_text(CITATION_ROLES.sub("", without_scripts(text, unused_scripts)), encoding="utf-8")
+        text = deferred(without_scripts(text, unused_scripts))
+        page.write_text(CITATION_ROLES.sub("", text), encoding="utf-8")
 
 
 def without_scripts(text: str, names: Iterable[str]) -> str:
     """A page's HTML without the elements that load these scripts."""
     files = "|".join(map(re.escape, names))
     return re.sub(rf"<script [^>]*src=\"[^\"]*(?:{files})[^>]*></script>\s*", "", text)
+
+
+def deferred(text: str) -> str:
+    """A page's HTML whose scripts run when all of it is read, in their order; those written into it as they are.
+
+    Elements of the type module are deferred too, in the same order.
+    """
+    return OPTIONS_SET.sub('<script type="module">', WAITED_FOR.sub("<script defer", text))
+
+
+def with_imports(text: str, folder: Path) -> str:
+    """The stylesheet of a folder with those that it imports in it, whose addresses lead where they led."""
+
+    def imported(found: re.Match) -> str:
+        sheet = folder / found[1]
+        below = f"{found[1].rpartition('/')[0]}/".lstrip("/")
+        return RELATIVE_URL.sub(rf"url(\g<1>{below}", sheet.read_text(encoding="utf-8"))
+
+    return IMPORT.sub(imported, text)
 
 
 def setup(app):

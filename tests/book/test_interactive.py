@@ -18,7 +18,11 @@ from ufama.audit.report import audit_table
 from ufama.core.screening import gate_open, screen, whole_pool
 from ufama.data.layout import layout
 from ufama.report.audit_tables import accuracies
+from ufama.report.film_strength import StrengthSlider, strengths_table
+from ufama.report.same_film import CELL_TITLES
 from ufama.report.screening_sliders import HEADS, ScreeningSliders
+from ufama.studies.film_strength import PROTOCOLS
+from ufama.studies.film_strength import stored as stored_strengths
 
 # --- the audit of a pasted column ------------------------------------------------------------------------------------
 
@@ -230,3 +234,36 @@ def test_a_slider_that_is_moved_changes_words_and_drawing(sliding):
     sliding.execute_script(move, "gate", "0.3")
     opened = sliding.execute_script(move, "share", "0.5")
     assert opened[0].endswith("so the gate is open.") and opened[2].startswith("Distillation uses ")
+
+
+# --- the slider on the film's strength -------------------------------------------------------------------------------
+
+
+@pytest.mark.browser
+def test_the_slider_says_of_every_measured_strength_what_the_table_says(browser, root):
+    table = strengths_table(*stored_strengths())
+    script = (root / "book" / "_static" / "strength.js").read_text(encoding="utf-8")
+    body = f"{StrengthSlider(table)._repr_html_()}<script>{script}</script>"
+    page = f"<!DOCTYPE html><html lang='en'><meta charset='utf-8'><title>slider</title><body>{body}</body></html>"
+    browser.get("data:text/html;charset=utf-8," + quote(page))
+    read = """
+    const form = document.querySelector("form"), slider = form.elements.strength, [position] = arguments;
+    if (position !== null) {
+      slider.value = position;
+      slider.dispatchEvent(new Event("input", {bubbles: true}));
+    }
+    return [
+      form.querySelector(".slider-value").textContent, slider.getAttribute("aria-valuetext"),
+      ...[...form.querySelectorAll("output p")].map(p => p.textContent),
+      form.querySelectorAll("svg [opacity='1']").length, form.querySelectorAll("svg [opacity]").length,
+    ];
+    """
+    strengths = table.column_cells("strength")
+    lines = [(CELL_TITLES[name], table.column_cells(f"{name}_windows_percent")) for name in PROTOCOLS]
+    for position in (None, *range(len(strengths))):
+        place = strengths.index("1") if position is None else position
+        assert browser.execute_script(read, position) == [
+            f"× {strengths[place]}", f"{strengths[place]} times the calibrated size",
+            *(f"{title}: {cells[place]} % of the windows are right." for title, cells in lines),
+            "Chance: 25 %.", len(lines), len(lines) * len(strengths),
+        ]  # fmt: skip

@@ -1,18 +1,15 @@
 """Screening of one stored batch with other thresholds, in the page itself: `book/_static/screening.js` answers the
 sliders as `ufama.core.screening` does."""
 
-import html
-import json
 from dataclasses import dataclass
 
 import pandas as pd
 
 from ufama.analysis.evaluation import probabilities
+from ufama.report.sliders import Slider, form
 from ufama.report.style import GROUP_COLOURS, GROUP_TITLES
 
 HEADS = ("eeg", "eye", "fusion")
-_SLIDER = """<label>{title} <input type="range" name="{name}" min="0" max="1" step="0.01" value="{value:g}"> \
-<span class="slider-value">{value:g}</span></label>"""
 
 
 @dataclass(frozen=True)
@@ -44,20 +41,12 @@ class ScreeningSliders:
         return {**heads, "inclusive": self.inclusive, "titles": GROUP_TITLES, "colours": GROUP_COLOURS}
 
     def _repr_html_(self) -> str:
-        sliders = "\n".join(
-            _SLIDER.format(title=title, name=name, value=value)
-            for name, title, value in (
-                ("share", "trusted share α", self.share),
-                ("gate", "gate β", self.gate),
-            )
-        )
-        data = json.dumps(self.data).replace("</", "<\\/")
-        return (
-            f'<form class="screening-sliders screen-only">\n<p>{html.escape(self.title)}: {len(self.batch)} target '
-            f"windows of one run, last epoch.</p>\n{sliders}\n"
-            '<output aria-live="polite"></output>\n'
-            f'<script type="application/json">{data}</script>\n</form>'
-        )
+        places = (("share", "trusted share α", self.share), ("gate", "gate β", self.gate))
+        sliders = [
+            Slider(name=name, title=title, low=0, high=1, step=0.01, value=value) for name, title, value in places
+        ]
+        introduction = f"{self.title}: {len(self.batch)} target windows of one run, last epoch."
+        return form("screening-sliders", introduction, sliders, self.data)
 
     def __repr__(self) -> str:
         return f"sliders for the trusted share and the gate over {len(self.batch)} windows, {self.title}"

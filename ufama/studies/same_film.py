@@ -5,7 +5,7 @@ Four protocols are set side by side, of other and of the same people, with the s
 differ in the clips alone have equally many training trials (`design`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -296,22 +296,23 @@ def probed_blocks(grid: Sequence[Experiment]) -> list[Experiment]:
 # --- simulated sets ----------------------------------------------------------------------------------
 
 
+def changed_settings(**changes: Callable[[float], float]) -> SimulatorSettings:
+    """The simulator's settings with, in both modalities, fields that are functions of their calibrated values."""
+    parts = {name: getattr(SETTINGS, name) for name in ("eeg", "eye")}
+    return SETTINGS.replace(
+        **{
+            name: part.replace(**{field: value(getattr(part, field)) for field, value in changes.items()})
+            for name, part in parts.items()
+        }
+    )
+
+
 def _worlds() -> Mapping[str, SimulatorSettings]:
     """The simulator with its trace of the clips alone, as calibrated, and with the emotion alone."""
-
-    def changed(**changes) -> SimulatorSettings:
-        parts = {name: getattr(SETTINGS, name) for name in ("eeg", "eye")}
-        return SETTINGS.replace(
-            **{
-                name: part.replace(**{field: value(getattr(part, field)) for field, value in changes.items()})
-                for name, part in parts.items()
-            }
-        )
-
     return {
-        "film alone": changed(emotion=lambda size: 0.0, clip=lambda size: 3 * size),
+        "film alone": changed_settings(emotion=lambda size: 0.0, clip=lambda size: 3 * size),
         "both": SETTINGS,
-        "feeling alone": changed(clip=lambda size: 0.0),
+        "feeling alone": changed_settings(clip=lambda size: 0.0),
     }
 
 

@@ -56,11 +56,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def longest_first(items: list[pytest.Item]) -> None:
     """Sort tests by file: the book's, then those whose tests take longest together, so that no worker ends alone."""
-    seconds: Counter[str] = Counter({"tests/book": 1000})
+    seconds = Counter({"tests/book": float("inf")})
     for item in items:
-        seconds[file_of(item.nodeid)] += (
-            max((SECONDS.get(mark.name, 0) for mark in item.iter_markers()), default=0) or 0.1
-        )
+        seconds[file_of(item.nodeid)] += max((SECONDS.get(mark.name, 0.1) for mark in item.iter_markers()), default=0.1)
     items.sort(key=lambda item: -seconds[file_of(item.nodeid)])
 
 

@@ -19,9 +19,9 @@ def small() -> Windows:
     return made_windows()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def small_table(tmp_path_factory, small):
-    """The small set as a two-modality file, not to be changed."""
+    """The small set as a two-modality file."""
     path = tmp_path_factory.mktemp("tables") / "small.npz"
     np.savez(
         path,

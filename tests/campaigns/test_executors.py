@@ -25,6 +25,7 @@ from ufama.campaigns.schedule import Schedule
 from ufama.campaigns.time_limits import OutOfTimeError, TimeLimit
 from ufama.campaigns.worker import BUSY, STORED, Outcome, Worker
 from ufama.config import TrainingConfig
+from ufama.data.two_modality import write_two_modality
 from ufama.methods import ridge
 
 
@@ -48,6 +49,12 @@ def three_folds(table, patch, workspace):
         training=TrainingConfig(batch_size=8),
         fold_names=names,
     )
+
+
+@pytest.fixture(scope="module")
+def small_table(tmp_path_factory, small):
+    """One file for all tests, whose runs have the same digests in each."""
+    return write_two_modality(tmp_path_factory.mktemp("tables") / "small.npz", small)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,12 +167,11 @@ def test_a_folder_that_does_not_exist_or_is_a_file(tmp_path):
         assert examination.verdict.startswith("Not usable: ")
 
 
-def test_a_two_modality_table_is_examined_too(small_table, tmp_path):
-    table = Path(shutil.copy(small_table, tmp_path))
-    examination = examine(table)
+def test_a_two_modality_table_is_examined_too(small_table):
+    examination = examine(small_table)
     assert (examination.exit_code, examination.sets[0].subjects) == (0, (1, 2, 3, 4))
-    change_npz(table, lambda members: members.pop("trial"))
-    examination = examine(table)
+    change_npz(small_table, lambda members: members.pop("trial"))
+    examination = examine(small_table)
     assert codes(examination, "error") == {"unusable-table"}
     assert "trial" in examination.findings[0].found
 

@@ -3,7 +3,7 @@
     python benchmarks/campaign.py --scale smoke --time-limit 20 --json
     python benchmarks/campaign.py --device cuda --precision bf16 --scale tenth --time-limit 60 --json
 
-The book's grid on simulated recordings, by the command that a user types, in a workspace of its own (a temporary
+A grid of the book on simulated recordings, by the command that a user types, in a workspace of its own (a temporary
 folder), where what is finished is also published. The recordings are simulated beforehand; the clock runs from the
 command's start to its end.
 """
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def measure(asked: argparse.Namespace) -> dict:
     """Everything the script prints."""
-    command = [sys.executable, "-m", "ufama", "campaign", "--grid", "book,ablation", "--datasets", asked.dataset]
+    command = [sys.executable, "-m", "ufama", "campaign", "--grid", asked.grid, "--datasets", asked.dataset]
     command += ["--scale", asked.scale, "--device", asked.device, "--precision", asked.precision]
     command += ["--time-limit", f"{asked.time_limit:g}s", "--publish", "published"]
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -67,6 +67,7 @@ def measure(asked: argparse.Namespace) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", choices=("seed", "seed_iv"), default="seed")
+    parser.add_argument("--grid", default="book,ablation")
     parser.add_argument("--scale", default="tenth")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--precision", default="float32")

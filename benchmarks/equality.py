@@ -25,7 +25,7 @@ from ufama.config import PRESETS, TrainingConfig
 from ufama.core import fast
 from ufama.data.windows import Windows
 
-RUNS, EPOCH = 3, 20  # past the epochs in which a loss is off
+EPOCH = 20  # past the epochs in which a loss is off
 PRECISIONS = ("float64", "float32", "tf32", "bf16")
 TOLERANCE = 1e-9
 """Of both distances in float64."""
@@ -39,12 +39,12 @@ class Step(NamedTuple):
 
 
 def one_step(
-    windows: Windows, preset: str, precision: str, device: str, *, by_definition: bool, compiled: bool
+    windows: Windows, preset: str, precision: str, device: str, runs: int, *, by_definition: bool, compiled: bool
 ) -> Step:
     """Losses and gradients of a stack's first step at epoch `EPOCH`."""
     training = TrainingConfig(precision=precision)
     with fast.using(None) if by_definition else nullcontext():
-        trainer = stack(windows, "seed", preset, training, RUNS, device, compiled, captured=False)
+        trainer = stack(windows, "seed", preset, training, runs, device, compiled, captured=False)
         trainer.batches.draw_epoch(EPOCH)
         source, target = trainer.batches.step(0)
         torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
@@ -71,16 +71,17 @@ def measure(asked: argparse.Namespace) -> dict:
     """Everything the script prints."""
     windows, rows = noise_windows("seed", subjects=4, windows=64), []
     for preset in asked.presets:
-        exact = one_step(windows, preset, "float64", asked.device, by_definition=True, compiled=False)
+        where = (asked.device, asked.runs)
+        exact = one_step(windows, preset, "float64", *where, by_definition=True, compiled=False)
         for precision in asked.precisions:
-            result = one_step(windows, preset, precision, asked.device, by_definition=False, compiled=asked.compile)
+            result = one_step(windows, preset, precision, *where, by_definition=False, compiled=asked.compile)
             rows.append({"preset": preset, "precision": precision, "distance": distances(result, exact)})
     exactly = [max(row["distance"].values()) for row in rows if row["precision"] == "float64"]
     return {
         "benchmark": "equality",
         "device": asked.device,
         "compiled": asked.compile,
-        "runs": RUNS,
+        "runs": asked.runs,
         "rows": rows,
         "tolerance_in_float64": TOLERANCE,
         "equal_in_float64": max(exactly) <= TOLERANCE if exactly else None,
@@ -94,6 +95,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=list(PRESETS))
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    parser.add_argument("--runs", type=int, default=3, help="size of the stack")
     parser.add_argument("--compile", action="store_true", help="torch.compile the fast form")
     parser.add_argument("--json", action="store_true", help="print one line of JSON only")
     parser.add_argument("--add-to", type=Path, metavar="FILE", help="also add the result to this JSON list")

@@ -64,7 +64,7 @@ within() { local limit=$(($1 * SLACK)) left=$((LIMIT - SECONDS)); echo $(((limit
 if [ "$SCALE" = tiny ]; then
   COMPILED="" ALL="1 2" WINDOWS="--windows 40" REPEATS="--repeats 1 --steps 1 --no-memory"
   FULL="--full --epochs 2 --subjects 3" PROFILE="--epochs 1 --subjects 3"
-  EQUALITY="--presets paper --precisions float64" CAMPAIGN="--scale smoke --time-limit 20"
+  EQUALITY="--presets paper --precisions float64 --runs 1" CAMPAIGN="--grid book --scale smoke --time-limit 15"
 else
   COMPILED=--compile ALL="1 36 45" WINDOWS="" REPEATS="--repeats 7 --steps 26" FULL=--full
   PROFILE="--epochs 21" EQUALITY="" CAMPAIGN="--scale tenth --time-limit 60"

@@ -94,8 +94,8 @@ def test_the_gpu_script_ends_at_its_limit_and_says_what_it_did_not_do(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_gpu_script_measures_everything_and_the_page_takes_it(tmp_path, monkeypatch):
-    done, files = rehearsed(tmp_path)
+def test_the_gpu_script_measures_everything_and_the_page_takes_it(tmp_path, monkeypatch, whole_seed_folder):
+    done, files = rehearsed(tmp_path, UFAMA_SEED=str(whole_seed_folder))
     parts = json.loads(files["parts.json"].read_text())["parts"]
     assert [(part["name"], part["status"]) for part in parts if part["status"] != "done"] == [], done.stdout
     assert done.returncode == 0 and len(files) <= 8

@@ -13,7 +13,7 @@ import pytest
 
 AXE = Path(__file__).parent / "axe-core" / "axe.min.js"
 SOURCE_PAGES = 3
-WIDTHS = (390, 1280, 1920)
+DESK, OTHER_WIDTHS = 1280, (390, 1920)
 SHEET_WIDTH = 718  # of A4 between margins of 1 cm, in CSS pixels
 MOST_COLUMNS = 7
 MOST_LINES = 3
@@ -120,7 +120,7 @@ def foreign_requests(browser, server) -> list[str]:
 
 def read_page(browser, server, html: Path, page: str) -> dict[str, list]:
     """One visit: what is wrong with the page, by kind."""
-    emulate(browser, 1280)
+    emulate(browser, DESK)
     browser.get(server + page)
     settled = browser.execute_async_script(SETTLE)
     browser.execute_script(STILL)
@@ -140,16 +140,16 @@ def read_page(browser, server, html: Path, page: str) -> dict[str, list]:
         "tables with high rows": tables["high"],
         "tables without a file": tables["unlinked"],
     }
-    for width in WIDTHS:
-        emulate(browser, width)
-        wrong |= fit(browser, f"at {width} px")
-    emulate(browser, 1280, "dark")
+    wrong |= fit(browser, f"at {DESK} px")
+    wrong |= check(browser, page, "light", RULES)
+    emulate(browser, DESK, "dark")
     wrong |= fit(browser, "in dark")
     wrong |= check(browser, page, "dark", ["color-contrast"])  # nothing else depends on it
+    for width in OTHER_WIDTHS:
+        emulate(browser, width)
+        wrong |= fit(browser, f"at {width} px")
     emulate(browser, SHEET_WIDTH, media="print")
     wrong |= fit(browser, "in print")
-    emulate(browser, 1280)
-    wrong |= check(browser, page, "light", RULES)
     errors = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     return wrong | {"console errors": errors, "foreign requests": foreign_requests(browser, server)}
 

@@ -7,6 +7,10 @@ import sys
 
 import pytest
 import yaml
+from click.testing import CliRunner as ClickRunner
+from typer.testing import CliRunner
+
+from ufama.cli.main import app
 
 
 def shell_commands(text: str) -> list[list[str]]:
@@ -61,24 +65,23 @@ def test_files_that_the_readme_links_to_exist(root):
         assert (root / link).is_file(), f"README.md links to {link}, which does not exist"
 
 
-@pytest.mark.slow
 def test_ufama_commands_and_their_options_are_known(commands):
     named = [command[1:] for command in commands if command[0] == "ufama"]
     assert named
     for words in named:
-        answer = run("-m", "ufama", *words, "--help")
-        assert answer.returncode == 0, answer.stderr
+        answer = CliRunner().invoke(app, [*words, "--help"])
+        assert answer.exit_code == 0, answer.output
 
 
-@pytest.mark.slow
 def test_papermill_commands_name_an_output_and_known_parameters(root, commands):
+    papermill = pytest.importorskip("papermill.cli").papermill
     named = [command for command in commands if command[0] == "papermill"]
     assert named
     for _, notebook, output, *options in named:
         assert output.endswith(".ipynb"), "papermill without an output path fails in a terminal"
-        answer = run("-m", "papermill", "--help-notebook", str(root / notebook))
+        answer = ClickRunner().invoke(papermill, ["--help-notebook", str(root / notebook)])
         for parameter in papermill_parameters(options):
-            assert f"  {parameter}:" in answer.stdout, f"{notebook} has no parameter {parameter}: {answer.stdout}"
+            assert f"  {parameter}:" in answer.output, f"{notebook} has no parameter {parameter}: {answer.output}"
 
 
 def test_jupyter_book_is_version_1():

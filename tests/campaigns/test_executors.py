@@ -25,6 +25,7 @@ from ufama.campaigns.schedule import Schedule
 from ufama.campaigns.time_limits import OutOfTimeError, TimeLimit
 from ufama.campaigns.worker import BUSY, STORED, Outcome, Worker
 from ufama.config import TrainingConfig
+from ufama.data.two_modality import write_two_modality
 from ufama.methods import ridge
 
 
@@ -34,26 +35,40 @@ def quick_looks(monkeypatch):
     monkeypatch.setattr(run, "TICK_SECONDS", 0.05)
 
 
-@pytest.fixture
-def asked(tmp_path, monkeypatch, small_table):
+def three_folds(table, patch, workspace):
     """Three folds, a second of training each, with checkpoints all the time."""
-    monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setenv("UFAMA_PUBLISHED", "none")
-    monkeypatch.setenv("UFAMA_CHECKPOINT_SECONDS", "0.05")
+    patch.setenv("UFAMA_WORKSPACE", str(workspace))
+    patch.setenv("UFAMA_PUBLISHED", "none")
+    patch.setenv("UFAMA_CHECKPOINT_SECONDS", "0.05")
     long = config.scale("smoke").replace(window_stride=1, epochs=40, evaluate_every=20)
-    monkeypatch.setitem(config.SCALES, "smoke", long)
+    patch.setitem(config.SCALES, "smoke", long)
     names = ("session1-subject1", "session1-subject2", "session2-subject3")
     return Experiment(
-        data=DataRequest(dataset=str(small_table)),
+        data=DataRequest(dataset=str(table)),
         scale="smoke",
         training=TrainingConfig(batch_size=8),
         fold_names=names,
     )
 
 
+@pytest.fixture(scope="module")
+def small_table(tmp_path_factory, small):
+    """One file for all tests, whose runs have the same digests in each."""
+    return write_two_modality(tmp_path_factory.mktemp("tables") / "small.npz", small)
+
+
 @pytest.fixture
-def uninterrupted(asked, tmp_path):
-    return results([asked], store=RunStore(tmp_path / "whole"), workers=1, stack_size=1)
+def asked(tmp_path, monkeypatch, small_table):
+    return three_folds(small_table, monkeypatch, tmp_path / "workspace")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(small_table, tmp_path_factory):
+    """What is trained without interruption, once for all tests."""
+    place = tmp_path_factory.mktemp("uninterrupted")
+    with pytest.MonkeyPatch.context() as patch:
+        block = three_folds(small_table, patch, place / "workspace")
+        return results([block], store=RunStore(place / "whole"), workers=1, stack_size=1)
 
 
 def scheduled(asked, store, limit=None):

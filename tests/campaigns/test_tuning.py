@@ -83,7 +83,7 @@ def _product(search):
 
 
 def test_the_default_is_the_preset_at_the_scale():
-    assert search_settings(UFAMA, dataset="seed", scale_name="quick")[0]["learning_rate"] == 2e-3
+    assert search_settings(UFAMA, dataset="seed", scale_name="quick")[0]["learning_rate"] == 4e-3
     assert search_settings(UFAMA, dataset="seed", scale_name="paper")[0]["learning_rate"] == 5e-4
     assert search_settings(SOURCE, dataset="seed", scale_name="quick")[0] == {"learning_rate": 1e-3, "dropout": 0.5}
 

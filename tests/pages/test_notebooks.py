@@ -111,14 +111,13 @@ def test_papermill_stops_on_a_parameter_that_the_notebook_does_not_have(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dataset", ["seed", "seed_iv"])
-def test_papermill_writes_the_table_as_csv(tmp_path, dataset):
+def test_papermill_writes_the_table_as_csv(tmp_path):
+    """Of another data set than the one that the notebooks are compared with."""
     from ufama.storage import workspace
 
-    folder = workspace() / "tables" / f"ablation-{dataset}-simulated-paper-quick"
-    table = folder / f"table7_{dataset}_last.csv"
+    table = workspace() / "tables" / "ablation-seed_iv-simulated-paper-quick" / "table7_seed_iv_last.csv"
     before = table.stat().st_mtime_ns if table.exists() else 0
-    done = papermill(tmp_path, "-p", "dataset", dataset)
+    done = papermill(tmp_path, "-p", "dataset", "seed_iv")
     assert done.returncode == 0, done.stderr
     assert table.stat().st_mtime_ns > before
     assert table.read_text().splitlines()[1].startswith("M1: network,")

@@ -433,7 +433,7 @@ def check_copied(file: RecordedFile, earlier: dict[tuple[str, int | str], str]) 
     if content in earlier:
         return
     earlier[content] = ""
-    repeated = []
+    place, repeated = file.report.where(file.path), []
     for trial, identities in file.identities.items():
         keys = [(file.folder.name, identity) for identity in identities]
         if copies := copies_in_words(trial, identities, [earlier.get(key) for key in keys]):
@@ -443,7 +443,7 @@ def check_copied(file: RecordedFile, earlier: dict[tuple[str, int | str], str]) 
             else:
                 repeated.append(found)
         for key in keys:
-            earlier.setdefault(key, f"{trial} of {file.report.where(file.path)}")
+            earlier.setdefault(key, f"{trial} of {place}")
     if repeated:
         file.add("repeated-windows", listed(repeated), "windows of their own")
 

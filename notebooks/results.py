@@ -19,9 +19,9 @@ from ufama.report.page_head import head
 
 page = open_page("results", globals(), only=SUBJECTS_TABLE)
 every = [one.results(results_grid(one.data, training=PUBLISHED, **one.choices)) for one in page.each_dataset()]
+held_out = [one.results(results_grid(one.data, **one.choices)) for one in page.each_dataset()]
 sets = [one.data.dataset for one in page.each_dataset()]
 methods = [tables.methods_table(own, name) for own, name in zip(every, sets, strict=True)]
-held_out = [one.results(results_grid(one.data, **one.choices)) for one in page.each_dataset()]
 by_rule = [tables.under_each_rule(tables.methods_table, *own) for own in zip(every, held_out, sets, strict=True)]
 head(
     "What does UF-AMA reach with an unseen person and in an unseen session, and what does the paper print?",

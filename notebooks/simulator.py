@@ -40,8 +40,7 @@ head(
 # Everything in this book that is not published, and not marked as real, was measured on simulated recordings. Two
 # simulators make them. One writes *features* as the releases of SEED and SEED-IV hold them: where nothing else is said,
 # networks are trained on these. The other starts earlier, at *voltages* and the gaze; it serves the page {doc}`features`,
-# which follows a voltage to its features, the pages {doc}`new_person_report` and {doc}`two_worlds`, which trains on its
-# features, and the second half of this one.
+# which follows a voltage to its features, the page {doc}`new_person_report`, and the second half of this one.
 #
 # A simulated set can be made arbitrarily easy or hard. Both were set once, against what shallow classifiers are
 # reported to reach on the real recordings, and not changed since; no result of a deep method entered the choice. The anchors
@@ -185,6 +184,6 @@ raw_simulation.parameters(*stored("parameters"))
 #
 # - That simulated people are like real ones in anything but these few accuracies: the parts are textbook models with
 #   assumed sizes.
-# - That a method which is good on the simulated sets is good on the real ones ({doc}`two_worlds`).
+# - That a method which is good on the simulated sets is good on the real ones.
 # - How hard the eye features are: no published accuracy of a shallow classifier was found to hold them against.
 # - That an emotion can be read from a simulated EEG: what is recognised may be the clip.

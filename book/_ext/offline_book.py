@@ -1,13 +1,15 @@
 """The built book needs nothing but its own files, and few of them: the parts of MathJax that its formulas need, from
-disk; no thebe scripts, no script that draws icons which the theme has in a font, no source maps. Before a page is shown
-it waits for no script, and for no stylesheet that another one names."""
+disk; no thebe scripts, no script that draws icons which the theme has in a font, of that font the icons that occur, no
+source maps. Before a page is shown it waits for no script, and for no stylesheet that another one names."""
 
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from importlib.util import find_spec
 from pathlib import Path
 
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont
 from sphinx.errors import ExtensionError
 
 MATHJAX_PACKAGE = "sphinx-mathjax-offline"
@@ -24,6 +26,12 @@ WAITED_FOR = re.compile(r"<script(?= )(?![^>]* (?:async|defer)\b)(?=[^>]* src=)"
 """The start of an element that loads a script before anything below it is read."""
 OPTIONS_SET = re.compile(r"<script>(?=DOCUMENTATION_OPTIONS\.)")
 """The start of one that changes what a deferred script has made."""
+ICON = re.compile(r"\bfa-[a-z0-9-]+")
+ICON_RULE = re.compile(r"""((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"\\[0-9a-f]+"\}""")
+"""The rule of one icon in the theme's stylesheet: its names, and its letter in the icon font."""
+ICON_LETTER = re.compile(r"\\([ef][0-9a-f]{3})\b")
+ICON_FONT = "fa-solid-900"
+ICON_FONT_FILES = re.compile(rf"""src:url\((["']?)([^)"']*{ICON_FONT})\.woff2\1\)[^}}]*""")
 IMPORT = re.compile(r"""@import "([^"]+)";""")
 RELATIVE_URL = re.compile(r"""url\((?!["']?(?:data:|[/#]|[a-z]+://))(["']?)""")
 
@@ -77,9 +85,14 @@ def finish_static(app, exception):
             shutil.copy2(source, target)
     for unused in {*static.rglob("*.map"), *static.rglob(f"{ICON_SCRIPT}*")}:
         unused.unlink()
-    for sheet in static.rglob("*.css"):
-        text = sheet.read_text(encoding="utf-8")
-        sheet.write_text(with_imports(text, sheet.parent), encoding="utf-8")
+    pages = [*Path(app.outdir).rglob("*.html"), *static.rglob("*.js")]
+    icons = set(ICON.findall(" ".join(page.read_text(encoding="utf-8") for page in pages)))
+    sheets = {sheet: sheet.read_text(encoding="utf-8") for sheet in static.rglob("*.css")}
+    sheets = {sheet: with_icons(with_imports(text, sheet.parent), icons) for sheet, text in sheets.items()}
+    for font in static.rglob(f"{ICON_FONT}.ttf"):
+        write_letters(font, {int(code, 16) for text in sheets.values() for code in ICON_LETTER.findall(text)})
+    for sheet, text in sheets.items():
+        sheet.write_text(text, encoding="utf-8")
     for page in Path(app.outdir).rglob("*.html"):
         unused_scripts = (ICON_SCRIPT, *(SEARCH_SCRIPTS if page.name != SEARCH_PAGE else ()))
         text = page.read_text(encoding="utf-8")
@@ -110,6 +123,25 @@ def with_imports(text: str, folder: Path) -> str:
         return RELATIVE_URL.sub(rf"url(\g<1>{below}", sheet.read_text(encoding="utf-8"))
 
     return IMPORT.sub(imported, text)
+
+
+def with_icons(text: str, names: Set[str]) -> str:
+    """A stylesheet with the rules of these icons alone, and their font of `write_letters`."""
+
+    def rule(found: re.Match) -> str:
+        return found[0] if names & set(ICON.findall(found[1])) else ""
+
+    return ICON_FONT_FILES.sub(r'src:url(\2.woff) format("woff")', ICON_RULE.sub(rule, text))
+
+
+def write_letters(font: Path, letters: Set[int]) -> None:
+    """Write, beside a font, the same one with these letters alone, as .woff."""
+    with TTFont(font) as whole:
+        subsetter = Subsetter(Options(flavor="woff", layout_features=[]))
+        subsetter.populate(unicodes=letters)
+        subsetter.subset(whole)
+        whole.flavor = "woff"
+        whole.save(font.with_suffix(".woff"))
 
 
 def setup(app):

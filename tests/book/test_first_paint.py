@@ -36,6 +36,19 @@ def test_scripts_run_when_the_page_is_read_in_their_order(extension):
     assert offline.deferred(changed) == changed
 
 
+def test_the_icons_that_occur_are_left_with_their_letters(extension, tmp_path):
+    offline = extension("offline_book")
+    rules = (
+        '.fa-lg{font-size:1.25em}.fa-sun:before{content:"\\f185"}.fa-find:before,.fa-search:before{content:"\\f002"}'
+    )
+    face = '@font-face{font-weight:900;src:url(../fonts/fa-solid-900.woff2) format("woff2"),url(a.ttf)}'
+    kept = offline.with_icons(rules + face, {"fa-search", "fa-lg"})
+    assert kept == (
+        '.fa-lg{font-size:1.25em}.fa-find:before,.fa-search:before{content:"\\f002"}'
+        '@font-face{font-weight:900;src:url(../fonts/fa-solid-900.woff) format("woff")}'
+    )
+
+
 def test_what_a_page_waits_for_is_found():
     head = '<link rel="stylesheet" href="_static/a.css" /><link href="https://x.org/b.css" rel="stylesheet" />'
     body = '<body class="c"><script src="d.js"></script><script defer src="e.js"></script>'

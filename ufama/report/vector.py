@@ -126,21 +126,25 @@ def draw_many_marks_as_an_image(axes: Axes) -> None:
 
 
 def in_page(element: str, name: str, alt_text: str) -> str:
-    """The SVG of `vector` for a page of HTML: described, with ids of its own, and lighter on a dark page.
+    """The SVG of `vector` for a page of HTML: described, with short ids of its own, and lighter on a dark page.
 
     ``name`` is unique in the page, and ``alt_text`` is HTML-escaped. The page is dark where its root element has
-    ``data-theme="dark"``, as pydata-sphinx-theme sets it.
+    ``data-theme="dark"``, as pydata-sphinx-theme sets it. Colours are variables of the drawing.
     """
     colours = sorted({colour.lower() for colour in re.findall(r"#[0-9a-fA-F]{6}(?=[;\" ])", element)} - set(KEPT))
-    for colour in colours:
-        element = re.sub(rf"{colour}(?=[;\" ])", f"var(--c{colour[1:]}, {colour})", element, flags=re.IGNORECASE)
-    element = re.sub(r'\bid="', f'id="{name}-', element)
-    element = re.sub(r'(href="|url\()#', rf"\1#{name}-", element)
+    for number, colour in enumerate(colours):
+        element = re.sub(rf"{colour}(?=[;\" ])", f"var(--c{number})", element, flags=re.IGNORECASE)
+    names = {own: f"{name}-{number:x}" for number, own in enumerate(re.findall(r'\bid="([^"]+)"', element))}
+    element = re.sub(r'\bid="([^"]+)"', lambda found: f'id="{names[found[1]]}"', element)
+    element = re.sub(r'(?:xlink:)?(href="|url\()#([^")]+)', lambda found: f"{found[1]}#{names[found[2]]}", element)
+    element = re.sub(r' (x|y)="(-?\d+\.\d\d)\d*"', r' \1="\2"', element)
+    element = re.sub(r"translate\([^)]*\)", lambda place: re.sub(r"(\.\d\d)\d+", r"\1", place[0]), element)
     described = f'<svg class="figure-drawing" id="{name}-drawing" role="img" aria-label="{alt_text}"'
     element = element.replace("<svg", described, 1)
-    dark = " ".join(f"--c{colour[1:]}: {on_dark(colour)};" for colour in colours)
+    light = " ".join(f"--c{number}: {colour};" for number, colour in enumerate(colours))
+    dark = " ".join(f"--c{number}: {on_dark(colour)};" for number, colour in enumerate(colours))
     rule = f'html[data-theme="dark"] #{name}-drawing {{ {dark} }}'
-    return f"<style>@media screen {{ {rule} }}</style>\n{element}"
+    return f"<style>#{name}-drawing {{ {light} }} @media screen {{ {rule} }}</style>\n{element}"
 
 
 def on_dark(colour: str) -> str:

@@ -145,6 +145,11 @@ def test_people_meet_their_recording_by_the_assumed_number(results):
     assert frame.query("subject == 3")["measured_last_windows_percent"].isna().all()
 
 
+def test_what_was_measured_leads_the_table_of_methods(results):
+    rows = methods_table(results, "seed", rules=["last"]).frame
+    assert (rows["method"] == "UF-AMA").tolist() == [True, True] + [False] * (len(rows) - 2)
+
+
 def test_session_rows_are_recomputed_from_the_published_people(results):
     frame = sessions(results, "seed").frame.astype({"session": str}).set_index("session")
     assert frame.loc["2", "published_printed_sd_percent"] == 5.64

@@ -223,7 +223,9 @@ def table2(windows: Windows, method: UfamaConfig, training: TrainingConfig, *, s
 def methods_table(
     results: Results, dataset: str, *, rules: Sequence[str] | None = None, unit: str = "windows", note: str = ""
 ) -> Table:
-    """Table 3 (SEED) or 6 (SEED-IV): methods as published; below them, what was measured, one row per selection rule.
+    """Table 3 (SEED) or 6 (SEED-IV): what was measured, one row per selection rule, and methods as published.
+
+    Methods that were measured come first, each as published and below as measured, so that a folded table shows them.
 
     ``rules`` None means all stored ones; the table of one rule has it in its name. ``note`` ends the caption.
     """
@@ -247,9 +249,11 @@ def methods_table(
     rows = pd.MultiIndex.from_product([table["method"].unique(), rules], names=["method", "rule"])
     protocols = {name: title for name, title in PROTOCOL_TITLES.items() if (table["protocol"] == name).any()}
     measured = _beside(pd.DataFrame(index=rows), columns, table, "protocol", protocols).reset_index()
+    published = published.reset_index()
+    is_measured = published["method"].isin(measured["method"].map(METHOD_TITLES))
     return _measured(
         _named_by_rule(f"table{number}", rules),
-        pd.concat([published.reset_index(), measured]),
+        pd.concat([published[is_measured], measured, published[~is_measured]], ignore_index=True),
         columns,
         results,
         f"Table {number}. Methods on {DATASET_TITLES[dataset]}: published values, and what was measured here",

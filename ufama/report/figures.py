@@ -305,6 +305,8 @@ def people_published_and_measured(
 def ablation(summaries: pd.DataFrame, published: pd.DataFrame, *, title: str) -> Figure:
     """Models 1-6: published means on the left, measured ones on the right, bars one population SD to each side.
 
+    Measured ones alone where nothing is published.
+
     ``summaries`` is ``evaluation.summary(scores, ["variant", "rule"])`` of one dataset; ``published`` the rows of
     ``published("table7_ablation")`` for it; ``title`` names the data as a DataCard's title does.
 
@@ -312,9 +314,13 @@ def ablation(summaries: pd.DataFrame, published: pd.DataFrame, *, title: str) ->
     means; right, the measured ones under each selection rule, on a dotted ground where the recordings are simulated.
     Horizontal bars reach one population standard deviation to each side, and end at 100 percent.
     """
-    drawing, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 5.4), sharey=True)
     stated = published.set_index("variant")[["mean_percent", "sd_percent"]]
-    _models(left, stated, place=0.0, label="published", colour=style.INK, marker="D")
+    columns = 1 if stated.empty else 2
+    drawing, grid = plt.subplots(1, columns, figsize=(style.WIDTH, 5.4), sharey=True, squeeze=False)
+    left, right = grid[0, 0], grid[0, -1]
+    if not stated.empty:
+        _models(left, stated, place=0.0, label="published", colour=style.INK, marker="D")
+        left.set_title("published")
     rules = stored_rules(summaries)
     for place, rule in enumerate(rules):
         table = summaries[summaries["rule"] == rule].set_index("variant")
@@ -323,19 +329,20 @@ def ablation(summaries: pd.DataFrame, published: pd.DataFrame, *, title: str) ->
         shift = 0.2 * (place - (len(rules) - 1) / 2)
         _models(right, values, place=shift, label=f"measured, {RULE_TITLES[rule]}", **look)
     style.name_rows(left, VARIANTS)
-    left.set(ylabel="model of the ablation", title="published")
+    left.set_ylabel("model of the ablation")
     right.set_title(title)
-    for axes in (left, right):
+    for axes in grid.flat:
         axes.set_xlabel("window-level accuracy (%),\nmean ± SD (n)")
-    entries = [entry for axes in (left, right) for entry in axes.get_legend_handles_labels()[0]]
+    entries = [entry for axes in grid.flat for entry in axes.get_legend_handles_labels()[0]]
     style.legend(drawing, entries, columns=2)
     n = sorted(summaries["n"].unique())
     means = summaries[summaries["rule"] == rules[0]].set_index("variant")["accuracy_mean"] * 100
     gain = f"{means[VARIANTS[-1]] - means[VARIANTS[0]]:+.1f}".replace("-", "−")
     printed = stated["mean_percent"]
+    beside = "" if stated.empty else f"{printed[VARIANTS[-1]] - printed[VARIANTS[0]]:+.1f} points published, "
     headline(
         drawing,
-        f"All parts together: {printed[VARIANTS[-1]] - printed[VARIANTS[0]]:+.1f} points published, {gain} measured "
+        f"All parts together: {beside}{gain} {'points ' if stated.empty else ''}measured "
         f"({RULE_TITLES[rules[0]]}; n = {' or '.join(map(str, n))} runs each)",
     )
     return drawing

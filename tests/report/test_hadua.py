@@ -82,7 +82,7 @@ def test_parts_and_their_titles_stand_in_the_table(results):
 def test_grids_are_both_presets_on_the_compared_folds():
     data = DataRequest(dataset="seed")
     runs = [run for block in hadua_grid(data, scale="quick") for run in block.configs()]
-    assert len(runs) == 9 * 7 and {run.method for run in runs} == {"hadua"}
+    assert len(runs) == 12 * 7 and {run.method for run in runs} == {"hadua"}
     assert {(run.preset, run.variant) for run in runs if run.preset == "released"} == {
         ("released", "H1"),
         ("released", "H5"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NOTEBOOKS = ("datasets", "features", "simulator", "network", "alignment", "screening", "training", "published", "audit",
              "results", "ablation", "tsne", "selection", "certainty", "same_film", "protocols", "stability",
-             "training_length", "real_recordings", "hadua", "comparison", "new_person_model",
+             "training_length", "real_recordings", "hadua", "comparison", "two_worlds", "new_person_model",
              "new_person_report", "new_person_trust", "own_data", "add_a_method", "cost", "ledger_effects")  # fmt: skip
 """The book's notebooks, in its order."""
 METADATA = {

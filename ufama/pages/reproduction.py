@@ -36,7 +36,7 @@ FURTHER_PAGES = (
 )  # fmt: skip
 """Pages that ask for runs of further grids (`ufama.campaigns.grids.GRIDS`), hours on two cores."""
 STORED_PAGES = (
-    "simulator", "same_film", "training_length", "real_recordings", "new_person_model",
+    "simulator", "same_film", "training_length", "real_recordings", "two_worlds", "new_person_model",
     "new_person_report", "new_person_trust", "cost",
 )  # fmt: skip
 """Pages that show stored results in any case: of real recordings, other worlds and lengths, a fitted model, timings."""

@@ -68,8 +68,8 @@ def test_a_waterfall_reads_well_whatever_the_changes_are(changes):
     heights = [bar.get_height() for bar in made.axes[0].patches if bar.get_width() == pytest.approx(0.7)]
     np.testing.assert_allclose(heights, changes)
     title = made.get_suptitle().replace("\n", " ")
-    assert f"change {argument.points(changes[0] + changes[1])} points" in title
-    assert title.endswith(argument.points(changes[2]))
+    assert f"change {argument.signed(changes[0] + changes[1])} points" in title
+    assert title.endswith(argument.signed(changes[2]))
     assert made.axes[0].patch.get_hatch() == style.SIMULATED_HATCH
 
 
@@ -82,4 +82,4 @@ def test_the_smallest_difference_is_that_of_a_paired_test_and_nothing_where_mode
 
 @pytest.mark.parametrize(("change", "text"), [(1.26, "+1.3"), (-1.26, "−1.3"), (0.01, "0.0"), (-0.01, "0.0")])
 def test_points_have_a_sign_unless_they_are_none(change, text):
-    assert argument.points(change) == text
+    assert argument.signed(change) == text

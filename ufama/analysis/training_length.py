@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ufama.analysis.evaluation import select
+from ufama.campaigns.grids import LENGTH_VARIANTS
 from ufama.campaigns.results import Results, published_folder, published_runs, read_published
-
-COMPARED_MODELS = ("M1", "M5", "M6")
-"""The network alone, UF-AMA without distillation, and UF-AMA."""
 
 ALLOWED_CHANGES = {"precision", "validation_subjects"}
 """Settings in which the trainings of two scales may differ from the preset."""
@@ -43,7 +41,7 @@ def stored_lengths(dataset: str, folder: Path | None = None) -> Results:
             known = [digest for part in parts for digest in part.runs["digest"]]
             parts.append(found.select(found.runs["digest"][~found.runs["digest"].isin(known)]))
     if not parts:
-        raise ValueError(f"no stored runs of UF-AMA's models {', '.join(COMPARED_MODELS)} on {dataset!r}.")
+        raise ValueError(f"no stored runs of UF-AMA's models {', '.join(LENGTH_VARIANTS)} on {dataset!r}.")
     return comparable(Results.concat(parts), dataset=dataset)
 
 
@@ -51,18 +49,18 @@ def _may_hold(folder: Path, dataset: str) -> bool:
     names = ["method", "dataset", "variant"]
     table = published_runs(folder, names)
     own = table[table["method"].eq("ufama") & table["dataset"].eq(dataset)]
-    return set(COMPARED_MODELS) <= set(own["variant"])
+    return set(LENGTH_VARIANTS) <= set(own["variant"])
 
 
 def comparable(results: Results, *, dataset: str) -> Results:
-    """The cross-subject runs of `COMPARED_MODELS`, preset `paper`, that differ in their scale alone.
+    """The cross-subject runs of `LENGTH_VARIANTS`, preset `paper`, that differ in their scale alone.
 
     Of each scale, those of one training, with source people held out where both kinds are there, on the folds and seeds
     that all three models have; shortest training first. Raises ValueError where no scale has all three.
     """
     results = select(results, method="ufama", preset="paper", dataset=dataset, protocol="cross_subject", control="")
     of_size_alone = results.runs["changes"].map(lambda changes: set(re.findall(r"(\w+)=", changes)) <= ALLOWED_CHANGES)
-    runs = results.runs[results.runs["variant"].isin(COMPARED_MODELS) & of_size_alone]
+    runs = results.runs[results.runs["variant"].isin(LENGTH_VARIANTS) & of_size_alone]
     training = runs["training"].map(lambda one: json.dumps(one, sort_keys=True))
     held_out = runs["training"].map(lambda one: one["validation_subjects"])
     chosen = []
@@ -75,14 +73,14 @@ def comparable(results: Results, *, dataset: str) -> Results:
         if groups:
             chosen.append(max(groups, key=lambda group: group[:2])[2])
     if not chosen:
-        raise ValueError(f"no scale has runs of all of {', '.join(COMPARED_MODELS)} on the same folds of {dataset!r}.")
+        raise ValueError(f"no scale has runs of all of {', '.join(LENGTH_VARIANTS)} on the same folds of {dataset!r}.")
     chosen.sort(key=lambda own: total_steps(own).max())
     return results.select([digest for own in chosen for digest in own["digest"]])
 
 
 def _with_all_models(runs: pd.DataFrame) -> pd.DataFrame:
     models = runs.groupby(["fold", "seed"])["variant"].transform("nunique")
-    return runs[models == len(COMPARED_MODELS)]
+    return runs[models == len(LENGTH_VARIANTS)]
 
 
 def total_steps(runs: pd.DataFrame) -> pd.Series:

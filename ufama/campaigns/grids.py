@@ -425,7 +425,6 @@ def paper_grid(datasets: tuple[str, ...], seeds: tuple[int, ...], scale: str) ->
     for preset in PRESETS:
         common: dict[str, Any] = {"preset": preset, "scale": scale, "seeds": seeds}
         blocks += grid_of(("book", "ablation"), datasets, **common)
-        blocks += [block for dataset in datasets for block in results_grid(DataRequest(dataset=dataset), **common)]
         blocks += [
             Experiment(data=DataRequest(dataset=dataset), protocol=protocol, **common)
             for dataset in datasets

@@ -151,7 +151,7 @@ def waterfall(steps: pd.DataFrame, *, title: str, rule: str, smallest: float) ->
         axes.bar(place, row["change"], bottom=row["before"], width=0.7, color=colour)
         top = max(row["before"], row["after"])
         axes.annotate(
-            points(row["change"]), (place, top), (0, 3), textcoords="offset points", ha="center", color=colour
+            signed(row["change"]), (place, top), (0, 3), textcoords="offset points", ha="center", color=colour
         )
         axes.hlines(row["after"], place - 0.35, place + 1.35 if place < len(steps) - 1 else place + 0.35,
                     color=style.GREY, linewidth=0.8)  # fmt: skip
@@ -170,7 +170,7 @@ def waterfall(steps: pd.DataFrame, *, title: str, rule: str, smallest: float) ->
     return drawing
 
 
-def points(change: float) -> str:
+def signed(change: float) -> str:
     """'+1.5' or '−1.5'."""
     return "0.0" if round(change, 1) == 0 else f"{change:+.1f}".replace("-", "−")
 
@@ -178,8 +178,8 @@ def points(change: float) -> str:
 def _of_steps(steps: pd.DataFrame, title: str, rule: str) -> str:
     is_choice = steps["step"].str.endswith("epoch")
     parts = steps.loc[~is_choice, "change"].iloc[1:].sum()
-    sentence = f"{title}: all parts together change {points(parts)} points ({RULE_TITLES[rule]})"
+    sentence = f"{title}: all parts together change {signed(parts)} points ({RULE_TITLES[rule]})"
     if not is_choice.any():
         return sentence
     choice = steps.loc[is_choice, "change"].iloc[0]
-    return f"{sentence}, choosing the epoch with the labels {points(choice)}"
+    return f"{sentence}, choosing the epoch with the labels {signed(choice)}"

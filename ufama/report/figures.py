@@ -15,6 +15,7 @@ from ufama.analysis.titles import PROTOCOL_TITLES, RULE_TITLES
 from ufama.config import VARIANTS
 from ufama.data.windows import Windows
 from ufama.report import style
+from ufama.report.argument import signed
 from ufama.report.captions import n_runs
 from ufama.report.style import GROUP_TITLES, figure, headline
 
@@ -337,12 +338,11 @@ def ablation(summaries: pd.DataFrame, published: pd.DataFrame, *, title: str) ->
     style.legend(drawing, entries, columns=2)
     n = sorted(summaries["n"].unique())
     means = summaries[summaries["rule"] == rules[0]].set_index("variant")["accuracy_mean"] * 100
-    gain = f"{means[VARIANTS[-1]] - means[VARIANTS[0]]:+.1f}".replace("-", "−")
-    printed = stated["mean_percent"]
-    beside = "" if stated.empty else f"{printed[VARIANTS[-1]] - printed[VARIANTS[0]]:+.1f} points published, "
+    sources = ({} if stated.empty else {"published": stated["mean_percent"]}) | {"measured": means}
+    gains = [f"{signed(own[VARIANTS[-1]] - own[VARIANTS[0]])} {name}" for name, own in sources.items()]
     headline(
         drawing,
-        f"All parts together: {beside}{gain} {'points ' if stated.empty else ''}measured "
+        f"All parts together: {', '.join(gains).replace(' ', ' points ', 1)} "
         f"({RULE_TITLES[rules[0]]}; n = {' or '.join(map(str, n))} runs each)",
     )
     return drawing

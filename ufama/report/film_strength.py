@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ufama.data.layout import layout
 from ufama.report.same_film import CELL_TITLES
 from ufama.report.sliders import Slider, form
 from ufama.report.style import BLUE, VERMILION
 from ufama.report.table import Column, Table
 from ufama.studies.film_strength import PROTOCOLS, over_draws
 
-CHANCE = 25.0
-"""Of one among SEED-IV's four classes, in percent."""
+CHANCE = 100 / len(layout("seed_iv").class_names)
+"""Of one among SEED-IV's classes, in percent."""
 COLOURS = dict(zip(PROTOCOLS, (BLUE, VERMILION), strict=True))
 """As in `ufama.report.same_film.clips_figure`."""
 

@@ -122,16 +122,16 @@ def beside_anchors(table: Table) -> Figure:
     over windows in percent from EEG, from eye features and from both, with a line of one standard deviation over folds
     to either side; a grey band is the range of published accuracies from EEG, where one exists.
     """
-    titles = table.frame["data"].unique()
+    cells = table.frame.join(table.frame["anchor"].str.extract(r"(?P<low>\d+)–(?P<high>\d+)").astype(float))
+    titles = cells["data"].unique()
     drawing, panels = plt.subplots(1, len(titles), figsize=(style.WIDTH, 3.4), sharey=True, sharex=True, squeeze=False)
     for axes, title in zip(panels.flat, titles, strict=True):
-        own = table.frame[table.frame["data"] == title]
+        own = cells[cells["data"] == title]
         rows = list(dict.fromkeys(zip(own["protocol"], own["scaling"], strict=True)))
         for _, cell in own.iterrows():
             row = rows.index((cell["protocol"], cell["scaling"]))
-            if pd.notna(cell["anchor"]):
-                low, high = map(float, cell["anchor"].split("–"))
-                axes.barh(row, high - low, left=low, height=0.9, color=style.LIGHT_GREY)
+            if pd.notna(cell["low"]):
+                axes.barh(row, cell["high"] - cell["low"], left=cell["low"], height=0.9, color=style.LIGHT_GREY)
             place = row + 0.25 * (list(FEATURE_COLOURS).index(cell["features"]) - 1)
             percent, spread, colour = cell["accuracy_percent"], cell["sd_percent"], FEATURE_COLOURS[cell["features"]]
             axes.plot([percent - spread, percent + spread], [place] * 2, color=colour, linewidth=1.2)
@@ -140,12 +140,7 @@ def beside_anchors(table: Table) -> Figure:
         style.name_rows(axes, [f"{protocol},\n{scaling}" for protocol, scaling in rows])
     marks = [style.mark(name, colour) for name, colour in FEATURE_COLOURS.items()]
     style.legend(drawing, [*marks, Patch(color=style.LIGHT_GREY, label="published, EEG")], columns=4)
-    anchored = table.frame[table.frame["anchor"].notna()]
-    inside = sum(
-        low <= percent <= high
-        for percent, (low, high) in zip(
-            anchored["accuracy_percent"], (map(float, text.split("–")) for text in anchored["anchor"]), strict=True
-        )
-    )
+    anchored = cells.dropna(subset="low")
+    inside = anchored["accuracy_percent"].between(anchored["low"], anchored["high"]).sum()
     headline(drawing, f"Simulated: {inside} of {len(anchored)} accuracies with a published range lie in it")
     return drawing

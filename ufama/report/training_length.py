@@ -17,7 +17,8 @@ from ufama.analysis.differences import accuracy_intervals, against_baseline, sum
 from ufama.analysis.evaluation import accuracy, stored_rules
 from ufama.analysis.selection_rules import oracle_gaps, rule_accuracies
 from ufama.analysis.titles import ALL_RULE_TITLES, RULE_TITLES, VARIANT_TITLES
-from ufama.analysis.training_length import COMPARED_MODELS, gate_opening, scales_of, total_steps
+from ufama.analysis.training_length import gate_opening, scales_of, total_steps
+from ufama.campaigns.grids import LENGTH_VARIANTS
 from ufama.campaigns.results import Results
 from ufama.config import scale
 from ufama.report import style
@@ -152,7 +153,7 @@ def gaps_table(results: Results) -> Table:
 
 
 def _rows(rules: Sequence[str]) -> pd.DataFrame:
-    return pd.DataFrame([{"variant": model, "rule": rule} for model in COMPARED_MODELS for rule in rules])
+    return pd.DataFrame([{"variant": model, "rule": rule} for model in LENGTH_VARIANTS for rule in rules])
 
 
 def _model_and_rule(rules: Sequence[str]) -> list[Column]:

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ufama.analysis.differences import share_interval
 from ufama.analysis.evaluation import UNITS
+from ufama.campaigns.worker import commit
 from ufama.outputs import FileOutput
 from ufama.simulation.features import SETTINGS, simulate
 from ufama.storage import project_root
@@ -87,13 +89,13 @@ def stored() -> tuple[pd.DataFrame, dict]:
 
 def store(measured: pd.DataFrame) -> Path:
     """Write a measured frame where `stored` reads it, its provenance beside it."""
-    import numpy as np
     import sklearn
 
     provenance = {
         "what": "simulated SEED-IV cut to one clip of each class in each of two sessions; support vector machine",
         "command": "python -m ufama.studies.film_strength",
         "simulated": True,
+        "commit": commit(),
         "settings": asdict(SETTINGS),
         "stride": STRIDE,
         "versions": {"numpy": np.__version__, "scikit-learn": sklearn.__version__},

@@ -85,6 +85,10 @@ def test_the_table_of_worlds(some):
     reach = t.ppf(0.975, 4) * ridge.std(ddof=1) / np.sqrt(5)
     assert frame["ridge_low_percent"].iloc[0] == pytest.approx(ridge.mean() - reach)
     assert frame["halves"].iloc[2] == halves_agreement(some[2].by_subject).correlation
+    table = two_worlds.worlds_table(some)
+    shown = table.column_cells("equal")
+    assert [text.startswith("p < ") for text in shown] == (frame["friedman_p"] < 0.001).tolist()
+    assert "friedman_p" not in [column.name for column in table.shown]
 
 
 def test_every_pair_of_worlds_with_its_interval(some):

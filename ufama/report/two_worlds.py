@@ -23,6 +23,7 @@ from ufama.analysis.worlds import DRAWS, agreement, halves_agreement
 from ufama.campaigns.results import Results
 from ufama.report import style
 from ufama.report.captions import LEVEL, column_group, interval_cell, keys, provenance, with_sources
+from ufama.report.comparison import p_text
 from ufama.report.page_head import number_word, of_interval, shown, value
 from ufama.report.same_film import UNADAPTED, chance_percent, entry_name
 from ufama.report.style import figure, headline
@@ -144,6 +145,7 @@ def worlds_table(some: Sequence[World]) -> Table:
                 "chance": chance_percent(world.runs),
                 **{name.replace("windows", "ridge"): ridge[name] for name in _WINDOWS},
                 "first": ", ".join(world.ranks.index[world.ranks.eq(world.ranks.min())]),
+                "equal": p_text(ranked.p),
                 "friedman_p": ranked.p,
                 "halves": halves.correlation,
                 "halves_low": halves.low,
@@ -156,7 +158,8 @@ def worlds_table(some: Sequence[World]) -> Table:
         Column("chance", "chance (%)", "measured", decimals=1),
         interval_cell("ridge", "percent", f"{RIDGE} (%)"),
         Column("first", "first", "key"),
-        Column("friedman_p", "p (Friedman)", "measured", decimals=3),
+        Column("equal", "all equal (Friedman)", "measured"),
+        Column("friedman_p", "p (Friedman)", "measured", only_in_file=True),
         Column("halves", "two halves agree", "measured", decimals=2, interval=("halves_low", "halves_high")),
     ]
     note = (

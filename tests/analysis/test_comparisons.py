@@ -45,6 +45,21 @@ def test_sign_flips_are_all_tried():
     assert differences_test(IRREGULAR).p_sign_flip == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("n", [2, 5, 12, 15])
+def test_sign_flips_are_those_of_scipy(n):
+    """On whole numbers, whose sums are exact: with ties, zeros and without."""
+    for values in np.random.default_rng(n).integers(-4, 9, (3, n)).astype(float):
+        other = stats.permutation_test((values,), np.sum, permutation_type="samples", vectorized=True, n_resamples=2**n)
+        assert sign_flip_p(values) == pytest.approx(other.pvalue, rel=1e-12)
+
+
+def test_sums_tie_despite_their_last_bits():
+    """In tenths the sum is not exactly 0; in whole numbers it is, and no pattern is nearer to 0."""
+    values = np.array([-3.0, 0.0, -1.0, 3.0, 2.0, -1.0])
+    assert (values / 10).sum() != 0
+    assert sign_flip_p(values) == sign_flip_p(values / 10) == 1
+
+
 def test_effect_sizes_by_hand():
     made = differences_test([3.0, -1.0, 4.0, 2.0])
     assert made.mean_difference == 2

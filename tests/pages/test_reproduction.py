@@ -3,6 +3,7 @@
 import re
 import threading
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -18,6 +19,7 @@ from ufama.pages import notebooks, reproduction
 from ufama.pages.notebooks import NOTEBOOKS, NotebookError, NotebookQueue, asks_for_runs, notebook_source
 from ufama.pages.page import Page
 from ufama.pages.reproduction import FURTHER_PAGES, STORED_PAGES, reproduce
+from ufama.storage import project_root
 
 
 def refuse(*_):
@@ -49,14 +51,13 @@ def test_a_missing_package_of_the_book_is_named_first(monkeypatch, nothing_is_tr
 
 
 @pytest.fixture
-def executed(monkeypatch, tmp_path):
+def executed(monkeypatch):
     """The notebooks that papermill is started for, in their order, at the lowest priority those in capitals; none is
     really executed."""
     names = []
 
     def run(command, **_):
-        (path,) = (word for word in command if word.startswith(str(tmp_path)))
-        name = path.removeprefix(f"{tmp_path}/").removesuffix(".ipynb").rpartition("/")[2]
+        name = Path(command[command.index("papermill") + 2]).stem
         names.append(name.upper() if command[0] == "nice" else name)
         return SimpleNamespace(returncode=int(name == "audit"), stderr="it is broken")
 
@@ -95,9 +96,36 @@ def test_what_has_not_begun_is_not_executed_after_an_error(executed, tmp_path):
     assert executed == ["network"]
 
 
+@pytest.fixture
+def own_project(monkeypatch, tmp_path):
+    """A project of one notebook, executed, and one stored result."""
+    (tmp_path / "results" / "study").mkdir(parents=True)
+    (tmp_path / "results" / "study" / "provenance.json").write_text('{"digest": "1"}')
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "cost.py").write_text("# %%\nprint(1)\n")
+    monkeypatch.setattr(notebooks, "project_folder", lambda: tmp_path)
+    notebooks.refresh_notebooks(["cost"], report=lambda line: None)
+    return tmp_path
+
+
+@pytest.mark.parametrize("changed", [None, "notebooks/cost.py", "results/study/provenance.json"])
+def test_a_stored_page_is_taken_over_while_source_and_results_are_those_it_was_made_from(
+    executed, own_project, tmp_path, changed
+):
+    if changed:
+        (own_project / changed).write_text((own_project / changed).read_text().replace("1", "2"))
+    with NotebookQueue(tmp_path / "out", scale="smoke", shows_stored=("cost",), report=lambda line: None) as queue:
+        queue.add(["cost"])
+        (path,) = queue.wait()
+    assert executed == (["cost"] if changed else [])
+    if not changed:
+        assert path.read_text() == (own_project / "notebooks" / "cost.ipynb").read_text()
+
+
 @pytest.mark.parametrize("everything", [False, True])
 def test_notebooks_that_show_new_runs_wait_until_these_are_trained(monkeypatch, executed, tmp_path, everything):
     monkeypatch.setattr(reproduction, "project_folder", lambda: tmp_path)
+    monkeypatch.setattr(notebooks, "executed_notebook", lambda name: project_root() / "notebooks" / f"{name}.ipynb")
     monkeypatch.setattr(reproduction, "DataRequest", lambda dataset: SimpleNamespace(open=lambda: windows))
     monkeypatch.setattr(reproduction, "grid_of", lambda *_, **__: [])
     monkeypatch.setenv("UFAMA_WORKSPACE", str(tmp_path / "workspace"))
@@ -122,14 +150,16 @@ def test_notebooks_that_show_new_runs_wait_until_these_are_trained(monkeypatch, 
     )
     after = executed[executed.index("training is done") + 1 :]
     in_background = {name.lower() for name in executed if name.isupper()}
+    taken_over = {line.rpartition(" ")[2].removesuffix("[/dim]") for line in lines if "as stored " in line}
     assert {"results", "training", "screening"} <= set(after)
     assert {"network", "features", "datasets"} <= in_background
-    assert (in_background if not everything else set(after)) >= set(FURTHER_PAGES)
-    assert in_background >= set(STORED_PAGES)
+    assert (taken_over if not everything else set(after)) >= set(FURTHER_PAGES)
+    assert taken_over >= set(STORED_PAGES)
     stored = [line for line in lines if "stored results" in line]
     assert all(name in " ".join(stored) for name in STORED_PAGES)
     assert any(all(name in line for name in FURTHER_PAGES) for line in stored) == (not everything)
-    assert {name.lower() for name in executed} == {*notebooks.NOTEBOOKS, "training is done"}
+    assert {name.lower() for name in executed} | taken_over == {*notebooks.NOTEBOOKS, "training is done"}
+    assert taken_over.isdisjoint(name.lower() for name in executed)
 
 
 def test_a_page_that_reads_stored_results_is_one_of_those_that_are_named():

@@ -23,7 +23,7 @@ def confidences(results: Results, *, rule: str, branches: Sequence[str] = BRANCH
     parts = []
     for branch in branches:
         outcomes = window_outcomes(chosen, branch)
-        shares = np.nan_to_num(probabilities(own[own["digest"].isin(outcomes["digest"])], branch))
+        shares = np.nan_to_num(probabilities(own[own["digest"].isin(outcomes["digest"].unique())], branch))
         truth = outcomes["label"].to_numpy()[:, None] == np.arange(shares.shape[1])
         parts.append(
             outcomes[["digest", "subject", "session"]].assign(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -100,16 +101,24 @@ def sign_flip_p(values: Sequence[float], seed: int = 0) -> float:
     """
     from scipy.stats import permutation_test
 
-    if len(values) == 1:
-        return 1.0
+    rounded = np.round(np.asarray(values, float), 9)
+    if len(rounded) <= EXACT_UP_TO:
+        sums = np.abs(_sign_patterns(len(rounded)) @ rounded)
+        return float((sums >= abs(rounded.sum()) - 5e-10).mean())  # sums are multiples of 1e-9
     return permutation_test(
-        (np.round(np.asarray(values, float), 9),),
+        (rounded,),
         lambda x, axis: x.sum(axis=axis),
         permutation_type="samples",
         vectorized=True,
         n_resamples=2**EXACT_UP_TO,
         rng=np.random.default_rng(seed),
     ).pvalue
+
+
+@lru_cache(maxsize=EXACT_UP_TO)
+def _sign_patterns(n: int) -> np.ndarray:
+    """(2^n, n) every pattern of the signs 1 and -1."""
+    return 1.0 - 2.0 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
 
 
 def smallest_p(n: int, comparisons: int = 1) -> float:

@@ -98,9 +98,8 @@ def trial_outcomes(results: Results, branch: str = "fusion") -> pd.DataFrame:
     """
     windows = window_outcomes(results, branch)
     key = ["digest", "rule", *TRIAL]
-    shares = probabilities(
-        results.predictions[results.predictions["digest"].isin(windows["digest"])].reset_index(drop=True), branch
-    )
+    has_branch = results.predictions["digest"].isin(windows["digest"].unique())
+    shares = probabilities(results.predictions[has_branch].reset_index(drop=True), branch)
     group = windows.groupby(key, sort=False).ngroup().to_numpy()
     trials = windows.groupby(key, sort=False).agg(
         epoch=("epoch", "first"), label=("label", "first"), labels=("label", "nunique"), windows=("label", "size")
@@ -270,7 +269,7 @@ def confusion(results: Results, *, rule: str, branch: str = "fusion", unit: str 
     and protocol hold several methods, presets, variants or scales: ``select`` one first.
     """
     outcomes = of_rule(unit_outcomes(results, unit, branch), rule)
-    runs = results.runs[results.runs["digest"].isin(outcomes["digest"])]
+    runs = results.runs[results.runs["digest"].isin(outcomes["digest"].unique())]
     parts = []
     for (dataset, title, simulated, protocol), group in runs.groupby(
         ["dataset", "data_title", "simulated", "protocol"], sort=False

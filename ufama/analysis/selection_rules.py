@@ -51,22 +51,35 @@ def criterion_correlations(history: pd.DataFrame, half: str = "") -> pd.DataFram
     One row per run and rule except the oracle: digest, rule, correlation (-1 to 1; NaN where either never changes),
     epochs (how many were evaluated). The criterion of the rule "last" is the epoch's number.
     """
-    from scipy.stats import spearmanr
-
     if half not in HALVES:
         raise ValueError(f"half {half!r} is not known; choose one of {', '.join(map(repr, HALVES))}.")
     rows = []
     for rule, column in WATCHED.items():
         if rule == "oracle" or column not in history:
             continue
-        evaluated = history[["digest", column, "target_accuracy"]].dropna()
-        for digest, run in evaluated.groupby("digest", sort=False):
-            middle = len(run) // 2
-            run = run.iloc[{"": slice(None), "first": slice(middle), "second": slice(middle, None)}[half]]
-            constant = run[[column, "target_accuracy"]].nunique().min() < 2
-            correlation = np.nan if constant else spearmanr(run[column], run["target_accuracy"]).statistic
-            rows.append({"digest": digest, "rule": rule, "correlation": correlation, "epochs": len(run)})
-    return pd.DataFrame(rows)
+        evaluated = _half(history[["digest", column, "target_accuracy"]].dropna(), half)
+        ranks = evaluated.groupby("digest", sort=False)[[column, "target_accuracy"]].rank()
+        centred = ranks - ranks.groupby(evaluated["digest"], sort=False).transform("mean")
+        products = pd.DataFrame(
+            {
+                "both": centred[column] * centred["target_accuracy"],
+                "criterion": centred[column] ** 2,
+                "accuracy": centred["target_accuracy"] ** 2,
+                "epochs": 1,
+            }
+        )
+        sums = products.groupby(evaluated["digest"], sort=False).sum()
+        spread = np.sqrt(sums["criterion"] * sums["accuracy"])
+        correlation = sums["both"] / spread.where(spread > 0)
+        rows.append(pd.DataFrame({"rule": rule, "correlation": correlation, "epochs": sums["epochs"]}).reset_index())
+    return pd.concat(rows, ignore_index=True)[["digest", "rule", "correlation", "epochs"]]
+
+
+def _half(evaluated: pd.DataFrame, half: str) -> pd.DataFrame:
+    """The rows of each run that are in one of `HALVES`."""
+    runs = evaluated.groupby("digest", sort=False)
+    is_first = runs.cumcount() < runs["digest"].transform("size") // 2
+    return {"": evaluated, "first": evaluated[is_first], "second": evaluated[~is_first]}[half]
 
 
 def oracle_parts(history: pd.DataFrame) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -114,8 +115,14 @@ class Windows:
 
     def trial_ids(self) -> np.ndarray:
         """(n,) 0-based number of each window's trial, counted over subjects, their sessions and the trials in these."""
+        return self._trial_ids
+
+    @cached_property
+    def _trial_ids(self) -> np.ndarray:
         places = np.stack([self.subject, self.session, self.trial], axis=1)
-        return np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
+        numbers = np.unique(places, axis=0, return_inverse=True)[1].reshape(-1)
+        numbers.flags.writeable = False
+        return numbers
 
     def features(self, modality: str) -> np.ndarray:
         """(n, width) all features of "eeg", "eye", or "both" side by side: what a plain classifier sees."""

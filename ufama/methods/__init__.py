@@ -7,6 +7,7 @@ inherit from, `ufama.methods.parts` what several methods use. Most methods are n
 
 import importlib
 import pkgutil
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ufama.config import ConfigError
@@ -50,11 +51,12 @@ def is_fitted(chosen: Method | Fitted) -> "TypeIs[Fitted]":
     return hasattr(chosen, "fit")
 
 
-def method_modules() -> list[str]:
-    """The modules of this folder that have a ``METHOD``, by their full names."""
+@lru_cache(maxsize=1)
+def method_modules() -> tuple[str, ...]:
+    """The modules of this folder that have a ``METHOD``, by their full names; looked for once."""
     others = ("bases", "contract", "parts")
     names = [module.name for module in pkgutil.iter_modules(__path__)]
-    return [f"{__name__}.{name}" for name in names if not name.startswith("_") and name not in others]
+    return tuple(f"{__name__}.{name}" for name in names if not name.startswith("_") and name not in others)
 
 
 def methods() -> dict[str, Method | Fitted]:

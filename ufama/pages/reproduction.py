@@ -54,8 +54,8 @@ def reproduce(
 ) -> None:
     """All steps up to ``until``. Runs that are trained here are never mixed with the project's stored ones on a page.
 
-    The pages of `STORED_PAGES` and, without ``everything``, of `FURTHER_PAGES` show stored results; the report names
-    them. What other pages show is computed here.
+    The pages of `STORED_PAGES` and, without ``everything``, of `FURTHER_PAGES` show stored results, as the project's
+    own executed notebooks do; the report names them. What other pages show is computed here.
 
     Notebooks that ask for no runs are executed while runs train, on cores that the training leaves idle.
 
@@ -126,7 +126,7 @@ def reproduce(
         train_runs()
         queue.add(waiting)
         executed = queue.wait()
-    finished("notebooks", f"{len(executed)} executed in {build / 'notebooks'}")
+    finished("notebooks", f"{len(executed)} in {build / 'notebooks'}")
     if not everything:
         report(f"  {', '.join(FURTHER_PAGES)} show stored results; --everything trains their runs here")
     report(f"  {', '.join(STORED_PAGES)} show stored results, always")

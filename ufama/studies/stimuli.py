@@ -18,11 +18,9 @@ from ufama.training.scores import plurality
 
 def trial_rows(windows: Windows, rows: np.ndarray) -> pd.DataFrame:
     """One row per trial of each recording at ``rows``: subject, session, trial, clip, label, windows (how many)."""
-    columns = {name: getattr(windows, name)[rows] for name in ("subject", "session", "trial", "clip", "label")}
-    table = pd.DataFrame(columns)
-    return table.groupby(["subject", "session", "trial"], as_index=False).agg(
-        clip=("clip", "first"), label=("label", "first"), windows=("label", "size")
-    )
+    _, first, count = np.unique(windows.trial_ids()[rows], return_index=True, return_counts=True)
+    columns = {name: getattr(windows, name)[rows][first] for name in ("subject", "session", "trial", "clip", "label")}
+    return pd.DataFrame(columns | {"windows": count})
 
 
 def order_only(windows: Windows, protocol: str) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 
 from tests.builders import made_windows
@@ -245,6 +246,18 @@ def test_the_same_film_grid_sets_every_possible_method_in_four_cells_with_equall
     networks = [block for block in blocks if block.method in ("ufama", "hadua")]
     assert {job.steps for job in resolve(networks)} == {2}  # as the scale says, whatever the protocol
     assert {block.variants for block in blocks if block.method == "ufama"} == {("M1", "M6"), None}
+
+
+def test_the_real_grid_holds_sessions_out_where_there_are_several_and_subjects_elsewhere(long_table, tmp_path):
+    with np.load(long_table) as both:
+        np.savez(tmp_path / "one.npz", **{name: both[name][both["session"] == 1] for name in both})
+    for table, protocol in ((long_table, "cross_session"), (tmp_path / "one.npz", "cross_subject")):
+        jobs = resolve(TABLE_GRIDS["real"](DataRequest(dataset=str(table)), scale="smoke", seeds=(0, 1)))
+        assert {(job.config.protocol, job.config.variant, job.config.seed) for job in jobs} == {
+            (protocol, variant, seed) for variant in ("M1", "M6") for seed in (0, 1)
+        }
+        assert {job.steps for job in jobs} == {scale("smoke").steps_per_epoch}
+        assert {job.config.training.window_stride for job in jobs} == {1}
 
 
 def test_the_worlds_grid_trains_the_same_methods_everywhere_with_equally_many_steps(long_table, monkeypatch):

@@ -82,6 +82,10 @@ SAME_FILM_PROTOCOLS = ("cross_subject", "cross_subject_session", "within_trial",
 """Other people and the same people, each with the clips of the source and with other ones, where every session has
 clips of its own. Both protocols of other people have equally many training trials, and both of the same people too."""
 
+TABLE_TRAINING = TrainingConfig(epoch_length="source", criteria="none", scaling="subject_session_zscore")
+"""On tables of real recordings: every person's session is scaled by itself, as its features have different units, and
+an epoch is as long as the source's, so that every run takes equally many steps."""
+
 WORLD_METHODS = ("dan", "lafda_net", "cdan", "msbls", "fmlan", "mcd", "dann", "codf_net", "deep_coral", "jan")
 """Methods that are ranked in several worlds beside `WORLD_REFERENCES`: the ten others that lead the comparison on
 simulated SEED (cross-subject, rule source_validation, accuracy over windows, 36 folds of 64 steps). The list is fixed:
@@ -304,12 +308,9 @@ def same_film_grid(
     """Every method that the recordings allow under `SAME_FILM_PROTOCOLS`, with its default settings; `PERMUTED` under
     the first of them with permuted labels; and `PROBED` on all sessions of the other people.
 
-    ``methods`` are names; None: every method. ``preset`` is not used, as in `comparison_grid`. All windows are kept;
-    every person's session is scaled by itself, as its features have different units, and an epoch is as long as the
-    source's, so that every run takes equally many steps.
+    ``methods`` are names; None: every method. ``preset`` is not used, as in `comparison_grid`. All windows are kept.
     """
-    training = TrainingConfig(epoch_length="source", criteria="none", scaling="subject_session_zscore")
-    common: dict[str, Any] = {"data": data, "training": training, "keep_windows": True} | choices
+    common: dict[str, Any] = {"data": data, "training": TABLE_TRAINING, "keep_windows": True} | choices
     entries: list[dict[str, Any]] = [
         {"method": candidate.method, "preset": candidate.preset}
         | ({"variants": ("M1", "M6")} if candidate == Candidate("ufama", "paper") else {})
@@ -359,6 +360,23 @@ def worlds_grid(
     ]
 
 
+def real_grid(data: DataRequest, **choices) -> list[Experiment]:
+    """The network alone (M1) and UF-AMA (M6) on a table, each subject held out; across sessions where it has several.
+
+    All windows are kept.
+    """
+    return [
+        Experiment(
+            data=data,
+            protocol=allowed(data, COMPARED_PROTOCOLS)[-1],
+            variants=("M1", "M6"),
+            training=TABLE_TRAINING,
+            keep_windows=True,
+            **choices,
+        )
+    ]
+
+
 def each_subject_once(data: DataRequest) -> tuple[str, ...]:
     """A cross-subject fold for each subject, whose sessions take turns: the first subject's first, and so on."""
     of_subject: dict[int | None, list[str]] = {}
@@ -398,7 +416,11 @@ GRIDS: dict[str, Callable[..., list[Experiment]]] = {
 }
 """What `ufama campaign` can train: the runs that `ufama reproduce` trains, and those of each further page."""
 
-TABLE_GRIDS: dict[str, Callable[..., list[Experiment]]] = {"same_film": same_film_grid, "worlds": worlds_grid}
+TABLE_GRIDS: dict[str, Callable[..., list[Experiment]]] = {
+    "real": real_grid,
+    "same_film": same_film_grid,
+    "worlds": worlds_grid,
+}
 """What it can train beside that, on tables too: not a part of the book's runs on SEED and SEED-IV."""
 
 

@@ -34,7 +34,7 @@ def campaign(
         str,
         typer.Option(
             help="What is trained, by commas: book, ablation, selection, length, stability, ledger, protocols, "
-            "ladder, hadua, comparison, same_film, worlds."
+            "ladder, hadua, comparison, real, same_film, worlds."
         ),
     ] = "book",
     scale: ScaleName = "quick",

@@ -47,7 +47,7 @@ def test_adam_moves_all_at_once_as_it_moves_each_alone(monkeypatch, chunk):
     packed = FlatAdam(ours, grouped(ours), RATE, rounded=False)
     adam = torch.optim.Adam(grouped(theirs), lr=RATE)
     for _ in range(5):
-        packed.step(packed.network(x).square().sum())
+        packed.step([packed.network(x).square().sum()])
         adam.zero_grad()
         theirs(x).square().sum().backward()
         adam.step()
@@ -73,7 +73,7 @@ def test_a_parameter_that_the_loss_does_not_need_stays():
     network, x = made()
     packed = FlatAdam(network, list(network.parameters()), RATE, rounded=False)
     before = network.unused.weight.detach().clone()
-    packed.step(packed.network(x).square().sum())
+    packed.step([packed.network(x).square().sum()])
     assert torch.equal(network.unused.weight, before)
 
 
@@ -85,7 +85,7 @@ def test_a_rounded_copy_is_trained_in_place_of_the_exact_numbers():
     exact = list(Network().parameters())
     adam = torch.optim.Adam(exact, lr=RATE)
     for _ in range(3):
-        packed.step(packed.network(x.bfloat16()).float().square().sum())
+        packed.step([packed.network(x.bfloat16()).float().square().sum()])
         loss = twin(x.bfloat16()).float().square().sum()
         for parameter, gradient in zip(
             exact, torch.autograd.grad(loss, twin.parameters(), allow_unused=True), strict=True
@@ -116,7 +116,7 @@ def test_a_loss_may_depend_on_the_copy_and_on_the_exact_numbers():
     towards = torch.randn(2, 5, 4, generator=torch.Generator().manual_seed(3)).bfloat16()
     copied = packed.network.second.weight
     # the first loss alone would move it one way, the second, stronger, moves it the other
-    packed.step((copied * towards).float().sum() - 3 * (network.second.weight * towards.float()).sum())
+    packed.step([(copied * towards).float().sum() - 3 * (network.second.weight * towards.float()).sum()])
     assert torch.equal((network.second.weight - before[0]).sign(), towards.float().sign())
     assert torch.equal(network.unused.weight, before[1])
 

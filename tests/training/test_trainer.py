@@ -3,10 +3,12 @@
 import pytest
 import torch
 
-from tests.methods.steps import first_batch, trainer
+from tests.methods.electrodes import named
+from tests.methods.steps import TRAINING, first_batch, trainer
 from ufama.core.random import CounterRNG
 from ufama.methods import is_fitted, method, methods
 from ufama.methods.hadua.method import METHOD as HADUA
+from ufama.training import trainer as module
 
 SMALL = {"width": 8, "fusion_width": 16, "attention_head_width": 4, "head_hidden": 6, "sequence_windows": 3}
 QUIET = SMALL | {"attention_dropout": 0.0, "head_dropout": 0.0}
@@ -74,3 +76,35 @@ def test_which_methods_separate_the_domains():
     }
     separate = {name for name, config in configured.items() if getattr(config, "batch_statistics", "") == "by_domain"}
     assert separate == BY_DOMAIN
+
+
+NETWORKS = [name for name, known in methods().items() if not is_fitted(known)]
+
+
+@pytest.mark.parametrize("precision", ["float64", "bf16"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_stack_in_parts_trains_as_the_whole_stack(small, monkeypatch, name, precision):
+    """Two parts of three runs, of which one has a fold of its own. A network that keeps more than parameters is not
+    divided."""
+
+    def trained(at_once):
+        monkeypatch.setattr(module, "RUNS_AT_ONCE", at_once)
+        made = trainer(method(name), named(small), (0, 1, 2), (0, 0, 1), TRAINING.replace(precision=precision))
+        means = [made.train_epoch(epoch) for epoch in range(2)]
+        return made, means
+
+    (whole, expected), (divided, means) = trained(3), trained(2)
+    is_divided = not list(divided.network.buffers())
+    assert [len(made.optimiser.parts) for made in (whole, divided)] == [1, 2 if is_divided else 1]
+    close = {"rtol": 1e-9, "atol": 1e-12} if precision == "float64" else {"rtol": 2e-2, "atol": 2e-3}
+    for one, other in zip(expected, means, strict=True):
+        torch.testing.assert_close(other, one, **close)
+    for key, value in divided.tensors().items():
+        torch.testing.assert_close(value, whole.tensors()[key], **close)
+
+
+def test_parts_of_runs_are_equal_and_none_is_larger_than_said(small, monkeypatch):
+    monkeypatch.setattr(module, "RUNS_AT_ONCE", 2)
+    made = trainer(method("ufama"), small, (0, 1, 2, 3, 4), (0,) * 5)
+    sizes = [len(range(5)[part.runs]) for part in made.optimiser.parts]
+    assert sorted(sizes) == [1, 2, 2] and sum(sizes) == 5

@@ -1,6 +1,7 @@
 """The total objective: its terms, their weights, and when each counts (section 2.5)."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,6 +23,12 @@ class Terms(NamedTuple):
     def total(self) -> Tensor:
         """(R,) the weighted sum of the terms, Eq. (14) when the method is UF-AMA."""
         return torch.stack([self.weights[name] * loss for name, loss in self.losses.items()]).sum(0)
+
+
+def joined(parts: Sequence[Terms]) -> Terms:
+    """The terms of all runs, from those of the parts of a stack in their order."""
+    fields = zip(*parts, strict=True)
+    return Terms(*[{name: torch.cat([own[name] for own in field]) for name in field[0]} for field in fields])
 
 
 def branches_as_runs(eeg: Tensor, eye: Tensor, fusion: Tensor) -> Tensor:

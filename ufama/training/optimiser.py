@@ -1,6 +1,7 @@
 """All parameters of a stack's network in one tensor: a step moves and rounds them in a few operations."""
 
 import copy
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -32,6 +33,15 @@ class Chunk(NamedTuple):
     rounded: Tensor | None
 
 
+class Part(NamedTuple):
+    """Some of a stack's runs, with networks whose parameters are views of the stack's."""
+
+    runs: slice
+    network: nn.Module
+    sees: nn.Module  # the windows: the network, or its rounded copy
+    leaves: list[nn.Parameter]  # those trained, of the rounded copy first
+
+
 class FlatAdam:
     """Adam over one tensor that holds all parameters of a network, whose own become views of it.
 
@@ -46,6 +56,9 @@ class FlatAdam:
     rounded
         train a copy in bfloat16: the tensor keeps its precision, and the gradient at a rounded number moves the number
         it was rounded from
+    runs
+        the parts of the stack whose gradients `step` takes one after another; all runs at once unless named, which is
+        needed where a parameter's first axis is not the runs
 
     Attributes
     ----------
@@ -53,6 +66,8 @@ class FlatAdam:
         the one that sees the windows: the network, or its rounded copy
     parameters
         those that are trained
+    parts
+        one for each of ``runs``
 
     Raises
     ------
@@ -60,7 +75,15 @@ class FlatAdam:
         for a parameter that is trained twice or is not the network's
     """
 
-    def __init__(self, network: nn.Module, trained: list, learning_rate: float, *, rounded: bool):
+    def __init__(
+        self,
+        network: nn.Module,
+        trained: list,
+        learning_rate: float,
+        *,
+        rounded: bool,
+        runs: Sequence[slice] = (slice(None),),
+    ):
         groups: list[dict[str, Any]] = trained if isinstance(trained[0], dict) else [{"params": trained}]
         self.parameters: list[nn.Parameter] = [parameter for group in groups for parameter in group["params"]]
         every, claimed = list(network.parameters()), {id(parameter) for parameter in self.parameters}
@@ -81,6 +104,10 @@ class FlatAdam:
             memo: dict[int, Any] = {id(parameter): twin for parameter, twin in zip(ordered, copies, strict=True)}
             self.network = copy.deepcopy(network, memo | {id(buffer): buffer for buffer in network.buffers()})
             self._copies = copies[: len(self.parameters)]
+        if len(runs) == 1:
+            self.parts = [Part(runs[0], network, self.network, [*self._copies, *self.parameters])]
+        else:
+            self.parts = [self._part(network, own) for own in runs]
         self._chunks, start = [], 0
         for group in groups:
             end = start + sum(_padded_size(parameter) for parameter in group["params"])
@@ -88,6 +115,14 @@ class FlatAdam:
             settings = {"lr": learning_rate} | {name: value for name, value in group.items() if name != "params"}
             self._chunks += [self._chunk(first, min(first + size, end), settings) for first in range(start, end, size)]
             start = end
+
+    def _part(self, network: nn.Module, runs: slice) -> Part:
+        own, views = _of_runs(network, runs)
+        leaves = [views[parameter] for parameter in self.parameters]
+        if not self._copies:
+            return Part(runs, own, own, leaves)
+        sees, views = _of_runs(self.network, runs)
+        return Part(runs, own, sees, [*(views[copied] for copied in self._copies), *leaves])
 
     def _chunk(self, start: int, end: int, settings: dict[str, Any]) -> Chunk:
         segments = []
@@ -110,9 +145,14 @@ class FlatAdam:
         values.grad = None
         return Chunk(values, segments, adam, None if self._rounded is None else self._rounded[start:end])
 
-    def step(self, loss: Tensor) -> None:
-        """One step of Adam along the gradient of ``loss`` (), 0 where it does not depend on a parameter."""
-        gradients = torch.autograd.grad(loss, [*self._copies, *self.parameters], allow_unused=True)
+    def step(self, losses: Iterable[Tensor]) -> None:
+        """One step of Adam along the gradient of the ``losses`` (), one of each of `parts`; 0 where none depends on a
+        parameter. A loss is asked for when the gradient of that before it has been taken, and its graph is gone."""
+        of_parts = [
+            torch.autograd.grad(loss, part.leaves, allow_unused=True)
+            for part, loss in zip(self.parts, losses, strict=True)
+        ]
+        gradients = of_parts[0] if len(of_parts) == 1 else tuple(map(_joined, zip(*of_parts, strict=True)))
         at_copies, exact = gradients[: len(self._copies)], gradients[len(self._copies) :]
         for chunk in self._chunks:
             chunk.values.grad = _flat_gradient(chunk, at_copies or exact)
@@ -136,6 +176,18 @@ class FlatAdam:
             for number, chunk in enumerate(self._chunks)
             for name, value in chunk.adam.state[chunk.values].items()
         }
+
+
+def _of_runs(network: nn.Module, runs: slice) -> tuple[nn.Module, dict[nn.Parameter, nn.Parameter]]:
+    """The network of some runs, and its parameters by those of the stack's, of which they are views."""
+    views = {parameter: nn.Parameter(parameter.detach()[runs]) for parameter in network.parameters()}
+    return copy.deepcopy(network, {id(parameter): view for parameter, view in views.items()}), views
+
+
+def _joined(gradients: Sequence[Tensor | None]) -> Tensor | None:
+    """The gradients of all runs at one parameter; None where no part's loss depends on it."""
+    known = [gradient for gradient in gradients if gradient is not None]
+    return torch.cat(known) if known else None
 
 
 def _padded_size(parameter: Tensor) -> int:

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ufama.config import TrainingConfig, ValidatedConfig
-from ufama.core.objective import Terms
+from ufama.core.objective import Terms, joined
 from ufama.core.random import CounterRNG
 from ufama.data.windows import Windows
 from ufama.methods import Method, ProblemSpec, Step, split_windows
@@ -19,8 +20,13 @@ from ufama.training.compilation import keep_compiled_code, pays
 from ufama.training.cuda_graphs import recorded
 from ufama.training.evaluation import Evaluator, StackPredictions
 from ufama.training.memory import keep_freed_memory, map_large_blocks, without_collection
-from ufama.training.optimiser import FlatAdam
+from ufama.training.optimiser import FlatAdam, Part
 from ufama.training.phases import Phases
+
+BatchT = TypeVar("BatchT", SourceBatch, TargetBatch)
+
+RUNS_AT_ONCE = 12
+"""Of a stack on a CPU: what a step keeps for its gradients, it keeps of so many runs. More of them gain no time."""
 
 
 class Predictions(NamedTuple):
@@ -86,7 +92,11 @@ class Trainer:
         self.network = method.build(config, task, seeds).to(self.device, dtype)
         trained = method.trained(config, self.network)
         rounded = training.precision == "bf16"
-        self.optimiser = FlatAdam(self.network, trained, training.learning_rate, rounded=rounded)
+        steps = training.epochs * self.batches.steps
+        self.compiled = pays(len(seeds), steps, self.device) if compiled is None else compiled
+        runs = [slice(None)] if on_gpu or self.compiled else self._parts_of_runs(len(seeds))
+        self.optimiser = FlatAdam(self.network, trained, training.learning_rate, rounded=rounded, runs=runs)
+        self._whole = Part(slice(None), self.network, self.optimiser.network, [])
         state = method.initial_state(config, task, len(seeds))
         self.state = {name: value.to(self.device, dtype) for name, value in state.items()}
         words = [derived_seed(seed, "dropout") for seed in seeds]
@@ -99,8 +109,6 @@ class Trainer:
         self._epoch = torch.zeros((), dtype=dtype, device=self.device)
         self._logged: list[str] = []  # the names of a step's losses, weights and diagnostics
         self._sums: Tensor | None = None  # (names, R) over the epoch's steps
-        steps = training.epochs * self.batches.steps
-        self.compiled = pays(len(seeds), steps, self.device) if compiled is None else compiled
         self.terms = self._eager_terms
         if self.compiled:
             keep_compiled_code()
@@ -117,19 +125,42 @@ class Trainer:
 
     def step(self, source: SourceBatch, target: TargetBatch, epoch: Tensor) -> Terms:
         """One optimisation step of every run; returns its terms."""
+        of_parts: list[Terms] = []
+
+        def losses() -> Iterator[Tensor]:
+            if len(self.optimiser.parts) == 1:
+                of_parts.append(self.terms(source, target, epoch))
+                yield of_parts[0].total().sum()
+                return
+            for part in self.optimiser.parts:
+                of_parts.append(self.terms(_of_runs(source, part), _of_runs(target, part), epoch, part))
+                yield of_parts[-1].total().sum()
+
         with self._precision():
-            terms = self.terms(source, target, epoch)
-            self.optimiser.step(terms.total().sum())
+            self.optimiser.step(losses())
+        terms = of_parts[0] if len(of_parts) == 1 else joined(of_parts)
         for name, value in terms.state.items():
             self.state[name].copy_(value)
         self.steps_done += 1
         return terms
 
-    def _eager_terms(self, source: SourceBatch, target: TargetBatch, epoch: Tensor) -> Terms:
-        noise = CounterRNG(self.noise_seeds, self.steps_done)
-        source_outputs, target_outputs = self.training_outputs(source, target, noise)
+    def _parts_of_runs(self, runs: int) -> list[slice]:
+        """Equal parts of at most `RUNS_AT_ONCE`; all at once where the network keeps more than parameters of the
+        runs."""
+        has_more = any(True for _ in self.network.buffers())
+        if has_more or any(len(parameter) != runs for parameter in self.network.parameters()):
+            return [slice(None)]
+        ends = np.linspace(0, runs, -(-runs // RUNS_AT_ONCE) + 1).round().astype(int).tolist()
+        return [slice(start, end) for start, end in pairwise(ends)]
+
+    def _eager_terms(self, source: SourceBatch, target: TargetBatch, epoch: Tensor, part: Part | None = None) -> Terms:
+        """Of the whole stack, or of a part of its runs and their batches."""
+        part = part or self._whole
+        noise = CounterRNG(self.noise_seeds[part.runs], self.steps_done)
+        source_outputs, target_outputs = self.training_outputs(source, target, noise, part)
+        state = {name: value[part.runs] for name, value in self.state.items()}
         step = Step(
-            network=self.network,
+            network=part.network,
             noise=noise,
             source=source_outputs,
             source_label=source.label,
@@ -139,28 +170,34 @@ class Trainer:
             target_row=target.row,
             epoch=epoch,
             progress=epoch / self.training.epochs,
-            evaluate_target=lambda: self._without_gradient(target),
+            evaluate_target=lambda: self._without_gradient(target, part),
         )
-        return self.method.terms(self.config, step, self.state)
+        return self.method.terms(self.config, step, state)
 
-    def training_outputs(self, source: SourceBatch, target: TargetBatch, noise: CounterRNG) -> tuple[Any, Any]:
-        """The network's outputs for source and target: from one pass, or by domain from one each."""
+    def training_outputs(
+        self, source: SourceBatch, target: TargetBatch, noise: CounterRNG, part: Part | None = None
+    ) -> tuple[Any, Any]:
+        """The network's outputs for source and target, of the whole stack or of a part of its runs: from one pass, or
+        by domain from one each."""
+        part = part or self._whole
+        network = part.sees
         if self.by_domain:
-            target_noise = CounterRNG(self.target_noise_seeds, self.steps_done)
-            return self._outputs(source.eeg, source.eye, noise), self._outputs(target.eeg, target.eye, target_noise)
-        outputs = self._outputs(torch.cat([source.eeg, target.eeg], 1), torch.cat([source.eye, target.eye], 1), noise)
-        return split_windows(outputs, source.label.shape[1])
+            target_noise = CounterRNG(self.target_noise_seeds[part.runs], self.steps_done)
+            of_source = self._outputs(network, source.eeg, source.eye, noise)
+            return of_source, self._outputs(network, target.eeg, target.eye, target_noise)
+        eeg, eye = torch.cat([source.eeg, target.eeg], 1), torch.cat([source.eye, target.eye], 1)
+        return split_windows(self._outputs(network, eeg, eye, noise), source.label.shape[1])
 
     @torch.no_grad()
-    def _without_gradient(self, target: TargetBatch):
-        return self._outputs(target.eeg, target.eye, None)
+    def _without_gradient(self, target: TargetBatch, part: Part):
+        return self._outputs(part.sees, target.eeg, target.eye, None)
 
-    def _outputs(self, eeg: Tensor, eye: Tensor, noise: CounterRNG | None):
+    def _outputs(self, network: nn.Module, eeg: Tensor, eye: Tensor, noise: CounterRNG | None):
         """The network's outputs. With precision bf16 the network works in bfloat16 from rounded copies of its float32
         parameters; what comes out, every loss and every update are float32."""
         if self.training.precision != "bf16":
-            return self.optimiser.network(eeg, eye, noise)
-        outputs = self.optimiser.network(eeg.bfloat16(), eye.bfloat16(), noise)
+            return network(eeg, eye, noise)
+        outputs = network(eeg.bfloat16(), eye.bfloat16(), noise)
         return type(outputs)(*[value.float() for value in outputs])
 
     @contextmanager
@@ -218,7 +255,7 @@ class Trainer:
 
     def _predict_rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """(R, n) rows -> probabilities (R, n, 3, C) and fused features (R, n, D)."""
-        outputs = self._outputs(*self.batches.features(rows), None)
+        outputs = self._outputs(self.optimiser.network, *self.batches.features(rows), None)
         return self.method.predict(outputs), outputs.fused
 
     def tensors(self) -> dict[str, Tensor]:
@@ -245,3 +282,7 @@ class Trainer:
             reason = str(error).splitlines()[0]
             notify(f"{self.method.name}: the step cannot be captured as a CUDA graph and runs eagerly ({reason}).")
         self.restore(before)
+
+
+def _of_runs(batch: BatchT, part: Part) -> BatchT:
+    return type(batch)(*[values[part.runs] for values in batch])

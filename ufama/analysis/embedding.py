@@ -8,6 +8,7 @@ import pandas as pd
 
 from ufama.analysis.titles import VARIANT_TITLES
 from ufama.campaigns.results import Results
+from ufama.threads import one_thread
 
 
 def tsne_points(results: Results, class_names: Sequence[str]) -> pd.DataFrame:
@@ -18,11 +19,10 @@ def tsne_points(results: Results, class_names: Sequence[str]) -> pd.DataFrame:
     initialised by principal components, seed 0. Raises ValueError when a run's features were not kept.
     """
     from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
 
     panels = []
     for run, own, features in _kept_features(results):
-        with threadpool_limits(1):  # so few points lose more to waiting threads than they gain from them
+        with one_thread():  # so few points lose more to waiting threads than they gain from them
             perplexity = min(30, (len(features) - 1) / 3)
             places = TSNE(perplexity=perplexity, random_state=0, init="pca").fit_transform(features.to_numpy(float))
         panels.append(

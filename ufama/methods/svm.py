@@ -12,6 +12,7 @@ import numpy as np
 
 from ufama.config import Range, ValidatedConfig
 from ufama.methods.bases.fitted import ScoringClassifier, softmax_of_scores
+from ufama.threads import one_thread
 
 Kernel = Literal["rbf", "linear", "linear_one_vs_rest"]
 ClassWeight = Literal["balanced"] | None
@@ -61,9 +62,7 @@ def fit_and_predict(
     Scaled source (n, features), its labels (n,) from 0 to ``classes`` - 1, of which some may be lacking, and target
     (m, features).
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
+    with one_thread():
         machine = support_vector_machine(kernel, class_weight=class_weight).fit(source, source_label)
         scores = machine.decision_function(target)
         return SvmPrediction(machine.predict(target), softmax_of_scores(scores, machine.classes_, classes))

@@ -40,6 +40,7 @@ from ufama.data.releases.recordings import simulated_card, subset_fingerprint
 from ufama.data.windows import Windows, constants_marked
 from ufama.seeds import named_stream
 from ufama.storage import digest_of
+from ufama.threads import one_thread
 
 VERSION = 1
 """Counted up whenever equal settings would no longer give equal recordings."""
@@ -329,13 +330,6 @@ class World:
             value = typical + spread * z if "_de_" in name else typical * np.exp(spread * z)
             columns.append(np.round(value, 1) if name in EVENT_FEATURES else rounded(value, _STEP))
         return np.stack(columns, axis=1).astype(np.float32).astype(np.float64)  # event statistics have one decimal
-
-
-def one_thread():
-    """The products are too small to gain from threads, and on one thread their rounding is alike on every machine."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1)
 
 
 def rounded(values: np.ndarray, step: float) -> np.ndarray:

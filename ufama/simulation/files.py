@@ -20,10 +20,10 @@ from ufama.simulation.features import (
     World,
     bad_modalities,
     fingerprint,
-    one_thread,
 )
 from ufama.simulation.simulated_folder import write_simulated_folder
 from ufama.storage import write_atomically
+from ufama.threads import one_thread
 
 
 def write_simulated(

@@ -12,10 +12,10 @@ from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.eye import eye_features
 from ufama.data.signals.smoothing import smoothed
 from ufama.data.windows import Windows, constants_marked
-from ufama.simulation.features import one_thread
 from ufama.simulation.head import RATE
 from ufama.simulation.voltages import RAW_SETTINGS, VERSION, RawSettings, RawWorld
 from ufama.storage import digest_of
+from ufama.threads import one_thread
 
 AS_RELEASED = EegSettings(definition="log2_power", low=None, high=None)
 """How the released files hold the EEG: log2 power, LDS-smoothed; the simulated signal is filtered already."""

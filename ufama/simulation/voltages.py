@@ -35,10 +35,10 @@ from ufama.simulation.features import (
     Seed,
     Strength,
     drawn_bad_modalities,
-    one_thread,
     rounded,
 )
 from ufama.simulation.head import RATE
+from ufama.threads import one_thread
 
 VERSION = 1
 """Counted up whenever equal settings would no longer give equal recordings."""

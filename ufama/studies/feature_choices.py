@@ -15,11 +15,11 @@ from ufama.data.signals.eeg import trial_features
 from ufama.data.signals.eeg_settings import EegSettings
 from ufama.data.signals.smoothing import smoothed
 from ufama.data.windows import Windows
-from ufama.simulation.features import one_thread
 from ufama.simulation.head import RATE
 from ufama.simulation.raw_windows import raw_fingerprint, trial_columns
 from ufama.simulation.voltages import RAW_SETTINGS, RawWorld
 from ufama.studies.baseline import fold_scores
+from ufama.threads import one_thread
 
 _FILTERED = EegSettings(low=None, high=None, smoothing="none")  # simulated voltages are band-passed already
 

@@ -24,6 +24,7 @@ from ufama.methods import method
 from ufama.simulation.features import SETTINGS, SimulatorSettings, simulate
 from ufama.studies.baseline import svm_predictions
 from ufama.studies.stimuli import protocol_facts
+from ufama.threads import one_thread
 from ufama.training.batches import scaled_windows
 from ufama.training.loop import train
 from ufama.training.scores import plurality
@@ -191,14 +192,13 @@ def probe(features: np.ndarray, answer: np.ndarray, learn: np.ndarray, test: np.
     Alain & Bengio, "Understanding intermediate layers using linear classifier probes" (arXiv:1610.01644).
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-    from threadpoolctl import threadpool_limits
 
     values = features.astype(np.float64)
     values = values[:, np.ptp(values[learn], axis=0) > 0]
     if not values.shape[1]:
         return np.zeros((len(test), len(np.unique(answer[learn]))))
     values = (values - values[learn].mean(axis=0)) / values[learn].std(axis=0)
-    with threadpool_limits(1):
+    with one_thread():
         machine = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE).fit(values[learn], answer[learn])
         return machine.predict_log_proba(values[test])
 

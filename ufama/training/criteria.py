@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ufama.threads import one_thread
+
 CRITERIA = ("entropy", "information_maximisation", "bnm", "snd", "dev", "cluster_agreement")
 _TEMPERATURE = 0.05  # of SND, as in its paper
 
@@ -120,9 +122,7 @@ def criteria(
         "bnm": bnm(probabilities),
         "snd": snd(probabilities),
     }
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):  # the problems are tiny, and threads that share a core make them thirty times slower
+    with one_thread():  # the problems are tiny, and threads that share a core make them thirty times slower
         if source is not None and held_out is not None:
             values["dev"] = dev(source, target, *held_out)
         values["cluster_agreement"] = cluster_agreement(target, probabilities)

@@ -9,6 +9,7 @@ import numpy as np
 from ufama.config import ConfigError, ValidatedConfig
 from ufama.methods.bases.named import NamedMethod
 from ufama.methods.contract import ConfigT, FitData, Predictor, UnlabelledWindows
+from ufama.threads import one_thread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +33,16 @@ class ScoringClassifier(NamedMethod[ConfigT]):
         """The scikit-learn classifier, not yet fitted."""
 
     def fit(self, config: ConfigT, data: FitData) -> Predictor:
-        from threadpoolctl import threadpool_limits
-
         if len(np.unique(data.source_label)) < 2:
             raise ConfigError(
                 f"{self.name} needs at least 2 classes in the source, but every window's label is "
                 f"{data.source_label[0]}: choose another protocol or fold, or the method majority."
             )
-        with threadpool_limits(1):
+        with one_thread():
             fitted = self.classifier(config, data.seed).fit(side_by_side(data.source), data.source_label)
 
         def predict(windows: UnlabelledWindows) -> np.ndarray:
-            with threadpool_limits(1):
+            with one_thread():
                 scores = fitted.decision_function(side_by_side(windows))
             return as_fusion(softmax_of_scores(scores, fitted.classes_, data.classes))
 

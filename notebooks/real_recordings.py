@@ -86,7 +86,7 @@ real_recordings.stored_svm(baselines / "cogwear.csv", baselines / "cogwear_sessi
 # units, every person's session is scaled to mean 0 and SD 1, as for the support vector machine above. A batch holds 32
 # windows, or all of a target that has fewer (EEGMAT: 30); nothing was chosen by its result. CogWear's
 # networks were trained across sessions only: the source is one visit of the 11 people who came twice, the target the
-# other.
+# other. The command for both is `ufama campaign --grid real --datasets eegmat.npz,cogwear_sessions.npz --seeds 0,1,2,3,4`.
 
 # %%
 real_recordings.adapted(eegmat)
@@ -96,6 +96,9 @@ gains[0]
 
 # %% mystnb={"figure": {"name": "fig-real-people", "caption": "EEGMAT, each held-out person: balanced accuracy under the rule `last`, mean over seeds."}}
 DescribedFigure(real_recordings.people(eegmat))
+
+# %%
+Markdown(real_recordings.without_a_lead(eegmat))
 
 # %%
 real_recordings.adapted(cogwear)
@@ -123,7 +126,4 @@ gains[1]
 #   The control of early against late rest bounds slow drift only.
 # - Not that windows are independent. A person has two trials in EEGMAT and two to four in CogWear, whose windows
 #   overlap. The thing to count is people: 36, 23 and, across sessions, two folds of the same 11 people.
-# - In four EEGMAT recordings the ECG lead looks unplugged (the notes above name them), and they are kept. The three
-#   people with the lowest accuracies of the network without adaptation are among these four: most of the spread over
-#   people, and of what adaptation changed, is a broken lead.
 # - The rule `oracle` looks at the labels it is scored on. Only `last` and `source validation` are available to a user.

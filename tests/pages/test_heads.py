@@ -139,13 +139,6 @@ def test_each_scale_has_a_sentence_of_its_own(trained):
     assert "all windows" in sentences[1] and "bf16, seeds 0, 1" in sentences[1]
 
 
-def test_runs_of_a_scale_when_it_was_shorter_are_told_from_todays(trained):
-    training = [own | {"epochs": scale("quick").epochs - 1} for own in trained.runs.training]
-    (before, _), (today, _) = (size_sentences(runs) for runs in (trained.runs.assign(training=training), trained.runs))
-    assert before.startswith("Size of training (scale quick, before it was made longer): ")
-    assert today.startswith("Size of training (scale quick): ")
-
-
 def test_the_papers_size_is_that_of_its_settings():
     assert paper_steps() == scale("paper").epochs * (842 // 32) == 10_400
     assert paper_parameters() == 2_314_761

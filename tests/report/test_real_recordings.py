@@ -77,11 +77,22 @@ def test_people_are_drawn_once_each():
     assert "real hearts recordings" in drawn.get_suptitle()
 
 
-def test_people_without_a_lead_are_marked():
+def with_an_unplugged_lead():
     results = made()
     card = CARD | {"notes": ["The ECG lead looks unplugged in subject 2 recording 1; these are kept."]}
     runs = results.runs.assign(data_card=[card] * len(results.runs), subject=results.runs.fold.str[1:].astype(int))
-    (axes,) = real_recordings.people(MadeUpResults(runs, results.history, results.predictions)).axes
+    return MadeUpResults(runs, results.history, results.predictions)
+
+
+def test_the_change_without_people_who_lack_a_lead():
+    """Source only has 75 and 50 %, UF-AMA 87.5 and 37.5 %; the second person's lead is unplugged."""
+    said = real_recordings.without_a_lead(with_an_unplugged_lead())
+    assert "of 1 people a lead looks unplugged" in said and "1 of them are among the 1 people" in said
+    assert "changes the mean by +0.0 points" in said and "without them by +12.5" in said
+
+
+def test_people_without_a_lead_are_marked():
+    (axes,) = real_recordings.people(with_an_unplugged_lead()).axes
     (marks,) = (line for line in axes.lines if line.get_label() == "a lead looks unplugged")
     sorted_folds = ["p2", "p1"]
     assert [sorted_folds[int(place)] for place in marks.get_xdata()] == ["p2"]

@@ -252,6 +252,22 @@ def _folds_without_a_lead(runs: pd.DataFrame) -> set[str]:
     return set(runs.loc[runs["subject"].isin(subjects), "fold"]) if subjects else set()
 
 
+def without_a_lead(results: Results, *, rule: str = "last") -> str:
+    """What UF-AMA changes with and without the people of whom the data card says that a lead looks unplugged."""
+    folds = _per_fold(run_scores(results))
+    pairs = 100 * folds[folds.rule == rule].pivot_table(index="fold", columns="variant", values="balanced")
+    marked, change = pairs.index.isin(_folds_without_a_lead(results.runs)), pairs[ADAPTED] - pairs[SOURCE_ONLY]
+    lowest = pairs[SOURCE_ONLY].nsmallest(marked.sum(), keep="all")
+    others = change[~marked]
+    return (
+        f"In the recordings of {marked.sum()} people a lead looks unplugged (the notes above name them), and they are "
+        f"kept. {pairs.index[marked].isin(lowest.index).sum()} of them are among the {len(lowest)} people with the "
+        f"lowest accuracies without adaptation. UF-AMA changes the mean by {change.mean():+.1f} points, most for one "
+        f"of {'these' if marked[change.abs().argmax()] else 'the others'} ({change.loc[change.abs().idxmax()]:+.1f}); "
+        f"without them by {others.mean():+.1f} ± {others.std(ddof=1):.1f} (SD over {len(others)} folds)."
+    )
+
+
 @figure
 def people(results: Results, *, rule: str = "last") -> Figure:
     """Each fold's balanced accuracy with source-only and with UF-AMA, means over seeds, sorted by source-only.

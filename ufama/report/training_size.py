@@ -113,21 +113,16 @@ def size_sentence(
     counts: Iterable[int | None],
     seeds: Iterable[int],
     precisions: Iterable[str] = (),
-    shorter: bool = False,
 ) -> str:
-    """The size of the trainings at the scale ``name``: steps, which windows, trainable numbers, precision, seeds.
-
-    ``shorter``: they were trained when this scale had fewer epochs.
-    """
+    """The size of the trainings at the scale ``name``: steps, which windows, trainable numbers, precision, seeds."""
     seeds = sorted(set(seeds))
-    title = f"scale {name}, before it was made longer" if shorter else f"scale {name}"
     parts = [
         f"{_range(steps)} steps on {windows}",
         f"{_million(*filter(None, counts))} parameters",
         " and ".join(sorted(set(precisions))),
         f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}",
     ]
-    return f"Size of training ({title}): {', '.join(filter(None, parts))}."
+    return f"Size of training (scale {name}): {', '.join(filter(None, parts))}."
 
 
 def _is_fitted(name: str) -> bool:
@@ -145,7 +140,6 @@ def _of_scale(name: str, runs: pd.DataFrame, counts: Iterable[int | None] | None
         counts=counts,
         seeds=runs["seed"].tolist(),
         precisions=(one["precision"] for one in training),
-        shorter=any(one["epochs"] < scale(name).epochs for one in training),
     )
 
 

@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ufama.analysis.differences import interval, share_interval
-from ufama.config import scale
 from ufama.models.accuracy_estimators import ESTIMATORS
 from ufama.models.model import Model
 from ufama.report import style
@@ -76,14 +75,12 @@ def size(sets: Sets) -> list[str]:
     for name in dict.fromkeys(own["scale"] for own in facts):
         of_scale = [own for own in facts if own["scale"] == name]
         steps = [count for own in of_scale for counts in own["steps"].values() for count in counts]
-        today = scale(name)
         sentence = size_sentence(
             name,
             steps=steps,
             windows=which_windows(own["stride"] for own in of_scale),
             counts=[scale_parameters(name)],
             seeds=[own["seed"] for own in of_scale],
-            shorter=today.steps_per_epoch is not None and max(steps) < today.epochs * today.steps_per_epoch,
         )
         sentences.append(sentence.replace("parameters", "parameters (for SEED's features)"))
     return [*sentences, paper_sentence()]

@@ -24,7 +24,7 @@ head(
     "What can be said about a recording without labels, and how sure?",
     [
         "A class for every window and trial, with a probability; an estimate of the accuracy with an interval; and "
-        "warnings. On this recording the estimate and the warnings disagree, and the labels, which are read last, decide."
+        "warnings where the recording is unlike the source. How near each came is seen when the labels are read, last."
     ],
     evidence={"fig-new-person-timeline": "what the model says over time", "the-truth-once": "beside the labels"},
     caveat="One simulated recording of one person, and a stored model of simulated people: how a report reads, not how "
@@ -92,10 +92,9 @@ page.show(
 Markdown(listed((*prediction.expected.notes, *prediction.warnings)))
 
 # %% [markdown]
-# The estimate and the warnings disagree, and the warnings are right. The estimate says what was true of the source
-# people; the distances say that this recording is not one of theirs. It cannot be: the model was fitted to features that
-# one simulator drew, and this recording comes from another simulator, of voltages. Both have SEED's layout and little
-# else in common, as two laboratories may.
+# The estimates are learnt from people of the source, and lie far from each other here; the distances say that this
+# recording is not like theirs. It cannot be: the model was fitted to features that one simulator drew, and this recording
+# comes from another simulator, of voltages. Both have SEED's layout and little else in common, as two laboratories may.
 #
 # ## Adapted to the recording
 #
@@ -162,10 +161,10 @@ Markdown(
 )
 
 # %% [markdown]
-# A model cannot know from confidence that the world has changed: the estimator that was nearest to the truth on the
-# source people is reported, and here it was not the nearest. What showed it was the distance of the features, and that
-# warning stood in the report before any label was read. Adaptation without the source did not mend it. One recording of
-# one person shows how a report reads, and nothing about how often it is right: that is on the page {doc}`new_person_trust`.
+# What was true of the source people need not hold for a recording from elsewhere: the estimator that is reported is the
+# one that was nearest to the truth on them, and the lines above say how near it and the others come here, before and
+# after adaptation. The distance of the features stood in the report before any label was read. One recording of one
+# person shows how a report reads, and nothing about how often it is right: that is on the page {doc}`new_person_trust`.
 
 # %% [markdown]
 # ## What this does not show

@@ -90,13 +90,13 @@ DescribedFigure(trust.estimated_against_true(sets))
 Markdown(trust_sentences.other_estimators(sets))
 
 # %% [markdown]
-# The gain of the difference of confidences over the constant guess is small beside the error itself. Choosing the
+# What the difference of confidences gains over the constant guess is less than the error that remains. Choosing the
 # estimator by its error on the other people (*the one that is reported*) does not beat taking the difference of
 # confidences throughout.
 #
 # One dot shows what no estimator that reads confidence can see: the last line of the list at the top. With two classes,
-# an accuracy far below one half means that the classes have changed places. Almost everything is wrong and nothing looks
-# wrong. This person of EEGMAT is one of those with an unplugged ECG lead ({doc}`real_recordings`).
+# an accuracy far below one half means that the classes have changed places. Most is wrong and nothing looks wrong. This
+# person of EEGMAT is one of those with an unplugged ECG lead ({doc}`real_recordings`).
 #
 # The interval is a conformal quantile of the errors on other people ({cite:t}`Lee2023`). Where it covers much less often
 # than it states, new people are not like those who taught it, or there were too few of them.
@@ -122,7 +122,7 @@ trust.distances(sets)
 Markdown(trust_sentences.distances(sets))
 
 # %% [markdown]
-# Within a set, the warning does not single out people of low accuracy. What the distance finds is a recording from
+# Within a set, the warning does not reliably single out people of low accuracy. What the distance finds is a recording from
 # another source ({doc}`new_person_report`), not a difficult person of the same one.
 #
 # ## To answer or not
@@ -142,9 +142,9 @@ Markdown(trust_sentences.confidence_orders_windows(sets))
 Markdown(trust_sentences.risks(sets))
 
 # %% [markdown]
-# Confidence orders the windows. Where most people have a threshold, a chosen risk is about met on average, and **not
-# for everybody**. Where a risk is out of reach the model says so: there is no threshold. After UF-AMA on EEGMAT the
-# curve rises to the left, because the person whose classes changed places is the most confident of all.
+# Confidence orders the windows. Where most windows are answered, a chosen risk is about met on average, and **not for
+# everybody**; where few are, the answers can be wrong twice as often as chosen. Where a risk is out of reach for
+# everybody the model says so: there is no threshold.
 #
 # ## One modality, and one that fails
 #
@@ -159,9 +159,9 @@ trust.modalities(sets)
 Markdown(trust_sentences.modalities(sets))
 
 # %% [markdown]
-# Fusion has the highest mean accuracy, but the interval of its difference from the better modality holds 0. A lost
-# modality costs less where the rules decide than where the fusion answers all the same. A modality with shuffled windows
-# costs as much with the rules as without: the check of a modality is a check of its values, not of what they mean.
+# Whether the fusion is ahead of its better modality differs between the sets. A lost modality costs less where the rules
+# decide than where the fusion answers all the same. A modality with shuffled windows costs as much with the rules as
+# without: the check of a modality is a check of its values, not of what they mean.
 #
 # ## While the recording runs
 #
@@ -208,9 +208,11 @@ trust.coverage(further)
 #
 # ## What may be concluded
 #
-# - A temperature learnt from other people is worth having, and an estimate of the accuracy is worth little more than
-#   saying what other people reached. Its interval is honest and wide.
-# - A threshold keeps a risk on average over subjects, about. It promises nothing to one person.
+# - A temperature learnt from other people is worth having. An estimate of the accuracy is nearer to the truth than saying
+#   what other people reached, by some points on EEGMAT and CogWear, hardly or not on the other sets. Its interval is
+#   wide.
+# - A threshold keeps a risk on average over subjects, about, where it lets most windows be answered. It promises nothing
+#   to one person.
 # - The head of a sound modality is a good answer when the other one is lost, and needs no adaptation for that.
 # - Nothing here detects a person whose classes have changed places. Only labels do; a short calibration with known
 #   labels is the remedy.

@@ -29,7 +29,7 @@ def test_the_sets_are_stored_whole_and_say_what_they_are(sets):
 def test_captions_name_data_people_and_scale(sets):
     caption = trust.modes(sets).caption
     assert "simulated SEED (n = 12 people" in caption and "real EEGMAT recordings (n = 36 people" in caption
-    assert "scale quick (64 steps)" in caption
+    assert "scale quick (256 steps)" in caption
     assert trust.modes(sets).provenance["simulated"] is True
 
 

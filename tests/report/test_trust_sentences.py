@@ -107,6 +107,16 @@ def test_a_chosen_risk_over_those_with_an_answer(sets):
     assert "made 10 % instead of 35 %" in sentences.confidence_orders_windows(sets)
 
 
+def test_a_risk_at_which_nobody_is_answered_has_no_share_of_wrong_answers(sets):
+    chosen = sets["made"].tables["abstention"]
+    nobody = chosen.assign(chosen_risk=0.05, threshold=np.nan, coverage=0.0, risk=np.nan)
+    sets["made"].tables["abstention"] = pd.concat([nobody, chosen])
+    text = sentences.risks(sets)
+    assert "wrong among answers, 12.0 % at 10 % chosen risk. At 5 % a threshold exists for 0 of 6 people" in text
+    sets["made"].tables["abstention"] = nobody
+    assert "wrong among answers, there is none at any chosen risk" in sentences.risks(sets)
+
+
 def test_the_most_overconfident_person_is_named(sets):
     text = sentences.overconfident(sets)
     assert "Subject 6 of made is right in 20 % of the windows at a mean confidence of 80 %" in text

@@ -193,11 +193,15 @@ def risks(sets: Sets) -> str:
     frame = trust.abstention(sets).frame
     parts = []
     for data, own in frame.groupby("data", sort=False):
-        met = ", ".join(f"{row['risk_percent']:.1f} % at {row['chosen_percent']:.0f} %" for _, row in own.iterrows())
+        answered = own.dropna(subset="risk_percent")
+        met = ", ".join(
+            f"{row['risk_percent']:.1f} % at {row['chosen_percent']:.0f} %" for _, row in answered.iterrows()
+        )
         (n,) = (one.provenance["people"] for one in sets.values() if one.provenance["title"] == data)
         first = own.sort_values("chosen_percent").iloc[0]
         parts.append(
-            f"{data}: wrong among answers, {met} chosen risk. At {first['chosen_percent']:.0f} % a threshold "
+            f"{data}: wrong among answers, {met or 'there is none at any'} chosen risk. At "
+            f"{first['chosen_percent']:.0f} % a threshold "
             f"exists for {first['with_threshold']} of {n} people."
         )
     return listed(parts)

@@ -103,9 +103,10 @@ same_film.cells_table(outcomes, runs, "trials")
 # what was learnt of four clips sends the four new ones to wrong quadrants, the same ones for most people (see the figure
 # below). Four clips are four draws, however many windows they have.
 #
-# The same people's other half of a clip is recognised less often than other people are in the very moments that the
-# source has seen, though the source knows both the person and the clip. What is carried over is not the clip as a whole
-# and not a state that lasts as long as it does: it is what happens at a moment.
+# By most methods the same people's other half of a clip is recognised less often than other people are in the very
+# moments that the source has seen, though the source knows both the person and the clip. What these carry over is not the
+# clip as a whole and not a state that lasts as long as it does: it is what happens at a moment. HADUA is the clear
+# exception: it reads sequences of windows, and recognises the person's other half most often of all.
 #
 # The last rows have permuted labels: what is then far above their level would be a fault of the protocol.
 

@@ -225,6 +225,10 @@ page.show(protocols.ladder_figure(rungs, rule="source_validation"))
 # %%
 page.show(protocols.ladder_table(rungs))
 
+# %%
+if seed_iv:
+    display(seed_iv.show(protocols.ladder_table(seed_iv.results(ladder_grid(seed_iv.data, **seed_iv.choices)))))
+
 # %% [markdown]
 # ## What this does not show
 #

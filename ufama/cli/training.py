@@ -33,7 +33,7 @@ def campaign(
     grid: Annotated[
         str,
         typer.Option(
-            help="What is trained, by commas: book, ablation, selection, length, stability, ledger, protocols, "
+            help="What is trained, by commas: book, tables, ablation, selection, length, stability, ledger, protocols, "
             "ladder, hadua, comparison, real, same_film, worlds."
         ),
     ] = "book",

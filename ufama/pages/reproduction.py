@@ -32,7 +32,7 @@ from ufama.storage import PathError, check_writable, expanded, reported, workspa
 _BOOK_COMMAND = "from jupyter_book.cli.main import main; main()"  # the builder of this environment, whatever the PATH
 STEPS = ("data", "training", "notebooks", "book")
 FURTHER_PAGES = (
-    "ablation", "selection", "certainty", "stability", "protocols", "ledger_effects", "hadua", "comparison",
+    "ablation", "tsne", "selection", "certainty", "stability", "protocols", "ledger_effects", "hadua", "comparison",
 )  # fmt: skip
 """Pages that ask for runs of further grids (`ufama.campaigns.grids.GRIDS`), hours on two cores."""
 STORED_PAGES = (
@@ -106,7 +106,7 @@ def reproduce(
         return
 
     def train_runs() -> None:
-        runs = train(grid_of(tuple(GRIDS) if everything else ("book",), datasets, scale=scale)).runs
+        runs = train(grid_of(tuple(GRIDS) if everything else ("tables",), datasets, scale=scale)).runs
         hours = runs.wall_seconds.sum() / 3600
         finished("training", f"{len(runs)} runs at scale {scale}, {hours:.2f} core-hours, in {RunStore().folder}")
 

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from ufama.config import ConfigError
-from ufama.pages.notebooks import NOTEBOOKS, notebook_source
+from ufama.pages.notebooks import NOTEBOOKS, executed_notebook, notebook_source
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 
@@ -84,6 +84,12 @@ def test_no_result_is_shown_as_pythons_text(name):
     for cell in code_cells(name):
         for text in (out.data["text/plain"] for out in cell.outputs if set(out.get("data", {})) == {"text/plain"}):
             assert "teaches" in cell.metadata.get("tags", []) and text.startswith("("), cell.source
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_was_executed_from_its_source_and_the_results_that_are_stored(name):
+    """Else `ufama reproduce` would execute every page: make it anew with `ufama notebooks NAME`."""
+    assert executed_notebook(name) is not None
 
 
 def test_the_landing_pages_figure_is_the_first_of_its_page():

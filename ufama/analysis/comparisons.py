@@ -101,12 +101,11 @@ def sign_flip_p(values: Sequence[float], seed: int = 0) -> float:
     """
     from scipy.stats import permutation_test
 
-    rounded = np.round(np.asarray(values, float), 9)
-    if len(rounded) <= EXACT_UP_TO:
-        sums = np.abs(_sign_patterns(len(rounded)) @ rounded)
-        return float((sums >= abs(rounded.sum()) - 5e-10).mean())  # sums are multiples of 1e-9
+    whole = np.rint(np.asarray(values, float) * 1e9)  # whole numbers, whose sums are exact
+    if len(whole) <= EXACT_UP_TO:
+        return float((np.abs(_sign_patterns(len(whole)) @ whole) >= abs(whole.sum())).mean())
     return permutation_test(
-        (rounded,),
+        (whole,),
         lambda x, axis: x.sum(axis=axis),
         permutation_type="samples",
         vectorized=True,

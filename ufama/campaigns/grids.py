@@ -363,7 +363,7 @@ def worlds_grid(
 
 
 def real_grid(data: DataRequest, **choices) -> list[Experiment]:
-    """The network alone (M1) and UF-AMA (M6) on a table, each subject held out; across sessions where it has several.
+    """The network alone (M1) and UF-AMA (M6) on a table: each session held out where it has several, else each subject.
 
     All windows are kept.
     """

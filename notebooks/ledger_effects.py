@@ -11,6 +11,7 @@ device = "cpu"
 
 # %% tags=["hide-input"]
 from ufama.campaigns.grids import ledger_grid
+from ufama.campaigns.results import Results
 from ufama.pages.page import open_page
 from ufama.report import findings, ledger_effects, measured
 from ufama.report.page_head import head
@@ -46,7 +47,7 @@ head(
 # Rows 21 and 27, which epoch and which seed are reported, have their own pages: {doc}`selection` and {doc}`stability`.
 
 # %%
-page.show(measured.provenance(results))
+page.show(measured.provenance(Results.concat(every)))
 
 # %% tags=["tab-seed"] mystnb={"figure": {"name": "fig-ledger", "caption": "Change in accuracy when one row of the ledger is changed alone, against preset paper on the same folds; at the bottom preset released. Mean and 95 % interval, rule: source validation."}}
 page.show(ledger_effects.ledger_forest(results, rule="source_validation"))

@@ -35,8 +35,7 @@ head(
 # *Two openly licensed sets of real people's signals, under the same code. Cost: seconds on one core; the page shows
 # stored records and never trains. n and the seeds are in every caption.*
 #
-# Everything else in this book that was measured here was measured on simulated people. These two sets are real, and
-# small. **Neither is about emotion and neither has eye tracking**, so no number on this page may be held against one
+# Most of what was measured for this book was measured on simulated people. These two sets are real, and small. **Neither is about emotion and neither has eye tracking**, so no number on this page may be held against one
 # from SEED or SEED-IV. What they can show: that recordings which nobody here designed go through the reader, the folds,
 # the network and the audit; how far a plain classifier gets; and whether adaptation adds to that.
 

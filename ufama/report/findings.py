@@ -157,8 +157,8 @@ def ledger(table: Table) -> str:
     sentences = [
         f"{_data(table)}, {rule}, points of accuracy over windows [95 %]: of the rows changed alone, the lowest change "
         f"is that of {low}, the highest that of {high}.",
-        f"After Holm's correction {counted(significant, int(single.sum()), 'changes')} differ from preset paper at the "
-        "level of five percent.",
+        f"After Holm's correction {counted(significant, int(single.sum()), 'changes')} "
+        f"{'differs' if significant == 1 else 'differ'} from preset paper at the level of five percent.",
     ]
     preset = table.frame[rows & table.frame["row"].isna()]
     for _, row in preset.iterrows():

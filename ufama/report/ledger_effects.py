@@ -98,8 +98,8 @@ def ledger_forest(results: Results, *, rule: str) -> Figure:
     clear = int(((rows["windows_low_points"] > 0) | (rows["windows_high_points"] < 0)).sum())
     headline(
         drawing,
-        f"{results.runs['data_title'].iloc[0]}: {clear} of {len(rows)} decisions have an interval without zero "
-        f"({RULE_TITLES[rule]}) {n}",
+        f"{results.runs['data_title'].iloc[0]}: {clear} of {len(rows)} decisions have an interval without zero, "
+        f"{RULE_TITLES[rule]} {n}",
     )
     return drawing
 

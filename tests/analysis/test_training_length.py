@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.builders import make_results
-from ufama.analysis.training_length import comparable, gate_opening, scales_of, stored_lengths
+from ufama.analysis.training_length import comparable, gate_opening, scales_of, stored_lengths, under_other_settings
 from ufama.campaigns.results import StoreError
 from ufama.config import TrainingConfig
 
@@ -28,7 +28,7 @@ def lengths():
 def test_of_each_scale_the_runs_with_held_out_people_are_taken_shortest_first(lengths):
     runs = comparable(lengths, dataset="seed").runs
     assert list(dict.fromkeys(runs["scale"])) == ["quick", "tenth"] == scales_of(runs)
-    assert set(runs["variant"]) == {"M1", "M5", "M6"} and set(runs["protocol"]) == {"cross_subject"}
+    assert set(runs["variant"]) == {"M1", "M2", "M5", "M6"} and set(runs["protocol"]) == {"cross_subject"}
     assert {one["validation_subjects"] for one in runs["training"]} == {1}
 
 
@@ -39,6 +39,32 @@ def test_a_fold_without_one_of_the_models_is_left_out_at_its_scale_alone(lengths
     folds = runs.groupby("scale")["fold"].unique()
     assert "session1-subject01" in folds["quick"] and "session1-subject01" not in folds["tenth"]
     assert len(folds["tenth"]) == len(folds["quick"]) - 1
+
+
+def test_a_model_between_is_there_at_the_scales_where_it_has_every_fold(lengths):
+    missing = lengths.runs["variant"].eq("M2") & lengths.runs["fold"].eq("session1-subject01")
+    missing &= lengths.runs["scale"].eq("tenth")
+    runs = comparable(replace(lengths, runs=lengths.runs[~missing]), dataset="seed").runs
+    models = {name: set(own) for name, own in runs.groupby("scale")["variant"].unique().items()}
+    assert models == {"quick": {"M1", "M2", "M5", "M6"}, "tenth": {"M1", "M5", "M6"}}
+
+
+def test_other_settings_are_of_the_whole_method_and_of_the_same_trainings_and_people(lengths):
+    models = comparable(lengths, dataset="seed")
+    one = lengths.runs.query("variant == 'M6' and protocol == 'cross_subject' and scale == 'tenth'")
+    released = one.assign(preset="released", digest=one["digest"] + "-released")
+    other_fold = released.iloc[:1].assign(fold="session9-subject99", digest="other fold")
+    changed = released.iloc[:1].assign(changes="k1=0.5", digest="changed")
+    controlled = released.iloc[:1].assign(control="eye_noise", digest="controlled")
+    every = replace(lengths, runs=pd.concat([lengths.runs, released, other_fold, changed, controlled]))
+    runs = under_other_settings(every, models).runs
+    assert set(runs["variant"]) == {"M6"} and not {"other fold", "changed", "controlled"} & set(runs["digest"])
+    assert {one["validation_subjects"] for one in runs["training"]} == {1}
+    found = {key: set(own["fold"]) for key, own in runs.groupby(["scale", "protocol", "preset"])}
+    of_models = set(models.runs["fold"])
+    assert found[("tenth", "cross_subject", "released")] == found[("tenth", "cross_subject", "paper")] == of_models
+    assert len(found[("quick", "cross_session", "paper")]) == 3
+    assert ("quick", "cross_subject", "released") not in found
 
 
 def test_runs_under_a_control_or_with_changes_are_not_comparable(lengths):

@@ -7,19 +7,34 @@ import pandas as pd
 import pytest
 
 from tests.builders import make_results, with_settings
-from ufama.analysis.training_length import comparable
+from ufama.analysis.training_length import StoredLengths, comparable, under_other_settings
 from ufama.report import training_length
-from ufama.report.training_length import accuracy_table, gaps_table, gate_table, groups_table, models_table, sizes_table
+from ufama.report.training_length import (
+    accuracy_table,
+    gaps_table,
+    gate_table,
+    groups_table,
+    models_table,
+    settings_table,
+    sizes_table,
+)
 
-TABLES = (sizes_table, accuracy_table, gaps_table, models_table, gate_table, groups_table)
+TABLES = (sizes_table, accuracy_table, gaps_table, models_table, gate_table, groups_table, settings_table)
 FIGURES = (training_length.gate_by_step, training_length.accuracy_by_step, training_length.groups_by_step)
 
 
 @pytest.fixture(scope="module")
 def lengths():
+    return made_lengths("M1", "M5", "M6").models
+
+
+def made_lengths(*variants, leave_out=""):
     blocks = [{"scale": "quick", "steps": 4}, {"scale": "tenth", "steps": 26}]
-    made = make_results(("seed",), ("M1", "M5", "M6"), seeds=(0,), blocks=blocks)
-    return comparable(with_settings(made), dataset="seed")
+    made = with_settings(make_results(("seed",), variants, seeds=(0,), blocks=blocks))
+    if leave_out:
+        made = made.select(made.runs["digest"][made.runs["variant"].ne(leave_out) | made.runs["scale"].ne("tenth")])
+    models = comparable(made, dataset="seed")
+    return StoredLengths(models, under_other_settings(made, models))
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -47,11 +62,44 @@ def numbers(text):
     return set(re.findall(r"(?<![\w.])\d+(?:\.\d+)?", text))
 
 
-def test_every_number_of_the_findings_is_a_cell(lengths):
-    cells = {cell for table in (gate_table, models_table, gaps_table) for row in table(lengths).cells() for cell in row}
-    findings = training_length.findings(lengths)
-    assert len(findings) == 4
-    assert numbers(" ".join(findings)) <= numbers(" ".join(cells))
+def test_every_number_of_the_findings_is_a_cell():
+    one = made_lengths("M1", "M2", "M3", "M4", "M5", "M6")
+    tables = [table(one.models) for table in (gate_table, models_table, gaps_table)] + [settings_table(one.settings)]
+    cells = {cell for table in tables for row in table.cells() for cell in row}
+    findings = training_length.findings([one])
+    assert len(findings) == 6
+    assert numbers(" ".join(findings)) and numbers(" ".join(findings)) <= numbers(" ".join(cells))
+
+
+def test_a_model_that_a_length_does_not_have_is_a_dash_there_and_no_part_is_called_the_largest():
+    one = made_lengths("M1", "M2", "M3", "M4", "M5", "M6", leave_out="M3")
+    rows = models_table(one.models).cells()
+    tenth = {row[0]: row[-1] for row in rows if row[1] == "last epoch"}
+    assert [tenth[name] == "–" for name in ("M2 − M1", "M3 − M2", "M4 − M3", "M5 − M4")] == [False, True, True, False]
+    largest = next(one for one in training_length.findings([one]) if one.startswith("The part that adds most"))
+    assert "scale quick" in largest and "scale tenth" not in largest
+
+
+def test_the_largest_part_is_that_of_the_largest_difference():
+    one = made_lengths("M1", "M2", "M3", "M4", "M5", "M6")
+    table = models_table(one.models).frame
+    steps = table[table["rule"].eq("last epoch") & ~table["variant"].isin(["M5 − M1", "M6 − M1"])]
+    model = steps.loc[steps["quick_windows_points"].idxmax(), "variant"][:2]
+    named = {"M2": "compactness", "M3": "MMD", "M4": "consistency, unscreened", "M5": "screening", "M6": "distillation"}
+    largest = next(one for one in training_length.findings([one]) if one.startswith("The part that adds most"))
+    assert f"simulated SEED, scale quick: {named[model]} " in largest
+
+
+def test_the_other_protocol_is_counted_over_its_own_folds():
+    settings = made_lengths("M1", "M5", "M6").settings
+    table, folds = settings_table(settings), settings.runs.groupby("protocol")["fold"].nunique()
+    assert [row[:2] for row in table.cells()[::3]] == [
+        ["cross-subject", "paper"], ["cross-session", "paper"], ["cross-subject", "released"]
+    ]  # fmt: skip
+    assert table.cells()[-1][3:] == ["–", "–"]  # nothing of preset released is stored
+    assert folds["cross_subject"] != folds["cross_session"] == 3
+    for count in folds:
+        assert f"{count} runs ({count} folds × 1 seed)" in table.caption
 
 
 def test_a_gate_that_never_opens_and_models_that_are_equal_are_said_to_be(lengths):
@@ -71,9 +119,9 @@ def test_a_gate_that_never_opens_and_models_that_are_equal_are_said_to_be(length
             for name, more in (("runs", renamed), ("history", again["history"]), ("predictions", again["predictions"]))
         )
     )
-    gate, step, *_ = training_length.findings(made)
-    assert gate.endswith("at scale quick it opens in no run.")
-    assert step.endswith("at scale quick 0.0 [0.0, 0.0]: the two are equal.")
+    gate, step, *_ = training_length.findings([StoredLengths(made, made)])
+    assert gate.endswith("scale quick: it opens in no run.")
+    assert step.endswith("scale quick: 0.0 [0.0, 0.0]. No interval lies apart from zero.")
 
 
 @pytest.mark.parametrize("draw", FIGURES)

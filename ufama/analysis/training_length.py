@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,27 @@ from ufama.campaigns.results import Results, published_folder, published_runs, r
 ALLOWED_CHANGES = {"precision", "validation_subjects"}
 """Settings in which the trainings of two scales may differ from the preset."""
 
+SETTINGS = (("cross_subject", "paper"), ("cross_session", "paper"), ("cross_subject", "released"))
+"""Protocol and preset of UF-AMA (M6) that are set side by side."""
 
-def stored_lengths(dataset: str, folder: Path | None = None) -> Results:
+
+@dataclass(frozen=True)
+class StoredLengths:
+    """The runs of one data set whose lengths are compared.
+
+    Parameters
+    ----------
+    models
+        UF-AMA's models, of `comparable`
+    settings
+        UF-AMA (M6) under each of `SETTINGS`, of `under_other_settings`
+    """
+
+    models: Results
+    settings: Results
+
+
+def stored_lengths(dataset: str, folder: Path | None = None) -> StoredLengths:
     """The comparable runs of every scale that is stored.
 
     Parameters
@@ -36,32 +56,40 @@ def stored_lengths(dataset: str, folder: Path | None = None) -> Results:
     folder = folder or published_folder()
     parts: list[Results] = []
     for runs in sorted(folder.glob("*/runs.parquet")) if folder else ():
-        if _may_hold(runs.parent, dataset):
-            found = read_published(runs.parent)
-            known = [digest for part in parts for digest in part.runs["digest"]]
-            parts.append(found.select(found.runs["digest"][~found.runs["digest"].isin(known)]))
+        known = {digest for part in parts for digest in part.runs["digest"]}
+        if new := _candidates(runs.parent, dataset) - known:
+            parts.append(read_published(runs.parent).select(new))
     if not parts:
         raise ValueError(f"no stored runs of UF-AMA's models {', '.join(LENGTH_VARIANTS)} on {dataset!r}.")
-    return comparable(Results.concat(parts), dataset=dataset)
+    every = Results.concat(parts)
+    models = comparable(every, dataset=dataset)
+    return StoredLengths(models, under_other_settings(every, models))
 
 
-def _may_hold(folder: Path, dataset: str) -> bool:
-    names = ["method", "dataset", "variant"]
-    table = published_runs(folder, names)
-    own = table[table["method"].eq("ufama") & table["dataset"].eq(dataset)]
-    return set(LENGTH_VARIANTS) <= set(own["variant"])
+def _candidates(folder: Path, dataset: str) -> set[str]:
+    """Digests of the runs in a folder that may be compared: it has all of `LENGTH_VARIANTS`, or preset released."""
+    table = published_runs(folder, ["digest", "method", "dataset", "variant", "preset", "changes", "control"])
+    own = table[table["method"].eq("ufama") & table["dataset"].eq(dataset) & table["control"].eq("")]
+    if not (set(LENGTH_VARIANTS) <= set(own["variant"]) or own["preset"].eq("released").any()):
+        return set()
+    return set(own["digest"][_of_size_alone(own)])
+
+
+def _of_size_alone(runs: pd.DataFrame) -> pd.Series:
+    """Whether a run differs from its preset at most in `ALLOWED_CHANGES`."""
+    return runs["changes"].map(lambda changes: set(re.findall(r"(\w+)=", changes)) <= ALLOWED_CHANGES).astype(bool)
 
 
 def comparable(results: Results, *, dataset: str) -> Results:
-    """The cross-subject runs of `LENGTH_VARIANTS`, preset `paper`, that differ in their scale alone.
+    """The cross-subject runs of UF-AMA's models, preset `paper`, that differ in their scale alone.
 
     Of each scale, those of one training, with source people held out where both kinds are there, on the folds and seeds
-    that all three models have; shortest training first. Raises ValueError where no scale has all three.
+    that all of `LENGTH_VARIANTS` have; another model is there where it has all of these too. Shortest training first.
+    Raises ValueError where no scale has `LENGTH_VARIANTS`.
     """
     results = select(results, method="ufama", preset="paper", dataset=dataset, protocol="cross_subject", control="")
-    of_size_alone = results.runs["changes"].map(lambda changes: set(re.findall(r"(\w+)=", changes)) <= ALLOWED_CHANGES)
-    runs = results.runs[results.runs["variant"].isin(LENGTH_VARIANTS) & of_size_alone]
-    training = runs["training"].map(lambda one: json.dumps(one, sort_keys=True))
+    runs = results.runs[_of_size_alone(results.runs)]
+    training = _as_text(runs)
     held_out = runs["training"].map(lambda one: one["validation_subjects"])
     chosen = []
     for _, of_scale in runs.groupby("scale"):
@@ -78,9 +106,32 @@ def comparable(results: Results, *, dataset: str) -> Results:
     return results.select([digest for own in chosen for digest in own["digest"]])
 
 
+def _as_text(runs: pd.DataFrame) -> pd.Series:
+    return runs["training"].map(lambda one: json.dumps(one, sort_keys=True))
+
+
 def _with_all_models(runs: pd.DataFrame) -> pd.DataFrame:
-    models = runs.groupby(["fold", "seed"])["variant"].transform("nunique")
-    return runs[models == len(LENGTH_VARIANTS)]
+    """On the folds and seeds that all of `LENGTH_VARIANTS` have: these, and every other model that has all of them."""
+    required = runs[runs["variant"].isin(LENGTH_VARIANTS)]
+    models = required.groupby(["fold", "seed"])["variant"].nunique()
+    complete = models.index[models.eq(len(LENGTH_VARIANTS))]
+    own = runs[pd.MultiIndex.from_frame(runs[["fold", "seed"]]).isin(complete)]
+    return own[own.groupby("variant")["digest"].transform("nunique").eq(len(complete))]
+
+
+def under_other_settings(results: Results, models: Results) -> Results:
+    """UF-AMA (M6) under each of `SETTINGS`, with the data set, scales and trainings of ``models`` (of `comparable`).
+
+    Cross-subject on the folds and seeds of ``models``, so that presets are compared on the same people; of another
+    protocol every fold.
+    """
+    runs = results.runs[_of_size_alone(results.runs) & results.runs["control"].eq("")]
+    runs = runs[runs["method"].eq("ufama") & runs["variant"].eq("M6") & runs["dataset"].isin(models.runs["dataset"])]
+    runs = runs[[pair in SETTINGS for pair in zip(runs["protocol"], runs["preset"], strict=True)]]
+    runs = runs[runs["scale"].isin(models.runs["scale"]) & _as_text(runs).isin(_as_text(models.runs))]
+    of_models = pd.MultiIndex.from_frame(models.runs[["scale", "fold", "seed"]])
+    compared = pd.MultiIndex.from_frame(runs[["scale", "fold", "seed"]]).isin(of_models)
+    return results.select(runs["digest"][compared | runs["protocol"].ne("cross_subject")])
 
 
 def total_steps(runs: pd.DataFrame) -> pd.Series:

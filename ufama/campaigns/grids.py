@@ -184,9 +184,17 @@ def selection_grid(data: DataRequest, **choices) -> list[Experiment]:
     return results_grid(data, **choices) + ablation_grid(data, **choices)
 
 
-def length_grid(data: DataRequest, **choices) -> list[Experiment]:
-    """`LENGTH_VARIANTS`, cross-subject: asked for at several scales, which differ in the length of the training."""
-    return _on_compared_folds(data, [{"variants": LENGTH_VARIANTS}], **choices)
+def length_grid(data: DataRequest, *, preset: str = "paper", **choices) -> list[Experiment]:
+    """What is compared over the length of the training, at several scales, which differ in it.
+
+    First `LENGTH_VARIANTS`, then UF-AMA cross-session and in preset `released`, then the models between. ``preset`` is
+    not used: the page is about both.
+    """
+    between = tuple(name for name in VARIANTS if name not in LENGTH_VARIANTS)
+    others = [{"protocol": name} for name in allowed(data, COMPARED_PROTOCOLS[1:])]
+    return _on_compared_folds(
+        data, [{"variants": LENGTH_VARIANTS}, *others, {"preset": "released"}, {"variants": between}], **choices
+    )
 
 
 def stability_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:

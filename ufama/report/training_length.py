@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,13 +15,15 @@ from matplotlib.patches import Patch
 from ufama.analysis.differences import accuracy_intervals, against_baseline, summarise
 from ufama.analysis.evaluation import accuracy, stored_rules
 from ufama.analysis.selection_rules import oracle_gaps, rule_accuracies
-from ufama.analysis.titles import ALL_RULE_TITLES, RULE_TITLES, VARIANT_TITLES
-from ufama.analysis.training_length import gate_opening, scales_of, total_steps
+from ufama.analysis.titles import ALL_RULE_TITLES, PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
+from ufama.analysis.training_length import SETTINGS, StoredLengths, gate_opening, scales_of, total_steps
 from ufama.campaigns.grids import LENGTH_VARIANTS
 from ufama.campaigns.results import Results
-from ufama.config import scale
+from ufama.config import VARIANTS, scale
 from ufama.report import style
 from ufama.report.captions import (
+    PROTOCOL,
+    RULE,
     column_group,
     counted,
     interval_cell,
@@ -34,13 +35,13 @@ from ufama.report.captions import (
     unique_value,
     with_sources,
 )
-from ufama.report.page_head import is_there, of_interval, shown, value
+from ufama.report.page_head import is_there, shown, value
 from ufama.report.style import GROUP_TITLES, figure, headline
 from ufama.report.table import SOURCE, Column, Table
 from ufama.report.training_size import network_parameters, paper_parameters, paper_steps
 
-STEPS_BETWEEN = (("M5", "M1"), ("M6", "M5"), ("M6", "M1"))
-"""Differences of models: all parts but distillation, distillation, all parts."""
+OVER_ALL = (("M5", "M1"), ("M6", "M1"))
+"""Differences of models that are several steps apart: all parts but distillation, all parts."""
 
 GATE_TITLES = {
     "runs": "runs with an open gate in any step (%)",
@@ -70,17 +71,18 @@ def _each_scale(results: Results) -> list[tuple[str, str, Results]]:
 
 def _table(
     name: str, frame: pd.DataFrame, columns: Sequence[Column], results: Results, title: str, *,
-    rules: Sequence[str] = (), interval: bool = False, note: str = "",
+    rules: Sequence[str] = (), interval: bool = False, note: str = "", of: str = "cross-subject, preset paper",
+    each: str = "model", by: Sequence[str] = ("variant",),
 ) -> Table:  # fmt: skip
-    """A table with columns for each scale; its caption counts the runs of each."""
+    """A table with columns for each scale; its caption counts the runs of each group of ``by``, called ``each``."""
     runs = results.runs
     data = recordings_of(unique_value(runs, "data_title"), simulated=unique_value(runs, "simulated"))
-    counts = "; ".join(f"scale {name}: {counted(own.runs, ['variant'])}" for name, _, own in _each_scale(results))
+    counts = "; ".join(f"scale {name}: {counted(own.runs, by)}" for name, _, own in _each_scale(results))
     sentences = [
         f"{title}.",
-        f"Measured on {data}, cross-subject, preset paper; per model, {counts}.",
+        f"Measured on {data}, {of}; per {each}, {counts}.",
         f"Selection rule: {rule_meanings(rules)}." if rules else "",
-        interval_meaning(runs, ["scale", "variant"]) if interval else "",
+        interval_meaning(runs, ["scale", *by]) if interval else "",
         note,
     ]
     return Table(name, frame, columns, " ".join(filter(None, sentences)), provenance(runs, rules))
@@ -130,7 +132,7 @@ def _share_of_windows(stride: int) -> str:
 def accuracy_table(results: Results) -> Table:
     """Accuracy over windows of every model and rule, with its interval, at each length."""
     rules = stored_rules(results.predictions)
-    frame, columns = _rows(rules), _model_and_rule(rules)
+    frame, columns = _rows(_models(results), rules), _model_and_rule(rules)
     for name, title, own in _each_scale(results):
         values = accuracy_intervals(accuracy(own), ["variant", "rule"])
         values = with_sources(values, accuracy(own), ["variant", "rule"])
@@ -144,7 +146,7 @@ def gaps_table(results: Results) -> Table:
     """What each rule loses to the oracle, at each length."""
     every = {name: oracle_gaps(rule_accuracies(own)) for name, _, own in _each_scale(results)}
     rules = [rule for rule in ALL_RULE_TITLES if any((table["rule"] == rule).any() for table in every.values())]
-    frame, columns = _rows(rules), _model_and_rule(rules)
+    frame, columns = _rows(LENGTH_VARIANTS, rules), _model_and_rule(rules)
     for name, title, _ in _each_scale(results):
         frame = _beside(frame, every[name], name, "points")
         columns.append(interval_cell(f"{name}_windows", "points", title, group="oracle − rule, windows (points)"))
@@ -152,51 +154,93 @@ def gaps_table(results: Results) -> Table:
     return _table("length_gaps", frame, columns, results, title, rules=["oracle", *rules], interval=True)
 
 
-def _rows(rules: Sequence[str]) -> pd.DataFrame:
-    return pd.DataFrame([{"variant": model, "rule": rule} for model in LENGTH_VARIANTS for rule in rules])
+def _models(results: Results) -> list[str]:
+    """The models that any scale has, in the paper's order."""
+    return sorted(results.runs["variant"].unique())
+
+
+def _rows(models: Sequence[str], rules: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame([{"variant": model, "rule": rule} for model in models for rule in rules])
 
 
 def _model_and_rule(rules: Sequence[str]) -> list[Column]:
-    first, second = keys(variant="model", rule="selection rule")
+    (model,) = keys(variant="model")
     return [
-        replace(first, titles=VARIANT_TITLES),
-        replace(second, titles={rule: ALL_RULE_TITLES[rule] for rule in rules}),
+        replace(model, titles=VARIANT_TITLES),
+        replace(RULE, titles={rule: ALL_RULE_TITLES[rule] for rule in rules}),
     ]
 
 
-def _beside(frame: pd.DataFrame, values: pd.DataFrame, name: str, kind: str) -> pd.DataFrame:
+def _beside(
+    frame: pd.DataFrame, values: pd.DataFrame, name: str, kind: str, by: Sequence[str] = ("variant", "rule")
+) -> pd.DataFrame:
     """``frame`` with the values of one scale and their intervals: columns {name}_windows_{kind}, .._low_, .._high_."""
     parts = ["windows", "windows_low", "windows_high"]
     names = {f"{part}_{kind}": f"{name}_{part}_{kind}" for part in parts}
     if f"windows_{kind}{SOURCE}" in values:
         names[f"windows_{kind}{SOURCE}"] = f"{name}_windows_{kind}{SOURCE}"
-    renamed = values[["variant", "rule", *names]].rename(columns=names)
-    return frame.merge(renamed, on=["variant", "rule"], how="left")
+    renamed = values[[*by, *names]].rename(columns=names)
+    return frame.merge(renamed, on=list(by), how="left")
 
 
 def models_table(results: Results) -> Table:
-    """Differences of the three models on the same folds and seeds, at each length."""
-    rules = stored_rules(results.predictions)
-    rows = pd.DataFrame([{"variant": _minus(*pair), "rule": rule} for pair in STEPS_BETWEEN for rule in rules])
+    """What each part adds to the model before it, and several parts together, on the same folds, at each length."""
+    rules, pairs_of_models = stored_rules(results.predictions), _pairs(results)
+    rows = pd.DataFrame([{"variant": _minus(*pair), "rule": rule} for pair in pairs_of_models for rule in rules])
     columns = [
         Column("variant", "difference", "key"),
-        Column("rule", "selection rule", "key", titles=RULE_TITLES),
+        RULE,
     ]
     for name, title, own in _each_scale(results):
         scores = accuracy(own)
         parts = []
-        for model, before in STEPS_BETWEEN:
+        for model, before in pairs_of_models:
+            if not {model, before} <= set(scores["variant"]):
+                continue
             pairs = against_baseline(scores[scores["variant"].isin([model, before])], "variant", before, by=("rule",))
             parts.append(summarise(pairs, ["rule"]).assign(variant=_minus(model, before)))
         rows = _beside(rows, pd.concat(parts), name, "points")
         columns.append(interval_cell(f"{name}_windows", "points", title, group="windows (points)"))
     title = "What the parts of the method add, by length of training"
-    note = "M5 − M1: all parts but distillation; M6 − M5: distillation."
+    parts_of = [f"{_minus(*pair)}: {_part(pair[0])}" for pair in pairs_of_models if pair not in OVER_ALL]
+    note = f"{'; '.join(parts_of)}; M5 − M1: all parts but distillation; M6 − M1: all parts."
     return _table("length_models", rows, columns, results, title, rules=rules, interval=True, note=note)
+
+
+def settings_table(results: Results) -> Table:
+    """Accuracy over windows of UF-AMA (M6) under each protocol and preset, with its interval, at each length.
+
+    ``results`` are the ``settings`` of `StoredLengths`.
+    """
+    rules, by = stored_rules(results.predictions), ["protocol", "preset", "rule"]
+    frame = pd.DataFrame([(*setting, rule) for setting in SETTINGS for rule in rules], columns=by)
+    columns = [PROTOCOL, *keys(preset="preset"), RULE]
+    for name, title, own in _each_scale(results):
+        scores = accuracy(own)
+        values = with_sources(accuracy_intervals(scores, by), scores, by)
+        frame = _beside(frame, values, name, "percent", by)
+        columns.append(interval_cell(f"{name}_windows", "percent", title, group="accuracy over windows (%)"))
+    title = "UF-AMA (M6) in the other protocol and in the other preset, by length of training"
+    return _table(
+        "length_settings", frame, columns, results, title, rules=rules, interval=True, of="UF-AMA (M6)", each="row",
+        by=by[:2],
+    )  # fmt: skip
 
 
 def _minus(model: str, before: str) -> str:
     return f"{model} − {before}"
+
+
+def _part(model: str) -> str:
+    """'compactness' of 'M2: + compactness'."""
+    return VARIANT_TITLES[model].partition("+ ")[2].partition(" (")[0]
+
+
+def _pairs(results: Results) -> list[tuple[str, str]]:
+    """Every model with the one before it, where both are at one scale; then `OVER_ALL`."""
+    models = results.runs.groupby("scale")["variant"].unique()
+    steps = list(zip(VARIANTS[1:], VARIANTS[:-1], strict=True))
+    return [pair for pair in steps if any(set(pair) <= set(own) for own in models)] + list(OVER_ALL)
 
 
 def gate_table(results: Results) -> Table:
@@ -327,46 +371,72 @@ def groups_by_step(results: Results) -> Figure:
 # --- findings --------------------------------------------------------------------------------------------------------
 
 
-def findings(results: Results) -> list[str]:
-    """Does the gate open, and when; does M6 differ from M5; what does selection without labels cost: at each length."""
-    gate, models, gaps = gate_table(results), models_table(results), gaps_table(results)
-    names = scales_of(results.runs)
+def findings(every: Sequence[StoredLengths]) -> list[str]:
+    """Of every data set and length: when the gate opens, what distillation, all parts and the largest part add, what
+    selection without labels costs, and UF-AMA in the other protocol and preset."""
+    models = [one.models for one in every]
+    gates, parts, gaps = ([table(own) for own in models] for table in (gate_table, models_table, gaps_table))
+    settings = [settings_table(one.settings) for one in every]
     return [
-        "The gate of distillation: " + _for_each(names, lambda name: _gate(gate, name)),
-        "What distillation adds (M6 − M5, last epoch, points): " + _for_each(names, lambda name: _step(models, name)),
-        "What all parts add (M6 − M1, last epoch, points): "
-        + _for_each(names, lambda name: _difference(models, name, _minus("M6", "M1"))),
+        f"The gate of distillation: {_of_each(models, gates, _gate)}.",
+        "What distillation adds (M6 − M5, last epoch, points): " + _differences(models, parts, ("M6", "M5")),
+        "What all parts add (M6 − M1, last epoch, points): " + _differences(models, parts, ("M6", "M1")),
+        f"The part that adds most to the models before it (last epoch, points): {_of_each(models, parts, _largest)}.",
         "What UF-AMA loses to the oracle where the epoch is chosen without the target's labels (points): "
-        + _for_each(names, lambda name: _loss(gaps, name)),
+        f"{_of_each(models, gaps, _loss)}.",
+        f"UF-AMA's accuracy by the last epoch (%): {_of_each(models, settings, _settings_cells)}.",
     ]
 
 
-def _for_each(names: Sequence[str], sentence: Callable[[str], str]) -> str:
-    return "; ".join(f"at scale {name} {sentence(name)}" for name in names) + "."
+def _of_each(every: Sequence[Results], tables: Sequence[Table], clause: Callable[[Table, str], str]) -> str:
+    """'SEED, scale quick: ...; SEED, scale tenth: ...': a clause of each data set's table and scale, where it is not
+    empty."""
+    return "; ".join(
+        f"{_place(own, name)}: {text}"
+        for own, table in zip(every, tables, strict=True)
+        for name in scales_of(own.runs)
+        if (text := clause(table, name))
+    )
+
+
+def _place(results: Results, name: str) -> str:
+    return f"{unique_value(results.runs, 'data_title')}, scale {name}"
 
 
 def _gate(table: Table, name: str) -> str:
     if not value(table, name, what=GATE_TITLES["runs"]) > 0:
         return "it opens in no run"
     return (
-        f"it opens in {shown(table, name, what=GATE_TITLES['runs'])} % of the runs, first in epoch "
-        f"{shown(table, name, what=GATE_TITLES['first'])} (median), and is open in "
+        f"it opens in {shown(table, name, what=GATE_TITLES['runs'])} % of the runs, in half of these by epoch "
+        f"{shown(table, name, what=GATE_TITLES['first'])}, and is open in "
         f"{shown(table, name, what=GATE_TITLES['last'])} % of the last epoch's steps"
     )
 
 
-def _difference(table: Table, name: str, pair: str) -> str:
-    row = {"variant": pair, "rule": RULE_TITLES["last"]}
-    low, high = (value(table, f"{name}_windows_{end}_points", **row) for end in ("low", "high"))
-    return f"{shown(table, f'{name}_windows_points', **row)}, {of_interval(low, high)}"
+def _differences(every: Sequence[Results], tables: Sequence[Table], pair: tuple[str, str]) -> str:
+    """The difference of each data set and scale, and which intervals do not include zero."""
+    row = {"variant": _minus(*pair), "rule": RULE_TITLES["last"]}
+    apart: dict[str, list[str]] = {"above": [], "below": []}
+    for own, table in zip(every, tables, strict=True):
+        for name in scales_of(own.runs):
+            low, high = (value(table, f"{name}_windows_{end}_points", **row) for end in ("low", "high"))
+            if low > 0 or high < 0:
+                apart["above" if low > 0 else "below"].append(_place(own, name))
+    clauses = [f"{_of_each(every, tables, lambda table, name: shown(table, f'{name}_windows_points', **row))}."]
+    clauses += [f"The interval lies {side} zero at {'; '.join(places)}." for side, places in apart.items() if places]
+    if not any(apart.values()):
+        clauses.append("No interval lies apart from zero.")
+    return " ".join(clauses)
 
 
-def _step(table: Table, name: str) -> str:
-    row = {"variant": _minus("M6", "M5"), "rule": RULE_TITLES["last"]}
-    parts = [value(table, f"{name}_windows{part}_points", **row) for part in ("", "_low", "_high")]
-    if not np.nan_to_num(parts).any():
-        return f"{shown(table, f'{name}_windows_points', **row)}: the two are equal"
-    return _difference(table, name, row["variant"])
+def _largest(table: Table, name: str) -> str:
+    """The step between neighbouring models with the largest difference; empty where a model is not stored."""
+    steps = [(model, _minus(model, before)) for model, before in zip(VARIANTS[1:], VARIANTS[:-1], strict=True)]
+    column, rule = f"{name}_windows_points", RULE_TITLES["last"]
+    if not all(is_there(table, column, variant=step, rule=rule) for _, step in steps):
+        return ""
+    model, step = max(steps, key=lambda pair: value(table, column, variant=pair[1], rule=rule))
+    return f"{_part(model)} {shown(table, column, variant=step, rule=rule)}"
 
 
 def _loss(table: Table, name: str) -> str:
@@ -377,3 +447,12 @@ def _loss(table: Table, name: str) -> str:
         if is_there(table, column, variant=model, rule=RULE_TITLES[rule])
     ]
     return " and ".join(parts)
+
+
+def _settings_cells(table: Table, name: str) -> str:
+    column, parts = f"{name}_windows_percent", []
+    for protocol, preset in SETTINGS:
+        row = {"protocol": PROTOCOL_TITLES[protocol], "preset": preset, "rule": RULE_TITLES["last"]}
+        if is_there(table, column, **row):
+            parts.append(f"{shown(table, column, **row)} {row['protocol']} in preset {preset}")
+    return ", ".join(parts)

@@ -15,6 +15,7 @@ SCRIPT = "hover.js"
 LEDGER_ROW = re.compile(r"#ledger-(\d+)$")
 EQUATION = re.compile(r"#equation-(eq-(\d+))$")
 FRAGMENT = re.compile(r"#(.+)$")
+IN_CAPTION = re.compile(r'<a class="reference internal" href="([^"]+)"')
 ROLE = re.compile(r"\{[a-z:]+\}`~?([^`<]+?)(?: *<[^`]*>)?`")
 
 
@@ -89,20 +90,23 @@ def card_of(app, address: str, known: dict[str, dict]) -> dict | None:
     return known.get(fragment[1]) if fragment else None
 
 
+def addresses(doctree: nodes.document) -> list[str]:
+    """Where the links of a page lead that stay in the book, those in the captions of tables included."""
+    links = [link for link in doctree.findall(nodes.reference) if link.get("internal")]
+    found = [link.get("refuri") or (f"#{link['refid']}" if link.get("refid") else "") for link in links]
+    for shown in doctree.findall(nodes.raw):
+        found += IN_CAPTION.findall(shown.astext())
+    return list(dict.fromkeys(found))
+
+
 def add_cards(app, pagename, templatename, context, doctree):
     """Write the cards of a page's links into it, and load what shows them."""
     if doctree is None:
         return
     if not hasattr(app, "hover_cards"):
         app.hover_cards = citations(app) | terms(app)
-    cards = {}
-    for link in doctree.findall(nodes.reference):
-        address = link.get("refuri") or (f"#{link['refid']}" if link.get("refid") else "")
-        if not link.get("internal") or address in cards:
-            continue
-        card = card_of(app, address, app.hover_cards)
-        if card:
-            cards[address] = card
+    found = {address: card_of(app, address, app.hover_cards) for address in addresses(doctree)}
+    cards = {address: card for address, card in found.items() if card}
     if cards:
         data = json.dumps(cards, ensure_ascii=False).replace("</", "<\\/")
         context["body"] += f'<script type="application/json" id="hover-cards">{data}</script>\n'

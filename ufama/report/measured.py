@@ -45,7 +45,9 @@ def provenance(results: Results) -> Table:
         Column("commit", "commit", "key"),
         *(Column(name, name, "measured", only_in_file=True) for name in ("preset", "device", "threads", "torch")),
     )
-    caption = "The runs behind this page. A commit that ends in + was run with changes that were not yet committed."
+    caption = "The runs behind this page."
+    if frame["commit"].str.endswith("+").any():
+        caption += " A commit that ends in + was run with changes that were not yet committed."
     return Table("provenance", frame, columns, caption, {"runs": sorted(runs.digest)})
 
 

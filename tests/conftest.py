@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import sklearn
 import torch
 from filelock import FileLock
 
@@ -59,6 +60,13 @@ def long_table(tmp_path):
 def _one_thread():
     """Small tensors gain nothing from threads, and tests may share their cores."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_metadata_routing():
+    """Importing skada turns it on for the whole process: a test would depend on those before it."""
+    with sklearn.config_context(enable_metadata_routing=False):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,21 +19,16 @@ def adapter(**changes):
     return ufama.Adapter(**{"eeg_shape": (7, 3), **SMOKE, **changes})
 
 
+@pytest.mark.parametrize("routing", [False, True], ids=["", "with metadata routing"])
 @pytest.mark.parametrize("scaling", ["subject_session_minmax", "source_zscore"])
-def test_it_gives_what_scikit_learns_loop_gives(small, scaling):
+def test_it_gives_what_scikit_learns_loop_gives(small, scaling, routing):
     X, y, groups = small.features("both"), small.label, small.subject
     estimator = adapter(training=TrainingConfig(scaling=scaling))
-    with sklearn.config_context(enable_metadata_routing=False):  # importing skada turns it on for the whole process
-        expected = sklearn.model_selection.cross_validate(
-            estimator,
-            X,
-            y,
-            groups=groups,
-            cv=LeaveOneGroupOut(),
-            params={"sample_domain": groups},
-            return_estimator=True,
-        )
-    results = ufama.cross_validate(estimator, X, y, groups, return_estimator=True)
+    expected = sklearn.model_selection.cross_validate(
+        estimator, X, y, groups=groups, cv=LeaveOneGroupOut(), params={"sample_domain": groups}, return_estimator=True
+    )
+    with sklearn.config_context(enable_metadata_routing=routing):
+        results = ufama.cross_validate(estimator, X, y, groups, return_estimator=True)
     assert np.array_equal(results["test_score"], expected["test_score"])
     assert results["group"].tolist() == [1, 2, 3, 4]
     for group, fold in zip((1, 2, 3, 4), expected["estimator"], strict=True):

@@ -93,7 +93,6 @@ def test_balanced_accuracy_by_hand():
 
 
 def test_rows_are_scikit_learns_own(small):
-    from sklearn import config_context
     from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -101,11 +100,10 @@ def test_rows_are_scikit_learns_own(small):
 
     rows = svm_rows(small, protocol="cross_subject_pooled", scalings=("source_zscore",), control=False)
     both = np.concatenate([small.eeg.reshape(len(small), -1), small.eye], axis=1).astype(np.float64)
-    with config_context(enable_metadata_routing=False):  # importing skada turns it on for the whole process
-        reference = cross_val_score(
-            make_pipeline(StandardScaler(), SVC(class_weight="balanced")), both, small.label, groups=small.subject,
-            cv=LeaveOneGroupOut(), scoring="balanced_accuracy",
-        )  # fmt: skip
+    reference = cross_val_score(
+        make_pipeline(StandardScaler(), SVC(class_weight="balanced")), both, small.label, groups=small.subject,
+        cv=LeaveOneGroupOut(), scoring="balanced_accuracy",
+    )  # fmt: skip
     row = rows[rows.features == "both"].iloc[0]
     assert row.balanced_mean == pytest.approx(reference.mean(), abs=0.005)  # float32 features
     assert row.balanced_sd_sample == pytest.approx(reference.std(ddof=1), abs=0.01)

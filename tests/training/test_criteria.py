@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn
 
 from ufama.training import criteria
 
@@ -121,7 +122,6 @@ def test_without_held_out_subjects_there_is_no_dev():
 def fitted():
     """A classifier on a source and a target of two features, as skada wants it."""
     pytest.importorskip("skada")
-    from skada import make_da_pipeline
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
@@ -129,9 +129,12 @@ def fitted():
     x = np.r_[draw.normal(size=(60, 2)), draw.normal(size=(45, 2)) + np.array([1.0, 0.5])]
     y = (x[:, 0] + 0.3 * draw.normal(size=105) > 0.3).astype(int)
     domain = np.r_[np.ones(60), -np.ones(45)].astype(int)
-    pipeline = make_da_pipeline(StandardScaler(), LogisticRegression())
     masked = np.where(domain > 0, y, -1)
-    return pipeline.fit(x, masked, sample_domain=domain), x, masked, domain
+    with sklearn.config_context(enable_metadata_routing=True):
+        from skada import make_da_pipeline
+
+        pipeline = make_da_pipeline(StandardScaler(), LogisticRegression())
+        yield pipeline.fit(x, masked, sample_domain=domain), x, masked, domain
 
 
 def test_entropy_is_skadas(fitted):

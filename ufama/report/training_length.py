@@ -378,7 +378,7 @@ def findings(every: Sequence[StoredLengths]) -> list[str]:
     gates, parts, gaps = ([table(own) for own in models] for table in (gate_table, models_table, gaps_table))
     settings = [settings_table(one.settings) for one in every]
     return [
-        f"The gate of distillation: {_of_each(models, gates, _gate)}.",
+        f"The gate of distillation opens: {_of_each(models, gates, _gate)}.",
         "What distillation adds (M6 − M5, last epoch, points): " + _differences(models, parts, ("M6", "M5")),
         "What all parts add (M6 − M1, last epoch, points): " + _differences(models, parts, ("M6", "M1")),
         f"The part that adds most to the models before it (last epoch, points): {_of_each(models, parts, _largest)}.",
@@ -389,28 +389,22 @@ def findings(every: Sequence[StoredLengths]) -> list[str]:
 
 
 def _of_each(every: Sequence[Results], tables: Sequence[Table], clause: Callable[[Table, str], str]) -> str:
-    """'SEED, scale quick: ...; SEED, scale tenth: ...': a clause of each data set's table and scale, where it is not
-    empty."""
-    return "; ".join(
-        f"{_place(own, name)}: {text}"
-        for own, table in zip(every, tables, strict=True)
-        for name in scales_of(own.runs)
-        if (text := clause(table, name))
-    )
-
-
-def _place(results: Results, name: str) -> str:
-    return f"{unique_value(results.runs, 'data_title')}, scale {name}"
+    """'simulated SEED, scale quick 1.2, scale tenth 1.3; ...': each data set's table and scale with its clause, where
+    that is not empty."""
+    clauses = []
+    for own, table in zip(every, tables, strict=True):
+        texts = {name: clause(table, name) for name in scales_of(own.runs)}
+        parts = [f"scale {name} {text}" for name, text in texts.items() if text]
+        if parts:
+            clauses.append(", ".join([unique_value(own.runs, "data_title"), *parts]))
+    return "; ".join(clauses)
 
 
 def _gate(table: Table, name: str) -> str:
     if not value(table, name, what=GATE_TITLES["runs"]) > 0:
-        return "it opens in no run"
-    return (
-        f"it opens in {shown(table, name, what=GATE_TITLES['runs'])} % of the runs, in half of these by epoch "
-        f"{shown(table, name, what=GATE_TITLES['first'])}, and is open in "
-        f"{shown(table, name, what=GATE_TITLES['last'])} % of the last epoch's steps"
-    )
+        return "in no run"
+    runs, first = (shown(table, name, what=GATE_TITLES[key]) for key in ("runs", "first"))
+    return f"in {runs} % of the runs and in half of these by epoch {first}"
 
 
 def _differences(every: Sequence[Results], tables: Sequence[Table], pair: tuple[str, str]) -> str:
@@ -421,9 +415,10 @@ def _differences(every: Sequence[Results], tables: Sequence[Table], pair: tuple[
         for name in scales_of(own.runs):
             low, high = (value(table, f"{name}_windows_{end}_points", **row) for end in ("low", "high"))
             if low > 0 or high < 0:
-                apart["above" if low > 0 else "below"].append(_place(own, name))
+                place = f"{unique_value(own.runs, 'data_title')}, scale {name}"
+                apart["above" if low > 0 else "below"].append(place)
     clauses = [f"{_of_each(every, tables, lambda table, name: shown(table, f'{name}_windows_points', **row))}."]
-    clauses += [f"The interval lies {side} zero at {'; '.join(places)}." for side, places in apart.items() if places]
+    clauses += [f"The interval lies {side} zero in {'; '.join(places)}." for side, places in apart.items() if places]
     if not any(apart.values()):
         clauses.append("No interval lies apart from zero.")
     return " ".join(clauses)

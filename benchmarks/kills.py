@@ -6,7 +6,7 @@
 A campaign of 8 runs (four people, two sessions, two modalities of noise with a class pattern) is trained once without
 interruption. Then the same campaign is started and killed with SIGKILL after a random time, over and over; every third
 kill hits the campaign's process alone and leaves its workers to end themselves. A campaign that gets to its end between
-two kills is compared and begun anew. With ``--time-limit`` every start but the last has one, and may end by it.
+two kills is compared and begun again. With ``--time-limit`` every start but the last has one, and may end by it.
 Prints one JSON object: ``lost`` counts finished runs that were gone after a kill,
 ``different`` runs whose records are not bit-equal to the uninterrupted ones; both must be 0, and then the script ends
 with 0, otherwise with 1.

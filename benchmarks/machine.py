@@ -136,7 +136,7 @@ class Measurements:
         self._before = json.loads(path.read_text()) if path.is_file() else []
 
     def write(self, measurement: dict) -> None:
-        """Add the measurement, or write it anew where this one was added before."""
+        """Add the measurement, or replace it where this one was added before."""
         write_atomically(self._path, json.dumps([*self._before, measurement], indent=1) + "\n")
 
 

@@ -133,7 +133,7 @@ common = {
 grid = [Experiment(method=name, **common) for name in ("source_only", "dann", "entropy_minimisation:METHOD")]
 found = results(grid, store=RunStore(folder / "runs"), device=page.device, workers=1)
 scores = 100 * accuracy(found).pivot_table(index="method", columns="rule", values="accuracy_windows")
-columns = [*keys(method="method"), *column_group({rule: RULE_TITLES[rule] for rule in scores}, "windows right (%)", 1)]
+columns = [*keys(method="method"), *column_group({rule: RULE_TITLES[rule] for rule in scores}, "accuracy over windows (%)", 1)]
 Table("example", scores.reset_index(), columns, f"The new method beside two others. {measured_on(found.runs)}; n = 2 folds.")
 
 # %% [markdown]

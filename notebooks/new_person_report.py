@@ -98,7 +98,7 @@ Markdown(listed((*prediction.expected.notes, *prediction.warnings)))
 #
 # ## Adapted to the recording
 #
-# The model has not met this person. With its source at hand, `--adapt` trains UF-AMA anew, with the source's labels and
+# The model has not met this person. With its source at hand, `--adapt` retrains UF-AMA, with the source's labels and
 # this recording without any; where the source is elsewhere, the model is adapted without it.
 
 # %% tags=["teaches"]

@@ -189,9 +189,9 @@ if seed_iv:
 #
 # In the simulator the clip-specific component is a number,
 # {attr}`~ufama.simulation.features.ModalitySettings.clip`: a pattern that all people share while they watch a clip, apart from
-# what they feel. Turned to zero, everything that is recognised is the emotion. Turned up, a classifier that has seen the
-# clips gains, and in an unseen session with other clips it does not, or even loses: it has learned the clips. This is
-# SEED-IV's layout, whose sessions have their own clips.
+# what they feel. Where it is zero, everything that is recognised is the emotion. Where it is larger, a classifier that has
+# seen the clips gains, and in an unseen session with other clips it does not, or even loses: it has learned the clips. This
+# is SEED-IV's layout, whose sessions have their own clips.
 
 # %%
 strength = clip_strength("seed_iv")

@@ -13,7 +13,7 @@ def counts():
 
 with one_thread():
     first = counts()
-import ot  # its wheel brings an OpenMP of its own
+import skada  # the wheel of POT, on which it builds, brings an OpenMP of its own
 with threadpool_limits(2):
     before = counts()
     assert len(before) > len(first), "no library was loaded since; choose another module for this test"

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from ufama.analysis.titles import CRITERION_MEANING, RULE_MEANINGS
+from ufama.analysis.titles import CRITERION_MEANING, RULE_MEANINGS, SPREAD_MEANING
 from ufama.report.table import Column, Table
 
 
@@ -47,6 +47,15 @@ def test_the_first_caption_defines_a_rule_and_the_later_ones_name_it(shorten):
     )
 
 
+def test_both_sds_are_defined_in_the_first_caption_and_not_in_the_second(shorten):
+    made = notebook(*(f"The accuracy of three models. n = {n} runs. {SPREAD_MEANING}. Last." for n in (3, 4)))
+    shorten(made)
+    first, second = (re.search(r"</span>(.*)</caption>", shown(made, place))[1] for place in (0, 1))
+    link = '<a class="reference internal" href="../book/notation.html#term-SD">SD</a>'
+    assert first == f" n = 3 runs. {link} (n) divides by n, SD (n−1) by n − 1. Last."
+    assert second == " n = 4 runs. Last."
+
+
 def test_cells_the_text_and_other_outputs_stay(shorten):
     made = notebook(f"A title. Selection rule: {RULE_MEANINGS['last']}.")
     text = made["cells"][1]["outputs"][0]["data"]["text/plain"]
@@ -64,7 +73,7 @@ def test_cells_the_text_and_other_outputs_stay(shorten):
 def test_the_glossary_has_every_rule_and_criterion(html, extension):
     glossary = (html / "book" / "notation.html").read_text(encoding="utf-8")
     shortened = extension("caption_terms").shortened
-    for meaning in (*RULE_MEANINGS.values(), CRITERION_MEANING):
+    for meaning in (*RULE_MEANINGS.values(), CRITERION_MEANING, SPREAD_MEANING):
         caption = Table("t", pd.DataFrame(), [], f"A. {meaning}.")._repr_html_()
         (anchor,) = re.findall(r'notation\.html#([\w-]+)"', shortened(caption, set()))
         assert f'id="{anchor}"' in glossary

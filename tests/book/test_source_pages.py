@@ -1,4 +1,4 @@
-"""The pages of source code: one sidebar for those of a folder, made anew wherever it would differ."""
+"""The pages of source code: one sidebar for those of a folder, another one wherever it would differ."""
 
 from types import SimpleNamespace
 

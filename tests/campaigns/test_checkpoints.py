@@ -98,7 +98,7 @@ def test_where_no_checkpoint_can_be_written_training_goes_on(stack, tmp_path, mo
         with pytest.warns(UserWarning, match="goes on without its checkpoint: .* No space left") as warned:
             assert len(train_stack(stack, checkpoint=checkpoint)) == 2
         assert len(warned) == 1
-        with pytest.raises(StoppedError, match="could not be saved there: it will start anew"):
+        with pytest.raises(StoppedError, match="could not be saved there: it will start from the beginning"):
             train_stack(stack, checkpoint=checkpoint, stopping=lambda: True)
     assert not list(tmp_path.glob("*.safetensors")) and not list(tmp_path.glob(".*-*"))
 

@@ -152,7 +152,7 @@ class EdfFamily:
             "recording copied to another person": lambda files, d: files.update(
                 {"Subject12_1.edf": deepcopy(files["Subject03_1.edf"])}
             ),
-            "recording copied, rounded anew": _copied_with_another_header,
+            "recording copied, rounded again": _copied_with_another_header,
             "one of two recordings missing": lambda files, d: files.pop(one_of(sorted(files), d)),
             "name in capitals": _file_renamed(lambda name: name.upper()),
             "name of a copy": _file_renamed(lambda name: name.replace(".edf", " (1).edf")),

@@ -251,7 +251,7 @@ def test_the_simulated_set_is_written_once_and_used_by_default(tmp_path, monkeyp
 
 
 def test_the_second_world_is_extracted_from_signals_once_and_says_so(tmp_path, monkeypatch):
-    """Here one person and two clips, of 12 and 8 s. Another seed is another fingerprint, and drawn anew."""
+    """Here one person and two clips, of 12 and 8 s. Another seed is another fingerprint, and other draws."""
     small = replace(
         layout("seed"), subjects=(1,), labels=((2, 1),), window_counts=((3, 2),), clip_seconds=((12, 8),), dates={}
     )

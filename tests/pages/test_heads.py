@@ -95,7 +95,7 @@ def test_the_numbers_of_a_finding_are_those_of_the_pages_tables(name):
     outputs = [out.data for cell in notebook.cells for out in cell.get("outputs", []) if "data" in out]
     shown_html = [data["text/html"] for data in outputs if "text/html" in data]
     heads = [html for html in shown_html if 'class="page-head"' in html]
-    assert len(heads) == 1, f"{name} was executed without its head: execute it anew"
+    assert len(heads) == 1, f"{name} was executed without its head: execute it again"
     found = text_of(re.search(r'<dd class="finding">(.*?)</dd>', heads[0], re.DOTALL).group(1))
     others = " ".join(text_of(html) for html in shown_html if html not in heads)
     others += " ".join(data["text/markdown"] for data in outputs if "text/markdown" in data)

@@ -88,7 +88,7 @@ def test_no_result_is_shown_as_pythons_text(name):
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_was_executed_from_its_source_and_the_results_that_are_stored(name):
-    """Else `ufama reproduce` would execute every page: make it anew with `ufama notebooks NAME`."""
+    """Else `ufama reproduce` would execute every page: rebuild it with `ufama notebooks NAME`."""
     assert executed_notebook(name) is not None
 
 
@@ -100,7 +100,7 @@ def test_the_landing_pages_figure_is_the_first_of_its_page():
         if "image/png" in out.get("data", {})
     )
     picture = FOLDER.parent / "book" / "_static" / "same_film.png"
-    assert picture.read_bytes() == base64.b64decode(next(drawn)), "write the page's first figure to this file anew"
+    assert picture.read_bytes() == base64.b64decode(next(drawn)), "write the page's first figure to this file again"
 
 
 def papermill(tmp_path, *parameters):

@@ -21,7 +21,7 @@ class Agreement:
     low, high     ends of the middle ``level`` of the draws in which it is defined
     methods, subjects
                   how many methods are ranked, and how many subjects each of the two groups has
-    draws         in which both rankings were made anew
+    draws         in which both rankings were recomputed
     """
 
     correlation: float
@@ -53,7 +53,7 @@ def agreement(
     """Rank correlation of the methods that both worlds have, with a bootstrap interval over the subjects of both.
 
     Every draw takes as many subjects as there are, with replacement and independently in either world, and ranks the
-    methods anew (percentile interval). A redrawn ranking is noisier than the ranking at hand, so the interval lies
+    methods again (percentile interval). A redrawn ranking is noisier than the ranking at hand, so the interval lies
     nearer to 0 than the correlation does; `halves_agreement` says how much a ranking agrees with itself.
 
     Raises

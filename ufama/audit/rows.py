@@ -100,7 +100,7 @@ def proportional_rows(
     """The constant c for which most of ``row_b`` is c times ``row_a``, and what chance would give.
 
     The constant maximises the informative entries, then all that follow. Two chance pairs are drawn, with the best
-    constant sought anew each time, and the one more like the data counts (the larger p-value, with its expectation):
+    constant fitted again each time, and the one more like the data counts (the larger p-value, with its expectation):
     ``row_b`` shuffled, which keeps the values and breaks the pairing; and ``row_b`` with every entry below the cap
     moved uniformly by up to ``spread`` points and rounded, which keeps the pairing and breaks an exact ratio.
 

@@ -214,7 +214,8 @@ class StackCheckpoint:
             self._noted = now
             self._note(epoch=state.epoch, epochs=state.epochs, accuracy=state.accuracy())
         if stopping:
-            outcome = "saved there" if self.save(trainer, state) else "could not be saved there: it will start anew"
+            lost = "could not be saved there: it will start from the beginning"
+            outcome = "saved there" if self.save(trainer, state) else lost
             connection = "and" if self._is_saved else "but"
             raise StoppedError(
                 f"{self.runs} runs stopped at epoch {state.epoch} of {state.epochs} {connection} {outcome}"

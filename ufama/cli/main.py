@@ -86,7 +86,7 @@ def notebooks(
         list[str] | None, typer.Argument(help="Notebooks without their ending; all if none is named.")
     ] = None,
 ) -> None:
-    """For authors: make notebooks/*.ipynb anew from the .py files beside them, and execute them."""
+    """For authors: rebuild notebooks/*.ipynb from the .py files beside them, and execute them."""
     from ufama.pages.notebooks import refresh_notebooks
 
     refresh_notebooks(names or (), console.print)

@@ -164,7 +164,7 @@ def adapt(
 ) -> None:
     """Adapt a model to the recording of a new person, without labels.
 
-    With the source at hand the method itself is trained anew; without it, another one that needs none. A line says
+    With the source at hand the method itself is retrained; without it, another one that needs none. A line says
     which.
     """
     from ufama.campaigns.machine import check_device

@@ -222,14 +222,14 @@ def _whole_numbers(values, where: str, name: str, rows: int) -> np.ndarray:
     if broken.any():
         raise DataError(
             f"{where}: {name} has {broken.sum()} values that are no whole numbers (first: {array[broken.argmax()]} in "
-            f"row {broken.argmax()}). Expected whole numbers; number them anew."
+            f"row {broken.argmax()}). Expected whole numbers; renumber them."
         )
     limit = 2 ** min(53, np.finfo(array.dtype).nmant + 1) if array.dtype.kind == "f" else 2**53
     outside = (array < 0) | (array >= limit)
     if outside.any():
         raise DataError(
             f"{where}: {name} runs from {array.min()} to {array.max()}. Expected whole numbers from 0 to below "
-            f"{limit}, which {array.dtype} tells apart; number them anew."
+            f"{limit}, which {array.dtype} tells apart; renumber them."
         )
     return array.astype(np.int64)
 
@@ -288,7 +288,7 @@ def _check_places(whole: dict[str, np.ndarray], where: str) -> None:
         raise DataError(
             f"{where}: {len(repeated)} windows have the place of another one (first: row {again}, "
             f"{_named(whole, again)}, window {whole['window'][again]}). Expected every window of a trial once; remove "
-            "what is there twice, or number trials and windows anew."
+            "what is there twice, or renumber trials and windows."
         )
 
 

@@ -36,7 +36,7 @@ def two_modality_windows(*, where: str = "the table", **members) -> Windows:
         (n, features); takes the place of the eye movement
     label
         (n,) whole numbers from 0, of at least two classes; one in all windows of a trial. Without class_names, labels
-        that do not start at 0 or have gaps are numbered anew in their order and keep their numbers as names
+        that do not start at 0 or have gaps are renumbered in their order and keep their numbers as names
     subject, session, trial
         (n,) whole numbers, at least 0 and below 2^53; a trial is named by all three
     window

@@ -188,7 +188,7 @@ class Adapter(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin
     def adapt(self, X, sample_domain=None) -> "Adapter":
         """An estimator for the next person, adapted to his unlabelled windows; this one stays as it is.
 
-        With the source at hand it is trained anew, from the start; a loaded estimator has no source and is adapted by
+        With the source at hand it is retrained from the start; a loaded estimator has no source and is adapted by
         another method, SHOT (`ufama.models.source_free`), which ``model_.adapted_to`` names.
 
         Parameters

@@ -160,7 +160,7 @@ def plan_of_rows(windows: Windows, source: np.ndarray, target: np.ndarray | None
 
 
 def _joined(source: Windows, target: UnlabelledWindows) -> Windows:
-    """Source and target, whose labels are 0; a target that has the numbers of a source recording is numbered anew."""
+    """Source and target, whose labels are 0; a target that has the numbers of a source recording is renumbered."""
     shape = target.eeg.shape[1:], target.eye.shape[1:]
     if shape != (source.eeg.shape[1:], source.eye.shape[1:]):
         raise ModelError(
@@ -307,7 +307,7 @@ def adapt_model(
     device: str = "cpu",
     source_free: SourceFreeConfig | None = None,
 ) -> Model:
-    """The model for a new person: trained anew with the source at hand, or adapted without it.
+    """The model for a new person: retrained with the source at hand, or adapted without it.
 
     Parameters
     ----------

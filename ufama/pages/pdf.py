@@ -215,7 +215,7 @@ def _first_page(html_folder: Path) -> str:
 
 def _parsed(path: Path) -> "BeautifulSoup":
     if not path.is_file():
-        raise PrintError(f"{path} is missing, which the contents of the book name: build the book anew.")
+        raise PrintError(f"{path} is missing, which the contents of the book name: rebuild the book.")
     return _soup(path.read_text(encoding="utf-8"))
 
 
@@ -275,7 +275,7 @@ def _article(html_folder: Path, file: str, anchors: dict[str, str]) -> str:
     path = html_folder / file
     article = _parsed(path).find("article")
     if article is None:
-        raise PrintError(f"{path} has no article, as the pages of this book have: build the book anew.")
+        raise PrintError(f"{path} has no article, as the pages of this book have: rebuild the book.")
     for tag in article.select("script, style, iframe, template"):
         tag.decompose()
     for level in range(DEEPEST_HEADING - 1, 0, -1):

@@ -39,7 +39,7 @@ def weights_table(results: Results) -> Table:
     runs = right_by_confidence(results)
     groups = runs.sort_values(["preset", "variant"]).groupby(["preset", "variant"], sort=False)
     frame = pd.DataFrame([{"preset": preset, "model": model} | _row(own) for (preset, model), own in groups])
-    split = "windows right (%)"
+    split = "accuracy over windows (%)"
     columns = [
         Column("preset", "preset", "key"),
         Column("model", "model", "key", titles=VARIANT_TITLES),

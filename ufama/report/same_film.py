@@ -171,7 +171,7 @@ def design_table(studies: Studies, title: str) -> Table:
         Column("folds", "folds", "measured"),
         *column_group({"training_trials": "trials", "training_windows": "windows"}, "source of a fold"),
         *column_group({"people_seen": "people", "clips_seen": "clips"}, "of the test, known to the source (%)"),
-        Column("order_only", "trials right by place (%)", "measured", f"no signal (chance {chance:.1f})", 1),
+        Column("order_only", "accuracy over trials by place (%)", "measured", f"no signal (chance {chance:.1f})", 1),
     )
     caption = (
         f"The protocols. {_origin(title)}. The first two rows, and the next two, differ in the clips alone and have "
@@ -350,8 +350,8 @@ def probes_table(studies: Studies, title: str) -> Table:
         columns += _with_intervals({what: f"{heading} (%; chance {chance[f'{what}_chance']:.1f})"})
     columns.append(Column("folds", "folds", "measured"))
     caption = (
-        f"Linear probes, windows right. {_origin(title)}; scale quick, seed 0, last epoch, so no selection rule. "
-        "Which clip: fitted on the other people, tested on a held-out person, both sessions pooled; which of the "
+        f"Linear probes, accuracy over windows. {_origin(title)}; scale quick, seed 0, last epoch, so no selection "
+        "rule. Which clip: fitted on the other people, tested on a held-out person, both sessions pooled; which of the "
         "quadrant's clips: among the two of the window's own quadrant, where knowing the emotion is of no help. Which "
         "person: fitted on one session, tested on the other. Intervals (95 %) are Student's over the held-out people's "
         "folds; they share most of their training."
@@ -403,9 +403,9 @@ def simulated_table(studies: Studies) -> Table:
     people = studies.simulated["subject"].nunique()
     caption = (
         f"The same design on simulated SEED-IV: {people} subjects, two sessions, one clip of each class in each, "
-        "equally long trials, every fourth window; a support vector machine, windows right. The simulator's emotion "
-        "is zero in the first row, with the clips' trace three times as strong, and the clips' trace is zero in the "
-        "last. Left: of what is above chance. No selection rule; intervals (95 %) are Student's over subjects."
+        "equally long trials, every fourth window; a support vector machine, accuracy over windows. The simulator's "
+        "emotion is zero in the first row, with the clips' trace three times as strong, and the clips' trace is zero "
+        "in the last. Left: of what is above chance. No selection rule; intervals (95 %) are Student's over subjects."
     )
     return Table("simulated", frame, columns, caption, {"simulated": True})
 
@@ -439,7 +439,7 @@ def cells_figure(table: pd.DataFrame, studies: Studies, runs: pd.DataFrame) -> F
         axes.set_xticklabels(["same clips", "other clips"])
         axes.grid(axis="x", visible=False)
     for axes in grid[::2]:
-        axes.set_ylabel("windows right (%)")
+        axes.set_ylabel("accuracy over windows (%)")
     style.legend(
         drawn,
         [
@@ -486,7 +486,7 @@ def clips_figure(table: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     axes.plot(place, unseen, "s", color=style.VERMILION, markersize=7, label="other clips")
     axes.axhline(chance_percent(runs), color=style.INK, linestyle="--", linewidth=1.2, label="chance")
     classes = runs["class_names"].iloc[0]
-    axes.set(ylabel="other people's windows right (%)", ylim=(0, 100))
+    axes.set(ylabel="other people: accuracy over windows (%)", ylim=(0, 100))
     axes.set_xticks(place, [f"V{clip}\n{classes[(clip - 1) % len(classes)]}" for clip in means.index])
     axes.grid(axis="x", visible=False)
     style.legend(drawn, columns=3)

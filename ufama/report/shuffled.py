@@ -61,7 +61,7 @@ def shuffled_table(results: Results, windows: Windows, *, rules: Sequence[str] =
             f"Means over {level['recordings'].iloc[0]} recordings. Level of a rule: its predictions against the tested "
             f"labels in other orders, the mean and in brackets the middle 95 % of {DRAWS:,}; p: two-sided. Last row: "
             "its accuracy under the labels of the control, and its mean and middle 95 % when all people's labels are "
-            f"shuffled anew, {len(drawn):,} times."
+            f"shuffled again, {len(drawn):,} times."
         ),
     )
 

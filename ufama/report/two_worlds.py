@@ -194,8 +194,8 @@ def agreement_table(some: Sequence[World]) -> Table:
     ]
     note = (
         "Methods are ranked by their mean window-level accuracy over subjects. Intervals (95 %): bootstrap over the "
-        f"subjects of both worlds, {DRAWS:,} draws, methods ranked anew in each; redrawn ranks are noisier, so that an "
-        "interval lies nearer to 0 than its correlation."
+        f"subjects of both worlds, {DRAWS:,} draws, methods ranked again in each; redrawn ranks are noisier, so that "
+        "an interval lies nearer to 0 than its correlation."
     )
     return _table("agreement", pd.DataFrame(rows), columns, some, "How far the ranks of two worlds agree", note)
 

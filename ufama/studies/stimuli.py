@@ -63,7 +63,7 @@ def shuffled_order_only(
     -------
     tuple
         its accuracy on the labels of the control ``labels_shuffled``, which are the same in all runs; and (draws,) its
-        accuracies when all people's labels are shuffled anew
+        accuracies when all people's labels are shuffled again
     """
     of_control = order_only(controlled(windows, "labels_shuffled"), "cross_subject")
     of_control = of_control[of_control["fold"].isin(fold_names)]

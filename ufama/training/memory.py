@@ -14,7 +14,7 @@ def map_large_blocks() -> bool:
     """Ask the C library to map every large block by itself, for this process; False where it is not glibc.
 
     Called before a stack is built and its first step is done: weights, moments and what the libraries keep from then on
-    do not lie between the tensors that every step makes anew. In pieces, that memory would have to grow by a sixth.
+    do not lie between the tensors that every step allocates. In pieces, that memory would have to grow by a sixth.
     """
     return _set({_MMAP_THRESHOLD: _LARGE, _MMAP_MAX: 65536})
 
@@ -23,7 +23,7 @@ def keep_freed_memory() -> bool:
     """Ask the C library not to return freed memory to the system, for this process; False where it is not glibc.
 
     A step on a CPU allocates and frees the same few hundred tensors of some megabytes. By default each of them is
-    mapped anew, and the system clears its pages: a tenth of a step. What a process has once needed it therefore keeps.
+    mapped again, and the system clears its pages: a tenth of a step. What a process has once needed it therefore keeps.
     """
     return _set({_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1})
 

@@ -165,7 +165,7 @@ class FlatAdam:
 
     @torch.no_grad()
     def sync_copy(self) -> None:
-        """Round the copy anew: to be called when the network's parameters were written from outside."""
+        """Round the copy again: to be called when the network's parameters were written from outside."""
         if self._rounded is not None:
             self._rounded.copy_(self._values)
 

@@ -165,7 +165,7 @@ CODES = {
     "wrong-type": Code("error", "There is something other than numbers.", COPY_AGAIN),
     "swapped-axes": Code(
         "error",
-        "The sizes are right, but in another order; the file was written anew by another program.",
+        "The sizes are right, but in another order; the file was rewritten by another program.",
         "Copy the file again from the release, or put the axes in the expected order.",
     ),
     "axes-by-size": Code(
@@ -244,7 +244,7 @@ CODES = {
         "warning",
         "The features are not on the scale of the release. Accuracies barely depend on it after scaling per subject; "
         "mixing subjects of both scales does harm.",
-        "Use one definition for all subjects: the released files, or all of them computed anew from the signals.",
+        "Use one definition for all subjects: the released files, or all of them recomputed from the signals.",
     ),
     "clip-fingerprint": Code(
         "note",

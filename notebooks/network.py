@@ -156,7 +156,7 @@ source(reference.cross_attention, reference.fusion)
 page.show(drawings.fusion_block())
 
 # %% [markdown]
-# Whether this is worth more than adding the evidence is a question to measurements, not to the drawing: the page
+# Whether this is worth more than adding the evidence is a question for measurements, not for the drawing: the page
 # {doc}`comparison` has methods with plainer fusions.
 #
 # ## From features to answers
@@ -194,6 +194,6 @@ Markdown(network.stack_note(windows, config))
 # %% [markdown]
 # ## What this does not show
 #
-# - That cross-attention is worth more than a plainer fusion: that is a question to measurements ({doc}`comparison`).
+# - That cross-attention is worth more than a plainer fusion: that is a question for measurements ({doc}`comparison`).
 # - What a trained network attends to: the weights here are random.
 # - That width and the order of tokens are the paper's: it states neither, and both are the released code's.

@@ -102,7 +102,7 @@ page.show(simulator.beside_anchors(anchors))
 page.show(anchors)
 
 # %% [markdown]
-# ## Simulated from the voltage on
+# ## Simulated raw signals
 #
 # The second simulator has people with their own head, rhythms and blinks, clips with their own light and layout, days on
 # which the cap sits a little differently. What it writes are voltages and the events of an eye tracker, as raw files in the

@@ -169,7 +169,7 @@ def test_eight_clips_are_two_sessions_of_one_clip_of_each_class_equally_long():
 
 
 def test_a_support_vector_machine_recognises_the_film_and_not_another_one(film_set):
-    """Every clip has its own constant pattern: same clips all right, other clips by luck."""
+    """Every clip has its own constant pattern: same clips all right, other clips at chance."""
     pattern = np.random.default_rng(5).normal(size=(9, 2, 3))
     windows = replace(film_set, eeg=(film_set.eeg * 0.1 + 3 * pattern[film_set.clip]).astype(np.float32))
     found = same_film.svm_outcomes(windows).groupby("protocol")["windows"].mean()

@@ -251,6 +251,8 @@ def on_dask(
     try:
         import dask
         from distributed import Client, KilledWorker, LocalCluster
+        from distributed.comm.addressing import parse_address
+        from distributed.comm.registry import get_backend
         from distributed.protocol.pickle import dumps, loads
         from distributed.scheduler import NoWorkerError
     except ImportError:
@@ -261,6 +263,7 @@ def on_dask(
     with dask.config.set({"distributed.scheduler.no-workers-timeout": f"{no_workers_timeout} s"}):
         cluster = LocalCluster(**local) if address == "local" else None
     try:
+        get_backend(parse_address(address)[0])  # a scheme that Dask does not have is refused before anything is started
         client = Client(cluster or address, timeout=timeout)
     except (OSError, ValueError) as error:
         raise CampaignError(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -239,6 +240,12 @@ def test_each_worker_has_its_own_gpu(monkeypatch, device, number, expected):
 def test_what_is_no_address_of_a_scheduler_is_named(asked, address):
     with pytest.raises(CampaignError, match=f"answers at {address}"):
         results(asked, scheduler=address)
+
+
+def test_a_scheme_that_dask_does_not_have_is_refused_before_anything_is_started(asked, monkeypatch):
+    monkeypatch.setattr("distributed.Client", Mock(side_effect=AssertionError("started")))
+    with pytest.raises(CampaignError, match="unknown address scheme 'http'"):
+        results(asked, scheduler="http://127.0.0.1:1")
 
 
 def test_a_script_that_trains_while_it_is_imported_is_told_what_to_write(monkeypatch):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.builders import made_windows
+from ufama.analysis.training_length import SETTINGS
 from ufama.campaigns import experiments, grids
 from ufama.campaigns.experiments import DataRequest, Experiment, parameter_count, resolve
 from ufama.campaigns.grids import (
@@ -31,7 +32,7 @@ from ufama.campaigns.grids import (
     worlds_grid,
 )
 from ufama.campaigns.tuning import TRAINING, BestSettings, Candidate
-from ufama.config import PAPER, RELEASED, TARGET_ACCESS, ConfigError, TrainingConfig, scale
+from ufama.config import PAPER, RELEASED, TARGET_ACCESS, VARIANTS, ConfigError, TrainingConfig, scale
 from ufama.data.controls import CONTROLS
 from ufama.methods import method, methods
 
@@ -125,6 +126,15 @@ def test_every_grid_asks_for_the_compared_folds_or_all(table):
 @pytest.mark.parametrize(("scale", "seeds"), [("smoke", {0, 1, 2}), ("paper", {0, 1, 2, 3, 4})])
 def test_stability_has_several_seeds(table, scale, seeds):
     assert {run.seed for run in runs(stability_grid(table, scale=scale))} == seeds
+
+
+def test_the_length_grid_has_every_model_and_every_setting_that_its_page_shows(table):
+    made = runs(grids.length_grid(table, scale="smoke"))
+    assert {(run.protocol, run.preset) for run in made if run.variant == "M6"} == set(SETTINGS)
+    across = [run for run in made if run.protocol == "cross_subject"]
+    assert {run.fold for run in across} == set(compared_folds(table, "smoke"))
+    of_paper = {run.variant for run in across if run.preset == "paper"}
+    assert of_paper == set(VARIANTS) and {run.variant for run in across if run.preset == "released"} == {"M6"}
 
 
 def test_the_ladder_has_every_rung_with_equal_steps(table):

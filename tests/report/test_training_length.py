@@ -121,7 +121,18 @@ def test_a_gate_that_never_opens_and_models_that_are_equal_are_said_to_be(length
     )
     gate, step, *_ = training_length.findings([StoredLengths(made, made)])
     assert gate.endswith("scale quick in no run.")
-    assert step.endswith("scale quick 0.0 [0.0, 0.0]. No interval lies apart from zero.")
+    assert step.endswith("scale quick 0.0 [0.0, 0.0]. Every interval includes zero.")
+
+
+def test_intervals_that_do_not_include_zero_are_named_and_no_others():
+    one = made_lengths("M1", "M5", "M6")
+    table = models_table(one.models)
+    sentence = training_length.findings([one])[2]
+    ends = table.frame.query("variant == 'M6 − M1' and rule == 'last epoch'").iloc[0]
+    above = [name for name in ("quick", "tenth") if ends[f"{name}_windows_low_points"] > 0]
+    assert above and all(ends[f"{name}_windows_high_points"] > 0 for name in ("quick", "tenth"))
+    places = "; ".join(f"simulated SEED, scale {name}" for name in above)
+    assert sentence.endswith(f"The interval lies above zero in {places}.")
 
 
 @pytest.mark.parametrize("draw", FIGURES)

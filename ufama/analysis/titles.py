@@ -38,3 +38,8 @@ CRITERION_TITLES = {
 }
 ALL_RULE_TITLES = RULE_TITLES | CRITERION_TITLES
 CRITERION_MEANING = "entropy to cluster agreement = the epoch that this label-free criterion prefers"
+
+
+def part_title(text: str) -> str:
+    """'distillation' of the title 'M6: + distillation (UF-AMA)', or of a step 'M5 → M6: + distillation (UF-AMA)'."""
+    return text.partition("+ ")[2].partition(" (")[0]

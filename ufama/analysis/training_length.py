@@ -125,8 +125,9 @@ def under_other_settings(results: Results, models: Results) -> Results:
     Cross-subject on the folds and seeds of ``models``, so that presets are compared on the same people; of another
     protocol every fold.
     """
-    runs = results.runs[_of_size_alone(results.runs) & results.runs["control"].eq("")]
-    runs = runs[runs["method"].eq("ufama") & runs["variant"].eq("M6") & runs["dataset"].isin(models.runs["dataset"])]
+    dataset = models.runs["dataset"].iloc[0]
+    runs = select(results, method="ufama", variant="M6", dataset=dataset, control="").runs
+    runs = runs[_of_size_alone(runs)]
     runs = runs[[pair in SETTINGS for pair in zip(runs["protocol"], runs["preset"], strict=True)]]
     runs = runs[runs["scale"].isin(models.runs["scale"]) & _as_text(runs).isin(_as_text(models.runs))]
     of_models = pd.MultiIndex.from_frame(models.runs[["scale", "fold", "seed"]])

@@ -185,16 +185,12 @@ def selection_grid(data: DataRequest, **choices) -> list[Experiment]:
 
 
 def length_grid(data: DataRequest, *, preset: str = "paper", **choices) -> list[Experiment]:
-    """What is compared over the length of the training, at several scales, which differ in it.
+    """What is compared over the length of the training: Models 1-6, and UF-AMA cross-session and in preset `released`.
 
-    First `LENGTH_VARIANTS`, then UF-AMA cross-session and in preset `released`, then the models between. ``preset`` is
-    not used: the page is about both.
+    It is asked for at several scales, which differ in this length. ``preset`` is not used: the page is about both.
     """
-    between = tuple(name for name in VARIANTS if name not in LENGTH_VARIANTS)
-    others = [{"protocol": name} for name in allowed(data, COMPARED_PROTOCOLS[1:])]
-    return _on_compared_folds(
-        data, [{"variants": LENGTH_VARIANTS}, *others, {"preset": "released"}, {"variants": between}], **choices
-    )
+    across_sessions = [{"protocol": name} for name in allowed(data, ("cross_session",))]
+    return _on_compared_folds(data, [{"variants": VARIANTS}, *across_sessions, {"preset": "released"}], **choices)
 
 
 def stability_grid(data: DataRequest, *, scale: str, **choices) -> list[Experiment]:

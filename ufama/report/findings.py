@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from ufama.analysis.titles import CRITERION_TITLES, PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
+from ufama.analysis.titles import CRITERION_TITLES, PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES, part_title
 from ufama.report.captions import LEVEL
 from ufama.report.page_head import capitalised, counted, is_there, number_word, shown, value
 from ufama.report.table import Table
@@ -78,32 +78,23 @@ def ablation(table: Table, steps: Table, gate: Table) -> str:
     sentences = [
         f"{_data(table)}, {RULE_TITLES[rule]}: the network alone (M1) is right in {first} % of the windows, UF-AMA "
         f"(M6) in {last} % (mean ± SD over runs).",
-        f"Of the five parts, {_part(up)} has the highest change, {_in_row(steps, f'{rule}_change', up)} points, and "
-        f"{_part(down)} the lowest, {_in_row(steps, f'{rule}_change', down)} (mean ± SD over runs).",
+        f"Of the five parts, {part_title(up['step'])} has the highest change, {_in_row(steps, f'{rule}_change', up)} "
+        f"points, and {part_title(down['step'])} the lowest, {_in_row(steps, f'{rule}_change', down)} (mean ± SD over "
+        "runs).",
     ]
     changed = _in_row(steps, f"{rule}_change", distillation)
     return " ".join([*sentences, f"Distillation (M5 to M6) changes {changed} points: {gate_sentence(gate)}."])
 
 
-def _part(row: pd.Series) -> str:
-    """'MMD' of 'M2 → M3: + MMD'."""
-    return row["step"].partition(": + ")[2].partition(" (")[0]
-
-
 def gate_sentence(gate: Table) -> str:
     """Whether the gate of distillation opened, of `training_length.gate_table`, for each scale."""
-    from ufama.report.training_length import GATE_TITLES
+    from ufama.report.training_length import GATE_TITLES, gate_opened
 
     parts = []
     for column in gate.shown[1:]:
-        if not value(gate, column.name, what=GATE_TITLES["runs"]) > 0:
-            parts.append("its gate opened in no run")
-        else:
-            parts.append(
-                f"its gate opened in {shown(gate, column.name, what=GATE_TITLES['runs'])} % of the runs, first in "
-                f"epoch {shown(gate, column.name, what=GATE_TITLES['first'])} (median), and was open in "
-                f"{shown(gate, column.name, what=GATE_TITLES['steps'])} % of all steps"
-            )
+        parts.append(f"its gate opened {gate_opened(gate, column.name)}")
+        if value(gate, column.name, what=GATE_TITLES["runs"]) > 0:
+            parts[-1] += f", and was open in {shown(gate, column.name, what=GATE_TITLES['steps'])} % of all steps"
     return "; ".join(parts)
 
 

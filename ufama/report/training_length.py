@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from ufama.analysis.differences import accuracy_intervals, against_baseline, summarise
 from ufama.analysis.evaluation import accuracy, stored_rules
 from ufama.analysis.selection_rules import oracle_gaps, rule_accuracies
-from ufama.analysis.titles import ALL_RULE_TITLES, PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES
+from ufama.analysis.titles import ALL_RULE_TITLES, PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES, part_title
 from ufama.analysis.training_length import SETTINGS, StoredLengths, gate_opening, scales_of, total_steps
 from ufama.campaigns.grids import LENGTH_VARIANTS
 from ufama.campaigns.results import Results
@@ -35,7 +35,7 @@ from ufama.report.captions import (
     unique_value,
     with_sources,
 )
-from ufama.report.page_head import is_there, shown, value
+from ufama.report.page_head import capitalised, is_there, of_interval, shown, value
 from ufama.report.style import GROUP_TITLES, figure, headline
 from ufama.report.table import SOURCE, Column, Table
 from ufama.report.training_size import network_parameters, paper_parameters, paper_steps
@@ -202,7 +202,9 @@ def models_table(results: Results) -> Table:
         rows = _beside(rows, pd.concat(parts), name, "points")
         columns.append(interval_cell(f"{name}_windows", "points", title, group="windows (points)"))
     title = "What the parts of the method add, by length of training"
-    parts_of = [f"{_minus(*pair)}: {_part(pair[0])}" for pair in pairs_of_models if pair not in OVER_ALL]
+    parts_of = [
+        f"{_minus(*pair)}: {part_title(VARIANT_TITLES[pair[0]])}" for pair in pairs_of_models if pair not in OVER_ALL
+    ]
     note = f"{'; '.join(parts_of)}; M5 − M1: all parts but distillation; M6 − M1: all parts."
     return _table("length_models", rows, columns, results, title, rules=rules, interval=True, note=note)
 
@@ -231,11 +233,6 @@ def settings_table(results: Results) -> Table:
 
 def _minus(model: str, before: str) -> str:
     return f"{model} − {before}"
-
-
-def _part(model: str) -> str:
-    """'compactness' of 'M2: + compactness'."""
-    return VARIANT_TITLES[model].partition("+ ")[2].partition(" (")[0]
 
 
 def _pairs(results: Results) -> list[tuple[str, str]]:
@@ -380,10 +377,10 @@ def findings(every: Sequence[StoredLengths]) -> list[str]:
     gates, parts, gaps = ([table(own) for own in models] for table in (gate_table, models_table, gaps_table))
     settings = [settings_table(one.settings) for one in every]
     return [
-        f"The gate of distillation opens: {_of_each(models, gates, _gate)}.",
+        f"The gate of distillation opens: {_of_each(models, gates, gate_opened)}.",
         "What distillation adds (M6 − M5, last epoch, points): " + _differences(models, parts, ("M6", "M5")),
         "What all parts add (M6 − M1, last epoch, points): " + _differences(models, parts, ("M6", "M1")),
-        f"The part that adds most to the models before it (last epoch, points): {_of_each(models, parts, _largest)}.",
+        f"The part that adds most to the model before it (last epoch, points): {_of_each(models, parts, _largest)}.",
         "What UF-AMA loses to the oracle where the epoch is chosen without the target's labels (points): "
         f"{_of_each(models, gaps, _loss)}.",
         f"UF-AMA's cross-subject accuracy by the last epoch (%): {_of_each(models, settings, _settings_cells)}.",
@@ -402,28 +399,27 @@ def _of_each(every: Sequence[Results], tables: Sequence[Table], clause: Callable
     return "; ".join(clauses)
 
 
-def _gate(table: Table, name: str) -> str:
+def gate_opened(table: Table, name: str) -> str:
+    """'in 86.7 % of the runs, first in epoch 50.0 (median)', of one scale of `gate_table`."""
     if not value(table, name, what=GATE_TITLES["runs"]) > 0:
         return "in no run"
     runs, first = (shown(table, name, what=GATE_TITLES[key]) for key in ("runs", "first"))
-    return f"in {runs} % of the runs and in half of these by epoch {first}"
+    return f"in {runs} % of the runs, first in epoch {first} (median)"
 
 
 def _differences(every: Sequence[Results], tables: Sequence[Table], pair: tuple[str, str]) -> str:
     """The difference of each data set and scale, and which intervals do not include zero."""
     row = {"variant": _minus(*pair), "rule": RULE_TITLES["last"]}
-    apart: dict[str, list[str]] = {"above": [], "below": []}
+    places: dict[str, list[str]] = {}
     for own, table in zip(every, tables, strict=True):
         for name in scales_of(own.runs):
             low, high = (value(table, f"{name}_windows_{end}_points", **row) for end in ("low", "high"))
-            if low > 0 or high < 0:
-                place = f"{unique_value(own.runs, 'data_title')}, scale {name}"
-                apart["above" if low > 0 else "below"].append(place)
-    clauses = [f"{_of_each(every, tables, lambda table, name: shown(table, f'{name}_windows_points', **row))}."]
-    clauses += [f"The interval lies {side} zero in {'; '.join(places)}." for side, places in apart.items() if places]
-    if not any(apart.values()):
-        clauses.append("No interval lies apart from zero.")
-    return " ".join(clauses)
+            where = f"{unique_value(own.runs, 'data_title')}, scale {name}"
+            places.setdefault(of_interval(low, high), []).append(where)
+    usual = of_interval(-1, 1)
+    numbers = _of_each(every, tables, lambda table, name: shown(table, f"{name}_windows_points", **row))
+    clauses = [f"{capitalised(verdict)} in {'; '.join(some)}." for verdict, some in places.items() if verdict != usual]
+    return " ".join([f"{numbers}.", *(clauses or ["Every interval includes zero."])])
 
 
 def _largest(table: Table, name: str) -> str:
@@ -433,7 +429,7 @@ def _largest(table: Table, name: str) -> str:
     if not all(is_there(table, column, variant=step, rule=rule) for _, step in steps):
         return ""
     model, step = max(steps, key=lambda pair: value(table, column, variant=pair[1], rule=rule))
-    return f"{_part(model)} {shown(table, column, variant=step, rule=rule)}"
+    return f"{part_title(VARIANT_TITLES[model])} {shown(table, column, variant=step, rule=rule)}"
 
 
 def _loss(table: Table, name: str) -> str:

@@ -46,7 +46,7 @@ EEGMAT_FACTS = {
     "101(23):e215-e220.",
 }
 EEGMAT_NOTES = (
-    "One recording per class and person: whatever differs between two recordings, time included, tells the class.",
+    "One recording per class and person: every difference between the two, the time of day included, leaks the label.",
 )
 FROM_EDF = "Computed from the EDF recordings."
 """A note on windows whose features were computed from recordings, not read from a published feature file."""

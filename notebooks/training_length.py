@@ -17,7 +17,8 @@ results = every[0].models
 head(
     "Do the accuracy of UF-AMA, the order of its models and the cost of selecting the epoch depend on how long it is trained?",
     training_length.findings(every),
-    evidence={"fig-length-gate": "when the gate opens", "what-each-part-adds": "the models at each length"},
+    evidence={"fig-length-gate": "when the gate opens", "what-each-part-adds": "the models at each length",
+              "the-other-protocol-the-other-preset": "UF-AMA cross-session, and in preset released"},
     runs=[runs for one in every for runs in (one.models.runs, one.settings.runs)],
     caveat="One simulator and the folds that are compared in this book; each length has a learning rate and a share of "
     "the windows of its own, so that more than the number of steps differs between two columns.",

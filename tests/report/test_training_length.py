@@ -64,7 +64,7 @@ def numbers(text):
 
 def test_every_number_of_the_findings_is_a_cell():
     one = made_lengths("M1", "M2", "M3", "M4", "M5", "M6")
-    tables = [table(one.models) for table in (gate_table, models_table, gaps_table)] + [settings_table(one.settings)]
+    tables = [table(one.models) for table in (gate_table, models_table, gaps_table, accuracy_table)]
     cells = {cell for table in tables for row in table.cells() for cell in row}
     findings = training_length.findings([one])
     assert len(findings) == 6
@@ -119,20 +119,20 @@ def test_a_gate_that_never_opens_and_models_that_are_equal_are_said_to_be(length
             for name, more in (("runs", renamed), ("history", again["history"]), ("predictions", again["predictions"]))
         )
     )
-    gate, step, *_ = training_length.findings([StoredLengths(made, made)])
+    _, step, _, gate, *_ = training_length.findings([StoredLengths(made, made)])
     assert gate.endswith("scale quick in no run.")
-    assert step.endswith("scale quick 0.0 [0.0, 0.0]. Every interval includes zero.")
+    assert step.endswith("every interval includes zero. Simulated SEED, scale quick 0.0 [0.0, 0.0].")
 
 
 def test_intervals_that_do_not_include_zero_are_named_and_no_others():
     one = made_lengths("M1", "M5", "M6")
     table = models_table(one.models)
-    sentence = training_length.findings([one])[2]
+    sentence = training_length.findings([one])[0]
     ends = table.frame.query("variant == 'M6 − M1' and rule == 'last epoch'").iloc[0]
     above = [name for name in ("quick", "tenth") if ends[f"{name}_windows_low_points"] > 0]
     assert above and all(ends[f"{name}_windows_high_points"] > 0 for name in ("quick", "tenth"))
     places = "; ".join(f"simulated SEED, scale {name}" for name in above)
-    assert sentence.endswith(f"The interval lies above zero in {places}.")
+    assert f"the interval lies above zero in {places}. Simulated SEED, scale quick " in sentence
 
 
 @pytest.mark.parametrize("draw", FIGURES)

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from ufama.analysis.differences import accuracy_intervals, against_baseline, summarise
 from ufama.analysis.evaluation import accuracy, stored_rules
 from ufama.analysis.selection_rules import oracle_gaps, rule_accuracies
-from ufama.analysis.titles import ALL_RULE_TITLES, PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES, part_title
+from ufama.analysis.titles import ALL_RULE_TITLES, RULE_TITLES, VARIANT_TITLES, part_title
 from ufama.analysis.training_length import SETTINGS, StoredLengths, gate_opening, scales_of, total_steps
 from ufama.campaigns.grids import LENGTH_VARIANTS
 from ufama.campaigns.results import Results
@@ -371,19 +371,20 @@ def groups_by_step(results: Results) -> Figure:
 
 
 def findings(every: Sequence[StoredLengths]) -> list[str]:
-    """Of every data set and length: when the gate opens, what distillation, all parts and the largest part add, what
-    selection without labels costs, and UF-AMA in the other protocol and preset."""
+    """Of every data set and length: what all parts and what distillation adds, what selection without labels costs,
+    when the gate opens, which part adds most, and the accuracy."""
     models = [one.models for one in every]
-    gates, parts, gaps = ([table(own) for own in models] for table in (gate_table, models_table, gaps_table))
-    settings = [settings_table(one.settings) for one in every]
+    gates, parts, gaps, accuracies = (
+        [table(own) for own in models] for table in (gate_table, models_table, gaps_table, accuracy_table)
+    )
     return [
-        f"The gate of distillation opens: {_of_each(models, gates, gate_opened)}.",
-        "What distillation adds (M6 − M5, last epoch, points): " + _differences(models, parts, ("M6", "M5")),
-        "What all parts add (M6 − M1, last epoch, points): " + _differences(models, parts, ("M6", "M1")),
-        f"The part that adds most to the model before it (last epoch, points): {_of_each(models, parts, _largest)}.",
+        f"What all parts add (M6 − M1, last epoch, points): {_differences(models, parts, ('M6', 'M1'))}.",
+        f"What distillation adds (M6 − M5, last epoch, points): {_differences(models, parts, ('M6', 'M5'))}.",
         "What UF-AMA loses to the oracle where the epoch is chosen without the target's labels (points): "
         f"{_of_each(models, gaps, _loss)}.",
-        f"UF-AMA's cross-subject accuracy by the last epoch (%): {_of_each(models, settings, _settings_cells)}.",
+        f"The gate of distillation opens: {_of_each(models, gates, gate_opened)}.",
+        f"The part that adds most to the model before it (last epoch, points): {_of_each(models, parts, _largest)}.",
+        f"UF-AMA's accuracy by the last epoch (%): {_of_each(models, accuracies, _accuracy)}.",
     ]
 
 
@@ -408,7 +409,7 @@ def gate_opened(table: Table, name: str) -> str:
 
 
 def _differences(every: Sequence[Results], tables: Sequence[Table], pair: tuple[str, str]) -> str:
-    """The difference of each data set and scale, and which intervals do not include zero."""
+    """Which intervals do not include zero, and the difference of each data set and scale."""
     row = {"variant": _minus(*pair), "rule": RULE_TITLES["last"]}
     places: dict[str, list[str]] = {}
     for own, table in zip(every, tables, strict=True):
@@ -416,10 +417,9 @@ def _differences(every: Sequence[Results], tables: Sequence[Table], pair: tuple[
             low, high = (value(table, f"{name}_windows_{end}_points", **row) for end in ("low", "high"))
             where = f"{unique_value(own.runs, 'data_title')}, scale {name}"
             places.setdefault(of_interval(low, high), []).append(where)
-    usual = of_interval(-1, 1)
+    apart = [f"{verdict} in {'; '.join(some)}" for verdict, some in places.items() if verdict != of_interval(-1, 1)]
     numbers = _of_each(every, tables, lambda table, name: shown(table, f"{name}_windows_points", **row))
-    clauses = [f"{capitalised(verdict)} in {'; '.join(some)}." for verdict, some in places.items() if verdict != usual]
-    return " ".join([f"{numbers}.", *(clauses or ["Every interval includes zero."])])
+    return f"{', '.join(apart) or 'every interval includes zero'}. {capitalised(numbers)}"
 
 
 def _largest(table: Table, name: str) -> str:
@@ -442,12 +442,5 @@ def _loss(table: Table, name: str) -> str:
     return " and ".join(parts)
 
 
-def _settings_cells(table: Table, name: str) -> str:
-    """'81.3 (87.4 cross-session, 79.7 in preset released)', as far as they are stored."""
-    column, cells = f"{name}_windows_percent", []
-    for (protocol, preset), words in zip(SETTINGS, ("", " cross-session", " in preset released"), strict=True):
-        row = {"protocol": PROTOCOL_TITLES[protocol], "preset": preset, "rule": RULE_TITLES["last"]}
-        if is_there(table, column, **row):
-            cells.append(shown(table, column, **row) + words)
-    first, *others = cells
-    return f"{first} ({', '.join(others)})" if others else first
+def _accuracy(table: Table, name: str) -> str:
+    return shown(table, f"{name}_windows_percent", variant=VARIANT_TITLES["M6"], rule=RULE_TITLES["last"])

@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import make_results
 from ufama.analysis.training_length import comparable, gate_opening, scales_of, stored_lengths, under_other_settings
-from ufama.campaigns.results import StoreError
+from ufama.campaigns.results import StoreError, published_folder, published_runs
 from ufama.config import TrainingConfig
 
 LENGTHS = ({"scale": "quick", "steps": 4}, {"scale": "tenth", "steps": 26})
@@ -86,6 +86,17 @@ def test_a_scale_without_all_three_models_is_an_error_where_there_is_no_other(le
 def test_a_folder_without_published_runs_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="no stored runs of UF-AMA's models M1, M5, M6 on 'seed'"):
         stored_lengths("seed", tmp_path)
+
+
+def test_the_runs_keep_the_order_in_which_they_are_stored():
+    """So that no count in a caption changes places from one process to the next."""
+    settings = stored_lengths("seed_iv").settings.runs["digest"].tolist()
+    stored = [
+        digest
+        for runs in sorted(published_folder().glob("*/runs.parquet"))
+        for digest in published_runs(runs.parent, ["digest"])["digest"]
+    ]
+    assert [digest for digest in dict.fromkeys(stored) if digest in settings] == settings
 
 
 def test_a_damaged_folder_is_named(tmp_path):

@@ -57,7 +57,7 @@ def stored_lengths(dataset: str, folder: Path | None = None) -> StoredLengths:
     parts: list[Results] = []
     for runs in sorted(folder.glob("*/runs.parquet")) if folder else ():
         known = {digest for part in parts for digest in part.runs["digest"]}
-        if new := _candidates(runs.parent, dataset) - known:
+        if new := [digest for digest in _candidates(runs.parent, dataset) if digest not in known]:
             parts.append(read_published(runs.parent).select(new))
     if not parts:
         raise ValueError(f"no stored runs of UF-AMA's models {', '.join(LENGTH_VARIANTS)} on {dataset!r}.")
@@ -66,13 +66,13 @@ def stored_lengths(dataset: str, folder: Path | None = None) -> StoredLengths:
     return StoredLengths(models, under_other_settings(every, models))
 
 
-def _candidates(folder: Path, dataset: str) -> set[str]:
+def _candidates(folder: Path, dataset: str) -> list[str]:
     """Digests of the runs in a folder that may be compared: it has all of `LENGTH_VARIANTS`, or preset released."""
     table = published_runs(folder, ["digest", "method", "dataset", "variant", "preset", "changes", "control"])
     own = table[table["method"].eq("ufama") & table["dataset"].eq(dataset) & table["control"].eq("")]
     if not (set(LENGTH_VARIANTS) <= set(own["variant"]) or own["preset"].eq("released").any()):
-        return set()
-    return set(own["digest"][_of_size_alone(own)])
+        return []
+    return own["digest"][_of_size_alone(own)].tolist()
 
 
 def _of_size_alone(runs: pd.DataFrame) -> pd.Series:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -86,7 +86,7 @@ class Results:
             }
         )
 
-    def select(self, digests: Iterable[str]) -> "Results":
+    def select(self, digests: Sequence[str] | pd.Series) -> "Results":
         """The runs with these digests, in this order."""
         digests = list(digests)
         order = pd.Series(range(len(digests)), index=digests)

@@ -67,6 +67,9 @@ PEAKS = {
 }
 """Tera floating-point operations per second of dense products, from NVIDIA's data sheets (SXM boards)."""
 
+LARGEST_PRODUCT = 2048
+"""Rows of the largest square matrices by which a device's peak is measured."""
+
 TABLE_RUNS = {"seed": 36, "seed_iv": 45}
 
 
@@ -166,10 +169,22 @@ def peak_of(device: str, precision: str, given: float | None) -> dict:
         known = [peak for (part_of, of), peak in PEAKS.items() if part_of in name and of == precision]
         if known:
             return {"tflops": known[0], "is": "data sheet"}
-    x = torch.randn(2048, 2048, device=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
-    x @ x
-    seconds = min(timed(lambda: x @ x, device) for _ in range(5))
-    return {"tflops": round(2 * 2048**3 / seconds / 1e12, 3), "is": "product of 2048-square matrices, measured"}
+    return measured_peak(device, torch.bfloat16 if precision == "bf16" else torch.float32)
+
+
+def measured_peak(device: str, dtype: torch.dtype, *, at_most: float = 0.2) -> dict:
+    """The best rate among products of square matrices, doubled in size while one takes less than ``at_most`` seconds.
+
+    A processor that has no bfloat16 takes minutes for a product that others do in milliseconds.
+    """
+    best, size, seconds = (0.0, 0), 256, 0.0
+    while size <= LARGEST_PRODUCT and seconds < at_most:
+        x = torch.randn(size, size, device=device, dtype=dtype)
+        x @ x
+        seconds = min(timed(lambda x=x: x @ x, device) for _ in range(5))
+        best = max(best, (2 * size**3 / seconds / 1e12, size))
+        size *= 2
+    return {"tflops": float(f"{best[0]:.3g}"), "is": f"product of {best[1]}-square matrices, measured"}
 
 
 def trained_peak(asked: argparse.Namespace, runs: int) -> float:

@@ -312,7 +312,7 @@ def test_features_made_otherwise_are_not_mixed(seed, seed_iv, tmp_path):
         write_features("seed_iv", seed_iv, tmp_path / "new", SETTINGS.replace(smoothing="none"))
     out = tmp_path / "out"
     write_features("seed", seed, out, SETTINGS, subjects=[6], sessions=[1])
-    with pytest.raises(DataError, match="features of another source or of other settings"):
+    with pytest.raises(DataError, match="features with a different source or different settings"):
         write_features("seed", seed, out, SETTINGS.replace(window_seconds=1.0), subjects=[6], sessions=[1])
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # of mallopt, malloc.h
 _LARGE = 128 * 1024  # bytes: glibc's own bound, which it would raise by itself
-_VERY_LARGE = 16 * 1024**2  # bytes: larger than the tensors of a stack of four runs, the usual one on a CPU
+_VERY_LARGE = 24 * 1024**2  # bytes: above every tensor of a step of four runs, the usual stack on a CPU
 
 
 def map_large_blocks() -> bool:
@@ -25,8 +25,8 @@ def keep_freed_memory() -> bool:
 
     A step on a CPU allocates and frees the same few hundred tensors of some megabytes. By default each of them is
     mapped again, and the system clears its pages: a tenth of a step. What a process has once needed it therefore keeps.
-    Tensors above 16 MB, as stacks of many runs have, are still mapped one by one: kept in one place, they leave gaps
-    that others do not fit in, of up to half of what is in use.
+    Tensors of more than 24 MiB, as stacks of many runs have, are still mapped one by one: kept in one place, they leave
+    gaps that others do not fit in, of up to half of what is in use.
     """
     return _set({_MMAP_THRESHOLD: _VERY_LARGE, _TRIM_THRESHOLD: 2**31 - 1})
 

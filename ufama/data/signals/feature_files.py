@@ -174,7 +174,7 @@ def _provenance(dataset: str, out: Path, settings: EegSettings, marker: Path | N
         earlier = _read_json(path)
         if any(earlier.get(name) != value for name, value in content.items()):
             raise DataError(
-                f"{out} holds features of another source or of other settings; {path} lists them. Expected "
+                f"{out} holds features with a different source or different settings; {path} lists them. Expected "
                 "an empty folder, or features of the same source and settings; choose another folder."
             )
         return content | {"notes": earlier.get("notes", [])}

@@ -54,7 +54,7 @@ LossTerms = dict[str, tuple[Tensor, Tensor | float]]
 
 
 def search_space(learning_rate: tuple = (3e-4, 1e-3, 3e-3, 1e-2), **settings: tuple) -> Mapping[str, tuple]:
-    """The search space of tuning (`ufama.methods.MethodInfo`): values of the learning rate and of other settings."""
+    """The search space of tuning (`ufama.methods.MethodInfo`): values of the learning rate and further settings."""
     return {"learning_rate": learning_rate, **settings}
 
 

@@ -209,8 +209,8 @@ trust.coverage(further)
 # ## What may be concluded
 #
 # - A temperature learnt from other people is worth having. On EEGMAT and CogWear the error of an estimated accuracy is
-#   some points smaller than that of the mean accuracy of the people trained on; on the remaining three sets the
-#   difference is about a point. Its interval is wide.
+#   some points smaller than that of the constant guess; on the remaining three sets the difference is about a point. Its
+#   interval is wide.
 # - A threshold keeps a risk on average over subjects, about, where it lets most windows be answered. It promises nothing
 #   to one person.
 # - The head of a sound modality is a good answer when the other one is lost, and needs no adaptation for that.

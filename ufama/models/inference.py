@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ufama.config import ValidatedConfig
+from ufama.core.fast.bfloat16 import bfloat16_products
 from ufama.data.folds import scaled, standardised
 from ufama.data.windows import DataCard, Windows
 from ufama.methods import Method, ProblemSpec, UnlabelledWindows, is_fitted, method
@@ -69,7 +70,9 @@ def evaluated(
     shown = rounded_copy(network) if precision == "bf16" else network
     chunks = []
     for start in range(0, len(windows.eeg), CHUNK):
-        result = shown(*(as_stack(values[start : start + CHUNK], runs) for values in (eeg, eye)), None)
+        chunk = [as_stack(values[start : start + CHUNK], runs) for values in (eeg, eye)]
+        with bfloat16_products(eeg.device) if precision == "bf16" else nullcontext():
+            result = shown(*chunk, None)
         if precision == "bf16":
             result = type(result)(*[value.float() for value in result])
         chunks.append((chosen.predict(result), result.fused.flatten(2)))

@@ -1,7 +1,7 @@
 """One stack of runs on one device: its tensors, one step of them all, an epoch, an evaluation."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ufama.config import TrainingConfig, ValidatedConfig
+from ufama.core.fast.bfloat16 import bfloat16_products
 from ufama.core.objective import Terms, joined
 from ufama.core.random import CounterRNG
 from ufama.data.windows import Windows
@@ -202,11 +203,14 @@ class Trainer:
 
     @contextmanager
     def _precision(self) -> Iterator[None]:
-        """tf32 rounds the factors of float32 products to 10 bits on a GPU; a CPU has no such products."""
+        """tf32 rounds the factors of float32 products to 10 bits on a GPU; a CPU has no such products. Compiled code
+        computes products in bfloat16 by PyTorch's own functions on every device."""
+        may_widen = self.training.precision == "bf16" and not self.compiled
         before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high" if self.training.precision == "tf32" else "highest")
         try:
-            yield
+            with bfloat16_products(self.device) if may_widen else nullcontext():
+                yield
         finally:
             torch.set_float32_matmul_precision(before)
 

@@ -34,7 +34,7 @@ head(
 # A dash stands where a length has no such runs.
 #
 # The runs of scale `tenth` are in bfloat16. Models 2 to 4 on SEED-IV were trained on a processor without AVX-512, on which
-# products in bfloat16 are computed in float32 and rounded; all others on one that has them.
+# products in bfloat16 are computed in float32 and rounded; all others were trained on one with AVX-512.
 #
 # ## The lengths
 

@@ -77,12 +77,18 @@ def test_other_numbers_and_other_operations_are_left_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("capability", "device", "widens"),
-    [("AVX2", "cpu", True), ("AVX512", "cpu", False), ("DEFAULT", "cpu", False), ("AVX2", "cuda", False)],
+    ("capability", "device", "precision", "widens"),
+    [
+        ("AVX2", "cpu", "bf16", True),
+        ("AVX2", "cpu", "float32", False),
+        ("AVX512", "cpu", "bf16", False),
+        ("DEFAULT", "cpu", "bf16", False),
+        ("AVX2", "cuda", "bf16", False),
+    ],
 )
-def test_products_are_widened_on_a_cpu_without_avx_512_alone(monkeypatch, capability, device, widens):
+def test_products_are_widened_on_a_cpu_without_avx_512_alone(monkeypatch, capability, device, precision, widens):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    assert isinstance(bfloat16_products(torch.device(device)), WidenedProducts) == widens
+    assert isinstance(bfloat16_products(precision, torch.device(device)), WidenedProducts) == widens
 
 
 def test_a_training_in_bfloat16_computes_no_product_in_it_without_avx_512_unless_it_is_compiled(small, monkeypatch):

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,7 +71,7 @@ def evaluated(
     chunks = []
     for start in range(0, len(windows.eeg), CHUNK):
         chunk = [as_stack(values[start : start + CHUNK], runs) for values in (eeg, eye)]
-        with bfloat16_products(eeg.device) if precision == "bf16" else nullcontext():
+        with bfloat16_products(precision, eeg.device):
             result = shown(*chunk, None)
         if precision == "bf16":
             result = type(result)(*[value.float() for value in result])

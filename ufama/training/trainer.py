@@ -1,7 +1,7 @@
 """One stack of runs on one device: its tensors, one step of them all, an epoch, an evaluation."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
@@ -203,13 +203,11 @@ class Trainer:
 
     @contextmanager
     def _precision(self) -> Iterator[None]:
-        """tf32 rounds the factors of float32 products to 10 bits on a GPU; a CPU has no such products. Compiled code
-        computes products in bfloat16 by PyTorch's own functions on every device."""
-        may_widen = self.training.precision == "bf16" and not self.compiled
+        """tf32 rounds the factors of float32 products to 10 bits on a GPU; a CPU has no such products."""
         before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high" if self.training.precision == "tf32" else "highest")
         try:
-            with bfloat16_products(self.device) if may_widen else nullcontext():
+            with bfloat16_products(self.training.precision, self.device, compiled=self.compiled):
                 yield
         finally:
             torch.set_float32_matmul_precision(before)

@@ -10,11 +10,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 PRODUCTS = {f"aten.{name}" for name in ("mm", "addmm", "bmm", "baddbmm", "convolution", "convolution_backward")}
 
 
-def bfloat16_products(device: torch.device) -> AbstractContextManager[object]:
-    """The context in which a network in bfloat16 is computed, forwards and backwards: `WidenedProducts` on a CPU
-    without AVX-512, elsewhere nothing."""
+def bfloat16_products(
+    precision: str, device: torch.device, *, compiled: bool = False
+) -> AbstractContextManager[object]:
+    """The context in which a network is computed, forwards and backwards: `WidenedProducts` for "bf16" on a CPU without
+    AVX-512, otherwise nothing. PyTorch's compiler leaves out what runs in such a context: compiled code keeps
+    PyTorch's own products."""
     is_slow = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2"
-    return WidenedProducts() if is_slow else nullcontext()
+    return WidenedProducts() if precision == "bf16" and is_slow and not compiled else nullcontext()
 
 
 class WidenedProducts(TorchDispatchMode):

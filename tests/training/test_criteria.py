@@ -1,5 +1,7 @@
 """Label-free criteria: by hand, against slow twins, and against skada where it is installed."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import sklearn
@@ -28,7 +30,9 @@ def test_criteria_by_hand(criterion, confident, one_class, unsure):
     assert [criterion(p) for p in (CONFIDENT, ONE_CLASS, UNSURE)] == pytest.approx([confident, one_class, unsure])
 
 
-def test_snd_against_a_slow_twin():
+@pytest.mark.parametrize("rows_at_once", [1, 5, 17, 256])
+def test_snd_against_a_slow_twin(monkeypatch, rows_at_once):
+    monkeypatch.setattr(criteria, "_ROWS_AT_ONCE", rows_at_once)
     p = random_predictions()
     entropies = []
     for i in range(len(p)):
@@ -36,6 +40,16 @@ def test_snd_against_a_slow_twin():
         share = np.exp(close) / np.exp(close).sum()
         entropies.append(-(share * np.log(share)).sum())
     assert criteria.snd(p) == pytest.approx(np.mean(entropies), rel=1e-9)
+
+
+def test_snd_holds_no_number_for_every_pair_of_windows_at_once():
+    p = random_predictions(rows=3000)
+    tracemalloc.start()
+    try:
+        criteria.snd(p)
+        assert tracemalloc.get_traced_memory()[1] < 3000 * 3000 * 8
+    finally:
+        tracemalloc.stop()
 
 
 def test_snd_is_that_of_its_authors_but_for_the_window_itself():

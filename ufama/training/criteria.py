@@ -6,6 +6,7 @@ from ufama.threads import one_thread
 
 CRITERIA = ("entropy", "information_maximisation", "bnm", "snd", "dev", "cluster_agreement")
 _TEMPERATURE = 0.05  # of SND, as in its paper
+_ROWS_AT_ONCE = 256  # of SND's neighbours: all rows of 12,000 windows would need 8 GB
 
 
 def entropy(probabilities: np.ndarray) -> float:
@@ -33,10 +34,13 @@ def snd(probabilities: np.ndarray) -> float:
     (n, C), n of at least 2. A window is not its own neighbour.
     """
     unit = probabilities / np.linalg.norm(probabilities, axis=1, keepdims=True)
-    closeness = (unit @ unit.T).astype(np.float64) / _TEMPERATURE
-    np.fill_diagonal(closeness, -np.inf)
-    shares = np.exp(closeness - closeness.max(axis=1, keepdims=True))
-    return float(_entropies(shares / shares.sum(axis=1, keepdims=True)).mean())
+    spreads = []
+    for first in range(0, len(unit), _ROWS_AT_ONCE):
+        closeness = (unit[first : first + _ROWS_AT_ONCE] @ unit.T).astype(np.float64) / _TEMPERATURE
+        np.fill_diagonal(closeness[:, first:], -np.inf)
+        shares = np.exp(closeness - closeness.max(axis=1, keepdims=True))
+        spreads.append(_entropies(shares / shares.sum(axis=1, keepdims=True)))
+    return float(np.concatenate(spreads).mean())
 
 
 def dev(source: np.ndarray, target: np.ndarray, validation: np.ndarray, losses: np.ndarray) -> float:

@@ -83,6 +83,12 @@ return {
 };
 """
 
+# Titles of the tabs whose content has no height.
+HIDDEN_TABS = """
+return [...document.querySelectorAll(".sd-tab-content")]
+  .filter(content => !content.offsetHeight).map(content => content.previousElementSibling.textContent);
+"""
+
 CHECK = """
 const [rules, done] = arguments;
 axe.run(document.querySelector("main") || document, {
@@ -149,7 +155,7 @@ def read_page(browser, server, html: Path, page: str) -> dict[str, list]:
         emulate(browser, width)
         wrong |= fit(browser, f"at {width} px")
     emulate(browser, SHEET_WIDTH, media="print")
-    wrong |= fit(browser, "in print")
+    wrong |= fit(browser, "in print") | {"tabs not printed": browser.execute_script(HIDDEN_TABS)}
     errors = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     return wrong | {"console errors": errors, "foreign requests": foreign_requests(browser, server)}
 
@@ -215,6 +221,10 @@ def test_no_page_scrolls_sideways(findings):
 
 def test_no_table_is_cut_off(findings):
     assert not report(findings, "cut tables"), report(findings, "cut tables")
+
+
+def test_every_tab_is_printed(findings):
+    assert not report(findings, "tabs not printed"), report(findings, "tabs not printed")
 
 
 def test_tables_have_few_columns_low_rows_and_a_file(findings):

@@ -33,8 +33,9 @@ head(
 # distillation (M5) to UF-AMA (M6). Every length has columns, or a panel, of its own; no number is an average over two.
 # A dash stands where a length has no such runs.
 #
-# The runs of scale `tenth` are in bfloat16. Models 2 to 4 on SEED-IV were trained on a processor without AVX-512, on which
-# products in bfloat16 are computed in float32 and rounded; all others were trained on one with AVX-512.
+# The runs of scale `tenth` are in bfloat16. Models 2 to 4 and UF-AMA cross-session on SEED-IV were trained on a processor
+# without AVX-512, on which products in bfloat16 are computed in float32 and rounded; all others were trained on one with
+# AVX-512.
 #
 # ## The lengths
 

@@ -3,7 +3,7 @@
 Every scale has columns, or a panel, of its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
@@ -42,6 +42,9 @@ from ufama.report.training_size import network_parameters, paper_parameters, pap
 
 OVER_ALL = (("M5", "M1"), ("M6", "M1"))
 """Differences of models that are several steps apart: all parts but distillation, all parts."""
+
+WITHOUT_TARGET_LABELS = ("last", "source_validation")
+"""The rules of the first finding about selection."""
 
 GATE_TITLES = {
     "runs": "runs with an open gate in any step (%)",
@@ -371,21 +374,38 @@ def groups_by_step(results: Results) -> Figure:
 
 
 def findings(every: Sequence[StoredLengths]) -> list[str]:
-    """Of every data set and length: what all parts and what distillation adds, what selection without labels costs,
-    when the gate opens, which part adds most, and the accuracy."""
+    """What all parts and what distillation adds, what selection without labels costs, when the gate opens, which part
+    adds most, and the accuracy: first the range over all data sets and lengths, then the value of each."""
     models = [one.models for one in every]
     gates, parts, gaps, accuracies = (
         [table(own) for own in models] for table in (gate_table, models_table, gaps_table, accuracy_table)
     )
+    last, own = {"rule": RULE_TITLES["last"]}, {"variant": VARIANT_TITLES["M6"]}
+    added, distilled = (_range(parts, "windows_points", last | {"variant": _minus("M6", one)}) for one in ("M1", "M5"))
+    lost = _range(gaps, "windows_points", *[own | {"rule": RULE_TITLES[rule]} for rule in WITHOUT_TARGET_LABELS])
+    reached = _range(accuracies, "windows_percent", own | last)
+    opened = _range(gates, "", {"what": GATE_TITLES["runs"]})
     return [
-        f"What all parts add (M6 − M1, last epoch, points): {_differences(models, parts, ('M6', 'M1'))}.",
-        f"What distillation adds (M6 − M5, last epoch, points): {_differences(models, parts, ('M6', 'M5'))}.",
-        "What UF-AMA loses to the oracle where the epoch is chosen without the target's labels (points): "
+        f"All parts together add {added} points (M6 − M1, last epoch): {_differences(models, parts, ('M6', 'M1'))}.",
+        f"Distillation adds {distilled} points (M6 − M5, last epoch): {_differences(models, parts, ('M6', 'M5'))}.",
+        f"UF-AMA loses {lost} points to the oracle where the epoch is chosen without the target's labels: "
         f"{_of_each(models, gaps, _loss)}.",
-        f"The gate of distillation opens: {_of_each(models, gates, gate_opened)}.",
+        f"The gate of distillation opens in {opened} % of the runs: {_of_each(models, gates, gate_opened)}.",
         f"The part that adds most to the model before it (last epoch, points): {_of_each(models, parts, _largest)}.",
-        f"UF-AMA's accuracy by the last epoch (%): {_of_each(models, accuracies, _accuracy)}.",
+        f"UF-AMA is right on {reached} % of the windows by the last epoch: {_of_each(models, accuracies, _accuracy)}.",
     ]
+
+
+def _range(tables: Sequence[Table], column: str, *rows: Mapping[str, str]) -> str:
+    """'1.2 to 2.5': the smallest and the largest of these rows' numbers, over the tables and their scales."""
+    found = []
+    for table in tables:
+        for one in table.columns:
+            if one.origin == "measured" and one.name.endswith(column):
+                present = [row for row in rows if is_there(table, one.name, **row)]
+                found += [(value(table, one.name, **row), shown(table, one.name, **row)) for row in present]
+    numbers = [cell.partition(" [")[0] for _, cell in (min(found), max(found))]
+    return " to ".join(dict.fromkeys(numbers))
 
 
 def _of_each(every: Sequence[Results], tables: Sequence[Table], clause: Callable[[Table, str], str]) -> str:
@@ -436,7 +456,7 @@ def _loss(table: Table, name: str) -> str:
     model, column = VARIANT_TITLES["M6"], f"{name}_windows_points"
     parts = [
         f"{shown(table, column, variant=model, rule=RULE_TITLES[rule])} by {RULE_TITLES[rule]}"
-        for rule in ("last", "source_validation")
+        for rule in WITHOUT_TARGET_LABELS
         if is_there(table, column, variant=model, rule=RULE_TITLES[rule])
     ]
     return " and ".join(parts)

@@ -18,10 +18,8 @@ from ufama.report.table import Column, Table
 from ufama.report.training_size import paper_parameters, paper_steps, size_sentences, which_windows
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
-EXAMPLES = ("own_data", "add_a_method")  # what they train serves as an example of a call
 SHOWS_STORED = ("real_recordings", "same_film", "new_person_model", "new_person_trust", "training_length")
 TRAINED = [name for name in NOTEBOOKS if name in SHOWS_STORED or asks_for_runs(notebook_source(name))]
-TRAINED = [name for name in TRAINED if name not in EXAMPLES]
 ENDING = "## What this does not show"
 
 

@@ -206,7 +206,7 @@ def asked_for(name, monkeypatch):
 
 
 def test_what_is_trained_is_what_the_pages_with_new_runs_ask_for(monkeypatch, made_up_people):
-    named = (*FURTHER_PAGES, *STORED_PAGES, "own_data")  # whose runs are of a table of its own
+    named = (*FURTHER_PAGES, *STORED_PAGES)
     waiting = [name for name in NOTEBOOKS if name not in named and asks_for_runs(notebook_source(name))]
     assert waiting == ["screening", "training", "results"]
     asked = [asked_for(name, monkeypatch) for name in waiting]

@@ -101,6 +101,8 @@ if seed_iv:
 #
 # The same lengths for UF-AMA where the target is another session of the same people, and where every choice that the
 # paper leaves open is taken as in its released code ({doc}`ledger <../book/ledger>`).
+# Every session of SEED shows the same films, every session of SEED-IV others: a longer training can learn the films of
+# the source better, and only in SEED does the target have these films ({doc}`same_film`).
 
 # %% tags=["tab-seed"]
 page.show(training_length.settings_table(every[0].settings))

@@ -65,9 +65,10 @@ def numbers(text):
 def test_every_number_of_the_findings_is_a_cell():
     one = made_lengths("M1", "M2", "M3", "M4", "M5", "M6")
     tables = [table(one.models) for table in (gate_table, models_table, gaps_table, accuracy_table)]
+    tables.append(settings_table(one.settings))
     cells = {cell for table in tables for row in table.cells() for cell in row}
     findings = training_length.findings([one])
-    assert len(findings) == 6
+    assert len(findings) == 7
     assert numbers(" ".join(findings)) and numbers(" ".join(findings)) <= numbers(" ".join(cells))
 
 

@@ -136,7 +136,7 @@ def _refuse_changed(path: Path) -> None:
 
 
 def asks_for_runs(notebook: "NotebookNode") -> bool:
-    """Whether a notebook asks for the runs of a grid, so that they have to be trained before; own runs wait for none."""
+    """Whether a notebook asks for the runs of a grid, so that they have to be trained before."""
     return any(cell.cell_type == "code" and "_grid(" in cell.source for cell in notebook.cells)
 
 

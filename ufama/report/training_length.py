@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from ufama.analysis.differences import accuracy_intervals, against_baseline, summarise
 from ufama.analysis.evaluation import accuracy, stored_rules
 from ufama.analysis.selection_rules import oracle_gaps, rule_accuracies
-from ufama.analysis.titles import ALL_RULE_TITLES, RULE_TITLES, VARIANT_TITLES, part_title
+from ufama.analysis.titles import ALL_RULE_TITLES, PROTOCOL_TITLES, RULE_TITLES, VARIANT_TITLES, part_title
 from ufama.analysis.training_length import SETTINGS, StoredLengths, gate_opening, scales_of, total_steps
 from ufama.campaigns.grids import LENGTH_VARIANTS
 from ufama.campaigns.results import Results
@@ -45,6 +45,9 @@ OVER_ALL = (("M5", "M1"), ("M6", "M1"))
 
 WITHOUT_TARGET_LABELS = ("last", "source_validation")
 """The rules of the first finding about selection."""
+
+CROSS_SESSION = {"protocol": PROTOCOL_TITLES["cross_session"], "preset": "paper", "rule": RULE_TITLES["last"]}
+"""The row of `settings_table` in the findings."""
 
 GATE_TITLES = {
     "runs": "runs with an open gate in any step (%)",
@@ -375,7 +378,8 @@ def groups_by_step(results: Results) -> Figure:
 
 def findings(every: Sequence[StoredLengths]) -> list[str]:
     """What all parts and what distillation adds, what selection without labels costs, when the gate opens, which part
-    adds most, and the accuracy: first the range over all data sets and lengths, then the value of each."""
+    adds most, and the accuracy, also cross-session: first the range over all data sets and lengths, then the value of
+    each."""
     models = [one.models for one in every]
     gates, parts, gaps, accuracies = (
         [table(own) for own in models] for table in (gate_table, models_table, gaps_table, accuracy_table)
@@ -385,7 +389,9 @@ def findings(every: Sequence[StoredLengths]) -> list[str]:
     lost = _range(gaps, "windows_points", *[own | {"rule": RULE_TITLES[rule]} for rule in WITHOUT_TARGET_LABELS])
     reached = _range(accuracies, "windows_percent", own | last)
     opened = _range(gates, "", {"what": GATE_TITLES["runs"]})
-    return [
+    settings = [settings_table(one.settings) for one in every]
+    crossed = _of_each([one.settings for one in every], settings, _accuracy_cross_session)
+    findings = [
         f"All parts together add {added} points (M6 − M1, last epoch): {_differences(models, parts, ('M6', 'M1'))}.",
         f"Distillation adds {distilled} points (M6 − M5, last epoch): {_differences(models, parts, ('M6', 'M5'))}.",
         f"UF-AMA loses {lost} points to the oracle where the epoch is chosen without the target's labels: "
@@ -394,6 +400,10 @@ def findings(every: Sequence[StoredLengths]) -> list[str]:
         f"The part that adds most to the model before it (last epoch, points): {_of_each(models, parts, _largest)}.",
         f"UF-AMA is right on {reached} % of the windows by the last epoch: {_of_each(models, accuracies, _accuracy)}.",
     ]
+    if crossed:
+        reached = _range(settings, "windows_percent", CROSS_SESSION)
+        findings.append(f"Cross-session it is right on {reached} % by the last epoch, mean of the folds: {crossed}.")
+    return findings
 
 
 def _range(tables: Sequence[Table], column: str, *rows: Mapping[str, str]) -> str:
@@ -464,3 +474,8 @@ def _loss(table: Table, name: str) -> str:
 
 def _accuracy(table: Table, name: str) -> str:
     return shown(table, f"{name}_windows_percent", variant=VARIANT_TITLES["M6"], rule=RULE_TITLES["last"])
+
+
+def _accuracy_cross_session(table: Table, name: str) -> str:
+    column = f"{name}_windows_percent"
+    return shown(table, column, **CROSS_SESSION) if is_there(table, column, **CROSS_SESSION) else ""

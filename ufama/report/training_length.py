@@ -402,7 +402,9 @@ def findings(every: Sequence[StoredLengths]) -> list[str]:
     ]
     if crossed:
         reached = _range(settings, "windows_percent", CROSS_SESSION)
-        findings.append(f"Cross-session UF-AMA is right on {reached} % by the last epoch, mean of the folds: {crossed}.")
+        findings.append(
+            f"Cross-session UF-AMA is right on {reached} % by the last epoch, mean of the folds: {crossed}."
+        )
     return findings
 
 

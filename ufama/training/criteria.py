@@ -6,7 +6,7 @@ from ufama.threads import one_thread
 
 CRITERIA = ("entropy", "information_maximisation", "bnm", "snd", "dev", "cluster_agreement")
 _TEMPERATURE = 0.05  # of SND, as in its paper
-_ROWS_AT_ONCE = 256  # of SND's neighbours: all rows of 12,000 windows would need 8 GB
+_ROWS_AT_ONCE = 256  # of SND's neighbours: all rows of 12,000 windows would need 7 GB
 
 
 def entropy(probabilities: np.ndarray) -> float:

@@ -72,6 +72,17 @@ def test_every_number_of_the_findings_is_a_cell():
     assert numbers(" ".join(findings)) and numbers(" ".join(findings)) <= numbers(" ".join(cells))
 
 
+def test_the_range_of_a_finding_is_that_of_the_numbers_behind_it():
+    one = made_lengths("M1", "M2", "M3", "M4", "M5", "M6")
+    checked = 0
+    for finding in training_length.findings([one]):
+        if ends := re.search(r"(-?[\d.]+) to (-?[\d.]+) (?:points|%)", finding):
+            behind = [float(number) for number in re.findall(r"(?:scale \w+|and) (-?\d+\.\d)", finding)]
+            assert [float(end) for end in ends.groups()] == [min(behind), max(behind)], finding
+            checked += 1
+    assert checked == 5
+
+
 def test_a_model_that_a_length_does_not_have_is_a_dash_there_and_no_part_is_called_the_largest():
     one = made_lengths("M1", "M2", "M3", "M4", "M5", "M6", leave_out="M3")
     rows = models_table(one.models).cells()

@@ -5,6 +5,7 @@ Every scale has columns, or a panel, of its own.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -44,7 +45,10 @@ OVER_ALL = (("M5", "M1"), ("M6", "M1"))
 """Differences of models that are several steps apart: all parts but distillation, all parts."""
 
 WITHOUT_TARGET_LABELS = ("last", "source_validation")
-"""The rules of the first finding about selection."""
+"""The rules whose loss to the oracle is a finding."""
+
+LAST_EPOCH = {"variant": VARIANT_TITLES["M6"], "rule": RULE_TITLES["last"]}
+"""The row of `accuracy_table` in the findings."""
 
 CROSS_SESSION = {"protocol": PROTOCOL_TITLES["cross_session"], "preset": "paper", "rule": RULE_TITLES["last"]}
 """The row of `settings_table` in the findings."""
@@ -384,13 +388,12 @@ def findings(every: Sequence[StoredLengths]) -> list[str]:
     gates, parts, gaps, accuracies = (
         [table(own) for own in models] for table in (gate_table, models_table, gaps_table, accuracy_table)
     )
-    last, own = {"rule": RULE_TITLES["last"]}, {"variant": VARIANT_TITLES["M6"]}
-    added, distilled = (_range(parts, "windows_points", last | {"variant": _minus("M6", one)}) for one in ("M1", "M5"))
-    lost = _range(gaps, "windows_points", *[own | {"rule": RULE_TITLES[rule]} for rule in WITHOUT_TARGET_LABELS])
-    reached = _range(accuracies, "windows_percent", own | last)
+    added, distilled = (_range(parts, "windows_points", _row_of_pair("M6", one)) for one in ("M1", "M5"))
+    lost = _range(gaps, "windows_points", *[LAST_EPOCH | {"rule": RULE_TITLES[rule]} for rule in WITHOUT_TARGET_LABELS])
+    reached = _range(accuracies, "windows_percent", LAST_EPOCH)
     opened = _range(gates, "", {"what": GATE_TITLES["runs"]})
     settings = [settings_table(one.settings) for one in every]
-    crossed = _of_each([one.settings for one in every], settings, _accuracy_cross_session)
+    crossed = _of_each([one.settings for one in every], settings, partial(_accuracy, row=CROSS_SESSION))
     findings = [
         f"All parts together add {added} points (M6 − M1, last epoch): {_differences(models, parts, ('M6', 'M1'))}.",
         f"Distillation adds {distilled} points (M6 − M5, last epoch): {_differences(models, parts, ('M6', 'M5'))}.",
@@ -398,7 +401,8 @@ def findings(every: Sequence[StoredLengths]) -> list[str]:
         f"{_of_each(models, gaps, _loss)}.",
         f"The gate of distillation opens in {opened} % of the runs: {_of_each(models, gates, gate_opened)}.",
         f"The part that adds most to the model before it (last epoch, points): {_of_each(models, parts, _largest)}.",
-        f"UF-AMA is right on {reached} % of the windows by the last epoch: {_of_each(models, accuracies, _accuracy)}.",
+        f"UF-AMA is right on {reached} % of the windows by the last epoch: "
+        f"{_of_each(models, accuracies, partial(_accuracy, row=LAST_EPOCH))}.",
     ]
     if crossed:
         reached = _range(settings, "windows_percent", CROSS_SESSION)
@@ -408,12 +412,17 @@ def findings(every: Sequence[StoredLengths]) -> list[str]:
     return findings
 
 
-def _range(tables: Sequence[Table], column: str, *rows: Mapping[str, str]) -> str:
-    """'1.2 to 2.5': the smallest and the largest of these rows' numbers, over the tables and their scales."""
+def _row_of_pair(model: str, before: str) -> dict[str, str]:
+    """The row of `models_table` in a finding about two models."""
+    return {"variant": _minus(model, before), "rule": RULE_TITLES["last"]}
+
+
+def _range(tables: Sequence[Table], ending: str, *rows: Mapping[str, str]) -> str:
+    """'1.2 to 2.5': the smallest and the largest of these rows' numbers, in all measured columns of this ending."""
     found = []
     for table in tables:
         for one in table.columns:
-            if one.origin == "measured" and one.name.endswith(column):
+            if one.origin == "measured" and one.name.endswith(ending):
                 present = [row for row in rows if is_there(table, one.name, **row)]
                 found += [(value(table, one.name, **row), shown(table, one.name, **row)) for row in present]
     numbers = [cell.partition(" [")[0] for _, cell in (min(found), max(found))]
@@ -442,7 +451,7 @@ def gate_opened(table: Table, name: str) -> str:
 
 def _differences(every: Sequence[Results], tables: Sequence[Table], pair: tuple[str, str]) -> str:
     """Which intervals do not include zero, and the difference of each data set and scale."""
-    row = {"variant": _minus(*pair), "rule": RULE_TITLES["last"]}
+    row = _row_of_pair(*pair)
     places: dict[str, list[str]] = {}
     for own, table in zip(every, tables, strict=True):
         for name in scales_of(own.runs):
@@ -474,10 +483,6 @@ def _loss(table: Table, name: str) -> str:
     return " and ".join(parts)
 
 
-def _accuracy(table: Table, name: str) -> str:
-    return shown(table, f"{name}_windows_percent", variant=VARIANT_TITLES["M6"], rule=RULE_TITLES["last"])
-
-
-def _accuracy_cross_session(table: Table, name: str) -> str:
+def _accuracy(table: Table, name: str, row: Mapping[str, str]) -> str:
     column = f"{name}_windows_percent"
-    return shown(table, column, **CROSS_SESSION) if is_there(table, column, **CROSS_SESSION) else ""
+    return shown(table, column, **row) if is_there(table, column, **row) else ""

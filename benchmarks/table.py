@@ -36,9 +36,9 @@ from machine import (
 
 from ufama.campaigns.checkpoints import StackCheckpoint, checkpoint_seconds
 from ufama.campaigns.experiments import DataRequest, Experiment, Job, Stack, resolve, stacks
-from ufama.campaigns.plans import PlanCache, gpu_stack_size
+from ufama.campaigns.plans import PlanCache, cpu_stack_size, gpu_stack_size
 from ufama.campaigns.results import RunStore
-from ufama.campaigns.run import CPU_STACK, OpenedData
+from ufama.campaigns.run import OpenedData
 from ufama.campaigns.worker import record_of
 from ufama.config import TrainingConfig, scale
 from ufama.methods import method
@@ -108,14 +108,14 @@ def table_stacks(asked: argparse.Namespace) -> list[Stack]:
         data = OpenedData(dataset=asked.shape, windows=noise_windows(asked.shape, **sizes))
     training = TrainingConfig(precision=asked.precision, epochs=asked.epochs)
     jobs = resolve([Experiment(data=data, scale=None, preset=asked.preset, training=training)])
-    return stacks(jobs, asked.stack_size or _stack_size(jobs[0], asked.device))
+    return stacks(jobs, asked.stack_size or _stack_size(jobs, asked.device))
 
 
-def _stack_size(first: Job, device: str) -> int:
+def _stack_size(jobs: list[Job], device: str) -> int:
     if torch.device(device).type == "cpu":
-        return CPU_STACK
+        return cpu_stack_size(len(jobs), os.cpu_count() or 1)
     with TemporaryDirectory() as folder:
-        return gpu_stack_size(first, device=device, cache=PlanCache(Path(folder)), notify=lambda line: None)
+        return gpu_stack_size(jobs[0], device=device, cache=PlanCache(Path(folder)), notify=lambda line: None)
 
 
 def measure_table(asked: argparse.Namespace, note: Callable[[dict], None]) -> dict:

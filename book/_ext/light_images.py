@@ -4,6 +4,7 @@ The palette is that whose farthest colour is nearest (`Quantize.MAXCOVERAGE`): o
 pixel moves by more than 12 of 255.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image
@@ -26,8 +27,8 @@ def lighten(path: Path) -> None:
 def lighten_images(app, exception):
     if exception or app.builder.format != "html":
         return
-    for path in sorted((Path(app.outdir) / app.builder.imagedir).glob("*.png")):
-        lighten(path)
+    with ThreadPoolExecutor() as pool:  # Pillow does its work outside Python's lock
+        list(pool.map(lighten, (Path(app.outdir) / app.builder.imagedir).glob("*.png")))
 
 
 def setup(app):

@@ -5,7 +5,7 @@ import pytest
 from ufama import config
 from ufama.campaigns import plans
 from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
-from ufama.campaigns.plans import ExecutionPlan, PlanCache, cpu_plan
+from ufama.campaigns.plans import ExecutionPlan, PlanCache, cpu_plan, cpu_stack_size
 from ufama.config import TrainingConfig
 
 
@@ -17,6 +17,15 @@ def missing(small_table, monkeypatch):
 
 
 USUAL = ExecutionPlan(workers=2, threads=1, stack_size=4)
+
+
+@pytest.mark.parametrize(
+    "runs, processes, size",
+    [(66, 2, 12), (66, 4, 8), (66, 16, 4), (10, 1, 5), (1, 1, 4)],
+    ids=["as many as are usual", "two stacks each", "not fewer than are usual", "one process", "one run"],
+)
+def test_a_cpu_s_stacks_are_as_large_as_keeps_every_process_at_work(runs, processes, size):
+    assert cpu_stack_size(runs, processes) == size
 
 
 def test_a_short_campaign_is_not_calibrated(missing, tmp_path):
@@ -45,6 +54,14 @@ def test_the_fastest_plan_is_taken_told_and_remembered(missing, tmp_path, monkey
     assert sorted(timed) == sorted(seconds)
     assert cpu_plan(missing, USUAL, PlanCache(tmp_path), lines.append) == ExecutionPlan(2, 1, 12)
     assert len(timed) == 4 and len(lines) == 1
+
+
+def test_the_usual_stacks_are_timed_once(missing, tmp_path, monkeypatch):
+    timed = []
+    monkeypatch.setattr(plans, "_seconds_per_run_step", lambda job, *how: timed.append(how) or 1.0)
+    monkeypatch.setattr(plans, "LONG_SECONDS", 0.0)
+    cpu_plan(missing, USUAL._replace(stack_size=12), PlanCache(tmp_path), lambda line: None)
+    assert sorted(timed) == [(1, 1), (4, 1), (12, 1), (12, 2)]
 
 
 def test_a_real_calibration_times_a_step(missing):

@@ -15,7 +15,7 @@ import pytest
 
 from tests.builders import made_windows
 from ufama import config
-from ufama.campaigns import worker
+from ufama.campaigns import run, worker
 from ufama.campaigns.experiments import DataRequest, Experiment, resolve, stacks
 from ufama.campaigns.results import TABLES, RunStore, publish, read_published
 from ufama.campaigns.run import results
@@ -41,6 +41,15 @@ def test_stored_runs_are_not_trained_again(experiment, trained):
     assert sum(map(len, trained)) == 8
     for name in ("runs", *TABLES):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name))
+
+
+@pytest.mark.parametrize("workers, when", [(1, [False, False, False, True]), (8, [True] * 4)])
+def test_a_campaign_says_when_a_process_has_nothing_more_to_begin(experiment, monkeypatch, workers, when):
+    """Of its eight runs in three stacks."""
+    monkeypatch.setattr(run, "in_processes", lambda *of: run.in_this_process(*of[:2], *of[3:]))
+    seen: dict[int, bool] = {}  # runs that are finished -> whether a process is idle
+    results([experiment], workers=workers, stack_size=3, progress=lambda now: seen.update({now.finished: now.has_idle}))
+    assert list(seen) == [0, 3, 6, 8] and list(seen.values()) == when
 
 
 def test_a_half_stored_stack_is_trained_again_as_it_was(experiment, tmp_path, trained):

@@ -52,18 +52,16 @@ def test_a_missing_package_of_the_book_is_named_first(monkeypatch, nothing_is_tr
 
 @pytest.fixture
 def executed(monkeypatch):
-    """The notebooks that papermill is started for, in their order, at the lowest priority those in capitals; none is
-    really executed."""
+    """The notebooks that papermill is started for, in their order; none is really executed."""
     names = []
 
     def run(command, **_):
-        name = Path(command[command.index("papermill") + 2]).stem
-        names.append(name.upper() if command[0] == "nice" else name)
+        name = Path(command[command.index("papermill") + 1]).stem
+        names.append(name)
         return SimpleNamespace(returncode=int(name == "audit"), stderr="it is broken")
 
     monkeypatch.setattr(notebooks, "subprocess", SimpleNamespace(run=run, DEVNULL=None))
     monkeypatch.setattr(notebooks.os, "cpu_count", lambda: 1)
-    monkeypatch.setattr(notebooks.shutil, "which", lambda name: f"/usr/bin/{name}")
     return names
 
 
@@ -71,13 +69,13 @@ def queue_in(folder, report=lambda line: None):
     return NotebookQueue(folder, scale="smoke", shows_stored=(), report=report)
 
 
-def test_notebooks_are_executed_in_order_and_those_in_background_at_the_lowest_priority(executed, tmp_path):
+def test_notebooks_are_executed_once_in_the_order_in_which_they_were_added(executed, tmp_path):
     lines = []
     with queue_in(tmp_path, lines.append) as queue:
-        queue.add(["network", "cost"], in_background=True)
-        queue.add(["tsne"])
+        queue.add(["network", "cost"])
+        queue.add(["cost", "tsne"])
         assert queue.wait() == [tmp_path / f"{name}.ipynb" for name in ("network", "cost", "tsne")]
-    assert executed == ["NETWORK", "COST", "tsne"]
+    assert executed == ["network", "cost", "tsne"]
     assert lines == ["executed network", "executed cost", "executed tsne"]
 
 
@@ -123,7 +121,10 @@ def test_a_stored_page_is_taken_over_while_source_and_results_are_those_it_was_m
 
 
 @pytest.mark.parametrize("everything", [False, True])
-def test_notebooks_that_show_new_runs_wait_until_these_are_trained(monkeypatch, executed, tmp_path, everything):
+@pytest.mark.parametrize("leaves_idle", [False, True])
+def test_notebooks_that_show_new_runs_wait_until_these_are_trained(
+    monkeypatch, executed, tmp_path, everything, leaves_idle
+):
     monkeypatch.setattr(reproduction, "project_folder", lambda: tmp_path)
     monkeypatch.setattr(notebooks, "executed_notebook", lambda name: project_root() / "notebooks" / f"{name}.ipynb")
     monkeypatch.setattr(reproduction, "DataRequest", lambda dataset: SimpleNamespace(open=lambda: windows))
@@ -139,7 +140,10 @@ def test_notebooks_that_show_new_runs_wait_until_these_are_trained(monkeypatch, 
     started = NotebookQueue.__enter__
     monkeypatch.setattr(NotebookQueue, "__enter__", lambda queue: queues.append(queue) or started(queue))
 
-    def train(grid):
+    def train(grid, when_idle):
+        if leaves_idle:
+            when_idle()
+            when_idle()
         queues[0].wait()  # for everything that does not wait for this training
         executed.append("training is done")
         return SimpleNamespace(runs=trained)
@@ -148,18 +152,17 @@ def test_notebooks_that_show_new_runs_wait_until_these_are_trained(monkeypatch, 
     reproduce(
         scale="smoke", datasets=("seed",), until="notebooks", everything=everything, train=train, report=lines.append
     )
-    after = executed[executed.index("training is done") + 1 :]
-    in_background = {name.lower() for name in executed if name.isupper()}
+    done = executed.index("training is done")
+    before, after = executed[:done], executed[done + 1 :]
     taken_over = {line.rpartition(" ")[2].removesuffix("[/dim]") for line in lines if "as stored " in line}
     assert {"results", "training", "screening"} <= set(after)
-    assert {"network", "features", "datasets"} <= in_background
+    assert {"network", "features", "datasets"} <= set(before if leaves_idle else after)
     assert (taken_over if not everything else set(after)) >= set(FURTHER_PAGES)
     assert taken_over >= set(STORED_PAGES)
     stored = [line for line in lines if "stored results" in line]
     assert all(name in " ".join(stored) for name in STORED_PAGES)
     assert any(all(name in line for name in FURTHER_PAGES) for line in stored) == (not everything)
-    assert {name.lower() for name in executed} | taken_over == {*notebooks.NOTEBOOKS, "training is done"}
-    assert taken_over.isdisjoint(name.lower() for name in executed)
+    assert sorted([*executed, *taken_over]) == sorted([*notebooks.NOTEBOOKS, "training is done"])  # each once
 
 
 def test_a_page_that_reads_stored_results_is_one_of_those_that_are_named():

@@ -18,7 +18,15 @@ from ufama.campaigns.executors import StackResult, in_processes, in_this_process
 from ufama.campaigns.experiments import DataRequest, Experiment, Job, Stack, distinct, remarks, resolve, stacks
 from ufama.campaigns.machine import check_device, check_machine
 from ufama.campaigns.pace import duration
-from ufama.campaigns.plans import LONG_SECONDS, ExecutionPlan, PlanCache, cpu_plan, gpu_stack_size
+from ufama.campaigns.plans import (
+    LONG_SECONDS,
+    MOST_CPU_RUNS,
+    ExecutionPlan,
+    PlanCache,
+    cpu_plan,
+    cpu_stack_size,
+    gpu_stack_size,
+)
 from ufama.campaigns.results import Results, RunStore, published_digests, read_published
 from ufama.campaigns.schedule import Schedule
 from ufama.campaigns.time_limits import OutOfTimeError, TimeLimit
@@ -26,9 +34,6 @@ from ufama.campaigns.worker import Worker, device_name, train_stack
 from ufama.config import ConfigError, TrainingConfig, ValidatedConfig
 from ufama.data.folds import Fold, folds
 from ufama.data.windows import Windows
-
-CPU_STACK = 4
-"""Runs of a stack on a CPU where none is asked for: it gains little from more."""
 
 FIRST_GPU_STACK = 36
 """Runs of a GPU's first stack of a kind under a time limit: a table of the paper. How fast it is sizes the next."""
@@ -43,6 +48,7 @@ class CampaignProgress(NamedTuple):
     total: int
     share: float  # of all epochs, those of unfinished stacks among them
     accuracy: float  # mean at the last epoch of the runs trained so far by this campaign, NaN before the first
+    has_idle: bool  # a process of this campaign has nothing more to begin
 
 
 def results(
@@ -70,8 +76,8 @@ def results(
     workers
         processes on this machine; None: one per core on a CPU, one per GPU; 1 trains in this process
     stack_size
-        runs that advance in one step; None: what fits a GPU's free memory, 4 on a CPU, or for long campaigns on a CPU
-        what a short calibration finds fastest
+        runs that advance in one step; None: what fits a GPU's free memory; on a CPU `cpu_stack_size`, or for long
+        campaigns what a short calibration finds fastest
     compiled
         let torch.compile make the steps faster, after a minute or two for each worker and kind of stack; None: on a
         GPU, for trainings of more than a few minutes
@@ -135,12 +141,12 @@ def results(
             is_finished=is_finished,
             limit=limit,
             machine=machine,
-            first_size=FIRST_GPU_STACK if torch.device(device).type == "cuda" else CPU_STACK,
+            first_size=FIRST_GPU_STACK if torch.device(device).type == "cuda" else MOST_CPU_RUNS,
         )
         worker = Worker(
             store=store, device=device, compiled=compiled, threads=plan.threads, limit=limit, machine=machine
         )
-        look = _Progress(schedule, len(digests), store, progress)
+        look = _Progress(schedule, len(digests), store, plan.workers, progress)
         processes = min(plan.workers, len(schedule) if limit is None else len(open_runs))
         for done in _executed(schedule, worker, processes, scheduler, stop or threading.Event(), look.tick):
             look.finish(done)
@@ -204,10 +210,12 @@ def _plan(
             return stack_size or gpu_stack_size(first, device=device, cache=cache, notify=notify)
 
         return ExecutionPlan(workers=workers or gpus, threads=1, stack_size=size_of_block), begun
-    usual = ExecutionPlan(workers=workers or os.cpu_count() or 1, threads=1, stack_size=stack_size or CPU_STACK)
+    processes = workers or os.cpu_count() or 1
+    size = stack_size or cpu_stack_size(len(by_digest), processes)
+    usual = ExecutionPlan(workers=processes, threads=1, stack_size=size)
     if workers or stack_size or scheduler or (limit is not None and limit.whole < LONG_SECONDS):
         return usual, begun
-    missing = [stack for stack in stacks(jobs, CPU_STACK) if open_runs.intersection(stack.digests)]
+    missing = [stack for stack in stacks(jobs, size) if open_runs.intersection(stack.digests)]
     return cpu_plan(missing, usual, cache, notify), begun
 
 
@@ -229,8 +237,16 @@ def _executed(
 class _Progress:
     """Reports how far a campaign is, from what is done and the notes of the stacks in training."""
 
-    def __init__(self, schedule: Schedule, total: int, store: RunStore, report: Callable[[CampaignProgress], None]):
+    def __init__(
+        self,
+        schedule: Schedule,
+        total: int,
+        store: RunStore,
+        processes: int,
+        report: Callable[[CampaignProgress], None],
+    ):
         self._schedule, self._total, self._store, self._report = schedule, total, store, report
+        self._has_idle = len(schedule) < processes
         self._accuracies: list[tuple[float, int]] = []  # (mean, runs) of each stack that was trained
         self._look()
 
@@ -243,6 +259,7 @@ class _Progress:
         """Count a stack as done, and report."""
         if done.accuracy is not None:
             self._accuracies.append((done.accuracy, len(done.stack.jobs)))
+        self._has_idle |= not len(self._schedule)
         self._look()
 
     def _look(self) -> None:
@@ -256,7 +273,8 @@ class _Progress:
         partly = sum(reached.values())
         runs = sum(size for _, size in self._accuracies)
         mean = sum(accuracy * size for accuracy, size in self._accuracies) / runs if runs else float("nan")
-        self._report(CampaignProgress(finished, self._total, (finished + partly) / self._total, mean))
+        share = (finished + partly) / self._total
+        self._report(CampaignProgress(finished, self._total, share, mean, self._has_idle))
 
 
 def _gathered(digests: list[str], published: dict[Path, frozenset[str]], store: RunStore) -> Results:

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 
@@ -21,12 +21,15 @@ from ufama.data.two_modality import ENDINGS
 from ufama.terminal import TerminalTable
 
 
-def trained(experiments: list[Experiment], console: Console, **machine) -> Results:
+def trained(
+    experiments: list[Experiment], console: Console, when_idle: Callable[[], object] = lambda: None, **machine
+) -> Results:
     """The results of the experiments, with a live line while missing runs are trained.
 
     Ctrl-C once: stacks write their checkpoints, then StoppedError is raised; twice: at once. ``machine`` is what the
     campaign may use: device, workers, stack_size, compiled, scheduler and time_limit of `ufama.campaigns.run.results`.
-    What is noted on the cards of two-modality tables comes first.
+    ``when_idle`` is called whenever one of its processes has nothing more to begin, every second or so. What is noted
+    on the cards of two-modality tables comes first.
     """
     tables = {experiment.data: None for experiment in experiments if experiment.data.dataset.endswith(ENDINGS)}
     for note in dict.fromkeys(note for data in tables for note in data.open().card.notes):
@@ -37,6 +40,8 @@ def trained(experiments: list[Experiment], console: Console, **machine) -> Resul
     with _stop_event(console) as stop, moving(bar, accuracy="", left="", first=None) as move:
 
         def show(progress: CampaignProgress) -> None:
+            if progress.has_idle:
+                when_idle()
             move(
                 completed=progress.finished,
                 total=progress.total,

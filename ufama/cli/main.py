@@ -75,7 +75,7 @@ def reproduce(
         until=until,
         everything=everything,
         pdf=pdf,
-        train=lambda grid: trained(grid, console, workers=workers),
+        train=lambda grid, when_idle: trained(grid, console, when_idle, workers=workers),
         report=lambda line: console.print(line, markup=True),
     )
 

@@ -1,7 +1,6 @@
 """The notebooks of the book: made from their sources, executed for the record, executed at another scale."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -143,7 +142,8 @@ def asks_for_runs(notebook: "NotebookNode") -> bool:
 class NotebookQueue:
     """Executes notebooks with papermill, as many at once as there are cores, in the order in which they are added.
 
-    Use as a context: where it is left by an error, what has not begun is not executed.
+    One that is added again is not executed again. Use as a context: where it is left by an error, what has not begun is
+    not executed.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ class NotebookQueue:
             folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._scale, self._shows_stored, self._report = folder, scale, shows_stored, report
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
-        self._executed: list[Future[Path]] = []
+        self._executed: dict[str, Future[Path]] = {}
 
     def __enter__(self) -> "NotebookQueue":
         return self
@@ -176,22 +176,23 @@ class NotebookQueue:
     def __exit__(self, kind, *_) -> None:
         self._pool.shutdown(cancel_futures=kind is not None)
 
-    def add(self, names: Iterable[str], *, in_background: bool = False) -> None:
-        """Execute these next; ``in_background``: at the lowest priority, for cores that other work leaves idle."""
-        self._executed += [self._pool.submit(self._execute, name, in_background) for name in names]
+    def add(self, names: Iterable[str]) -> None:
+        """Execute these next."""
+        for name in names:
+            if name not in self._executed:
+                self._executed[name] = self._pool.submit(self._execute, name)
 
     def wait(self) -> list[Path]:
         """All that were added, executed. Raises NotebookError with the end of papermill's output when one fails."""
-        return [future.result() for future in self._executed]
+        return [future.result() for future in self._executed.values()]
 
-    def _execute(self, name: str, in_background: bool) -> Path:
+    def _execute(self, name: str) -> Path:
         source, output = project_folder() / "notebooks", self._folder / f"{name}.ipynb"
         if name in self._shows_stored and (executed := executed_notebook(name)):
             write_atomically(output, executed.read_text(encoding="utf-8"))
             self._report(f"as stored {name}")
             return output
-        command = ["nice", "-n", "19"] if in_background and shutil.which("nice") else []
-        command += [sys.executable, "-m", "papermill", str(source / f"{name}.ipynb"), str(output)]
+        command = [sys.executable, "-m", "papermill", str(source / f"{name}.ipynb"), str(output)]
         command += ["--no-progress-bar", "--cwd", str(source)]
         environment = dict(os.environ)
         if name in self._shows_stored:

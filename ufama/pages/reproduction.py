@@ -29,7 +29,9 @@ from ufama.pages.notebooks import (
 from ufama.pages.pdf import OUTPUT, check_printing, print_book
 from ufama.storage import PathError, check_writable, expanded, reported, workspace
 
-_BOOK_COMMAND = "from jupyter_book.cli.main import main; main()"  # the builder of this environment, whatever the PATH
+_BOOK_COMMAND = "import gc; gc.set_threshold(200_000, 50, 1000); from jupyter_book.cli.main import main; main()"
+"""The builder of this environment, whatever the PATH. It makes millions of objects that stay: with Python's usual
+thresholds a fifth of its time goes into looking for some that can be given back."""
 STEPS = ("data", "training", "notebooks", "book")
 FURTHER_PAGES = (
     "ablation", "tsne", "selection", "certainty", "stability", "protocols", "ledger_effects", "hadua", "comparison",
@@ -49,7 +51,7 @@ def reproduce(
     until: str,
     everything: bool,
     pdf: bool = False,
-    train: Callable[[list[Experiment]], Results],
+    train: Callable[[list[Experiment], Callable[[], object]], Results],
     report: Callable[[str], object],
 ) -> None:
     """All steps up to ``until``. Runs that are trained here are never mixed with the project's stored ones on a page.
@@ -57,7 +59,7 @@ def reproduce(
     The pages of `STORED_PAGES` and, without ``everything``, of `FURTHER_PAGES` show stored results, as the project's
     own executed notebooks do; the report names them. What other pages show is computed here.
 
-    Notebooks that ask for no runs are executed while runs train, on cores that the training leaves idle.
+    Notebooks that ask for no runs are executed as soon as the training leaves a core idle.
 
     Parameters
     ----------
@@ -66,7 +68,8 @@ def reproduce(
     pdf
         also print the book (`ufama.pages.pdf.print_book`)
     train
-        trains what is missing of a grid and returns its results
+        trains what is missing of a grid and returns its results; calls its second argument, as often as it likes, once
+        a core has nothing more to train
     report
         called with one line after each step
 
@@ -105,8 +108,8 @@ def reproduce(
     if until == "data":
         return
 
-    def train_runs() -> None:
-        runs = train(grid_of(tuple(GRIDS) if everything else ("tables",), datasets, scale=scale)).runs
+    def train_runs(when_idle: Callable[[], object] = lambda: None) -> None:
+        runs = train(grid_of(tuple(GRIDS) if everything else ("tables",), datasets, scale=scale), when_idle).runs
         hours = runs.wall_seconds.sum() / 3600
         finished("training", f"{len(runs)} runs at scale {scale}, {hours:.2f} core-hours, in {RunStore().folder}")
 
@@ -116,15 +119,15 @@ def reproduce(
     shows_stored = STORED_PAGES if everything else (*FURTHER_PAGES, *STORED_PAGES)
     build = project_folder() / "_build" / "reproduction"
     waiting = [name for name in NOTEBOOKS if name not in shows_stored and asks_for_runs(notebook_source(name))]
+    others = [name for name in NOTEBOOKS if name not in waiting]
     with NotebookQueue(
         build / "notebooks",
         scale=scale,
         shows_stored=shows_stored,
         report=lambda line: report(f"  [dim]{escape(line)}[/dim]"),
     ) as queue:
-        queue.add((name for name in NOTEBOOKS if name not in waiting), in_background=True)
-        train_runs()
-        queue.add(waiting)
+        train_runs(when_idle=lambda: queue.add(others))
+        queue.add([*others, *waiting])
         executed = queue.wait()
     finished("notebooks", f"{len(executed)} in {build / 'notebooks'}")
     if not everything:

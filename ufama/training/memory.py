@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # of mallopt, malloc.h
 _LARGE = 128 * 1024  # bytes: glibc's own bound, which it would raise by itself
-_VERY_LARGE = 24 * 1024**2  # bytes: above every tensor of a step of four runs, the usual stack on a CPU
+_VERY_LARGE = 24 * 1024**2  # bytes: above every tensor of a step of four runs, the smallest usual stack on a CPU
 
 
 def map_large_blocks() -> bool:

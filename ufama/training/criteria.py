@@ -38,8 +38,11 @@ def snd(probabilities: np.ndarray) -> float:
     for first in range(0, len(unit), _ROWS_AT_ONCE):
         closeness = (unit[first : first + _ROWS_AT_ONCE] @ unit.T).astype(np.float64) / _TEMPERATURE
         np.fill_diagonal(closeness[:, first:], -np.inf)
-        shares = np.exp(closeness - closeness.max(axis=1, keepdims=True))
-        spreads.append(_entropies(shares / shares.sum(axis=1, keepdims=True)))
+        closeness -= closeness.max(axis=1, keepdims=True)
+        shares = np.exp(closeness)
+        total = shares.sum(axis=1)
+        np.fill_diagonal(closeness[:, first:], 0.0)  # of share 0
+        spreads.append(np.log(total) - np.einsum("ij,ij->i", shares, closeness) / total)  # entropy of shares / total
     return float(np.concatenate(spreads).mean())
 
 

@@ -21,7 +21,7 @@ def lighten(path: Path) -> None:
         is_opaque = opened.mode == "RGB" or opened.convert("RGBA").getextrema()[3][0] == 255
         image = opened.convert("RGB" if is_opaque else "RGBA")
     method = Image.Quantize.MAXCOVERAGE if is_opaque else Image.Quantize.FASTOCTREE  # the others know no transparency
-    image.quantize(COLOURS, method=method, dither=Image.Dither.NONE).save(path, optimize=True)
+    image.quantize(COLOURS, method=method, dither=Image.Dither.NONE).save(path)
 
 
 def lighten_images(app, exception):

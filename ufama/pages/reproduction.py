@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -105,9 +104,9 @@ def reproduce(
     def finished(step: str, what: str) -> None:
         report(f"[bold]{step}[/bold]  {escape(what)}  [dim]({(time.perf_counter() - start) / 60:.1f} min)[/dim]")
 
-    with ThreadPoolExecutor() as pool:
-        for windows in pool.map(lambda dataset: DataRequest(dataset=dataset).open(), datasets):
-            finished("data", f"{windows.card.title}, fingerprint {windows.card.fingerprint[:12]}")
+    for dataset in datasets:
+        card = DataRequest(dataset=dataset).open().card
+        finished("data", f"{card.title}, fingerprint {card.fingerprint[:12]}")
     if until == "data":
         return
 

@@ -23,7 +23,7 @@ MOST_RUNS = 450
 """Runs of one stack on a GPU at most: all folds of both data sets with five seeds."""
 
 LEAST_CPU_RUNS, MOST_CPU_RUNS = 4, 12
-"""Runs of one stack on a CPU where none is asked for: the smaller the network, the more of them one operation is worth."""
+"""Runs of one stack on a CPU where none is asked for: the smaller the network, the more a larger stack gains."""
 
 GPU_SHARE = 0.6  # of the free memory: a captured step and an evaluation need room beside the measured step
 

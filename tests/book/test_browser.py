@@ -105,6 +105,13 @@ axe.run(document.querySelector("main") || document, {
 RULES = ["wcag2a", "wcag2aa", "best-practice"]
 LISTS_OF_NAMES = ("book/api/", "_modules/", "genindex", "py-modindex")
 
+UNPRINTED = """
+const shown = [...document.querySelectorAll("h1")].some(title => title.textContent.trim() && title.offsetHeight);
+const kept = [...document.querySelectorAll(".bd-article > .highlight")].filter(
+  code => getComputedStyle(code).breakInside != "auto");
+return [...shown ? [] : ["no title"], ...kept.map(code => "code that is kept on one sheet")];
+"""
+
 
 def emulate(browser, width: int, scheme: str = "light", media: str = "screen"):
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
@@ -156,6 +163,7 @@ def read_page(browser, server, html: Path, page: str) -> dict[str, list]:
         wrong |= fit(browser, f"at {width} px")
     emulate(browser, SHEET_WIDTH, media="print")
     wrong |= fit(browser, "in print") | {"tabs not printed": browser.execute_script(HIDDEN_TABS)}
+    wrong |= {"not as on paper": browser.execute_script(UNPRINTED)}
     errors = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     return wrong | {"console errors": errors, "foreign requests": foreign_requests(browser, server)}
 
@@ -225,6 +233,10 @@ def test_no_table_is_cut_off(findings):
 
 def test_every_tab_is_printed(findings):
     assert not report(findings, "tabs not printed"), report(findings, "tabs not printed")
+
+
+def test_every_page_has_its_title_on_paper_and_code_goes_on_on_the_next_sheet(findings):
+    assert not report(findings, "not as on paper"), report(findings, "not as on paper")
 
 
 def test_tables_have_few_columns_low_rows_and_a_file(findings):
